@@ -1,0 +1,1 @@
+"""The commands frps, frpc and aiofrp."""

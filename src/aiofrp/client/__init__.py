@@ -1,0 +1,1 @@
+"""frpc: login, proxies, visitors."""

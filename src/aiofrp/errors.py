@@ -1,0 +1,58 @@
+"""The error tree.
+
+Everything aiofrp raises on purpose descends from :class:`FrpError`. Operating-system and TLS errors are mapped to
+it where they enter (``stream/`` and ``transport/``), so callers never meet foreign exceptions.
+"""
+
+from __future__ import annotations
+
+
+class FrpError(Exception):
+    """Root of all errors of this package."""
+
+
+class ConfigError(FrpError):
+    """A configuration is wrong.
+
+    ``path`` names the place (``transport.tls.certFile``), or is empty when the text says it.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class AuthError(FrpError):
+    """A token or credential was refused."""
+
+
+class ProxyError(FrpError):
+    """A proxy or visitor cannot be started or serve; the text is shown to the peer's user."""
+
+
+class TransportError(FrpError):
+    """A connection could not be made or was lost."""
+
+
+class ConnectFailed(TransportError):
+    """Dialling failed: nothing was exchanged."""
+
+
+class Closed(TransportError):
+    """The connection ended before the conversation did."""
+
+
+class TimedOut(TransportError):
+    """The peer did not answer in time."""
+
+
+class ProtocolError(FrpError):
+    """The rules of a protocol were broken."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We tried to do what the protocol forbids: a bug on this side."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent what the protocol forbids."""

@@ -1,0 +1,1 @@
+"""Client and visitor plugins: one file each."""

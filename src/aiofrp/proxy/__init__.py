@@ -1,0 +1,1 @@
+"""Proxy types: one file each, both halves."""

@@ -1,0 +1,1 @@
+"""frps: sessions, ports, proxies of the logged-in clients."""

@@ -1,0 +1,1 @@
+"""Byte streams and their layers. Knows no configuration and no frp messages."""

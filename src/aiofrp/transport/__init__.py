@@ -1,0 +1,1 @@
+"""Transports: how frpc reaches frps, one file each."""

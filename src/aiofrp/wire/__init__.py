@@ -1,0 +1,1 @@
+"""Wire formats: bytes in, values out. Knows no sockets, loop, clock, configuration or logs."""

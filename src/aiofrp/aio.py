@@ -1,0 +1,53 @@
+"""Tasks with an owner and a name.
+
+A :class:`Scope` owns what it starts; closing it ends everything it owns. Scopes mirror ownership:
+service ▸ control session ▸ proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+
+class Scope:
+    """A set of running tasks that end together."""
+
+    __slots__ = ("_closed", "_tasks", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Scope {self.name} tasks={len(self._tasks)} closed={self._closed}>"
+
+    def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any] | None:
+        """Start ``coro`` as a task of this scope; an error it lets escape is logged once. ``None`` once closed."""
+        if self._closed:
+            coro.close()
+            return None
+        task = asyncio.get_running_loop().create_task(coro, name=f"{self.name}/{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def close(self) -> None:
+        """Cancel every task and wait for it; the caller's own task, if it is one of them, is left alone."""
+        self._closed = True
+        current = asyncio.current_task()
+        tasks = [task for task in self._tasks if task is not current]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()) is not None:
+            _log.error("task %s failed", task.get_name(), exc_info=exc)

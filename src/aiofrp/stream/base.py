@@ -1,0 +1,283 @@
+"""The contract between streams and what stands above and below them.
+
+A :class:`Stream` stands below and carries bytes; a :class:`Receiver` stands above and is called. The names are
+asyncio's own, so that a receiver may be any :class:`asyncio.Protocol` and a TCP stream costs no wrapper call.
+
+Rules every implementation keeps (the contract suite in ``tests/contract`` checks them):
+
+1. Nothing is delivered before :meth:`Stream.attach`; early bytes are held, within a limit.
+2. ``write`` never calls the same stream's ``data_received``; it may call ``pause_writing``. Held bytes are
+   delivered on a later loop turn, so recursion is never deeper than the stack of layers.
+3. Delivered buffers are immutable (``bytes`` or a view onto ``bytes``): keep or slice them without copying.
+4. ``eof_received`` comes at most once, after all data. A stream with one direction ended stays open until the
+   other direction ends too or it is closed.
+5. Several parties may pause reading, each with its own :class:`Pause` flag; reading goes on when all are clear.
+6. ``close`` and ``abort`` are idempotent, writing after the end is dropped, and no method ever raises for a
+   network reason. ``connection_lost`` comes exactly once, last.
+
+This module knows no sockets and no layers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias
+
+#: What streams carry: immutable bytes, or a view onto them.
+Buffer: TypeAlias = bytes | memoryview
+
+
+class Pause(enum.IntFlag):
+    """Who asked for reading to stop."""
+
+    PEER = 1  #: the stream we forward to is full
+    RATE = 2  #: a bandwidth limit is in debt
+    WAIT = 4  #: nobody to forward to yet (a work connection is on its way)
+
+
+#: Internal gate bits above the public ones.
+UNATTACHED = 8
+HOLDING = 16
+ENDED = 32
+
+
+class Receiver(Protocol):
+    """What stands above a stream and is called by it."""
+
+    def data_received(self, data: Buffer, /) -> None:
+        """Bytes arrived, in order."""
+
+    def eof_received(self) -> Any:
+        """The peer finished sending; we may still write."""
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        """The stream is gone: ``None`` after an orderly end, else a :class:`aiofrp.errors.FrpError`."""
+
+    def pause_writing(self) -> None:
+        """The stream is full: stop writing until ``resume_writing``."""
+
+    def resume_writing(self) -> None:
+        """The stream has room again."""
+
+
+class Stream(Protocol):
+    """A byte stream with flow control and half-close, whatever carries it."""
+
+    def attach(self, receiver: Receiver, /) -> None:
+        """Deliver to ``receiver`` from now on; may be called again to hand the stream over."""
+
+    def detach(self) -> None:
+        """Deliver to nobody: what arrives is held until the next ``attach``."""
+
+    def write(self, data: Buffer, /) -> None:
+        """Queue ``data``; never blocks, never raises for a network reason."""
+
+    def write_eof(self) -> None:
+        """Finish sending after what was written; receiving goes on."""
+
+    def close(self) -> None:
+        """Send what was written, then end both directions."""
+
+    def abort(self) -> None:
+        """Drop everything and end now; the peer sees an error where its transport can show one."""
+
+    def pause_reading(self, why: Pause = Pause.PEER, /) -> None:
+        """Stop delivering, for this reason."""
+
+    def resume_reading(self, why: Pause = Pause.PEER, /) -> None:
+        """Lift this reason; delivery goes on when no other remains."""
+
+    def info(self, key: str, /) -> Any:
+        """A fact about the stream (``peername``, ``sockname``, ``layers``), or ``None``."""
+
+
+class LayerStream:
+    """The receiving half that every layered stream shares: gate, held bytes, one end.
+
+    A layer calls :meth:`_deliver`, :meth:`_deliver_eof` and :meth:`_deliver_lost`; this class holds them back while
+    nobody is attached or someone paused, and hands them up in order later. Layers override :meth:`_gate_closed`
+    and :meth:`_gate_opened` to pass the pressure down, and :meth:`_consumed` to reopen windows.
+    """
+
+    __slots__ = ("_eof_held", "_gate", "_held", "_lost", "_lost_exc", "_receiver", "_writing_paused")
+
+    def __init__(self) -> None:
+        self._receiver: Receiver = NULL_RECEIVER
+        self._gate: int = UNATTACHED
+        self._held: list[Buffer] | None = None  # limited by whoever stands below: windows or paused reading
+        self._eof_held = False
+        self._lost = False
+        self._lost_exc: Exception | None = None
+        self._writing_paused = False
+
+    # Public: attach and pause
+
+    def attach(self, receiver: Receiver, /) -> None:
+        self._receiver = receiver
+        if self._gate & UNATTACHED:
+            self._gate &= ~UNATTACHED
+            self._reopen()
+        if self._writing_paused:
+            receiver.pause_writing()
+
+    def detach(self) -> None:
+        self._receiver = NULL_RECEIVER
+        self._gate |= UNATTACHED
+
+    def pause_reading(self, why: Pause = Pause.PEER, /) -> None:
+        before = self._gate
+        self._gate = before | why
+        if not before:
+            self._gate_closed()
+
+    def resume_reading(self, why: Pause = Pause.PEER, /) -> None:
+        if self._gate & why:
+            self._gate &= ~why
+            self._reopen()
+
+    # For the layer: deliver upwards
+
+    def _deliver(self, data: Buffer) -> None:
+        if self._gate:
+            self._hold(data)
+        else:
+            self._receiver.data_received(data)
+            self._consumed(len(data))
+
+    def _hold(self, data: Buffer) -> None:
+        if self._gate & ENDED:
+            return
+        if self._held is None:
+            self._held = []
+            self._gate_closed()
+        self._held.append(bytes(data))  # a small view must not keep a large buffer alive
+        self._gate |= HOLDING
+
+    def _deliver_eof(self) -> None:
+        if self._gate & ENDED:
+            return
+        if self._gate:
+            self._eof_held = True
+            self._gate |= HOLDING
+        else:
+            self._receiver.eof_received()
+
+    def _deliver_lost(self, exc: Exception | None) -> None:
+        """End the stream upwards. An orderly end waits for held data; an error does not."""
+        if self._lost:
+            return
+        self._lost, self._lost_exc = True, exc
+        if exc is not None or not (self._held or self._eof_held):
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._gate & UNATTACHED:
+            self._gate |= HOLDING  # told on attach
+            return
+        if not self._gate & ENDED:
+            self._gate |= ENDED
+            self._held = None
+            self._receiver.connection_lost(self._lost_exc)
+            self._receiver = NULL_RECEIVER
+
+    def _discard_held(self) -> None:
+        self._held, self._eof_held = None, False
+
+    def _end_locally(self, exc: Exception | None = None) -> None:
+        """We ended the stream ourselves: what is held is no longer wanted; the receiver hears on the next turn."""
+        self._discard_held()
+        if not self._lost:
+            self._lost, self._lost_exc = True, exc
+            asyncio.get_running_loop().call_soon(self._finish)
+
+    # Reopening the gate
+
+    def _reopen(self) -> None:
+        if self._gate & ~HOLDING:
+            return
+        if self._gate:
+            asyncio.get_running_loop().call_soon(self._drain)
+        else:
+            self._gate_opened()
+
+    def _drain(self) -> None:
+        while not self._gate & ~HOLDING and self._held:
+            data = self._held.pop(0) if len(self._held) < 64 else self._join_held()
+            self._receiver.data_received(data)
+            self._consumed(len(data))
+        if self._gate & ~HOLDING or self._held:
+            return
+        if self._eof_held:
+            self._eof_held = False
+            self._receiver.eof_received()
+            if self._gate & ~HOLDING:
+                return
+        if self._lost:
+            self._finish()
+        elif self._gate & HOLDING:
+            self._gate &= ~HOLDING
+            self._gate_opened()
+
+    def _join_held(self) -> bytes:
+        assert self._held is not None
+        data, self._held = b"".join(self._held), None
+        return data
+
+    # For the layer: flow control of the other direction
+
+    def _pause_writer(self) -> None:
+        if not self._writing_paused:
+            self._writing_paused = True
+            self._receiver.pause_writing()
+
+    def _resume_writer(self) -> None:
+        if self._writing_paused:
+            self._writing_paused = False
+            self._receiver.resume_writing()
+
+    # Overridden by layers
+
+    def _gate_closed(self) -> None:
+        """Delivery stopped: keep the lower stream from sending more. May be called twice."""
+
+    def _gate_opened(self) -> None:
+        """Delivery goes on and nothing is held any more. May be called twice."""
+
+    def _consumed(self, size: int) -> None:
+        """``size`` bytes were taken by the receiver."""
+
+
+class NullReceiver:
+    """A receiver that ignores everything: the state before attach and after the end."""
+
+    __slots__ = ()
+
+    def data_received(self, data: Buffer, /) -> None:
+        pass
+
+    def eof_received(self) -> None:
+        pass
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        pass
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+
+NULL_RECEIVER = NullReceiver()
+
+
+def drop(data: Buffer, /) -> None:
+    """A ``write`` for streams that have ended."""
+
+
+def describe(info: Mapping[str, Any]) -> str:
+    """One line about a stream for logs: its layers from the top and the peer's address."""
+    layers = "/".join(info.get("layers") or ("?",))
+    return f"{layers} {info.get('peername')}"

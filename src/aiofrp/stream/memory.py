@@ -1,0 +1,118 @@
+"""A pair of streams in memory, for tests and for programs that talk to themselves.
+
+Bytes written on one end are delivered on the other on a later loop turn, cut into chunks of a chosen size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from ..errors import Closed
+from .base import Buffer, LayerStream
+
+#: Bytes in flight at which the writer is told to pause, and to resume.
+HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
+
+
+def memory_pair(*, chunk: int = 64 * 1024) -> tuple[MemoryStream, MemoryStream]:
+    """Two connected streams; each delivers at most ``chunk`` bytes at a time."""
+    a, b = MemoryStream(chunk), MemoryStream(chunk)
+    a.peer, b.peer = b, a
+    return a, b
+
+
+class MemoryStream(LayerStream):
+    """One end of a pair."""
+
+    __slots__ = ("_chunk", "_closing", "_eof_sent", "_flight", "_flight_size", "_scheduled", "peer")
+
+    peer: MemoryStream
+
+    def __init__(self, chunk: int) -> None:
+        super().__init__()
+        self._chunk = chunk
+        self._flight: deque[Buffer | None] = deque()  # towards this end; None is EOF; limited by HIGH_WATER
+        self._flight_size = 0
+        self._scheduled = False
+        self._eof_sent = False
+        self._closing = False
+
+    # Stream
+
+    def write(self, data: Buffer, /) -> None:
+        if data and not (self._eof_sent or self._closing or self._lost):
+            self.peer._arrive(bytes(data))
+            if self.peer._flight_size > HIGH_WATER:
+                self._pause_writer()
+
+    def write_eof(self) -> None:
+        if not (self._eof_sent or self._closing or self._lost):
+            self._eof_sent = True
+            self.peer._arrive(None)
+
+    def close(self) -> None:
+        if not self._closing and not self._lost:
+            self.write_eof()
+            self._closing = True
+            self._end_locally()
+            self.peer._schedule_end()
+
+    def abort(self) -> None:
+        if not self._lost:
+            self._closing = True
+            self._end_locally()
+            self.peer._peer_aborted()
+
+    def info(self, key: str, /) -> Any:
+        return ("memory",) if key == "layers" else None
+
+    # Private
+
+    def _arrive(self, data: Buffer | None) -> None:
+        self._flight.append(data)
+        self._flight_size += len(data) if data else 0
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._flight:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._step)
+
+    def _step(self) -> None:
+        """Deliver one chunk, then let others have their turn."""
+        self._scheduled = False
+        if self._gate or self._lost:
+            return
+        data = self._flight.popleft()
+        if data is None:
+            self._deliver_eof()
+        else:
+            if len(data) > self._chunk:
+                self._flight.appendleft(data[self._chunk :])
+                data = data[: self._chunk]
+            self._flight_size -= len(data)
+            self._deliver(data)
+            if self._flight_size <= LOW_WATER:
+                self.peer._resume_writer()
+        if self._flight:
+            self._schedule()
+        else:
+            self._schedule_end()
+
+    def _schedule_end(self) -> None:
+        """After the peer's close, the end follows whatever is in flight."""
+        if self.peer._closing and not self._flight:
+            asyncio.get_running_loop().call_soon(self._deliver_lost, None)
+
+    def _peer_aborted(self) -> None:
+        self._flight.clear()
+        if not self._lost:
+            asyncio.get_running_loop().call_soon(
+                self._deliver_lost, Closed("the peer aborted the connection")
+            )
+
+    def _gate_opened(self) -> None:
+        self._schedule()
+        self._schedule_end()

@@ -1,0 +1,128 @@
+"""Reading a stream in straight-line ``async`` code, for handshakes and other conversations.
+
+When the conversation is over, :meth:`Reader.detach` gives back what was read too far, and the stream is joined or
+attached elsewhere: nothing reads a stream both ways.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..errors import Closed, RemoteProtocolError
+from .base import Buffer, Pause, Stream
+
+#: Bytes held before the peer is made to wait.
+LIMIT = 64 * 1024
+
+
+class Reader:
+    """The receiver of ``stream`` while a conversation goes on."""
+
+    __slots__ = ("_buffer", "_eof", "_exc", "_limit", "_paused", "_stream", "_waiter")
+
+    def __init__(self, stream: Stream, early: Buffer = b"", *, limit: int = LIMIT) -> None:
+        """``early``: bytes already read. ``limit``: bytes held at most."""
+        self._stream = stream
+        self._limit = limit
+        self._buffer = bytearray(early)
+        self._eof = False
+        self._exc: Exception | None = None
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        stream.attach(self)
+
+    # Reading
+
+    async def read(self) -> bytes:
+        """Some bytes; ``b""`` at the end. Raises the stream's error when it broke."""
+        while not self._buffer and not self._eof:
+            await self._more()
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        self._relieve()
+        return data
+
+    async def read_exactly(self, size: int) -> bytes:
+        """Exactly ``size`` bytes. Raises :class:`~aiofrp.errors.Closed` when the stream ends before."""
+        while len(self._buffer) < size:
+            if self._eof:
+                raise Closed(f"the connection ended after {len(self._buffer)} of {size} bytes")
+            await self._more()
+        return self._take(size)
+
+    async def read_until(self, mark: bytes, limit: int = LIMIT) -> bytes:
+        """Everything up to and including ``mark``.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` when ``limit`` bytes hold no mark, and
+        :class:`~aiofrp.errors.Closed` when the stream ends before.
+        """
+        start = 0
+        while (at := self._buffer.find(mark, start)) < 0:
+            if len(self._buffer) > limit:
+                raise RemoteProtocolError(f"no {mark!r} within {limit} bytes")
+            if self._eof:
+                raise Closed("the connection ended in the middle of a head")
+            start = max(0, len(self._buffer) - len(mark) + 1)
+            await self._more()
+        return self._take(at + len(mark))
+
+    def detach(self) -> bytes:
+        """Stop reading; returns the bytes read and not taken."""
+        self._stream.detach()
+        if self._paused:
+            self._stream.resume_reading(Pause.PEER)
+        return bytes(self._buffer)
+
+    # Receiver
+
+    def data_received(self, data: Buffer, /) -> None:
+        self._buffer += data
+        if len(self._buffer) > self._limit and not self._paused:
+            self._paused = True
+            self._stream.pause_reading(Pause.PEER)
+        self._wake()
+
+    def eof_received(self) -> None:
+        self._eof = True
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._eof, self._exc = True, exc
+        self._wake()
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+    # Private
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._relieve()
+        return data
+
+    def _relieve(self) -> None:
+        if self._paused and len(self._buffer) <= self._limit // 2:
+            self._paused = False
+            self._stream.resume_reading(Pause.PEER)
+
+    async def _more(self) -> None:
+        if self._exc is not None:
+            raise self._exc
+        if self._paused:  # the caller wants more than the limit: let it in
+            self._paused = False
+            self._stream.resume_reading(Pause.PEER)
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        if self._exc is not None and not self._buffer:
+            raise self._exc
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,156 @@
+"""Joining two streams: everything that arrives on one is written to the other.
+
+No task, future or queue: each side's receiver calls the other side's ``write``. Half-close is passed on; back-pressure
+goes through ``pause_reading``. The reference closes both sides as soon as one direction ends and so loses late data;
+here the other direction goes on while it makes progress, and ends after ``linger`` seconds without any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from .base import Buffer, Pause, Stream, drop
+
+#: Seconds the second direction may be silent after the first one ended.
+LINGER = 60.0
+
+
+class Splice:
+    """Two joined streams.
+
+    ``bytes_in`` counts what came from ``a``, ``bytes_out`` what came from ``b``. ``done`` is called once with the
+    splice when both streams are gone.
+    """
+
+    __slots__ = ("_a", "_b", "_done", "_linger", "_seen", "_timer")
+
+    def __init__(
+        self, a: Stream, b: Stream, done: Callable[[Splice], None] | None = None, linger: float = LINGER
+    ) -> None:
+        self._done = done
+        self._linger = linger
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen = 0
+        self._a = _End(self, a, b)
+        self._b = _End(self, b, a)
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes received from ``a``."""
+        return self._a.count
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes received from ``b``."""
+        return self._b.count
+
+    def start(self, from_a: Buffer = b"", from_b: Buffer = b"") -> None:
+        """Begin: ``from_a`` and ``from_b`` are bytes already read from each side, passed on first."""
+        if from_a:
+            self._a.data_received(from_a)
+        if from_b:
+            self._b.data_received(from_b)
+        self._a.stream.attach(self._a)
+        self._b.stream.attach(self._b)
+
+    def abort(self) -> None:
+        """Drop both streams now."""
+        self._a.stream.abort()
+        self._b.stream.abort()
+
+    # Called by the ends
+
+    def half_closed(self) -> None:
+        if self._a.ended and self._b.ended:
+            self._a.stream.close()
+            self._b.stream.close()
+        elif self._timer is None:
+            self._arm()
+
+    def lost(self, end: _End, exc: Exception | None) -> None:
+        other = self._b if end is self._a else self._a
+        if not other.gone:
+            other.stop_writing_back()
+            if exc is None:
+                other.stream.close()
+            else:
+                other.stream.abort()
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        done, self._done = self._done, None
+        if done is not None:
+            done(self)
+
+    # Private: the silent second direction
+
+    def _arm(self) -> None:
+        self._seen = self._a.count + self._b.count
+        self._timer = asyncio.get_running_loop().call_later(self._linger, self._check_progress)
+
+    def _check_progress(self) -> None:
+        if self._a.count + self._b.count != self._seen:
+            self._arm()
+        else:
+            self._timer = None
+            self._a.stream.close()
+            self._b.stream.close()
+
+
+class _End:
+    """The receiver of one stream, writing to the other."""
+
+    __slots__ = ("_other", "_splice", "_write", "count", "ended", "gone", "stream")
+
+    def __init__(self, splice: Splice, stream: Stream, other: Stream) -> None:
+        self._splice = splice
+        self._other = other
+        self._write = other.write
+        self.stream = stream
+        self.count = 0
+        self.ended = False
+        self.gone = False
+
+    def data_received(self, data: Buffer, /) -> None:
+        self.count += len(data)
+        self._write(data)
+
+    def eof_received(self) -> None:
+        self.ended = True
+        self._other.write_eof()
+        self._splice.half_closed()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self.gone = True
+        self._splice.lost(self, exc)
+
+    def pause_writing(self) -> None:
+        self._other.pause_reading(Pause.PEER)
+
+    def resume_writing(self) -> None:
+        self._other.resume_reading(Pause.PEER)
+
+    def stop_writing_back(self) -> None:
+        """The other stream is gone: what still arrives here goes nowhere."""
+        self._write = drop
+
+
+def join(
+    a: Stream,
+    b: Stream,
+    from_a: Buffer = b"",
+    from_b: Buffer = b"",
+    *,
+    done: Callable[[Splice], None] | None = None,
+    linger: float = LINGER,
+) -> Splice:
+    """Join two streams until both are gone.
+
+    ``from_a``/``from_b``: bytes already read from each side. ``linger``: seconds the second direction may stay
+    silent after the first one ended. ``done`` is called once at the end.
+    """
+    splice = Splice(a, b, done, linger)
+    splice.start(from_a, from_b)
+    return splice

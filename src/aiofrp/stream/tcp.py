@@ -1,0 +1,185 @@
+"""A TCP (or Unix) socket as a :class:`~aiofrp.stream.base.Stream`.
+
+A thin :class:`asyncio.Protocol`: once a receiver is attached and nothing is held, its ``data_received`` is bound onto
+the stream, and ``write`` *is* ``transport.write``; the event loop then calls the receiver directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+from ..errors import Closed
+from .base import ENDED, Buffer, LayerStream, Pause, Receiver, drop
+
+#: Bytes that may wait for the peer before the writer is told to pause, and the level to resume at.
+HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
+#: Seconds a closing stream may go without sending a byte of what is still buffered, before it is dropped.
+CLOSE_STALL = 10.0
+
+
+class TcpStream(LayerStream, asyncio.Protocol):
+    """A socket's transport seen as a stream; made by the event loop as the socket's protocol."""
+
+    __slots__ = ("_closing", "_connected", "_eof_seen", "_eof_sent", "_transport", "data_received", "write")
+
+    data_received: Callable[[Buffer], None]
+    write: Callable[[Buffer], None]
+
+    def __init__(self, connected: Callable[[TcpStream], None] | None = None) -> None:
+        """``connected`` is called once with the stream when the socket is ready (the accept callback)."""
+        super().__init__()
+        self._connected = connected
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._closing = False
+        self._eof_seen = False
+        self._eof_sent = False
+        self.data_received = self._deliver
+        self.write = drop
+
+    # Called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
+        self.write = self._transport.write
+        connected, self._connected = self._connected, None
+        if connected is not None:
+            connected(self)
+
+    def eof_received(self) -> bool:
+        if not self._eof_seen:
+            self._eof_seen = True
+            self._deliver_eof()
+        return True  # keep the writing direction open
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.write = drop
+        if exc is not None and not isinstance(exc, Closed):
+            exc = Closed(f"connection lost: {exc}")
+        self._deliver_lost(exc)
+        self.data_received = drop  # the receiver's bound method would keep it alive
+
+    def pause_writing(self) -> None:
+        self._pause_writer()
+
+    def resume_writing(self) -> None:
+        self._resume_writer()
+
+    # Stream
+
+    def attach(self, receiver: Receiver, /) -> None:
+        super().attach(receiver)
+        if not self._gate:
+            self._bind()
+
+    def detach(self) -> None:
+        super().detach()
+        if not self._lost:
+            self.data_received = self._deliver
+            self._transport.set_protocol(self)
+
+    def write_eof(self) -> None:
+        if not self._eof_sent and not self._closing and not self._lost:
+            self._eof_sent = True
+            self.write = drop
+            try:
+                self._transport.write_eof()
+            except (OSError, RuntimeError):  # the socket ended in this very turn; connection_lost follows
+                self._transport.abort()
+
+    def close(self) -> None:
+        if self._closing or self._lost:
+            return
+        self._closing = True
+        self.write = drop
+        self._discard_held()
+        self._transport.close()
+        left = self._transport.get_write_buffer_size()
+        if left:
+            asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+
+    def abort(self) -> None:
+        self._discard_held()
+        self.write = drop
+        if not self._lost:
+            self._closing = True
+            self._transport.abort()
+
+    def info(self, key: str, /) -> Any:
+        if key == "layers":
+            return ("tcp",)
+        return self._transport.get_extra_info(key)
+
+    # Private
+
+    def _check_stall(self, before: int) -> None:
+        if self._lost:
+            return
+        left = self._transport.get_write_buffer_size()
+        if left >= before:
+            self._transport.abort()
+        else:
+            asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+
+    def _gate_closed(self) -> None:
+        if self._reading():
+            self._transport.pause_reading()
+
+    def _gate_opened(self) -> None:
+        self._bind()
+        if self._reading():
+            self._transport.resume_reading()
+
+    def _reading(self) -> bool:
+        return not (self._lost or self._closing or self._eof_seen)
+
+    def _bind(self) -> None:
+        """Let the loop call the receiver directly; uvloop caches the method until ``set_protocol``."""
+        if not self._lost:
+            self.data_received = self._receiver.data_received
+            self._transport.set_protocol(self)
+
+    def _finish(self) -> None:
+        super()._finish()
+        if self._gate & ENDED:
+            self.data_received = drop
+
+
+class TcpListener:
+    """A listening socket whose connections arrive as streams."""
+
+    def __init__(self, server: asyncio.Server) -> None:
+        self._server = server
+
+    @property
+    def port(self) -> int:
+        """The port number in use."""
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The address in use, host and port."""
+        name = self._server.sockets[0].getsockname()
+        return str(name[0]), int(name[1])
+
+    def close(self) -> None:
+        """Stop accepting; connections already made are not touched."""
+        self._server.close()
+
+
+def set_keepalive(stream: TcpStream, seconds: float) -> None:
+    """Probe an idle peer every ``seconds``; negative turns probing off (spec: wire §1.1)."""
+    sock = stream.info("socket")
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(seconds >= 0))
+    if seconds > 0 and hasattr(socket, "TCP_KEEPIDLE"):
+        limit = min(int(seconds), 32767)  # the kernel's own maximum
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limit)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limit)
+
+
+__all__ = ["CLOSE_STALL", "HIGH_WATER", "LOW_WATER", "Pause", "TcpListener", "TcpStream", "set_keepalive"]

@@ -1,0 +1,350 @@
+"""TLS over any stream, by :class:`ssl.MemoryBIO`.
+
+One path serves TCP, KCP and WebSocket carriers, frp's 0x17 lead byte and the shared port (bytes already read are fed
+in first). Plaintext records of one wake-up are delivered as one chunk, and what is written in one loop turn leaves as
+one piece: wake-ups and system calls cost more than copies.
+
+Half-close is a close_notify alert: the other direction goes on. A carrier that ends without one is an error, never a
+clean end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import Closed, TimedOut, TransportError
+from .base import Buffer, LayerStream, Pause, Stream
+
+#: A TLS record's largest plaintext, bytes (RFC 8446 §5.1).
+_RECORD = 16384
+#: Plaintext bytes gathered in one loop turn before they are encrypted at once.
+_FLUSH_AT = 64 * 1024
+
+
+class TlsFailed(TransportError):
+    """The handshake failed; the text says the likely cause."""
+
+
+class TlsStream(LayerStream):
+    """A TLS session over ``lower``.
+
+    The handshake starts at once on the client side. ``on_ready`` is called when it is done; a failure ends the stream
+    with :class:`TlsFailed`. What is written before the handshake is done is held, within the writer's own limits.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_eof_seen",
+        "_eof_sent",
+        "_flush_scheduled",
+        "_incoming",
+        "_lower",
+        "_on_ready",
+        "_out",
+        "_out_size",
+        "_outgoing",
+        "_ready",
+        "_tls",
+    )
+
+    def __init__(
+        self,
+        lower: Stream,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        server_hostname: str | None = None,
+        session: ssl.SSLSession | None = None,
+        early: Buffer = b"",
+        on_ready: Callable[[TlsStream], None] | None = None,
+    ) -> None:
+        """``early``: bytes already read from ``lower``. ``session``: a client session to resume."""
+        super().__init__()
+        self._lower = lower
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming,
+            self._outgoing,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            session=session,
+        )
+        self._on_ready = on_ready
+        self._ready = False
+        self._closing = False
+        self._eof_seen = False
+        self._eof_sent = False
+        self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
+        self._out_size = 0
+        self._flush_scheduled = False
+        lower.attach(self)
+        if early:
+            self.data_received(early)
+        elif not server_side:
+            self._handshake()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the handshake is done."""
+        return self._ready
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """The client session, to resume a later connection with."""
+        return self._tls.session
+
+    # Receiver of the carrier
+
+    def data_received(self, data: Buffer, /) -> None:
+        if self._lost:
+            return
+        self._incoming.write(data)
+        if not self._ready and not self._handshake():
+            return
+        self._read()
+
+    def eof_received(self) -> None:
+        if self._eof_seen or self._lost:
+            self._lower.close()
+        else:
+            self._fail(self._cut_short())
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._out.clear()
+        if exc is None and not self._eof_seen and not self._closing:
+            exc = self._cut_short()
+        self._deliver_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._pause_writer()
+
+    def resume_writing(self) -> None:
+        self._resume_writer()
+
+    # Stream
+
+    def write(self, data: Buffer, /) -> None:
+        if self._eof_sent or self._closing or self._lost:
+            return
+        self._out.append(data)
+        self._out_size += len(data)
+        if self._out_size >= _FLUSH_AT:
+            if self._ready:
+                self._flush()
+            else:
+                self._pause_writer()
+        elif not self._flush_scheduled:
+            self._flush_scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush_turn)
+
+    def write_eof(self) -> None:
+        if not self._eof_sent and not self._closing and not self._lost:
+            self._flush()
+            self._eof_sent = True
+            if self._ready:
+                self._send_close_notify()
+            if self._eof_seen:
+                self._lower.close()
+
+    def close(self) -> None:
+        if not self._closing:
+            self.write_eof()
+            self._closing = True
+            self._end_locally()
+            self._lower.close()
+
+    def abort(self) -> None:
+        self._closing = True
+        self._out.clear()
+        self._end_locally()
+        self._lower.abort()
+
+    def info(self, key: str, /) -> Any:
+        if key == "layers":
+            return ("tls", *self._lower.info(key))
+        if key == "ssl_object":
+            return self._tls
+        return self._lower.info(key)
+
+    # Private: handshake
+
+    def _handshake(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._send_outgoing()
+            return False
+        except ssl.SSLError as exc:
+            self._send_outgoing()  # the alert
+            self._fail(TlsFailed(explain(exc)))
+            return False
+        self._ready = True
+        self._send_outgoing()
+        self._flush()
+        self._resume_writer()
+        if self._eof_sent:
+            self._send_close_notify()
+        on_ready, self._on_ready = self._on_ready, None
+        if on_ready is not None:
+            on_ready(self)
+        return not self._lost
+
+    # Private: receiving
+
+    def _read(self) -> None:
+        """Deliver every record that is complete, as one chunk."""
+        chunks: list[bytes] = []
+        read, incoming = self._tls.read, self._incoming
+        try:
+            while incoming.pending or not chunks:
+                chunk = read(_RECORD)
+                if not chunk:
+                    self._eof_seen = True
+                    break
+                chunks.append(chunk)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._eof_seen = True
+        except ssl.SSLError as exc:
+            self._fail(TlsFailed(explain(exc)))
+            return
+        if self._outgoing.pending:
+            self._send_outgoing()
+        if chunks:
+            self._deliver(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        if self._eof_seen and not self._lost:
+            self._deliver_eof()
+            if self._eof_sent:
+                self._lower.close()
+
+    def _gate_closed(self) -> None:
+        self._lower.pause_reading(Pause.PEER)
+
+    def _gate_opened(self) -> None:
+        self._lower.resume_reading(Pause.PEER)
+
+    # Private: sending
+
+    def _flush_turn(self) -> None:
+        self._flush_scheduled = False
+        if self._out:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._ready or not self._out or self._lost:
+            return
+        out, self._out, self._out_size = self._out, [], 0
+        data = out[0] if len(out) == 1 else b"".join(out)
+        write = self._tls.write
+        try:
+            sent = write(data)
+            if sent < len(data):
+                view = memoryview(data)
+                while sent < len(data):
+                    sent += write(view[sent:])
+        except ssl.SSLError as exc:
+            self._fail(TlsFailed(explain(exc)))
+            return
+        self._lower.write(self._outgoing.read())
+
+    def _send_outgoing(self) -> None:
+        if self._outgoing.pending:
+            self._lower.write(self._outgoing.read())
+
+    def _send_close_notify(self) -> None:
+        if self._incoming.pending:
+            self._read()  # unwrap would stumble over application data that is still unread
+        try:
+            self._tls.unwrap()
+        except ssl.SSLError:
+            pass  # WANT_READ: the peer's own close_notify has not come yet
+        self._send_outgoing()
+
+    # Private: the end
+
+    def _cut_short(self) -> TransportError:
+        if not self._ready:
+            return TlsFailed(
+                "the connection ended during the TLS handshake: the peer does not speak TLS here, or refused it"
+            )
+        return Closed("the connection ended without a TLS close_notify")
+
+    def _fail(self, exc: TransportError) -> None:
+        self._closing = True
+        self._deliver_lost(exc)
+        self._lower.close()
+
+
+def explain(exc: ssl.SSLError) -> str:
+    """A TLS error in words that name the likely cause."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"TLS: the peer's certificate was refused: {exc.verify_message}"
+    reason = (exc.reason or str(exc)).replace("_", " ").lower()
+    hints = {
+        "wrong version number": "the peer does not speak TLS on this port (is transport.tls.enable equal on both sides?)",
+        "http request": "the peer sent plain HTTP",
+        "tlsv13 alert certificate required": "the peer demands a client certificate (transport.tls.certFile, keyFile)",
+        "tlsv1 alert unknown ca": "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
+        "peer did not return a certificate": "the client sent no certificate and transport.tls.trustedCaFile demands one",
+        "certificate verify failed": "the peer's certificate is not signed by a CA of transport.tls.trustedCaFile",
+    }
+    hint = hints.get(reason)
+    return f"TLS: {reason}" + (f": {hint}" if hint else "")
+
+
+async def handshake(tls: TlsStream, timeout: float) -> None:
+    """Wait until the handshake of a fresh stream is done.
+
+    Raises :class:`TlsFailed`, or :class:`~aiofrp.errors.TimedOut` after ``timeout`` seconds (the stream is aborted).
+    """
+    if tls.ready:
+        return
+    loop = asyncio.get_running_loop()
+    waiter = _Handshake(loop.create_future())
+    tls._on_ready = waiter.ready
+    tls.attach(waiter)
+    try:
+        async with asyncio.timeout(timeout):
+            await waiter.future
+    except TimeoutError:
+        tls.abort()
+        raise TimedOut(f"no answer to the TLS handshake within {timeout:g} s") from None
+    except BaseException:
+        tls.abort()
+        raise
+
+
+class _Handshake:
+    """The receiver of a stream during :func:`handshake`; it detaches before any plaintext can arrive."""
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self.future = future
+
+    def ready(self, tls: TlsStream) -> None:
+        if not self.future.done():
+            tls.detach()
+            self.future.set_result(None)
+
+    def data_received(self, data: Buffer, /) -> None:
+        raise AssertionError("detached from the moment the handshake is done")
+
+    def eof_received(self) -> None:
+        pass
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        if not self.future.done():
+            self.future.set_exception(exc or Closed("the connection ended during the TLS handshake"))
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+
+__all__ = ["TlsFailed", "TlsStream", "explain", "handshake"]

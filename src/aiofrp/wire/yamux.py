@@ -1,0 +1,94 @@
+"""yamux frames (spec: wire §3; https://github.com/hashicorp/yamux/blob/master/spec.md).
+
+Header, 12 bytes big endian: ``version:u8=0 | type:u8 | flags:u16 | stream_id:u32 | length:u32``. This module turns
+bytes into frames and back. It knows nothing of streams, windows or time.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TypeAlias
+
+from ..errors import RemoteProtocolError
+
+HEADER_SIZE = 12
+_HEADER = struct.Struct(">BBHII")
+_pack = _HEADER.pack
+_unpack_from = _HEADER.unpack_from
+
+# Frame types
+DATA, WINDOW_UPDATE, PING, GO_AWAY = 0, 1, 2, 3
+# Flags
+SYN, ACK, FIN, RST = 1, 2, 4, 8
+# GoAway codes
+NORMAL, PROTOCOL_ERROR, INTERNAL_ERROR = 0, 1, 2
+
+#: Bytes every stream may send before it gets credit.
+INITIAL_WINDOW = 256 * 1024
+#: Bytes a stream's window may reach (frp's setting).
+MAX_WINDOW = 6 * 1024 * 1024
+
+#: Payload up to this size is copied out of the chunk it came in, so that a small slice never keeps a large chunk alive.
+_COPY_BELOW = 16 * 1024
+
+#: One frame, or a part of a data frame: (type, flags, stream id, length, payload). A data frame longer than one
+#: chunk comes in parts: the first has the frame's flags and its whole ``length``; later parts have flags 0 and
+#: length 0. For other types ``length`` is the frame's value and the payload is empty.
+Frame: TypeAlias = tuple[int, int, int, int, bytes | memoryview]
+
+
+def header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
+    """One frame header, 12 bytes."""
+    return _pack(0, kind, flags, stream_id, length)
+
+
+class FrameDecoder:
+    """Bytes in, frames out; keeps at most an unfinished header (11 bytes)."""
+
+    __slots__ = ("_head", "_left", "_stream")
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0  # payload bytes still to come of the current data frame
+        self._stream = 0  # and the stream they belong to
+
+    def receive_data(self, data: bytes | memoryview) -> list[Frame]:
+        """Decode what is complete.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` on an unknown version or type.
+        """
+        if self._head:
+            data, self._head = self._head + bytes(data), b""
+        frames: list[Frame] = []
+        at, end = 0, len(data)
+        if self._left:
+            at = min(self._left, end)
+            self._left -= at
+            frames.append((DATA, 0, self._stream, 0, _slice(data, 0, at)))
+        while end - at >= HEADER_SIZE:
+            version, kind, flags, stream_id, length = _unpack_from(data, at)
+            at += HEADER_SIZE
+            if version or kind > GO_AWAY:
+                raise RemoteProtocolError(
+                    f"yamux: version {version} type {kind} is unknown: the peer speaks no yamux "
+                    "(is transport.tcpMux equal on both sides?)"
+                )
+            if kind or not length:
+                frames.append((kind, flags, stream_id, length, b""))
+                continue
+            stop = at + length
+            if stop > end:
+                self._left, self._stream = stop - end, stream_id
+                stop = end
+            frames.append((DATA, flags, stream_id, length, _slice(data, at, stop)))
+            at = stop
+        if at < end:
+            self._head = bytes(data[at:])
+        return frames
+
+
+def _slice(data: bytes | memoryview, start: int, stop: int) -> bytes | memoryview:
+    size = stop - start
+    if size > _COPY_BELOW and size * 4 > len(data):
+        return memoryview(data)[start:stop]
+    return bytes(data[start:stop])

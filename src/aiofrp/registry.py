@@ -21,6 +21,11 @@ PROXIES = {
     "xtcp": "aiofrp.proxy.xtcp:Xtcp",
 }
 
+#: ``transport.protocol`` → its :class:`aiofrp.transport.base.Transport`.
+TRANSPORTS = {
+    "tcp": "aiofrp.transport.tcp:Tcp",
+}
+
 
 def load(target: str) -> Any:
     """Import ``package.module:Name`` and return the named object."""

@@ -1,0 +1,44 @@
+"""What frpc shows to be let in: the token digest and its scopes (spec: wire §7)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from typing import Protocol
+
+from aiofrp.wire.auth import token_digest
+from aiofrp.wire.messages import NewWorkConn, Ping
+
+
+class Credentials(Protocol):
+    """Makes the credential of each message that carries one."""
+
+    async def login(self, timestamp: int) -> str:
+        """The ``privilege_key`` of a Login. Raises :class:`~aiofrp.errors.AuthError`."""
+
+    def ping(self) -> Ping: ...
+    def new_work_connection(self, run_id: str) -> NewWorkConn: ...
+
+
+class TokenCredentials:
+    """The shared token."""
+
+    def __init__(self, token: str, scopes: Collection[str]) -> None:
+        self._token = token
+        self._heartbeats = "HeartBeats" in scopes
+        self._work_connections = "NewWorkConns" in scopes
+
+    async def login(self, timestamp: int) -> str:
+        return token_digest(self._token, timestamp)
+
+    def ping(self) -> Ping:
+        if not self._heartbeats:
+            return Ping()
+        now = int(time.time())
+        return Ping(privilege_key=token_digest(self._token, now), timestamp=now)
+
+    def new_work_connection(self, run_id: str) -> NewWorkConn:
+        if not self._work_connections:
+            return NewWorkConn(run_id=run_id)
+        now = int(time.time())
+        return NewWorkConn(run_id=run_id, privilege_key=token_digest(self._token, now), timestamp=now)

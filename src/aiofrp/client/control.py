@@ -1,0 +1,207 @@
+"""One login of frpc: its control connection and the work connections it is asked for (spec: client §1)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from aiofrp.client.auth import Credentials
+from aiofrp.client.proxies import Proxies
+from aiofrp.errors import Closed, FrpError, ProtocolError, RemoteProtocolError, TimedOut
+from aiofrp.logs import Log
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.transport.base import Session
+from aiofrp.wire.codec import Codec
+from aiofrp.wire.messages import Message, NewProxyResp, Pong, ReqWorkConn, StartWorkConn
+
+#: Work connections being opened or idle at most; a server that asks for more is misbehaving.
+MAX_IDLE_WORK = 8192
+
+
+class ClientControl:
+    """The control session after a login; ``lost`` tells when it ends and why."""
+
+    def __init__(
+        self,
+        session: Session,
+        codec: Codec,
+        run_id: str,
+        credentials: Credentials,
+        proxies: Proxies,
+        log: Log,
+        *,
+        heartbeat_interval: float,
+        heartbeat_timeout: float,
+    ) -> None:
+        self.run_id = run_id
+        self.codec = codec
+        self.log = log
+        self.proxies = proxies
+        self.idle_work: set[_WorkConnection] = set()  # limited by MAX_IDLE_WORK
+        self.lost: asyncio.Future[FrpError] = asyncio.get_running_loop().create_future()
+        self._session = session
+        self._credentials = credentials
+        self._decoder = codec.decoder()
+        self._stream: Stream | None = None
+        self._interval = heartbeat_interval
+        self._timeout = heartbeat_timeout
+        self._heartbeat_timer: asyncio.TimerHandle | None = None
+        self._pong_timer: asyncio.TimerHandle | None = None
+        self._last_pong = time.monotonic()
+        self._opening = 0
+
+    def start(self, stream: Stream) -> None:
+        """Go on over ``stream``, the control connection after the login."""
+        self._stream = stream
+        self._session.on_lost = self._session_lost
+        stream.attach(self)
+        self.proxies.session_started(self.send, self.log)
+        if self._interval > 0:
+            self._heartbeat()
+            if self._timeout > 0:
+                self._check_pong()
+
+    async def close(self) -> None:
+        """End the session; the last words are flushed."""
+        self._end(Closed("the session was closed"))
+        for work in list(self.idle_work):
+            work.stream.close()
+        if self._stream is not None:
+            self._stream.close()
+        await self._session.close()
+
+    def send(self, message: Message) -> None:
+        """Send one message on the control connection."""
+        if self._stream is not None:
+            self._stream.write(self.codec.encode(message))
+
+    # Receiver of the control connection
+
+    def data_received(self, data: Buffer, /) -> None:
+        try:
+            for message in self._decoder.receive_data(data):
+                self._handle(message)
+        except ProtocolError as exc:
+            self._end(exc)
+
+    def eof_received(self) -> None:
+        self._end(Closed("the server closed the control connection"))
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._end(exc if isinstance(exc, FrpError) else Closed("the control connection was lost"))
+
+    def pause_writing(self) -> None:
+        """What we send is small and bounded by configuration and the server's requests."""
+
+    def resume_writing(self) -> None:
+        pass
+
+    # Private
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case ReqWorkConn():
+                self._open_work_connection()
+            case NewProxyResp():
+                self.proxies.answered(message)
+            case Pong():
+                self._pong(message)
+            case _:
+                self.log.debug("message %s is not expected here", type(message).__name__)
+
+    def _open_work_connection(self) -> None:
+        if self._opening + len(self.idle_work) >= MAX_IDLE_WORK:
+            raise RemoteProtocolError(f"the server asks for more than {MAX_IDLE_WORK} idle work connections")
+        self._opening += 1
+        self._session.open(self._work_opened, self._work_failed)
+
+    def _work_opened(self, stream: Stream) -> None:
+        self._opening -= 1
+        if self.lost.done():
+            stream.abort()
+            return
+        message = self._credentials.new_work_connection(self.run_id)
+        stream.write(self.codec.preamble + self.codec.encode(message))
+        _WorkConnection(self, stream)
+
+    def _work_failed(self, error: FrpError) -> None:
+        self._opening -= 1
+        if not self.lost.done():
+            self.log.warning("new work connection failed: %s", error)
+
+    def _heartbeat(self) -> None:
+        self.log.debug("send heartbeat to server")
+        self.send(self._credentials.ping())
+        self._heartbeat_timer = asyncio.get_running_loop().call_later(self._interval, self._heartbeat)
+
+    def _check_pong(self) -> None:
+        left = self._last_pong + self._timeout - time.monotonic()
+        if left <= 0:
+            self.log.warning("heartbeat timeout")
+            self._end(TimedOut("heartbeat timeout"))
+        else:
+            self._pong_timer = asyncio.get_running_loop().call_later(left + 0.01, self._check_pong)
+
+    def _pong(self, message: Pong) -> None:
+        if message.error:
+            self.log.error("pong message contains error: %s", message.error)
+            self._end(RemoteProtocolError(f"pong message contains error: {message.error}"))
+            return
+        self._last_pong = time.monotonic()
+        self.log.debug("receive heartbeat from server")
+
+    def _session_lost(self, exc: Exception | None) -> None:
+        self._end(exc if isinstance(exc, FrpError) else Closed("the connection to the server was lost"))
+
+    def _end(self, error: FrpError) -> None:
+        for timer in (self._heartbeat_timer, self._pong_timer):
+            if timer is not None:
+                timer.cancel()
+        if not self.lost.done():
+            self.lost.set_result(error)
+
+
+class _WorkConnection:
+    """An idle work connection; the receiver of its stream until StartWorkConn."""
+
+    __slots__ = ("_control", "_decoder", "stream")
+
+    def __init__(self, control: ClientControl, stream: Stream) -> None:
+        self._control = control
+        self._decoder = control.codec.decoder()
+        self.stream = stream
+        control.idle_work.add(self)
+        stream.attach(self)
+
+    def data_received(self, data: Buffer, /) -> None:
+        try:
+            message = self._decoder.receive_one(data)
+        except ProtocolError as exc:
+            self._control.log.warning("work connection is closed: %s", exc)
+            self.stream.abort()
+            return
+        if message is None:
+            return
+        self._leave()
+        if not isinstance(message, StartWorkConn) or message.error:
+            reason = getattr(message, "error", "") or f"unexpected {type(message).__name__}"
+            self._control.log.error("StartWorkConn contains error: %s", reason)
+            self.stream.close()
+            return
+        self.stream.detach()
+        self._control.proxies.on_work_connection(self.stream, message, self._decoder.leftover())
+
+    def eof_received(self) -> None:
+        self.stream.close()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._leave()
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+    def _leave(self) -> None:
+        self._control.idle_work.discard(self)

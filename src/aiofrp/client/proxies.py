@@ -1,0 +1,178 @@
+"""Every proxy of one frpc: announced to the server, watched, and handed its work connections."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from aiofrp import logs, registry
+from aiofrp.aio import Scope
+from aiofrp.client.reload import diff
+from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
+from aiofrp.config.proxy import ProxyConfig
+from aiofrp.errors import FrpError
+from aiofrp.logs import Log
+from aiofrp.proxy.host import ClientHalf
+from aiofrp.stream.base import Stream
+from aiofrp.wire.messages import CloseProxy, Message, NewProxyResp, StartWorkConn
+
+_log = logs.get(__name__)
+
+
+class RunningProxy:
+    """One configured proxy: its state, and the half that serves it; also its half's view of frpc
+    (see :class:`aiofrp.proxy.host.ClientContext`)."""
+
+    __slots__ = ("_scope", "config", "half", "key", "log", "state")
+
+    def __init__(self, config: ProxyConfig, scope: Scope, key: bytes, log: Log) -> None:
+        self.config = config
+        self.key = key
+        self.log = log.bind(config.name)
+        self.state = ProxyState()
+        self.half: ClientHalf | None = None
+        self._scope = scope
+
+    def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
+        self._scope.spawn(coro, f"{self.config.name}/{name}")
+
+    def make_half(self) -> None:
+        """Create the half that serves users, once the server accepted. Raises :class:`FrpError`."""
+        client_half = registry.load(registry.PROXIES[self.config.type]).Client
+        if client_half is None:
+            raise FrpError(f"proxies of type {self.config.type} are not in this release of aiofrp's frpc")
+        self.half = client_half(self, self.config)
+
+
+class Proxies:
+    """The proxies of one frpc over all its sessions.
+
+    ``prefix`` is put before names on the wire (``user.``).
+    """
+
+    def __init__(self, configs: Sequence[ProxyConfig], prefix: str, key: bytes, log: Log = _log) -> None:
+        self._prefix = prefix
+        self._key = key
+        self._log = log
+        self._configs: dict[str, ProxyConfig] = {config.name: config for config in configs}
+        self._running: dict[str, RunningProxy] = {}
+        self._send: Callable[[Message], None] | None = None
+        self._look_timer: asyncio.TimerHandle | None = None
+        self._scope = Scope("proxies")
+
+    def __repr__(self) -> str:
+        return f"<Proxies {[(name, proxy.state.phase.value) for name, proxy in self._running.items()]}>"
+
+    def running(self) -> list[RunningProxy]:
+        """The proxies of the present session, by name; none while there is no session."""
+        return [proxy for _, proxy in sorted(self._running.items())]
+
+    # Sessions
+
+    def session_started(self, send: Callable[[Message], None], log: Log) -> None:
+        """Logged in: announce everything through ``send``."""
+        self._send, self._log = send, log
+        configs = [config for _, config in sorted(self._configs.items())]
+        self._start(configs)
+        self._schedule_look()
+
+    async def session_lost(self) -> None:
+        """The session is gone, and what the server knew of our proxies with it; running connections go on."""
+        self._send = None
+        if self._look_timer is not None:
+            self._look_timer.cancel()
+        await self._close(list(self._running))
+
+    async def close(self) -> None:
+        """Withdraw every proxy and end the tasks of their connections."""
+        await self._close(list(self._running))
+        if self._look_timer is not None:
+            self._look_timer.cancel()
+        await self._scope.close()
+
+    async def update(self, configs: Sequence[ProxyConfig]) -> None:
+        """Go over to a new configuration; equal proxies and their connections are not touched."""
+        change = diff(self._configs.values(), configs)
+        self._configs = {config.name: config for config in configs}
+        if self._send is None:
+            return
+        await self._close([name for name in change.remove if name in self._running])
+        if change.remove:
+            self._log.info("proxy removed: [%s]", " ".join(change.remove))
+        self._start(change.add)
+
+    # Messages
+
+    def answered(self, message: NewProxyResp) -> None:
+        """The server answered a NewProxy."""
+        name = self._bare(message.proxy_name)
+        proxy = self._running.get(name)
+        if proxy is None:
+            self._log.warning("[%s] start error: proxy [%s] not found", name, message.proxy_name)
+            return
+        error = message.error
+        if not error and proxy.state.phase is Phase.WAIT_START:
+            try:
+                proxy.make_half()
+            except FrpError as exc:
+                error = str(exc)
+                self._tell(CloseProxy(proxy_name=message.proxy_name))
+        if not proxy.state.answered(message.remote_addr, error, time.monotonic()):
+            error = "status not wait start, ignore start message"
+        if error:
+            self._log.warning("[%s] start error: %s", name, error)
+        else:
+            self._log.info("[%s] start proxy success", name)
+
+    def on_work_connection(self, stream: Stream, start: StartWorkConn, early: bytes) -> None:
+        """A work connection was started for one of our proxies; ``early`` followed the message at once."""
+        proxy = self._running.get(self._bare(start.proxy_name))
+        if proxy is None or proxy.half is None or proxy.state.phase is not Phase.RUNNING:
+            stream.close()
+        else:
+            proxy.half.on_work_connection(stream, start, early)
+
+    # Private
+
+    def _start(self, configs: Sequence[ProxyConfig]) -> None:
+        if not configs:
+            return
+        for config in configs:
+            self._running[config.name] = RunningProxy(config, self._scope, self._key, self._log)
+        self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
+        self._look()
+
+    async def _close(self, names: Sequence[str]) -> None:
+        for name in names:
+            proxy = self._running.pop(name)
+            if proxy.state.close():
+                self._tell(CloseProxy(proxy_name=self._prefix + name))
+            if proxy.half is not None:
+                await proxy.half.close()
+
+    def _schedule_look(self) -> None:
+        self._look_timer = asyncio.get_running_loop().call_later(LOOK_EVERY, self._look_again)
+
+    def _look_again(self) -> None:
+        self._look()
+        self._schedule_look()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for name, proxy in self._running.items():
+            match proxy.state.look(now):
+                case Action.ANNOUNCE:
+                    self._tell(proxy.config.new_proxy(self._prefix))
+                case Action.WITHDRAW:
+                    self._tell(CloseProxy(proxy_name=self._prefix + name))
+                case Action.NOTHING:
+                    pass
+
+    def _tell(self, message: Message) -> None:
+        if self._send is not None:
+            self._send(message)
+
+    def _bare(self, wire_name: str) -> str:
+        return wire_name.removeprefix(self._prefix)

@@ -1,0 +1,253 @@
+"""frpc: log in, stay logged in, come back (spec: client §1)."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import socket
+import sys
+import time
+
+from aiofrp import FRP_VERSION, logs, registry
+from aiofrp.client.auth import Credentials, TokenCredentials
+from aiofrp.client.backoff import Backoff
+from aiofrp.client.control import ClientControl
+from aiofrp.client.proxies import Proxies
+from aiofrp.config.client import ClientConfig
+from aiofrp.errors import AuthError, Closed, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.stream.base import Stream
+from aiofrp.stream.reader import Reader
+from aiofrp.stream.transform import TransformStream
+from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.net import is_address, join_host_port
+from aiofrp.transport.tls import client_context
+from aiofrp.wire.aescfb import AesCfb
+from aiofrp.wire.auth import derive_key
+from aiofrp.wire.codec import V1, Codec
+from aiofrp.wire.messages import Login, LoginResp, Message
+
+#: Seconds frps has to answer a login (spec: client §1.2).
+LOGIN_TIMEOUT = 10.0
+#: Seconds the last words have to leave when frpc stops.
+GRACE = 0.2
+
+_log = logs.get(__name__)
+
+
+class LoginFailed(FrpError):
+    """The first login failed and ``loginFailExit`` is on."""
+
+
+class Client:
+    """One frpc. ``run`` logs in and stays; ``stop`` ends it; several may live in one process."""
+
+    def __init__(self, config: ClientConfig) -> None:
+        self.config = config
+        self.run_id = ""
+        token = config.auth.token.value
+        self._key = derive_key(token)
+        self._codec: Codec = V1
+        self._credentials: Credentials = TokenCredentials(token, config.auth.additional_scopes)
+        prefix = f"{config.user}." if config.user else ""
+        self.proxies = Proxies(config.proxies, prefix, self._key)
+        self._options = dial_options(config)
+        self._transport = registry.load(registry.TRANSPORTS[config.transport.protocol])()
+        self._control: ClientControl | None = None
+        self._backoff = Backoff()
+        self._stopping = asyncio.Event()
+        self._log = _log
+
+    def __repr__(self) -> str:
+        state = "online" if self._control is not None else "offline"
+        return f"<Client {state} run_id={self.run_id} {self.proxies!r}>"
+
+    async def run(self) -> None:
+        """Log in, serve, reconnect, until :meth:`stop`.
+
+        Raises :class:`LoginFailed` when the first login fails and ``loginFailExit`` is on.
+        """
+        try:
+            while not self._stopping.is_set():
+                await self._one_session()
+        finally:
+            await self._shut_down()
+
+    def stop(self) -> None:
+        """Ask :meth:`run` to withdraw the proxies and return."""
+        self._stopping.set()
+
+    # Private: sessions
+
+    async def _one_session(self) -> None:
+        """One attempt, the session it gave, and the pause after it."""
+        try:
+            control = await self._log_in()
+        except FrpError as exc:
+            self._log.warning("connect to server error: %s", exc)
+            if not self.run_id and self.config.login_fail_exit:
+                raise LoginFailed(
+                    f"login to the server failed: {exc}. "
+                    "With loginFailExit enabled, no additional retries will be attempted"
+                ) from exc
+        else:
+            began = time.monotonic()
+            reason = await self._until_lost(control)
+            if reason is not None:
+                self._log.warning("session ended: %s", reason)
+            await self._leave(control)
+            self._backoff.succeeded(time.monotonic() - began)
+        if not self._stopping.is_set():
+            await self._pause(self._backoff.next_delay(time.monotonic()))
+
+    async def _until_lost(self, control: ClientControl) -> FrpError | None:
+        stopping = asyncio.ensure_future(self._stopping.wait())  # noqa: TID251 - ends in this function
+        try:
+            await asyncio.wait({control.lost, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        return control.lost.result() if control.lost.done() else None
+
+    async def _leave(self, control: ClientControl) -> None:
+        self._control = None
+        await self.proxies.session_lost()
+        await control.close()
+
+    async def _pause(self, delay: float) -> None:
+        try:
+            async with asyncio.timeout(delay):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _shut_down(self) -> None:
+        if self._control is not None:
+            control, self._control = self._control, None
+            await self.proxies.close()
+            await asyncio.sleep(GRACE)
+            await control.close()
+        else:
+            await self.proxies.close()
+
+    # Private: login
+
+    async def _log_in(self) -> ClientControl:
+        self._log.info("try to connect to server...")
+        session = await self._transport.connect(self._options)
+        try:
+            stream = await _open(session)
+            response, rest = await self._exchange(stream)
+        except BaseException:
+            await session.close()
+            raise
+        self.run_id = response.run_id
+        self._log = _log.bind(self.run_id)
+        self._log.info("login to server success, get run id [%s]", self.run_id)
+        return self._start_control(session, stream, rest)
+
+    async def _exchange(self, stream: Stream) -> tuple[LoginResp, bytes]:
+        """Send Login, read its answer; returns it with the bytes that followed."""
+        login = await self._login_message()
+        stream.write(self._codec.preamble + self._codec.encode(login))
+        reader = Reader(stream)
+        decoder = self._codec.decoder()
+        message: Message | None = None
+        try:
+            async with asyncio.timeout(LOGIN_TIMEOUT):
+                while message is None:
+                    if not (data := await reader.read()):
+                        raise Closed(_no_answer_hint(self._options))
+                    message = decoder.receive_one(data)
+        except TimeoutError:
+            raise TimedOut(f"no answer to the login within {LOGIN_TIMEOUT:g} s") from None
+        except Closed as exc:
+            raise Closed(_no_answer_hint(self._options)) from exc
+        if not isinstance(message, LoginResp):
+            raise RemoteProtocolError(f"the server answered the login with {type(message).__name__}")
+        if message.error:
+            raise AuthError(message.error + _refused_hint(message.error))
+        return message, decoder.leftover() + reader.detach()
+
+    def _start_control(self, session: Session, stream: Stream, rest: bytes) -> ClientControl:
+        transport = self.config.transport
+        secured = TransformStream(stream, [AesCfb(self._key)])
+        control = ClientControl(
+            session,
+            self._codec,
+            self.run_id,
+            self._credentials,
+            self.proxies,
+            self._log,
+            heartbeat_interval=transport.heartbeat_interval,
+            heartbeat_timeout=transport.heartbeat_timeout,
+        )
+        self._control = control
+        control.start(secured)
+        if rest:
+            secured.data_received(rest)
+        return control
+
+    async def _login_message(self) -> Login:
+        config = self.config
+        now = int(time.time())
+        return Login(
+            version=FRP_VERSION,
+            hostname=socket.gethostname(),
+            os=sys.platform if sys.platform != "win32" else "windows",
+            arch=go_arch(platform.machine()),
+            user=config.user,
+            privilege_key=await self._credentials.login(now),
+            timestamp=now,
+            run_id=self.run_id,
+            client_id=config.client_id,
+            metas=dict(config.metadatas),
+            pool_count=config.transport.pool_count,
+        )
+
+
+async def _open(session: Session) -> Stream:
+    """The session's next logical connection."""
+    opened: asyncio.Future[Stream] = asyncio.get_running_loop().create_future()
+    session.open(opened.set_result, opened.set_exception)
+    return await opened
+
+
+def dial_options(config: ClientConfig) -> DialOptions:
+    """How to reach the configured server. Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files."""
+    transport = config.transport
+    tls = transport.tls
+    name = tls.server_name or config.server_addr
+    return DialOptions(
+        host=config.server_addr,
+        port=config.server_port,
+        timeout=transport.dial_server_timeout,
+        keepalive=transport.dial_server_keepalive,
+        local_ip=transport.connect_server_local_ip,
+        tls=client_context(tls) if tls.enable else None,
+        tls_name="" if is_address(name) and not tls.trusted_ca_file else name,
+        tls_lead_byte=not tls.disable_custom_tls_first_byte,
+        mux=transport.tcp_mux,
+        mux_keepalive=transport.tcp_mux_keepalive_interval,
+    )
+
+
+def go_arch(machine: str) -> str:
+    """A machine type in Go's name, as the reference tells it (spec: client §1.2)."""
+    names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386"}
+    return names.get(machine.lower(), machine.lower())
+
+
+def _no_answer_hint(options: DialOptions) -> str:
+    """The server hung up on a login: say what usually is the cause."""
+    where = join_host_port(options.host, options.port)
+    mux, tls = ("on" if options.mux else "off"), ("on" if options.tls else "off")
+    return (
+        f"{where} closed the connection without an answer to the login: is this frps's bindPort? "
+        f"Here transport.tcpMux is {mux} and transport.tls.enable is {tls}; tcpMux must be equal on both sides, "
+        "and a server with transport.tls.force accepts TLS only"
+    )
+
+
+def _refused_hint(error: str) -> str:
+    if "token" in error and "match" in error:
+        return " (auth.token must be equal in frpc's and frps's configuration)"
+    return ""

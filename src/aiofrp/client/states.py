@@ -1,0 +1,89 @@
+"""The states of one proxy on frpc: pure decisions, time passed in (spec: client §2.1)."""
+
+from __future__ import annotations
+
+import enum
+
+#: Seconds after which an unanswered NewProxy is sent again, and a refused one tried again (spec: client §2.1).
+RESEND_AFTER, RETRY_AFTER = 20.0, 30.0
+#: Seconds between looks at every proxy (spec: client §2.1).
+LOOK_EVERY = 3.0
+
+
+class Phase(enum.Enum):
+    """Where a proxy stands; the values are the texts of ``frpc status``."""
+
+    NEW = "new"
+    WAIT_START = "wait start"
+    START_ERROR = "start error"
+    RUNNING = "running"
+    CHECK_FAILED = "check failed"
+    CLOSED = "closed"
+
+
+class Action(enum.Enum):
+    """What to send."""
+
+    NOTHING = enum.auto()
+    ANNOUNCE = enum.auto()  #: NewProxy
+    WITHDRAW = enum.auto()  #: CloseProxy
+
+
+class ProxyState:
+    """Phase, last error and remote address of one proxy."""
+
+    __slots__ = ("_since", "error", "healthy", "phase", "remote_addr")
+
+    def __init__(self, *, healthy: bool = True) -> None:
+        """``healthy`` is False for a proxy whose first health check has not succeeded yet."""
+        self.phase = Phase.NEW
+        self.error = ""
+        self.remote_addr = ""
+        self.healthy = healthy
+        self._since = 0.0
+
+    def __repr__(self) -> str:
+        return f"<ProxyState {self.phase.value} error={self.error!r} remote_addr={self.remote_addr!r}>"
+
+    def look(self, now: float) -> Action:
+        """What is due at ``now`` (seconds of a monotonic clock); the state changes as if it were done."""
+        if not self.healthy:
+            if self.phase in (Phase.RUNNING, Phase.WAIT_START):
+                self._enter(Phase.CHECK_FAILED, now)
+                return Action.WITHDRAW
+            return Action.NOTHING
+        if self._due(now):
+            self._enter(Phase.WAIT_START, now)
+            return Action.ANNOUNCE
+        return Action.NOTHING
+
+    def answered(self, remote_addr: str, error: str, now: float) -> bool:
+        """The server's answer; False when none was expected."""
+        if self.phase is not Phase.WAIT_START:
+            return False
+        self._enter(Phase.START_ERROR if error else Phase.RUNNING, now)
+        self.error = error
+        self.remote_addr = "" if error else remote_addr
+        return True
+
+    def close(self) -> bool:
+        """The proxy ends; returns whether the server should be told."""
+        told = self.phase in (Phase.RUNNING, Phase.WAIT_START)
+        self.phase = Phase.CLOSED
+        return told
+
+    def _due(self, now: float) -> bool:
+        waited = now - self._since
+        match self.phase:
+            case Phase.NEW | Phase.CHECK_FAILED:
+                return True
+            case Phase.WAIT_START:
+                return waited >= RESEND_AFTER
+            case Phase.START_ERROR:
+                return waited >= RETRY_AFTER
+            case _:
+                return False
+
+    def _enter(self, phase: Phase, now: float) -> None:
+        self.phase = phase
+        self._since = now

@@ -1,0 +1,118 @@
+"""What a proxy sees of the program it runs in: two small protocols, and the halves that use them.
+
+A proxy file holds both halves and knows frps and frpc only through these.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar, Protocol
+
+from aiofrp.errors import FrpError
+from aiofrp.logs import Log
+from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splice
+from aiofrp.wire.messages import NewProxy, StartWorkConn
+
+
+class Ports(Protocol):
+    """The leases of one kind of port (tcp or udp)."""
+
+    def acquire(self, name: str, port: int) -> int:
+        """Lease ``port`` (0: any) for the proxy ``name``; returns it or raises ProxyError."""
+
+    def release(self, port: int) -> None:
+        """Give a leased port back."""
+
+
+class Traffic(Protocol):
+    """Counts the user connections of one proxy."""
+
+    def opened(self, splice: Splice) -> None:
+        """A user was joined to a work connection."""
+
+    def closed(self, splice: Splice) -> None:
+        """Both are gone; the splice's counters are final."""
+
+
+class ServerContext(Protocol):
+    """frps, as the server half of one proxy sees it."""
+
+    @property
+    def message(self) -> NewProxy:
+        """The request this proxy was made from."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with run id and proxy name."""
+
+    @property
+    def bind_addr(self) -> str:
+        """The address of proxy listeners."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of encrypted work connections, 16 bytes."""
+
+    @property
+    def tcp_ports(self) -> Ports:
+        """Leases of TCP ports."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """Where the proxy counts."""
+
+    def take_work_connection(
+        self,
+        start: StartWorkConn,
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        """Get a work connection that was told ``start``: calls ``ready`` at once when one is pooled, later when one
+        has to be asked for, or ``failed`` when none comes within ``userConnTimeout``."""
+
+
+class ServerHalf(ABC):
+    """A proxy on frps: it listens for users."""
+
+    #: Ports one such proxy counts for ``maxPortsPerClient``.
+    ports: ClassVar[int] = 0
+
+    def __init__(self, context: ServerContext) -> None:
+        self.context = context
+
+    @abstractmethod
+    async def start(self) -> str:
+        """Begin to serve; returns the ``remote_addr`` told to the client. Raises FrpError."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop accepting users and give everything back; user connections already joined go on."""
+
+
+class ClientContext(Protocol):
+    """frpc, as the client half of one proxy sees it."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with run id and proxy name."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of encrypted work connections, 16 bytes."""
+
+    def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
+        """Run ``coro`` as a task that ends with the proxy."""
+
+
+class ClientHalf(ABC):
+    """A proxy on frpc: it answers work connections."""
+
+    @abstractmethod
+    def on_work_connection(self, stream: Stream, start: StartWorkConn, early: bytes) -> None:
+        """Serve one user: ``stream`` is a work connection just started, nobody attached; ``early`` are the bytes
+        that came with the start."""
+
+    async def close(self) -> None:  # noqa: B027 - most types hold nothing
+        """Give back what the proxy holds; running connections go on."""

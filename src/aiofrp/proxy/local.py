@@ -1,0 +1,53 @@
+"""The local service behind a TCP-like proxy: frpc's half of every user connection."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from aiofrp.errors import ConnectFailed
+from aiofrp.proxy.host import ClientContext, ClientHalf
+from aiofrp.proxy.relay import LayerFlags, layered
+from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import join
+from aiofrp.transport.net import dial, join_host_port
+from aiofrp.wire.messages import StartWorkConn
+
+#: Seconds to reach the local service (spec: client §3).
+DIAL_TIMEOUT = 10.0
+
+
+class LocalConfig(Protocol):
+    """The settings of a proxy that forwards to a local address."""
+
+    @property
+    def local_ip(self) -> str: ...
+    @property
+    def local_port(self) -> int: ...
+    @property
+    def transport(self) -> LayerFlags: ...
+
+
+class LocalService(ClientHalf):
+    """Joins each work connection to ``localIP:localPort``."""
+
+    def __init__(self, context: ClientContext, config: LocalConfig) -> None:
+        self._context = context
+        self._config = config
+
+    def on_work_connection(self, stream: Stream, start: StartWorkConn, early: bytes) -> None:
+        self._context.spawn(self._serve(stream, early), "connect")
+
+    async def _serve(self, stream: Stream, early: bytes) -> None:
+        config = self._config
+        work = layered(stream, config.transport, self._context.key)
+        try:
+            local = await dial(config.local_ip, config.local_port, timeout=DIAL_TIMEOUT)
+        except ConnectFailed as exc:
+            where = join_host_port(config.local_ip, config.local_port)
+            self._context.log.error("connect to local service [%s] error: %s", where, exc)
+            stream.close()
+            return
+        except BaseException:
+            stream.abort()
+            raise
+        join(work, local, early)

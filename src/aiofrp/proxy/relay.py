@@ -1,0 +1,75 @@
+"""User connections of every TCP-like proxy: from accept to splice, and the layers of a work connection.
+
+With a pooled work connection the whole path on frps is one callback and no task.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from aiofrp.errors import FrpError
+from aiofrp.proxy.host import ServerContext
+from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splice
+from aiofrp.stream.transform import through
+from aiofrp.transport.net import address_of, address_text
+from aiofrp.wire.messages import StartWorkConn
+from aiofrp.wire.transform import Transform
+
+
+class LayerFlags(Protocol):
+    """Who decides the layers: a NewProxy message, a proxy's or a visitor's configuration."""
+
+    @property
+    def use_encryption(self) -> bool: ...
+    @property
+    def use_compression(self) -> bool: ...
+
+
+def layered(stream: Stream, flags: LayerFlags, key: bytes) -> Stream:
+    """A work or visitor connection seen through its layers: encryption at the wire, compression inside it
+    (spec: wire §8). The stream itself when neither is on."""
+    transforms: list[Transform] = []
+    if flags.use_encryption:
+        from aiofrp.wire.aescfb import AesCfb
+
+        transforms.append(AesCfb(key))
+    if flags.use_compression:
+        from aiofrp.wire.snappy import Snappy
+
+        transforms.append(Snappy())
+    return through(stream, transforms)
+
+
+class UserConnections:
+    """Joins users of one proxy to work connections and counts them."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
+
+    def accept(self, user: Stream, early: bytes = b"") -> None:
+        """Serve ``user``; ``early`` are bytes already read from it."""
+        context = self._context
+        peer = user.info("peername")
+        context.log.info("get a user connection [%s]", address_text(peer))
+        src, dst = address_of(peer), address_of(user.info("sockname"))
+        start = StartWorkConn(
+            proxy_name=context.message.proxy_name,
+            src_addr=src[0],
+            src_port=src[1],
+            dst_addr=dst[0],
+            dst_port=dst[1],
+        )
+
+        def ready(work: Stream) -> None:
+            splice = Splice(user, layered(work, context.message, context.key), context.traffic.closed)
+            context.traffic.opened(splice)
+            splice.start(early)
+
+        def failed(error: FrpError) -> None:
+            context.log.warning("user connection [%s] is closed: %s", address_text(peer), error)
+            user.close()
+
+        context.take_work_connection(start, ready, failed)

@@ -1,0 +1,251 @@
+"""One logged-in client on frps: its control connection, its proxies, its work connections (spec: server §2)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from aiofrp import FRP_VERSION, logs
+from aiofrp.aio import Scope
+from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
+from aiofrp.server.sessions import LoggedIn
+from aiofrp.server.workpool import WorkConnection, WorkPool
+from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.wire.codec import Codec
+from aiofrp.wire.messages import (
+    CloseProxy,
+    Login,
+    LoginResp,
+    Message,
+    NewProxy,
+    NewProxyResp,
+    NewWorkConn,
+    Ping,
+    Pong,
+    ReqWorkConn,
+)
+
+if TYPE_CHECKING:
+    from aiofrp.server.service import Server
+
+#: Messages of one client waiting to be handled; above, its control connection is not read.
+_INBOX_LIMIT = 100
+#: Seconds to flush the last words of a closing control connection.
+_log = logs.get(__name__)
+
+
+class ServerControl:
+    """One control session.
+
+    Messages are handled one after another in the order they came (spec: server §2.5), by one task.
+    """
+
+    def __init__(self, server: Server, login: Login, run_id: str, codec: Codec) -> None:
+        self.login = login
+        self.run_id = run_id
+        self.codec = codec
+        self.client_key = _client_key(login)
+        self.log = _log.bind(run_id)
+        self.running = False
+        self.ports_used = 0
+        self._server = server
+        self._scope = Scope(f"control {run_id}")
+        self._stream: Stream | None = None
+        self._decoder = codec.decoder()
+        self._inbox: deque[Message] = deque()  # limited by _INBOX_LIMIT
+        self._inbox_ready = asyncio.Event()
+        self._paused = False
+        self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
+        self._requests = 0  # ReqWorkConn to send at the end of this loop turn
+        self._last_ping = time.monotonic()
+        self._heartbeat: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._closed = asyncio.Event()
+        pool_count = max(0, min(login.pool_count, server.config.transport.max_pool_count))
+        self._pool_count = pool_count
+        self.pool = WorkPool(pool_count, self._request_work_connection, server.config.user_conn_timeout)
+
+    def __repr__(self) -> str:
+        return f"<ServerControl {self.run_id} running={self.running} proxies={list(self._proxies)}>"
+
+    # Life
+
+    def start(self, stream: Stream, plain: Stream) -> None:
+        """Answer the login on ``plain`` and go on over ``stream``, its encrypted form."""
+        plain.write(self.codec.encode(LoginResp(version=FRP_VERSION, run_id=self.run_id)))
+        self._stream = stream
+        self.running = True
+        self._last_ping = time.monotonic()
+        stream.attach(self)
+        for _ in range(self._pool_count):
+            self._request_work_connection()
+        self._scope.spawn(self._handle_messages(), "messages")
+        self._watch_heartbeat()
+
+    async def replaced_by(self, newcomer: LoggedIn) -> None:
+        """Close everything for a newer login of the same client."""
+        self.log.info("replaced by client [%s]", newcomer.run_id)
+        await self.close()
+
+    async def close(self) -> None:
+        """End the session: returns when proxies are stopped and names and ports free."""
+        if self._closing:
+            await self._closed.wait()
+            return
+        self._closing, self.running = True, False
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        if self._stream is not None:
+            self._stream.close()
+        self.pool.close()
+        await self._scope.close()
+        for name in list(self._proxies):
+            await self._stop_proxy(name)
+        self._server.sessions.leave(self)
+        self._closed.set()
+        if self._stream is not None:
+            self.log.info("client exit success")
+
+    # Receiver of the control connection
+
+    def data_received(self, data: Buffer, /) -> None:
+        try:
+            self._inbox.extend(self._decoder.receive_data(data))
+        except ProtocolError as exc:
+            self.log.warning("control connection is closed: %s", exc)
+            self._end()
+            return
+        self._inbox_ready.set()
+        if len(self._inbox) > _INBOX_LIMIT and not self._paused and self._stream is not None:
+            self._paused = True
+            self._stream.pause_reading(Pause.PEER)
+
+    def eof_received(self) -> None:
+        self._end()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._end()
+
+    def pause_writing(self) -> None:
+        """What we send is small and bounded by the client's own requests."""
+
+    def resume_writing(self) -> None:
+        pass
+
+    # Sending
+
+    def send(self, message: Message) -> None:
+        """Send one message on the control connection."""
+        if self._stream is not None and not self._closing:
+            self._stream.write(self.codec.encode(message))
+
+    def add_work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
+        """A NewWorkConn arrived for this session."""
+        work = WorkConnection(stream, codec)
+        try:
+            self._server.auth.check_work_connection(message)
+        except AuthError as exc:
+            work.refuse(self._server.explain(exc, "invalid NewWorkConn"))
+            return
+        self.pool.add(work)
+
+    # Private: requests are gathered so that a burst costs one encryption and one write
+
+    def _request_work_connection(self) -> None:
+        self._requests += 1
+        if self._requests == 1:
+            asyncio.get_running_loop().call_soon(self._send_requests)
+
+    def _send_requests(self) -> None:
+        count, self._requests = self._requests, 0
+        if self._stream is not None and not self._closing:
+            self._stream.write(self.codec.encode(ReqWorkConn()) * count)
+
+    # Private: messages
+
+    async def _handle_messages(self) -> None:
+        while True:
+            while self._inbox:
+                await self._handle(self._inbox.popleft())
+                if self._paused and len(self._inbox) <= _INBOX_LIMIT // 2 and self._stream is not None:
+                    self._paused = False
+                    self._stream.resume_reading(Pause.PEER)
+            self._inbox_ready.clear()
+            await self._inbox_ready.wait()
+
+    async def _handle(self, message: Message) -> None:
+        match message:
+            case NewProxy():
+                await self._new_proxy(message)
+            case CloseProxy():
+                await self._close_proxy(message.proxy_name)
+            case Ping():
+                self._ping(message)
+            case _:
+                self.log.debug("message %s is not expected here", type(message).__name__)
+
+    def _ping(self, message: Ping) -> None:
+        try:
+            self._server.auth.check_ping(message)
+        except AuthError as exc:
+            self.log.warning("received invalid ping: %s", exc)
+            self.send(Pong(error=self._server.explain(exc, "invalid ping")))
+            return
+        self._last_ping = time.monotonic()
+        self.log.debug("receive heartbeat")
+        self.send(Pong())
+
+    async def _new_proxy(self, message: NewProxy) -> None:
+        name = message.proxy_name
+        kind = message.proxy_type or "tcp"
+        try:
+            remote_addr = await self._server.proxies.start(self, message)
+        except FrpError as exc:
+            self.log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
+            error = self._server.explain(exc, f"new proxy [{name}] error")
+            self.send(NewProxyResp(proxy_name=name, error=error))
+            return
+        self._proxies[name] = kind
+        self.log.info("new proxy [%s] type [%s] success", name, kind)
+        self.send(NewProxyResp(proxy_name=name, remote_addr=remote_addr))
+
+    async def _close_proxy(self, name: str) -> None:
+        if name in self._proxies:
+            await self._stop_proxy(name)
+        self.log.info("close proxy [%s] success", name)
+
+    async def _stop_proxy(self, name: str) -> None:
+        del self._proxies[name]
+        await self._server.proxies.stop(self, name)
+
+    # Private: the end
+
+    def _watch_heartbeat(self) -> None:
+        timeout = self._server.config.transport.heartbeat_timeout
+        if timeout <= 0 or self._closing:
+            return
+        left = self._last_ping + timeout - time.monotonic()
+        if left <= 0:
+            self.log.warning("heartbeat timeout")
+            self._end()
+        else:
+            self._heartbeat = asyncio.get_running_loop().call_later(left + 0.01, self._watch_heartbeat)
+
+    def _end(self) -> None:
+        if not self._closing:
+            self._server.scope.spawn(self.close(), f"close {self.run_id}")
+
+
+def _client_key(login: Login) -> str:
+    """What must be unique among online clients; empty without a client id (spec: server §2.3)."""
+    if not login.client_id:
+        return ""
+    return f"{login.user}.{login.client_id}" if login.user else login.client_id
+
+
+def check_login_numbers(login: Login) -> None:
+    """Refuse numbers no client means. Raises :class:`~aiofrp.errors.ProxyError`."""
+    if not 0 <= login.pool_count <= 1_000_000:
+        raise ProxyError(f"pool_count {login.pool_count} is out of range 0..1000000")

@@ -1,0 +1,109 @@
+"""The port manager: which ports proxies may take, and who has which (spec: server §3)."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from aiofrp.errors import ProxyError
+
+#: Seconds a proxy name keeps its preference for the port it had (spec: server §3).
+RESERVATION = 24 * 3600.0
+#: Random candidates tried for port 0 (spec: server §3).
+_TRIES = 5
+#: Names remembered at most; the oldest released are forgotten first.
+_MAX_NAMES = 100_000
+
+
+@dataclass(slots=True)
+class _Reservation:
+    port: int
+    released: float | None  # None while in use
+
+
+class PortTable:
+    """Leases of one kind of port.
+
+    ``probe(port)`` tells whether the port can be bound right now. An empty ``allowed`` allows every port.
+    """
+
+    def __init__(
+        self,
+        allowed: Iterable[tuple[int, int]],
+        probe: Callable[[int], bool],
+        *,
+        prefix: Callable[[int], str] = lambda port: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``allowed``: inclusive (first, last) pairs. ``prefix``: what error texts start with, by asked port."""
+        self._allowed: set[int] = set()
+        self.allow(allowed)
+        self._probe = probe
+        self._prefix = prefix
+        self._clock = clock
+        self._used: dict[int, str] = {}  # port → proxy name
+        self._names: dict[str, _Reservation] = {}  # limited by _MAX_NAMES
+
+    def __repr__(self) -> str:
+        return f"<PortTable allowed={len(self._allowed)} used={sorted(self._used)}>"
+
+    def allow(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Replace the allow-list; ports already leased stay so."""
+        ports = {port for first, last in ranges for port in range(max(first, 0), min(last, 65535) + 1)}
+        self._allowed = ports or set(range(1, 65536))
+
+    def acquire(self, name: str, port: int) -> int:
+        """Lease ``port`` for the proxy ``name``; 0 takes the port the name had before, or a random one.
+
+        Raises :class:`~aiofrp.errors.ProxyError` with the reference's text.
+        """
+        try:
+            got = self._any(name) if port == 0 else self._exactly(port)
+        except ProxyError as exc:
+            raise ProxyError(self._prefix(port) + str(exc)) from None
+        self._used[got] = name
+        self._remember(name, got)
+        return got
+
+    def release(self, port: int) -> None:
+        """Give ``port`` back; the name keeps its preference for :data:`RESERVATION` seconds."""
+        name = self._used.pop(port, None)
+        if name is not None and (reservation := self._names.get(name)) and reservation.port == port:
+            reservation.released = self._clock()
+
+    def _exactly(self, port: int) -> int:
+        if port in self._used:
+            raise ProxyError("port already used")
+        if port not in self._allowed:
+            raise ProxyError("port not allowed")
+        if not self._probe(port):
+            raise ProxyError("port unavailable")
+        return port
+
+    def _any(self, name: str) -> int:
+        before = self._names.get(name)
+        if before is not None and self._reserved(before) and self._free(before.port):
+            return before.port
+        for port in self._candidates():
+            if self._probe(port):
+                return port
+        raise ProxyError("no available port")
+
+    def _candidates(self) -> list[int]:
+        free = [port for port in self._allowed if port not in self._used and port]
+        return random.sample(free, min(_TRIES, len(free)))
+
+    def _free(self, port: int) -> bool:
+        return port in self._allowed and port not in self._used and self._probe(port)
+
+    def _reserved(self, reservation: _Reservation) -> bool:
+        released = reservation.released
+        return released is None or self._clock() - released < RESERVATION
+
+    def _remember(self, name: str, port: int) -> None:
+        self._names.pop(name, None)
+        while len(self._names) >= _MAX_NAMES:
+            self._names.pop(next(iter(self._names)))
+        self._names[name] = _Reservation(port, None)

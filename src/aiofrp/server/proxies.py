@@ -1,0 +1,159 @@
+"""Every proxy published on this frps, by its wire name; names are unique over all clients (spec: server §2.7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiofrp import registry
+from aiofrp.errors import FrpError, ProxyError
+from aiofrp.logs import Log
+from aiofrp.proxy.host import Ports, ServerHalf
+from aiofrp.server.workpool import WorkPool
+from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splice
+from aiofrp.wire.messages import NewProxy, StartWorkConn
+
+if TYPE_CHECKING:
+    from aiofrp.server.control import ServerControl
+    from aiofrp.server.service import Server
+
+
+#: Seconds between looks while connections drain.
+_DRAIN_LOOK = 0.05
+
+
+class Traffic:
+    """User connections of one proxy, open and past: see :class:`aiofrp.proxy.host.Traffic`."""
+
+    __slots__ = ("bytes_in", "bytes_out", "open")
+
+    def __init__(self) -> None:
+        self.open: set[Splice] = set()  # limited by open files
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+    def opened(self, splice: Splice) -> None:
+        self.open.add(splice)
+
+    def closed(self, splice: Splice) -> None:
+        self.open.discard(splice)
+        self.bytes_in += splice.bytes_in
+        self.bytes_out += splice.bytes_out
+
+
+class Context:
+    """frps as one proxy sees it: see :class:`aiofrp.proxy.host.ServerContext`."""
+
+    __slots__ = ("_pool", "_server", "log", "message", "traffic")
+
+    def __init__(
+        self, server: Server, pool: WorkPool, message: NewProxy, log: Log, traffic: Traffic
+    ) -> None:
+        self._server = server
+        self._pool = pool
+        self.message = message
+        self.log = log
+        self.traffic = traffic
+
+    @property
+    def bind_addr(self) -> str:
+        return self._server.config.proxy_bind_addr
+
+    @property
+    def key(self) -> bytes:
+        return self._server.key
+
+    @property
+    def tcp_ports(self) -> Ports:
+        return self._server.tcp_ports
+
+    def take_work_connection(
+        self,
+        start: StartWorkConn,
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        self._pool.take(start, ready, failed)
+
+
+@dataclass(slots=True)
+class _Published:
+    half: ServerHalf
+    owner: ServerControl
+
+
+class Proxies:
+    """Starts and stops server halves; limited by ``maxPortsPerClient`` and by names being unique."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._table: dict[str, _Published | None] = {}  # None while it starts
+        self._traffic: dict[str, Traffic] = {}  # by name; kept while a connection of a closed proxy is open
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    async def start(self, owner: ServerControl, message: NewProxy) -> str:
+        """Publish a proxy; returns its ``remote_addr``. Raises :class:`~aiofrp.errors.FrpError`."""
+        half = self._make(owner, message)
+        name = message.proxy_name
+        self._check_quota(owner, half)
+        if name in self._table:
+            raise ProxyError(f"proxy [{name}] already exists")
+        self._table[name] = None
+        owner.ports_used += half.ports
+        try:
+            remote_addr = await half.start()
+        except BaseException:
+            del self._table[name]
+            owner.ports_used -= half.ports
+            raise
+        self._table[name] = _Published(half, owner)
+        return remote_addr
+
+    async def stop(self, owner: ServerControl, name: str) -> None:
+        """Take a proxy of ``owner`` back; unknown names are ignored."""
+        published = self._table.get(name)
+        if published is None or published.owner is not owner:
+            return
+        owner.log.bind(name).info("proxy closing")
+        await published.half.stop()
+        owner.ports_used -= published.half.ports
+        del self._table[name]
+        self._forget_idle_traffic()
+
+    async def drain(self, grace: float) -> None:
+        """Wait until no user connection is open, at most ``grace`` seconds, then end the rest."""
+        end = asyncio.get_running_loop().time() + grace
+        while self._open() and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_DRAIN_LOOK)
+        for splice in self._open():
+            splice.abort()
+
+    def _open(self) -> list[Splice]:
+        return [splice for traffic in self._traffic.values() for splice in traffic.open]
+
+    def _make(self, owner: ServerControl, message: NewProxy) -> ServerHalf:
+        kind = message.proxy_type or "tcp"
+        target = registry.PROXIES.get(kind)
+        if target is None:
+            raise ProxyError(f"unknown proxy type: {kind}")
+        server_half = registry.load(target).Server
+        if server_half is None:
+            raise ProxyError(f"proxies of type {kind} are not in this release of aiofrp's frps")
+        log = owner.log.bind(message.proxy_name)
+        traffic = self._traffic.setdefault(message.proxy_name, Traffic())
+        half: ServerHalf = server_half(Context(self._server, owner.pool, message, log, traffic))
+        return half
+
+    def _forget_idle_traffic(self) -> None:
+        for name in [n for n, t in self._traffic.items() if not t.open and n not in self._table]:
+            del self._traffic[name]
+
+    def _check_quota(self, owner: ServerControl, half: ServerHalf) -> None:
+        limit = self._server.config.max_ports_per_client
+        if limit > 0 and owner.ports_used + half.ports > limit:
+            raise ProxyError("exceed the max_ports_per_client")

@@ -1,0 +1,185 @@
+"""frps: its listeners and tables, and how a logical connection finds its session."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from aiofrp import FRP_VERSION, logs
+from aiofrp.aio import Scope
+from aiofrp.config.server import ServerConfig
+from aiofrp.errors import FrpError, ProxyError
+from aiofrp.server.accept import Acceptor
+from aiofrp.server.auth import TokenVerifier, Verifier
+from aiofrp.server.control import ServerControl, check_login_numbers
+from aiofrp.server.ports import PortTable
+from aiofrp.server.proxies import Proxies
+from aiofrp.server.sessions import Sessions
+from aiofrp.server.workpool import WorkConnection
+from aiofrp.stream.base import Stream
+from aiofrp.stream.mux import MuxLimits
+from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
+from aiofrp.stream.transform import TransformStream
+from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp, listen
+from aiofrp.transport.tls import server_context
+from aiofrp.wire.aescfb import AesCfb
+from aiofrp.wire.auth import derive_key
+from aiofrp.wire.codec import Codec
+from aiofrp.wire.messages import Login, LoginResp, Message, NewVisitorConn, NewVisitorConnResp, NewWorkConn
+from aiofrp.wire.sniff import Kind
+
+_log = logs.get(__name__)
+
+#: Seconds running connections may go on after :meth:`Server.stop` is asked for.
+GRACE = 5.0
+
+
+class Server:
+    """One frps. ``start`` binds everything, ``stop`` ends it; several may live in one process."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self.config = config
+        token = config.auth.token.value
+        self.key = derive_key(token)
+        self.auth: Verifier = TokenVerifier(token, config.auth.additional_scopes)
+        self.sessions = Sessions()
+        self.proxies = Proxies(self)
+        self.scope = Scope("frps")
+        addr = config.proxy_bind_addr
+        allowed = [(ports.first, ports.last) for ports in config.allow_ports]
+        self.tcp_ports = PortTable(allowed, lambda port: _can_bind(bind_tcp, addr, port))
+        self.udp_ports = PortTable(
+            allowed,
+            lambda port: _can_bind(bind_udp, addr, port),
+            prefix=lambda port: f"acquire port {port} error: ",
+        )
+        self._acceptor: Acceptor | None = None
+        self._listener: TcpListener | None = None
+
+    def __repr__(self) -> str:
+        return f"<Server sessions={len(self.sessions)} proxies={len(self.proxies)}>"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where frps listens: host and port."""
+        assert self._listener is not None, "the server is not started"
+        return self._listener.address
+
+    async def start(self) -> None:
+        """Bind every listener. Raises :class:`~aiofrp.errors.FrpError`; nothing stays bound then."""
+        config = self.config
+        mux = None
+        if config.transport.tcp_mux:
+            mux = MuxLimits(keepalive_interval=config.transport.tcp_mux_keepalive_interval)
+        self._acceptor = Acceptor(
+            self._opened,
+            tls=server_context(config.transport.tls),
+            force_tls=config.transport.tls.force,
+            mux=mux,
+        )
+        try:
+            self._listener = await listen(config.bind_addr, config.bind_port, self._accepted)
+        except ListenFailed as exc:
+            raise ListenError(f"create server listener error, {exc}") from exc
+        host, port = self._listener.address
+        _log.info("frps tcp listen on %s:%d", config.bind_addr, port)
+        _log.info("frps started successfully")
+
+    async def stop(self, grace: float = GRACE) -> None:
+        """Stop accepting, let running connections finish for ``grace`` seconds, then end everything."""
+        if self._listener is not None:
+            self._listener.close()
+        for session in self.sessions.all():
+            assert isinstance(session, ServerControl)
+            await session.close()
+        await self.proxies.drain(grace)
+        if self._acceptor is not None:
+            for mux in list(self._acceptor.sessions):
+                mux.close()
+        await self.scope.close()
+
+    def explain(self, error: FrpError, summary: str) -> str:
+        """What the client is told: the error, or only ``summary`` without ``detailedErrorsToClient``."""
+        return str(error) if self.config.detailed_errors_to_client else summary
+
+    # Connections
+
+    def _accepted(self, stream: TcpStream) -> None:
+        set_keepalive(stream, self.config.transport.tcp_keepalive)
+        assert self._acceptor is not None
+        self._acceptor.shared_port(stream, self._route, http=False, https=False)
+
+    def _route(self, kind: Kind, stream: Stream, head: bytes) -> bool:
+        """A connection on the shared port that is not frp's own."""
+        return False
+
+    def _opened(self, stream: Stream, message: Message, codec: Codec, rest: bytes) -> None:
+        match message:
+            case NewWorkConn():
+                self._work_connection(stream, codec, message)
+            case Login():
+                self.scope.spawn(self._login(stream, codec, message, rest), f"login {message.run_id}")
+            case NewVisitorConn():
+                self._visitor_connection(stream, codec, message)
+            case _:
+                peer = address_text(stream.info("peername"))
+                _log.warning("error message type for the new connection [%s]", peer)
+                stream.close()
+
+    async def _login(self, stream: Stream, codec: Codec, login: Login, rest: bytes) -> None:
+        peer = address_text(stream.info("peername"))
+        _log.info(
+            "client login info: ip [%s] version [%s] hostname [%s] os [%s] arch [%s]",
+            peer,
+            login.version,
+            login.hostname,
+            login.os,
+            login.arch,
+        )
+        run_id = login.run_id or secrets.token_hex(8)
+        try:
+            check_login_numbers(login)
+            self.auth.check_login(login)
+            control = ServerControl(self, login, run_id, codec)
+            await self.sessions.admit(control, login.client_id, login.user)
+        except FrpError as exc:
+            _log.warning("register control error: %s", exc)
+            error = self.explain(exc, "register control error")
+            stream.write(codec.encode(LoginResp(version=FRP_VERSION, error=error)))
+            stream.close()
+            return
+        secured = TransformStream(stream, [AesCfb(self.key)])
+        control.start(secured, stream)
+        if rest:
+            secured.data_received(rest)
+
+    def _work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
+        try:
+            control = self.sessions.find(message.run_id)
+        except ProxyError as exc:
+            _log.warning("%s", exc)
+            WorkConnection(stream, codec).refuse(self.explain(exc, "invalid NewWorkConn"))
+            return
+        assert isinstance(control, ServerControl)
+        control.add_work_connection(stream, codec, message)
+
+    def _visitor_connection(self, stream: Stream, codec: Codec, message: NewVisitorConn) -> None:
+        error = f"custom listener for [{message.proxy_name}] doesn't exist"
+        answer = NewVisitorConnResp(proxy_name=message.proxy_name, error=error)
+        stream.write(codec.encode(answer))
+        stream.close()
+
+
+class ListenError(FrpError):
+    """frps cannot listen; the text is what is printed before exit 1."""
+
+
+def _can_bind(bind: object, host: str, port: int) -> bool:
+    try:
+        bind(host, port).close()  # type: ignore[operator]
+    except ListenFailed:
+        return False
+    return True
+
+
+__all__ = ["GRACE", "ListenError", "Server"]

@@ -1,0 +1,53 @@
+"""How frpc reaches frps: a transport dials, a session opens logical connections.
+
+The client never asks which transport or whether connections share a carrier.
+"""
+
+from __future__ import annotations
+
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiofrp.errors import FrpError
+from aiofrp.stream.base import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class DialOptions:
+    """Everything a transport needs to reach frps."""
+
+    host: str
+    port: int
+    timeout: float  #: seconds for all layers of one dial together
+    keepalive: float  #: seconds between TCP keep-alive probes, negative for none
+    local_ip: str  #: source address, empty for any
+    tls: ssl.SSLContext | None  #: ``None`` speaks plain
+    tls_name: str  #: for SNI and the name check
+    tls_lead_byte: bool  #: send frp's 0x17 before the handshake
+    mux: bool  #: share one carrier
+    mux_keepalive: float  #: seconds between yamux pings
+
+
+class Session(ABC):
+    """A way to open logical connections, for the life of one login."""
+
+    #: Called once when the session's carrier is lost; unused by sessions without one.
+    on_lost: Callable[[Exception | None], None] | None = None
+
+    @abstractmethod
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        """Open a logical connection: ``ready`` is called with it, at once where no dialling is needed."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End the session; what was written is flushed, logical connections with a carrier of their own go on."""
+
+
+class Transport(Protocol):
+    """One row of the registry's table of transports."""
+
+    async def connect(self, options: DialOptions) -> Session:
+        """Make a session. Raises :class:`~aiofrp.errors.FrpError` saying the likely cause."""

@@ -1,0 +1,166 @@
+"""Sockets: listening, dialling, and addresses as text.
+
+Operating-system errors are mapped to :class:`aiofrp.errors.TransportError` here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from aiofrp.errors import ConnectFailed, TransportError
+from aiofrp.stream.tcp import TcpListener, TcpStream
+
+#: Connections the kernel keeps ready for accept; it lowers this to its own limit.
+BACKLOG = 4096
+_WILDCARDS = ("", "0.0.0.0", "::")
+
+
+class ListenFailed(TransportError):
+    """A socket could not be bound; ``in_use`` tells whether someone else has the port."""
+
+    def __init__(self, network: str, host: str, port: int, error: OSError) -> None:
+        reason = (error.strerror or str(error)).lower()
+        super().__init__(f"listen {network} {join_host_port(host, port)}: bind: {reason}")
+
+
+def join_host_port(host: str, port: int) -> str:
+    """``host:port``, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def plain_host(host: str) -> str:
+    """An address without the IPv4-in-IPv6 prefix a dual-stack socket shows."""
+    return host[7:] if host.startswith("::ffff:") and "." in host else host
+
+
+def address_of(name: Any) -> tuple[str, int]:
+    """(host, port) of a ``peername`` or ``sockname``; ("", 0) when there is none."""
+    if isinstance(name, tuple) and len(name) >= 2:
+        return plain_host(str(name[0])), int(name[1])
+    return "", 0
+
+
+def address_text(name: Any) -> str:
+    """A ``peername`` as ``host:port`` for logs."""
+    host, port = address_of(name)
+    return join_host_port(host, port) if host else "pipe"
+
+
+def bind_tcp(host: str, port: int) -> socket.socket:
+    """A bound TCP socket. A wildcard address is one IPv6 socket that takes IPv4 too, where IPv6 exists
+    (spec: server §1.1). Raises :class:`ListenFailed`."""
+    return _bind(socket.SOCK_STREAM, "tcp", host, port)
+
+
+def bind_udp(host: str, port: int) -> socket.socket:
+    """A bound, non-blocking UDP socket, dual stack like :func:`bind_tcp`."""
+    return _bind(socket.SOCK_DGRAM, "udp", host, port)
+
+
+def _bind(kind: socket.SocketKind, network: str, host: str, port: int) -> socket.socket:
+    dual = host in _WILDCARDS and has_ipv6()
+    family = socket.AF_INET6 if dual or ":" in host else socket.AF_INET
+    sock = socket.socket(family, kind)
+    try:
+        sock.setblocking(False)
+        if kind == socket.SOCK_STREAM and os.name == "posix":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not dual))
+        sock.bind(("::" if dual else host or "0.0.0.0", port))
+    except (OSError, OverflowError) as exc:
+        sock.close()
+        error = exc if isinstance(exc, OSError) else OSError(0, "invalid port")
+        raise ListenFailed(network, "::" if dual else host, port, error) from exc
+    return sock
+
+
+def has_ipv6() -> bool:
+    """Whether this machine can bind IPv6 sockets."""
+    if not socket.has_ipv6:
+        return False
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
+async def listen(host: str, port: int, connected: Callable[[TcpStream], None]) -> TcpListener:
+    """Listen on ``host:port``; ``connected`` is called with each accepted stream.
+
+    Raises :class:`ListenFailed`.
+    """
+    sock = bind_tcp(host, port)
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(lambda: TcpStream(connected), sock=sock, backlog=BACKLOG)
+    except OSError as exc:
+        sock.close()
+        raise ListenFailed("tcp", host, port, exc) from exc
+    return TcpListener(server)
+
+
+async def dial(host: str, port: int, *, timeout: float, local_ip: str = "") -> TcpStream:
+    """Connect to ``host:port`` from ``local_ip`` (empty: any) within ``timeout`` seconds.
+
+    Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
+    """
+    loop = asyncio.get_running_loop()
+    where = f"dial tcp {join_host_port(host, port)}"
+    local = (local_ip, 0) if local_ip else None
+    eyeballs = {} if is_address(host) else {"happy_eyeballs_delay": 0.25}
+    try:
+        async with asyncio.timeout(timeout):
+            _, stream = await loop.create_connection(
+                TcpStream, host, port, local_addr=local, **(eyeballs if _takes_eyeballs(loop) else {})
+            )
+    except TimeoutError:
+        raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None
+    except (OSError, OverflowError, UnicodeError) as exc:
+        raise ConnectFailed(f"{where}: {connect_reason(exc)}") from exc
+    return stream
+
+
+def is_address(host: str) -> bool:
+    """Whether ``host`` is an IP address, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _takes_eyeballs(loop: asyncio.AbstractEventLoop) -> bool:
+    return isinstance(loop, asyncio.BaseEventLoop)  # uvloop tries the addresses in order instead
+
+
+def connect_reason(exc: BaseException) -> str:
+    """Why a connection failed, in the words users search for."""
+    if isinstance(exc, ConnectionRefusedError):
+        return "connect: connection refused"
+    if isinstance(exc, socket.gaierror):
+        return "lookup: no such host"
+    if isinstance(exc, OSError) and exc.strerror and not exc.strerror.startswith("Multiple"):
+        return f"connect: {exc.strerror.lower()}"
+    return str(exc)
+
+
+def raise_file_limit() -> None:
+    """Raise the soft limit of open files to the hard one: every connection is one or two."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):  # a sandbox may forbid it; the soft limit still serves
+            return

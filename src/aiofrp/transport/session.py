@@ -1,0 +1,120 @@
+"""The two kinds of session over byte-stream transports: one shared carrier, or a fresh dial each time."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from aiofrp.aio import Scope
+from aiofrp.errors import Closed, ConnectFailed, FrpError
+from aiofrp.stream.base import Stream
+from aiofrp.stream.mux import MuxLimits, MuxSession
+from aiofrp.stream.tls import TlsStream, handshake
+from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.net import join_host_port
+from aiofrp.wire.sniff import TLS_LEAD
+
+#: Makes one carrier, all layers below yamux included.
+Dial: TypeAlias = Callable[[], Awaitable[Stream]]
+
+
+async def session_over(dial: Dial, options: DialOptions) -> Session:
+    """A session whose carriers ``dial`` makes; one deadline covers all layers of each dial."""
+    bounded = _with_deadline(dial, options)
+    carrier = await bounded()
+    if options.mux:
+        return SharedSession(carrier, MuxLimits(keepalive_interval=options.mux_keepalive))
+    return DialSession(bounded, carrier)
+
+
+class Securer:
+    """Puts TLS on carriers of one server, resuming the last TLS session."""
+
+    def __init__(self, options: DialOptions) -> None:
+        self._options = options
+        self._last: ssl.SSLSession | None = None
+
+    async def __call__(self, carrier: Stream) -> Stream:
+        """``carrier`` with TLS on it as configured; the carrier itself when TLS is off."""
+        options = self._options
+        if options.tls is None:
+            return carrier
+        if options.tls_lead_byte:
+            carrier.write(bytes((TLS_LEAD,)))
+        tls = TlsStream(
+            carrier,
+            options.tls,
+            server_side=False,
+            server_hostname=options.tls_name or None,
+            session=self._last,
+        )
+        await handshake(tls, options.timeout)
+        self._last = tls.session
+        return tls
+
+
+class SharedSession(Session):
+    """Every logical connection is a yamux stream of one carrier."""
+
+    def __init__(self, carrier: Stream, limits: MuxLimits) -> None:
+        self._mux = MuxSession(carrier, client=True, on_lost=self._lost, limits=limits)
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        try:
+            stream = self._mux.open()
+        except Closed as exc:
+            failed(exc)
+            return
+        ready(stream)
+
+    async def close(self) -> None:
+        self._mux.close()
+
+    def _lost(self, exc: Exception | None) -> None:
+        if self.on_lost is not None:
+            self.on_lost(exc)
+
+
+class DialSession(Session):
+    """Every logical connection is a carrier of its own; the first one is made already."""
+
+    def __init__(self, dial: Dial, first: Stream) -> None:
+        self._dial = dial
+        self._first: Stream | None = first
+        self._scope = Scope("dial")
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        first, self._first = self._first, None
+        if first is not None:
+            ready(first)
+        else:
+            self._scope.spawn(self._open(ready, failed), "open")
+
+    async def close(self) -> None:
+        if self._first is not None:
+            self._first.abort()
+        await self._scope.close()
+
+    async def _open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        try:
+            stream = await self._dial()
+        except FrpError as exc:
+            failed(exc)
+        else:
+            ready(stream)
+
+
+def _with_deadline(dial: Dial, options: DialOptions) -> Dial:
+    async def bounded() -> Stream:
+        try:
+            async with asyncio.timeout(options.timeout):
+                return await dial()
+        except TimeoutError:
+            where = join_host_port(options.host, options.port)
+            raise ConnectFailed(
+                f"no connection to {where} within {options.timeout:g} s: is frps running there and reachable?"
+            ) from None
+
+    return bounded

@@ -1,0 +1,129 @@
+"""TLS contexts of both programs, and the self-signed certificate (spec: wire §2)."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from aiofrp.errors import ConfigError
+
+#: Session tickets a server issues per handshake: one is enough for the next connection of the same client.
+_TICKETS = 1
+
+
+class TlsFiles(Protocol):
+    """The file settings of ``transport.tls``, on either side."""
+
+    @property
+    def cert_file(self) -> str: ...
+    @property
+    def key_file(self) -> str: ...
+    @property
+    def trusted_ca_file(self) -> str: ...
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """The context frps ends TLS with: its certificate, or a fresh self-signed one; with ``trusted_ca_file`` clients
+    must show a certificate of that CA. Raises :class:`~aiofrp.errors.ConfigError`."""
+    context = _context(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = _TICKETS
+    if files.cert_file and files.key_file:
+        _load_cert(context, files.cert_file, files.key_file)
+    else:
+        _load_self_signed(context)
+    if files.trusted_ca_file:
+        context.verify_mode = ssl.CERT_REQUIRED
+        _load_ca(context, files.trusted_ca_file)
+    return context
+
+
+def client_context(files: TlsFiles) -> ssl.SSLContext:
+    """The context frpc dials with: it verifies chain and name only when ``trusted_ca_file`` is set.
+
+    Raises :class:`~aiofrp.errors.ConfigError`."""
+    context = _context(ssl.PROTOCOL_TLS_CLIENT)
+    if files.cert_file and files.key_file:
+        _load_cert(context, files.cert_file, files.key_file)
+    if files.trusted_ca_file:
+        _load_ca(context, files.trusted_ca_file)
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """A fresh self-signed certificate and its key, PEM: empty subject, random serial, ten years (spec: wire §2).
+
+    ECDSA P-256 where the reference uses RSA-2048: a handshake costs the server a small part of it.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    cert = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.Name([]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    key_pem = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return cert.public_bytes(pem), key_pem
+
+
+def _context(protocol: int) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    return context
+
+
+def _load_self_signed(context: ssl.SSLContext) -> None:
+    cert, key = self_signed()
+    with tempfile.TemporaryDirectory(prefix="frps-tls-") as folder:  # mode 0700; ssl reads files only
+        path = Path(folder, "self-signed.pem")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(cert + key)
+        context.load_cert_chain(path)
+
+
+def _load_cert(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
+    for name in (cert_file, key_file):
+        _check_readable(name)
+    try:
+        context.load_cert_chain(cert_file, key_file)
+    except (ssl.SSLError, OSError) as exc:
+        raise ConfigError(
+            f"cannot use certificate {cert_file} with key {key_file}: {exc}: both must be PEM and belong together",
+            "transport.tls.certFile",
+        ) from exc
+
+
+def _load_ca(context: ssl.SSLContext, ca_file: str) -> None:
+    _check_readable(ca_file)
+    try:
+        context.load_verify_locations(ca_file)
+    except (ssl.SSLError, OSError) as exc:
+        raise ConfigError(
+            f'failed to parse CA certificate from file "{ca_file}": no valid PEM certificates found',
+            "transport.tls.trustedCaFile",
+        ) from exc
+
+
+def _check_readable(name: str) -> None:
+    try:
+        with open(name, "rb"):
+            pass
+    except OSError as exc:
+        raise ConfigError(f"open {name}: {(exc.strerror or str(exc)).lower()}") from exc

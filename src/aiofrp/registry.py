@@ -1,7 +1,7 @@
-"""Three tables of names → import strings: proxy types, transports, plugins.
+"""Tables of names → import strings: proxy types, transports, plugins.
 
-Strings, so that a configuration can ask "which model decodes type = http?" without importing every type, and a
-heavy dependency is loaded only when its row is used.
+Strings, so that a configuration can ask "which model decodes type = http?" without importing every type, and
+a heavy dependency is loaded only when its row is used.
 """
 
 from __future__ import annotations
@@ -24,6 +24,25 @@ PROXIES = {
 #: ``transport.protocol`` → its :class:`aiofrp.transport.base.Transport`.
 TRANSPORTS = {
     "tcp": "aiofrp.transport.tcp:Tcp",
+}
+
+#: ``type`` of a client plugin → its configuration.
+CLIENT_PLUGINS = {
+    "http_proxy": "aiofrp.plugin.http_proxy:HttpProxyPluginConfig",
+    "socks5": "aiofrp.plugin.socks5:Socks5PluginConfig",
+    "static_file": "aiofrp.plugin.static_file:StaticFilePluginConfig",
+    "unix_domain_socket": "aiofrp.plugin.unix_domain_socket:UnixDomainSocketPluginConfig",
+    "http2https": "aiofrp.plugin.http2https:Http2HttpsPluginConfig",
+    "http2http": "aiofrp.plugin.http2http:Http2HttpPluginConfig",
+    "https2http": "aiofrp.plugin.https2http:Https2HttpPluginConfig",
+    "https2https": "aiofrp.plugin.https2https:Https2HttpsPluginConfig",
+    "tls2raw": "aiofrp.plugin.tls2raw:Tls2RawPluginConfig",
+    "virtual_net": "aiofrp.plugin.virtual_net:VirtualNetPluginConfig",
+}
+
+#: ``type`` of a visitor plugin → its configuration.
+VISITOR_PLUGINS = {
+    "virtual_net": "aiofrp.plugin.virtual_net:VirtualNetVisitorPluginConfig",
 }
 
 

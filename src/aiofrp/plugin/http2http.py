@@ -1,0 +1,21 @@
+"""http2http: a local HTTP service whose requests are changed."""
+
+from __future__ import annotations
+
+from aiofrp.config.model import field
+from aiofrp.config.proxy import PluginConfig
+from aiofrp.config.shared import HeaderOperations
+from aiofrp.config.types import Str
+
+
+class Http2HttpPluginConfig(PluginConfig):
+    """The client plugin ``http2http``."""
+
+    type: Str = field("http2http", alias="type", help="Kind of the plugin: `http2http`.")
+    local_addr: Str = field("", alias="localAddr", help="Address of the local service as `host:port`.")
+    host_header_rewrite: Str = field(
+        "", alias="hostHeaderRewrite", help="Host header the local service sees instead of the user's."
+    )
+    request_headers: HeaderOperations = field(
+        alias="requestHeaders", help="Changes to request headers.", factory=HeaderOperations
+    )

@@ -1,0 +1,25 @@
+"""http2https: a local HTTPS service, made public as HTTP."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from aiofrp.config.model import field
+from aiofrp.config.proxy import PluginConfig
+from aiofrp.config.shared import HeaderOperations
+from aiofrp.config.types import Str
+
+
+class Http2HttpsPluginConfig(PluginConfig):
+    """The client plugin ``http2https``."""
+
+    required: ClassVar[tuple[str, ...]] = ("local_addr",)
+
+    type: Str = field("http2https", alias="type", help="Kind of the plugin: `http2https`.")
+    local_addr: Str = field("", alias="localAddr", help="Address of the local service as `host:port`.")
+    host_header_rewrite: Str = field(
+        "", alias="hostHeaderRewrite", help="Host header the local service sees instead of the user's."
+    )
+    request_headers: HeaderOperations = field(
+        alias="requestHeaders", help="Changes to request headers.", factory=HeaderOperations
+    )

@@ -1,0 +1,17 @@
+"""http_proxy: an HTTP proxy server, in place of a local service."""
+
+from __future__ import annotations
+
+from aiofrp.config.model import field
+from aiofrp.config.proxy import PluginConfig
+from aiofrp.config.types import Secret, Str
+
+
+class HttpProxyPluginConfig(PluginConfig):
+    """The client plugin ``http_proxy``."""
+
+    type: Str = field("http_proxy", alias="type", help="Kind of the plugin: `http_proxy`.")
+    http_user: Str = field("", alias="httpUser", help="User name for HTTP basic authentication.")
+    http_password: Secret = field(
+        Secret(), alias="httpPassword", help="Password for HTTP basic authentication."
+    )

@@ -1,0 +1,15 @@
+"""socks5: a SOCKS5 server, in place of a local service."""
+
+from __future__ import annotations
+
+from aiofrp.config.model import field
+from aiofrp.config.proxy import PluginConfig
+from aiofrp.config.types import Secret, Str
+
+
+class Socks5PluginConfig(PluginConfig):
+    """The client plugin ``socks5``."""
+
+    type: Str = field("socks5", alias="type", help="Kind of the plugin: `socks5`.")
+    username: Str = field("", alias="username", help="User name users must give.")
+    password: Secret = field(Secret(), alias="password", help="Password users must give.")

@@ -1,0 +1,22 @@
+"""tls2raw: a local TCP service, made public under TLS."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from aiofrp.config.model import field
+from aiofrp.config.proxy import PluginConfig
+from aiofrp.config.types import Str
+
+
+class Tls2RawPluginConfig(PluginConfig):
+    """The client plugin ``tls2raw``."""
+
+    required: ClassVar[tuple[str, ...]] = ("local_addr",)
+
+    type: Str = field("tls2raw", alias="type", help="Kind of the plugin: `tls2raw`.")
+    local_addr: Str = field("", alias="localAddr", help="Address of the local service as `host:port`.")
+    crt_path: Str = field(
+        "", alias="crtPath", help="Path of the PEM certificate shown to users; self-signed if empty."
+    )
+    key_path: Str = field("", alias="keyPath", help="Path of the PEM key of `crtPath`.")

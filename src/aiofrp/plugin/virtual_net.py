@@ -1,0 +1,22 @@
+"""virtual_net: a virtual network, in place of a local service."""
+
+from __future__ import annotations
+
+from aiofrp.config.model import field
+from aiofrp.config.proxy import PluginConfig, VisitorPluginConfig
+from aiofrp.config.types import Str
+
+
+class VirtualNetPluginConfig(PluginConfig):
+    """The client plugin ``virtual_net``."""
+
+    type: Str = field("virtual_net", alias="type", help="Kind of the plugin: `virtual_net`.")
+
+
+class VirtualNetVisitorPluginConfig(VisitorPluginConfig):
+    """The visitor plugin ``virtual_net``."""
+
+    type: Str = field("virtual_net", alias="type", help="Kind of the plugin: `virtual_net`.")
+    destination_ip: Str = field(
+        "", alias="destinationIP", help="Address in the virtual network that leads to the proxy."
+    )

@@ -1,0 +1,71 @@
+"""xtcp: a local TCP service that visitors with the secret key reach directly, through a punched hole."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from aiofrp.config.model import field
+from aiofrp.config.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.shared import NatTraversalConfig
+from aiofrp.config.types import Bool, Int, Secret, Str, StrList
+from aiofrp.proxy.base import ProxyType
+
+
+class XtcpConfig(ProxyConfig):
+    """An xtcp proxy."""
+
+    reference_name: ClassVar[str] = "XTCPProxyConfig"
+
+    type: Str = field("xtcp", alias="type", help="Kind of the proxy: `xtcp`.", zero=True)
+    secret_key: Secret = field(
+        Secret(), alias="secretKey", help="Secret key visitors must show.", wire="sk", flag="sk"
+    )
+    allow_users: StrList = field(
+        (),
+        alias="allowUsers",
+        help="Users whose visitors may enter; empty is the own user, `*` everybody.",
+        wire="allow_users",
+        flag="allow-users",
+    )
+    nat_traversal: NatTraversalConfig | None = field(
+        None, alias="natTraversal", help="How the hole is punched."
+    )
+
+
+class XtcpVisitorConfig(VisitorConfig):
+    """A visitor of an xtcp proxy."""
+
+    reference_name: ClassVar[str] = "XTCPVisitorConfig"
+
+    type: Str = field("xtcp", alias="type", help="Kind of the visitor: `xtcp`.", zero=True)
+    protocol: Str = field(
+        "quic", alias="protocol", help="What carries connections through the hole.", choices=("quic", "kcp")
+    )
+    keep_tunnel_open: Bool = field(
+        False, alias="keepTunnelOpen", help="Punch the hole before it is needed and keep it open."
+    )
+    max_retries_an_hour: Int = field(
+        8, alias="maxRetriesAnHour", help="Most attempts to punch the hole in one hour."
+    )
+    min_retry_interval: Int = field(
+        90, alias="minRetryInterval", help="Seconds between two attempts, at least."
+    )
+    fallback_to: Str = field(
+        "", alias="fallbackTo", help="Name of the visitor that takes over when there is no hole in time."
+    )
+    fallback_timeout_ms: Int = field(
+        1000,
+        alias="fallbackTimeoutMs",
+        help="Milliseconds to wait for the hole before `fallbackTo` takes over.",
+    )
+    nat_traversal: NatTraversalConfig | None = field(
+        None, alias="natTraversal", help="How the hole is punched."
+    )
+
+
+class Xtcp(ProxyType):
+    """The proxy type ``xtcp``."""
+
+    name = "xtcp"
+    Config = XtcpConfig
+    VisitorConfig = XtcpVisitorConfig

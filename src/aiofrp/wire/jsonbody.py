@@ -26,7 +26,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 def encode_body(value: msgspec.Struct) -> bytes:
     """Return the JSON text of a message or hello, UTF-8."""
     body = _encode(value)
-    if b"<" in body or b">" in body or b"&" in body or b"\xe2\x80" in body:
+    if b"<" in body or b">" in body or b"&" in body or b"\xe2" in body:
         return _ESCAPED.sub(_escape, body)
     return body
 

@@ -1,0 +1,129 @@
+"""Fuzz targets: functions that take any bytes and return unless something is broken.
+
+Each feeds one decoder and lets only :class:`RemoteProtocolError` pass. Tests call them with few inputs, a
+long-running fuzzer with many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.aead import AeadStream
+from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
+from aiofrp.wire.codec import Decoder, MessageDecoder
+from aiofrp.wire.codec2 import CLIENT_HELLO, DecoderV2
+from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
+from aiofrp.wire.jsonbody import decode_body, encode_body
+from aiofrp.wire.messages import BY_TYPE_BYTE
+from aiofrp.wire.snappy import MAX_CHUNK, Snappy
+from aiofrp.wire.transform import Transform
+
+KEY = bytes(range(32))
+
+
+def message_v1(data: bytes) -> None:
+    """Whole and byte by byte must give the same messages, or both an error."""
+    _same_in_any_cuts(Decoder, data)
+
+
+def message_v2(data: bytes) -> None:
+    """The same for v2, with a hello allowed first."""
+    _same_in_any_cuts(lambda: DecoderV2(CLIENT_HELLO), data)
+
+
+def _same_in_any_cuts(new_decoder: Callable[[], MessageDecoder], data: bytes) -> None:
+    outcomes = [
+        _drain(new_decoder(), [data]),
+        _drain(new_decoder(), [data[i : i + 1] for i in range(len(data))]),
+    ]
+    assert outcomes[0] == outcomes[1], outcomes
+
+
+def _drain(decoder: MessageDecoder, chunks: list[bytes]) -> list[str]:
+    shown = []
+    try:
+        for chunk in chunks:
+            message = decoder.receive_one(chunk)
+            while message is not None:
+                shown.append(repr(message))
+                message = decoder.receive_one()
+    except RemoteProtocolError:
+        shown.append("error")
+    return shown
+
+
+def json_body(data: bytes) -> None:
+    """What any message class accepts must survive being written and read again."""
+    for cls in BY_TYPE_BYTE.values():
+        with suppress(RemoteProtocolError):
+            message = decode_body(cls, data)
+            assert decode_body(cls, encode_body(message)) == message
+
+
+def hellos(data: bytes) -> None:
+    """Both hellos."""
+    with suppress(RemoteProtocolError):
+        answer_client_hello(data)
+    with suppress(RemoteProtocolError):
+        accept_server_hello(new_client_hello(Bootstrap()), data)
+
+
+def snappy(data: bytes) -> None:
+    """A stream without and with its header; what is held back stays bounded."""
+    for stream in (data, b"\xff\x06\x00\x00sNaPpY" + data):
+        decoder = Snappy()
+        _feed(decoder, stream)
+        assert len(decoder._rest) <= MAX_CHUNK + 4
+
+
+def snappy_round_trip(data: bytes) -> None:
+    """Our own encoder."""
+    encoder, decoder = Snappy(), Snappy()
+    assert decoder.decode(encoder.encode(data)) == data
+    assert decoder.decode(encoder.encode(data * 3)) == data * 3
+
+
+def aes_cfb(data: bytes) -> None:
+    """Streams never fail; datagrams only when too short."""
+    assert len(AesCfb(KEY[:16]).decode(data)) == max(0, len(data) - 16)
+    with suppress(RemoteProtocolError):
+        assert len(decrypt_datagram(KEY[:16], data)) == len(data) - 16
+
+
+def aead_gcm(data: bytes) -> None:
+    """Nobody without the key gets a byte through."""
+    _forge("aes-256-gcm", data)
+
+
+def aead_xchacha(data: bytes) -> None:
+    """The same for the other algorithm."""
+    _forge("xchacha20-poly1305", data)
+
+
+def _forge(algorithm: str, data: bytes) -> None:
+    receiver = AeadStream(algorithm, KEY, KEY)
+    with suppress(RemoteProtocolError):
+        assert receiver.decode(data) == b""
+
+
+def _feed(decoder: Transform, stream: bytes) -> None:
+    half = len(stream) // 2
+    with suppress(RemoteProtocolError):
+        decoder.decode(stream[:half])
+        decoder.decode(stream[half:])
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "message_v1": message_v1,
+    "message_v2": message_v2,
+    "json_body": json_body,
+    "hellos": hellos,
+    "snappy": snappy,
+    "snappy_round_trip": snappy_round_trip,
+    "aes_cfb": aes_cfb,
+    "aead_gcm": aead_gcm,
+    "aead_xchacha": aead_xchacha,
+}
+"""Name → target."""

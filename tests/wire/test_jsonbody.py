@@ -7,7 +7,6 @@ import pytest
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.messages import (
-    BY_MESSAGE_ID,
     BY_TYPE_BYTE,
     Login,
     Message,
@@ -26,12 +25,6 @@ def test_golden_text_both_ways(vector: dict[str, str]) -> None:
     body = vector["json"].encode()
     cls = next(cls for cls in BY_TYPE_BYTE.values() if cls.__name__ == vector["name"])
     assert encode_body(decode_body(cls, body)) == body
-
-
-def test_tables_hold_all_messages() -> None:
-    assert sorted(BY_MESSAGE_ID) == list(range(1, 19))
-    assert bytes(sorted(BY_TYPE_BYTE)) == b"123456chimnoprsuvw"
-    assert set(BY_TYPE_BYTE.values()) == set(BY_MESSAGE_ID.values())
 
 
 def test_map_keys_are_sorted_and_signs_escaped() -> None:

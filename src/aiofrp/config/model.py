@@ -64,7 +64,7 @@ def field(
 ) -> Any:
     """Declare a field of a model: ``alias`` is its key in a file, ``help`` one sentence with units.
 
-    ``default`` also replaces the zero value of its type, unless ``zero``. ``factory`` makes the default where it
+    ``default`` also replaces the zero value of its type, unless ``zero``. ``factory`` makes a default that
     is a model or a map.
     """
     about = {

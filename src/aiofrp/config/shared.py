@@ -121,7 +121,9 @@ class ValueSource(Model):
 class AuthBase(Model):
     """How a client shows who it is: the part both programs share."""
 
-    method: Str = field("token", alias="method", help="How clients authenticate.", choices=AUTH_METHODS)
+    method: Annotated[Str, Want("v1.AuthMethod")] = field(
+        "token", alias="method", help="How clients authenticate.", choices=AUTH_METHODS
+    )
     additional_scopes: Annotated[tuple[Str, ...], Want("[]v1.AuthScope")] = field(
         (),
         alias="additionalScopes",

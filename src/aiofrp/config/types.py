@@ -33,10 +33,24 @@ def mismatch(got: str, want: str) -> PydanticCustomError:
     return PydanticCustomError("wrong_type", "cannot unmarshal {got} into {want}", {"got": got, "want": want})
 
 
+class JsonFloat(float):
+    """A number with a point or an exponent in a JSON file: not a whole number there, whatever its value."""
+
+    __slots__ = ("text",)
+
+    def __new__(cls, text: str) -> JsonFloat:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    text: str
+
+
 def number_text(value: float) -> str:
     """A number as it stands in JSON."""
-    text = f"{value:.17g}" if isinstance(value, int) else repr(value)
-    return text.replace("e-0", "e-")
+    if isinstance(value, JsonFloat):
+        return value.text
+    return str(value) if isinstance(value, int) else repr(value).replace("e-0", "e-")
 
 
 def _integer(want: str) -> Any:
@@ -45,8 +59,8 @@ def _integer(want: str) -> Any:
             return value
         if type(value) is float and value.is_integer() and INT64_MIN <= value <= INT64_MAX:
             return int(value)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        raise mismatch(f"number {number_text(value)}" if number else kind(value), want)
+        got = kind(value)
+        raise mismatch(f"number {number_text(value)}" if got == "number" else got, want)
 
     return BeforeValidator(check)
 
@@ -119,8 +133,7 @@ class Bandwidth:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        text = core_schema.no_info_after_validator_function(_bandwidth, core_schema.str_schema(strict=True))
-        return core_schema.union_schema([core_schema.is_instance_schema(cls), text], mode="left_to_right")
+        return core_schema.no_info_plain_validator_function(_bandwidth)
 
 
 def _truncate(rate: float) -> int:
@@ -129,9 +142,13 @@ def _truncate(rate: float) -> int:
     return int(max(min(rate, float(INT64_MAX)), float(INT64_MIN)))
 
 
-def _bandwidth(text: str) -> Bandwidth:
+def _bandwidth(value: object) -> Bandwidth:
+    if isinstance(value, Bandwidth):
+        return value
+    if not isinstance(value, str):
+        raise mismatch(kind(value), "string")
     try:
-        return Bandwidth.parse(text)
+        return Bandwidth.parse(value)
     except ValueError as error:
         raise PydanticCustomError("value", "{text}", {"text": str(error)}) from None
 

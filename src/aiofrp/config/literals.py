@@ -9,6 +9,7 @@ that lengths and slices counted in bytes come out as the reference counts them.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from typing import Final
@@ -102,7 +103,7 @@ def parse_float(text: str) -> float:
         value = float(plain)
     else:
         raise ValueError(f"strconv.ParseFloat: parsing {quote(text)}: invalid syntax")
-    if abs(value) == float("inf") and "n" not in plain.lower():
+    if math.isinf(value) and "n" not in plain.lower():
         raise ValueError(f"strconv.ParseFloat: parsing {quote(text)}: value out of range")
     return value
 
@@ -111,7 +112,7 @@ def _hex_float(text: str) -> float:
     try:
         return float.fromhex(text)
     except OverflowError:
-        return float("inf")
+        return math.inf
 
 
 def format_float(value: float, *, single: bool = False) -> str:
@@ -119,9 +120,11 @@ def format_float(value: float, *, single: bool = False) -> str:
 
     ``single`` counts the digits of a 32-bit number, as the reference does for numbers that are map keys.
     """
-    if value != value:
+    if single:
+        value = _narrowed(value)
+    if math.isnan(value):
         return "NaN"
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     places, exponent = _shortest(value, single)
     if -4 <= exponent < 6:
@@ -134,19 +137,19 @@ def _shortest(value: float, single: bool) -> tuple[int, int]:
     text = f"{value:.16e}"
     for places in range(17):
         text = f"{value:.{places}e}"
-        if _same(float(text), value, single):
+        if (_narrowed(float(text)) if single else float(text)) == value:
             break
     digits, _, exponent = text.partition("e")
     return len(digits.lstrip("-").replace(".", "")), int(exponent)
 
 
-def _same(left: float, right: float, single: bool) -> bool:
-    if not single:
-        return left == right
+def _narrowed(value: float) -> float:
+    """The 32-bit number nearest to ``value``."""
     try:
-        return struct.pack("f", left) == struct.pack("f", right)
-    except OverflowError:  # too large for 32 bits: the reference holds infinity for both
-        return True
+        (narrow,) = struct.unpack("f", struct.pack("f", value))
+    except OverflowError:
+        return math.copysign(math.inf, value)
+    return float(narrow)
 
 
 # Strings

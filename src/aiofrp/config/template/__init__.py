@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from aiofrp.config.literals import to_bytes
 from aiofrp.config.template.errors import TemplateError
-from aiofrp.config.template.evaluate import evaluate
+from aiofrp.config.template.evaluate import execute
 from aiofrp.config.template.functions import BUILTINS, NUMBER_RANGES
-from aiofrp.config.template.parse import parse
+from aiofrp.config.template.parse import parse_text
 from aiofrp.config.template.values import Environment, Root
 
 __all__ = ["TemplateError", "render"]
@@ -31,4 +31,4 @@ def render(text: str, envs: Mapping[str, str], *, number_ranges: bool = True) ->
         raise TemplateError("template: frp: text is not Unicode") from None
     functions = {**BUILTINS, **NUMBER_RANGES} if number_ranges else BUILTINS
     root = Root(Environment.of(envs), "*config.Values" if number_ranges else "*legacy.Values")
-    return evaluate(parse(text, functions), functions, root)
+    return execute(parse_text(text, functions), functions, root)

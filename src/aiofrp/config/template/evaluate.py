@@ -62,7 +62,7 @@ _MISSING: Final = _Missing.MISSING
 _Piped = Value | _Missing
 
 
-def evaluate(template: nodes.Template, functions: Mapping[str, Function], root: Root) -> str:
+def execute(template: nodes.Template, functions: Mapping[str, Function], root: Root) -> str:
     """The text ``template`` renders to. Raises :exc:`TemplateError`."""
     run = _Run(template, functions)
     run.body("frp", root)

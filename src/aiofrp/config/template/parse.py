@@ -44,7 +44,7 @@ class Mark(enum.Enum):
     ELSE = "{{else}}"
 
 
-def parse(text: str, functions: Collection[str]) -> nodes.Template:
+def parse_text(text: str, functions: Collection[str]) -> nodes.Template:
     """Parse the whole template ``text``, which may call ``functions``. Raises :exc:`TemplateError`."""
     source = _Source(text, functions)
     _Parser(source, "frp").file()
@@ -359,31 +359,31 @@ class _Parser:
 
     def _function(self, token: Token) -> nodes.Identifier:
         if token.text in REFUSED:
-            self._fail(f"function {quote(token.text)} is not supported")
+            self._fail(f"function {quote(token.text)} is not supported", token)
         if token.text not in self._source.functions:
-            self._fail(f"function {quote(token.text)} not defined")
+            self._fail(f"function {quote(token.text)} not defined", token)
         return nodes.Identifier(token.start, token.text)
 
     def _variable(self, token: Token) -> nodes.Variable:
         if token.text not in self._variables:
-            self._fail(f"undefined variable {quote(token.text)}")
+            self._fail(f"undefined variable {quote(token.text)}", token)
         return nodes.Variable(token.start, token.text)
 
     def _unquoted(self, token: Token) -> str:
         try:
             return unquote(token.text)
         except ValueError as error:
-            self._fail(str(error))
+            self._fail(str(error), token)
 
     def _number(self, token: Token) -> int | float:
         if token.kind is Kind.COMPLEX or token.text.endswith("i"):
-            self._fail(f"complex number {token.text} is not supported")
+            self._fail(f"complex number {token.text} is not supported", token)
         try:
             if token.kind is Kind.CHAR_CONSTANT:
                 return unquote_char(token.text)
             return _number(token.text)
         except ValueError as error:
-            self._fail(str(error))
+            self._fail(str(error), token)
 
     # Tokens
 
@@ -426,15 +426,16 @@ class _Parser:
 
     def _unexpected(self, token: Token, context: str) -> NoReturn:
         if token.kind is not Kind.ERROR:
-            self._fail(f"unexpected {token} in {context}")
+            self._fail(f"unexpected {token} in {context}", token)
         where = ""
         if self._action_line not in (0, token.line):
             where = f" action started at frp:{self._action_line}"
             where = where.removeprefix(" action") if token.text.endswith(" action") else " in" + where
-        self._fail(f"{token}{where}")
+        self._fail(f"{token}{where}", token)
 
-    def _fail(self, message: str) -> NoReturn:
-        token = self._latest
+    def _fail(self, message: str, culprit: Token | None = None) -> NoReturn:
+        """Refuse the template. The line is the one read last, as with the reference; the column is ours."""
+        token = culprit if culprit and culprit.line == self._latest.line else self._latest
         line_start = self._source.text.rfind("\n", 0, token.start) + 1
         column = len(to_bytes(self._source.text[line_start : token.start])) + 1
         raise TemplateError(f"template: frp:{token.line}: {message} (column {column})", token.line, column)

@@ -16,7 +16,7 @@ from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.proxy.host import ClientHalf
 from aiofrp.stream.base import Stream
-from aiofrp.wire.messages import CloseProxy, Message, NewProxyResp, StartWorkConn
+from aiofrp.wire.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
 
 _log = logs.get(__name__)
 
@@ -164,7 +164,7 @@ class Proxies:
         for name, proxy in self._running.items():
             match proxy.state.look(now):
                 case Action.ANNOUNCE:
-                    self._tell(proxy.config.new_proxy(self._prefix))
+                    self._tell(new_proxy(proxy.config, self._prefix))
                 case Action.WITHDRAW:
                     self._tell(CloseProxy(proxy_name=self._prefix + name))
                 case Action.NOTHING:
@@ -176,3 +176,8 @@ class Proxies:
 
     def _bare(self, wire_name: str) -> str:
         return wire_name.removeprefix(self._prefix)
+
+
+def new_proxy(config: ProxyConfig, prefix: str) -> NewProxy:
+    """What asks the server to publish ``config``; ``prefix`` goes before its name."""
+    return NewProxy(proxy_name=prefix + config.name, proxy_type=config.type, **config.wire_values())

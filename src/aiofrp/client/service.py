@@ -44,7 +44,7 @@ class Client:
     def __init__(self, config: ClientConfig) -> None:
         self.config = config
         self.run_id = ""
-        token = config.auth.token.value
+        token = config.auth.token.reveal()
         self._key = derive_key(token)
         self._codec: Codec = V1
         self._credentials: Credentials = TokenCredentials(token, config.auth.additional_scopes)

@@ -39,14 +39,14 @@ class Server:
 
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
-        token = config.auth.token.value
+        token = config.auth.token.reveal()
         self.key = derive_key(token)
         self.auth: Verifier = TokenVerifier(token, config.auth.additional_scopes)
         self.sessions = Sessions()
         self.proxies = Proxies(self)
         self.scope = Scope("frps")
         addr = config.proxy_bind_addr
-        allowed = [(ports.first, ports.last) for ports in config.allow_ports]
+        allowed = [ports.pair for ports in config.allow_ports]
         self.tcp_ports = PortTable(allowed, lambda port: _can_bind(bind_tcp, addr, port))
         self.udp_ports = PortTable(
             allowed,

@@ -30,8 +30,7 @@ class StreamTransport(asyncio.Transport):
     def start(self) -> None:
         """Tell the protocol and begin to deliver."""
         self._protocol.connection_made(self)
-        if not self._closing:
-            self._stream.attach(self)
+        self._stream.attach(self)
 
     # Receiver of the stream
 

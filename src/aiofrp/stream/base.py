@@ -10,10 +10,12 @@ Rules every implementation keeps (the contract suite in ``tests/contract`` check
    delivered on a later loop turn, so recursion is never deeper than the stack of layers.
 3. Delivered buffers are immutable (``bytes`` or a view onto ``bytes``): keep or slice them without copying.
 4. ``eof_received`` comes at most once, after all data. A stream with one direction ended stays open until the
-   other direction ends too or it is closed.
+   other direction ends too (then it ends by itself) or it is closed.
 5. Several parties may pause reading, each with its own :class:`Pause` flag; reading goes on when all are clear.
 6. ``close`` and ``abort`` are idempotent, writing after the end is dropped, and no method ever raises for a
-   network reason. ``connection_lost`` comes exactly once, last.
+   network reason. ``connection_lost`` comes exactly once, last, never from within ``close`` or ``abort``.
+7. A receiver attached later hears everything that is still true: that writing is paused, that the peer finished,
+   that the stream is gone. So nothing is lost when a conversation hands the stream on after the peer hung up.
 
 This module knows no sockets and no layers.
 """
@@ -29,8 +31,8 @@ from typing import Any, Protocol, TypeAlias
 Buffer: TypeAlias = bytes | memoryview
 
 
-class Pause(enum.IntFlag):
-    """Who asked for reading to stop."""
+class Pause(enum.IntEnum):
+    """Who asked for reading to stop; each value is a bit of its own."""
 
     PEER = 1  #: the stream we forward to is full
     RATE = 2  #: a bandwidth limit is in debt
@@ -41,6 +43,9 @@ class Pause(enum.IntFlag):
 UNATTACHED = 8
 HOLDING = 16
 ENDED = 32
+
+#: Held chunks up to this size together are joined, so that many tiny ones cost neither memory nor calls.
+_MERGE_BELOW = 4096
 
 
 class Receiver(Protocol):
@@ -101,13 +106,23 @@ class LayerStream:
     and :meth:`_gate_opened` to pass the pressure down, and :meth:`_consumed` to reopen windows.
     """
 
-    __slots__ = ("_eof_held", "_gate", "_held", "_lost", "_lost_exc", "_receiver", "_writing_paused")
+    __slots__ = (
+        "_eof_held",
+        "_eof_told",
+        "_gate",
+        "_held",
+        "_lost",
+        "_lost_exc",
+        "_receiver",
+        "_writing_paused",
+    )
 
     def __init__(self) -> None:
         self._receiver: Receiver = NULL_RECEIVER
         self._gate: int = UNATTACHED
         self._held: list[Buffer] | None = None  # limited by whoever stands below: windows or paused reading
         self._eof_held = False
+        self._eof_told = False
         self._lost = False
         self._lost_exc: Exception | None = None
         self._writing_paused = False
@@ -115,8 +130,10 @@ class LayerStream:
     # Public: attach and pause
 
     def attach(self, receiver: Receiver, /) -> None:
+        if self._eof_told or self._gate & ENDED:
+            self._tell_end_again()
         self._receiver = receiver
-        if self._gate & UNATTACHED:
+        if self._gate & (UNATTACHED | HOLDING):
             self._gate &= ~UNATTACHED
             self._reopen()
         if self._writing_paused:
@@ -149,19 +166,25 @@ class LayerStream:
     def _hold(self, data: Buffer) -> None:
         if self._gate & ENDED:
             return
-        if self._held is None:
-            self._held = []
+        held = self._held
+        if not held:
+            self._held = held = []
+            self._gate |= HOLDING
             self._gate_closed()
-        self._held.append(bytes(data))  # a small view must not keep a large buffer alive
-        self._gate |= HOLDING
+        if held and len(held[-1]) + len(data) <= _MERGE_BELOW:
+            held[-1] = b"".join((held[-1], data))
+        else:
+            held.append(bytes(data))  # a small view must not keep a large buffer alive
+        self._held_changed(len(data))
 
     def _deliver_eof(self) -> None:
-        if self._gate & ENDED:
+        if self._lost:
             return
         if self._gate:
             self._eof_held = True
             self._gate |= HOLDING
         else:
+            self._eof_told = True
             self._receiver.eof_received()
 
     def _deliver_lost(self, exc: Exception | None) -> None:
@@ -175,22 +198,31 @@ class LayerStream:
     def _finish(self) -> None:
         if self._gate & UNATTACHED:
             self._gate |= HOLDING  # told on attach
-            return
-        if not self._gate & ENDED:
+        elif not self._gate & ENDED:
             self._gate |= ENDED
-            self._held = None
-            self._receiver.connection_lost(self._lost_exc)
-            self._receiver = NULL_RECEIVER
+            self._discard_held()
+            receiver, self._receiver = self._receiver, NULL_RECEIVER
+            receiver.connection_lost(self._lost_exc)
 
     def _discard_held(self) -> None:
+        if self._held:
+            self._held_changed(-sum(map(len, self._held)))
         self._held, self._eof_held = None, False
 
     def _end_locally(self, exc: Exception | None = None) -> None:
         """We ended the stream ourselves: what is held is no longer wanted; the receiver hears on the next turn."""
         self._discard_held()
-        if not self._lost:
-            self._lost, self._lost_exc = True, exc
+        if not self._gate & ENDED:
+            self._eof_told = False
+            if not self._lost:
+                self._lost, self._lost_exc = True, exc
             asyncio.get_running_loop().call_soon(self._finish)
+
+    def _tell_end_again(self) -> None:
+        """The receiver of before heard of the end; the one to come must hear of it too."""
+        if self._eof_told:
+            self._eof_told, self._eof_held = False, True
+        self._gate = (self._gate & ~ENDED) | HOLDING
 
     # Reopening the gate
 
@@ -204,13 +236,15 @@ class LayerStream:
 
     def _drain(self) -> None:
         while not self._gate & ~HOLDING and self._held:
-            data = self._held.pop(0) if len(self._held) < 64 else self._join_held()
+            data = self._held.pop(0)
+            self._held_changed(-len(data))
             self._receiver.data_received(data)
             self._consumed(len(data))
         if self._gate & ~HOLDING or self._held:
             return
         if self._eof_held:
             self._eof_held = False
+            self._eof_told = True
             self._receiver.eof_received()
             if self._gate & ~HOLDING:
                 return
@@ -219,11 +253,6 @@ class LayerStream:
         elif self._gate & HOLDING:
             self._gate &= ~HOLDING
             self._gate_opened()
-
-    def _join_held(self) -> bytes:
-        assert self._held is not None
-        data, self._held = b"".join(self._held), None
-        return data
 
     # For the layer: flow control of the other direction
 
@@ -247,6 +276,9 @@ class LayerStream:
 
     def _consumed(self, size: int) -> None:
         """``size`` bytes were taken by the receiver."""
+
+    def _held_changed(self, size: int) -> None:
+        """``size`` bytes more are held now, or less when negative."""
 
 
 class NullReceiver:

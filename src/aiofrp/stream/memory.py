@@ -9,7 +9,8 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from ..errors import Closed
+from aiofrp.errors import Closed
+
 from .base import Buffer, LayerStream
 
 #: Bytes in flight at which the writer is told to pause, and to resume.
@@ -26,7 +27,7 @@ def memory_pair(*, chunk: int = 64 * 1024) -> tuple[MemoryStream, MemoryStream]:
 class MemoryStream(LayerStream):
     """One end of a pair."""
 
-    __slots__ = ("_chunk", "_closing", "_eof_sent", "_flight", "_flight_size", "_scheduled", "peer")
+    __slots__ = ("_chunk", "_closing", "_eof_seen", "_eof_sent", "_flight", "_flight_size", "_scheduled", "peer")
 
     peer: MemoryStream
 
@@ -36,6 +37,7 @@ class MemoryStream(LayerStream):
         self._flight: deque[Buffer | None] = deque()  # towards this end; None is EOF; limited by HIGH_WATER
         self._flight_size = 0
         self._scheduled = False
+        self._eof_seen = False
         self._eof_sent = False
         self._closing = False
 
@@ -51,29 +53,31 @@ class MemoryStream(LayerStream):
         if not (self._eof_sent or self._closing or self._lost):
             self._eof_sent = True
             self.peer._arrive(None)
+            self._schedule_end()
 
     def close(self) -> None:
-        if not self._closing and not self._lost:
+        if not self._closing:
             self.write_eof()
             self._closing = True
-            self._end_locally()
             self.peer._schedule_end()
+        self._end_locally()
 
     def abort(self) -> None:
-        if not self._lost:
-            self._closing = True
-            self._end_locally()
+        if not self._closing and not self._lost:
             self.peer._peer_aborted()
+        self._closing = True
+        self._end_locally()
 
     def info(self, key: str, /) -> Any:
         return ("memory",) if key == "layers" else None
 
     # Private
 
-    def _arrive(self, data: Buffer | None) -> None:
-        self._flight.append(data)
-        self._flight_size += len(data) if data else 0
-        self._schedule()
+    def _arrive(self, data: bytes | None) -> None:
+        if not self._lost:
+            self._flight.append(data)
+            self._flight_size += len(data) if data else 0
+            self._schedule()
 
     def _schedule(self) -> None:
         if not self._scheduled and self._flight:
@@ -83,27 +87,30 @@ class MemoryStream(LayerStream):
     def _step(self) -> None:
         """Deliver one chunk, then let others have their turn."""
         self._scheduled = False
-        if self._gate or self._lost:
+        if self._gate or self._lost or not self._flight:
             return
         data = self._flight.popleft()
         if data is None:
+            self._eof_seen = True
             self._deliver_eof()
         else:
-            if len(data) > self._chunk:
-                self._flight.appendleft(data[self._chunk :])
-                data = data[: self._chunk]
-            self._flight_size -= len(data)
-            self._deliver(data)
-            if self._flight_size <= LOW_WATER:
-                self.peer._resume_writer()
-        if self._flight:
-            self._schedule()
-        else:
-            self._schedule_end()
+            self._deliver_chunk(data)
+        self._schedule()
+        self._schedule_end()
+
+    def _deliver_chunk(self, data: Buffer) -> None:
+        if len(data) > self._chunk:
+            view = memoryview(data)
+            self._flight.appendleft(view[self._chunk :])
+            data = bytes(view[: self._chunk])
+        self._flight_size -= len(data)
+        self._deliver(data)
+        if self._flight_size <= LOW_WATER:
+            self.peer._resume_writer()
 
     def _schedule_end(self) -> None:
-        """After the peer's close, the end follows whatever is in flight."""
-        if self.peer._closing and not self._flight:
+        """The end follows whatever is in flight: after the peer's close, or when both directions ended."""
+        if not self._flight and (self.peer._closing or (self._eof_seen and self._eof_sent)):
             asyncio.get_running_loop().call_soon(self._deliver_lost, None)
 
     def _peer_aborted(self) -> None:

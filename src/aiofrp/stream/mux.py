@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Closed, FrpError, RemoteProtocolError, TimedOut
-from ..wire.yamux import (
+from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.wire.yamux import (
     ACK,
     DATA,
     FIN,
     GO_AWAY,
+    HEADER_SIZE,
     INITIAL_WINDOW,
     MAX_WINDOW,
     NORMAL,
@@ -31,6 +32,7 @@ from ..wire.yamux import (
     FrameDecoder,
     header,
 )
+
 from .base import Buffer, LayerStream, Stream
 
 #: Credit both sides give on opening, beyond the initial window.
@@ -41,6 +43,8 @@ _CREDIT_STEP = MAX_WINDOW // 2
 _QUANTUM = 64 * 1024
 #: Queued bytes at which a stream's writer is told to pause, and to resume.
 _QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
+#: Bytes of frames without payload (answers to pings, refusals) that may wait for a peer that does not read.
+_CONTROL_LIMIT = 1024 * 1024
 #: Seconds between looks at overdue streams, and how much early the loop's clock may wake us.
 _TICK, _CLOCK_SLACK = 30.0, 0.01
 #: Up to this size header and payload leave in one write; above, two writes cost less than the copy.
@@ -71,6 +75,7 @@ class MuxSession:
         "_carrier",
         "_closing",
         "_congested",
+        "_control_waiting",
         "_decoder",
         "_deferred",
         "_draining",
@@ -111,10 +116,9 @@ class MuxSession:
         self._on_stream = on_stream
         self._on_lost = on_lost
         self._congested = False
+        self._control_waiting = 0  # bytes of frames without payload since the carrier is full
         self._draining = False
-        self._ready: deque[MuxStream] = (
-            deque()
-        )  # streams with something queued, in turn; at most one entry each
+        self._ready: deque[MuxStream] = deque()  # streams with something queued; at most one entry each
         self._deferred: deque[MuxStream] = deque()  # opened while too many were unacknowledged
         self._unacknowledged: dict[int, float] = {}  # stream id → loop time of its SYN
         self._remote_going = False
@@ -148,6 +152,8 @@ class MuxSession:
         """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when the session ends."""
         if self.lost or self._closing or self._remote_going:
             raise Closed("the multiplexed session is closed")
+        if self._next_id > 0xFFFFFFFF:
+            raise Closed("the multiplexed session has used up its stream numbers")
         stream = MuxStream(self, self._next_id, opened=False)
         self._next_id += 2
         self._streams[stream.id] = stream
@@ -158,7 +164,7 @@ class MuxSession:
         return stream
 
     def close(self) -> None:
-        """End the session and every stream on it; what was written is flushed."""
+        """End the session and every stream on it; what the carrier took is flushed, what streams queue is not."""
         if not self._closing and not self.lost:
             self._closing = True
             self._carrier.close()
@@ -190,6 +196,7 @@ class MuxSession:
             self._fail(exc)
 
     def eof_received(self) -> None:
+        self._closing = True
         self._carrier.close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
@@ -200,6 +207,7 @@ class MuxSession:
 
     def resume_writing(self) -> None:
         self._congested = False
+        self._control_waiting = 0
         self._drain()
 
     # For streams: sending
@@ -209,9 +217,15 @@ class MuxSession:
         return not self._congested
 
     def send(self, kind: int, flags: int, stream_id: int, length: int) -> None:
-        """Send a frame without payload."""
-        if not self.lost:
-            self._carrier.write(header(kind, flags, stream_id, length))
+        """Send a frame without payload: at once, whatever waits for the carrier."""
+        if self.lost:
+            return
+        self._carrier.write(header(kind, flags, stream_id, length))
+        if self._congested:
+            self._control_waiting += HEADER_SIZE
+            if self._control_waiting > _CONTROL_LIMIT:
+                self._end(Closed("the yamux peer asks for answers and does not read them"))
+                self._carrier.abort()
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
         """Send one data frame."""
@@ -258,13 +272,12 @@ class MuxSession:
         stream = self._streams.get(stream_id)
         if stream is None:
             return  # a stream already gone: drained and dropped
-        if flags & ACK:
-            stream.acknowledged = True
-            if self._unacknowledged.pop(stream_id, None) is not None:
-                self._open_deferred()
+        # A peer that was sent FIN before it accepted leaves the ACK out (spec: wire §3): any frame is an answer.
+        if self._unacknowledged.pop(stream_id, None) is not None:
+            self._open_deferred()
         if kind == WINDOW_UPDATE:
             stream.add_window(length)
-        elif length:
+        else:
             stream.receive(payload, length)
         if flags & RST:
             stream.reset_received()
@@ -290,6 +303,7 @@ class MuxSession:
         elif value == self._ping_id and self._ping_sent is not None:
             self._ping_sent = None
             self._ping_id += 1
+            self._schedule_tick()
 
     def _go_away(self, code: int) -> None:
         if code != NORMAL:
@@ -315,16 +329,20 @@ class MuxSession:
         ready = self._ready
         while ready and not self._congested and not self.lost:
             stream = ready.popleft()
-            stream.in_turn = False
             if stream.send_turn(_QUANTUM):
-                stream.in_turn = True
                 ready.append(stream)
+            else:
+                stream.in_turn = False
 
     # Private: time
 
     def _schedule_tick(self) -> None:
-        """Look again when the next ping or its answer is due, and at least every ``_TICK`` seconds."""
-        due = self._loop.time() + _TICK
+        """Look again when the next ping or its answer is due, and for overdue streams within ``_TICK`` seconds."""
+        if self.lost:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._loop.time() + min(_TICK, self._limits.open_timeout, self._limits.close_timeout)
         if self._ping_sent is not None:
             due = min(due, self._ping_sent + self._limits.ping_timeout)
         elif self._limits.keepalive_interval > 0:
@@ -336,8 +354,7 @@ class MuxSession:
         if self._ping_sent is not None and now - self._ping_sent >= self._limits.ping_timeout:
             self._time_out(f"no answer to a yamux ping within {self._limits.ping_timeout:g} s")
             return
-        oldest = next(iter(self._unacknowledged.values()), None)
-        if oldest is not None and now - oldest >= self._limits.open_timeout:
+        if self._unanswered_open(now):
             self._time_out(f"a new stream was not acknowledged within {self._limits.open_timeout:g} s")
             return
         for stream in [s for s in self._streams.values() if s.overdue(now)]:
@@ -347,6 +364,15 @@ class MuxSession:
             self._ping_at = now + self._limits.keepalive_interval
             self.send(PING, SYN, 0, self._ping_id)
         self._schedule_tick()
+
+    def _unanswered_open(self, now: float) -> bool:
+        """Whether a stream still wanted was not acknowledged in time."""
+        for stream_id, since in self._unacknowledged.items():  # oldest first
+            if now - since < self._limits.open_timeout:
+                return False
+            if not self._streams[stream_id].finished_sending:
+                return True
+        return False
 
     def _time_out(self, text: str) -> None:
         self._end(TimedOut(text))
@@ -367,7 +393,8 @@ class MuxSession:
         self.lost = True
         if self._timer is not None:
             self._timer.cancel()
-        streams, self._streams = list(self._streams.values()), {}
+        streams = list(self._streams.values())
+        self._streams.clear()  # in place: a chunk may be half processed
         self._ready.clear()
         self._deferred.clear()
         self._unacknowledged.clear()
@@ -393,7 +420,6 @@ class MuxStream(LayerStream):
         "_receive_window",
         "_send_window",
         "_session",
-        "acknowledged",
         "dead",
         "id",
         "in_turn",
@@ -402,7 +428,6 @@ class MuxStream(LayerStream):
     def __init__(self, session: MuxSession, stream_id: int, *, opened: bool) -> None:
         super().__init__()
         self.id = stream_id
-        self.acknowledged = opened
         self.dead = False
         self.in_turn = False
         self._session = session
@@ -425,11 +450,25 @@ class MuxStream(LayerStream):
 
     def write(self, data: Buffer, /) -> None:
         size = len(data)
-        if not self._queued and size <= self._send_window and size <= _QUANTUM and self._direct():
+        if self._queued or not self._direct():
+            if not self.dead and not self._fin_queued and size:
+                self._enqueue(data, size)
+        elif 0 < size <= self._send_window and size <= _QUANTUM:
             self._send_window -= size
             self._session.send_data(self.id, data)
-        elif not self.dead and not self._fin_queued and size:
-            self._enqueue(data, size)
+        else:
+            self._write_large(data, size)
+
+    def _write_large(self, data: Buffer, size: int) -> None:
+        """Send frames of ``data`` while window and carrier allow; queue the rest."""
+        view, at = memoryview(data), 0
+        while at < size and self._send_window and self._session.may_write():
+            stop = min(size, at + _QUANTUM, at + self._send_window)
+            self._send_window -= stop - at
+            self._session.send_data(self.id, view[at:stop])
+            at = stop
+        if at < size:
+            self._enqueue(view[at:], size - at)
 
     def write_eof(self) -> None:
         if not self._fin_queued:
@@ -438,15 +477,19 @@ class MuxStream(LayerStream):
                 self._send_fin()
 
     def close(self) -> None:
-        if self._closed_at is None and not self.dead:
+        if self.dead:
+            self._end_locally()
+        elif self._closed_at is None:
             self._closed_at = self._session._loop.time()
-            self._forget_held()
+            self._consumed_bytes = 0
+            self._discard_held()
             self.write_eof()
             if self._fin_sent:
                 self._end_locally()
 
     def abort(self) -> None:
         self.reset(None)
+        self._end_locally()
 
     def info(self, key: str, /) -> Any:
         below = self._session.carrier.info(key)
@@ -458,15 +501,14 @@ class MuxStream(LayerStream):
         """Payload of a data frame; ``length`` is the whole frame's, or 0 for a later part of it."""
         if length:
             self._receive_window -= length
-            if self._receive_window < 0 or self._fin_seen:
-                raise RemoteProtocolError(
-                    f"yamux: stream {self.id} sent {length} bytes beyond its window or its end"
-                )
+            if self._receive_window < 0:
+                raise RemoteProtocolError(f"yamux: stream {self.id} sent {length} bytes beyond its window")
+        if self._fin_seen or not payload:
+            return  # a Go peer closing while another goroutine writes sends data after its FIN
         if self._closed_at is not None:
             self._late_data(len(payload))
         elif self._gate:
             self._hold(payload)
-            self._session.buffered += len(payload)
             self._session.check_buffered(self)
         else:
             self._receiver.data_received(payload)
@@ -474,6 +516,8 @@ class MuxStream(LayerStream):
 
     def fin_received(self) -> None:
         """The peer finished sending."""
+        if self.dead:
+            return
         if self._fin_seen:
             raise RemoteProtocolError(f"yamux: a second FIN on stream {self.id}")
         self._fin_seen = True
@@ -502,6 +546,11 @@ class MuxStream(LayerStream):
         """The session is over: with one direction unfinished that is never an orderly end."""
         finished = self._closed_at is not None or (self._fin_seen and self._fin_sent)
         self._die(None if finished else exc or Closed("the multiplexed session was closed"))
+
+    @property
+    def finished_sending(self) -> bool:
+        """Whether our FIN went out."""
+        return self._fin_sent
 
     def overdue(self, now: float) -> bool:
         """Whether the stream was closed here long ago and the peer never finished."""
@@ -577,7 +626,7 @@ class MuxStream(LayerStream):
             return
         self.dead = True
         self._queue, self._queued = None, 0
-        self._forget_held()
+        self._discard_held()
         self._session.forget(self)
         if self._closed_at is not None or exc is None:
             self._end_locally(None)
@@ -590,15 +639,8 @@ class MuxStream(LayerStream):
         if self._consumed_bytes > INITIAL_WINDOW:
             self.reset(None)
 
-    def _forget_held(self) -> None:
-        if self._held:
-            self._session.buffered -= sum(map(len, self._held))
-        self._discard_held()
-
-    def _drain(self) -> None:
-        before = sum(map(len, self._held)) if self._held else 0
-        super()._drain()
-        self._session.buffered -= before - (sum(map(len, self._held)) if self._held else 0)
+    def _held_changed(self, size: int) -> None:
+        self._session.buffered += size
 
     def _consumed(self, size: int) -> None:
         self._consumed_bytes += size

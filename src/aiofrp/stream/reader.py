@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from ..errors import Closed, RemoteProtocolError
+from aiofrp.errors import Closed, RemoteProtocolError
+
 from .base import Buffer, Pause, Stream
 
 #: Bytes held before the peer is made to wait.
@@ -37,31 +38,36 @@ class Reader:
         """Some bytes; ``b""`` at the end. Raises the stream's error when it broke."""
         while not self._buffer and not self._eof:
             await self._more()
+        if self._exc is not None and not self._buffer:
+            raise self._exc
         data = bytes(self._buffer)
         self._buffer.clear()
         self._relieve()
         return data
 
     async def read_exactly(self, size: int) -> bytes:
-        """Exactly ``size`` bytes. Raises :class:`~aiofrp.errors.Closed` when the stream ends before."""
+        """Exactly ``size`` bytes.
+
+        Raises :class:`~aiofrp.errors.Closed` when the stream ends before, or the stream's own error.
+        """
         while len(self._buffer) < size:
             if self._eof:
-                raise Closed(f"the connection ended after {len(self._buffer)} of {size} bytes")
+                raise self._exc or Closed(f"the connection ended after {len(self._buffer)} of {size} bytes")
             await self._more()
         return self._take(size)
 
     async def read_until(self, mark: bytes, limit: int = LIMIT) -> bytes:
-        """Everything up to and including ``mark``.
+        """Everything up to and including ``mark``, ``limit`` bytes at most.
 
-        Raises :class:`~aiofrp.errors.RemoteProtocolError` when ``limit`` bytes hold no mark, and
-        :class:`~aiofrp.errors.Closed` when the stream ends before.
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` when the first ``limit`` bytes hold no mark, and
+        :class:`~aiofrp.errors.Closed` when the stream ends before, or the stream's own error.
         """
         start = 0
-        while (at := self._buffer.find(mark, start)) < 0:
-            if len(self._buffer) > limit:
+        while (at := self._buffer.find(mark, start, limit)) < 0:
+            if len(self._buffer) >= limit:
                 raise RemoteProtocolError(f"no {mark!r} within {limit} bytes")
             if self._eof:
-                raise Closed("the connection ended in the middle of a head")
+                raise self._exc or Closed("the connection ended in the middle of a head")
             start = max(0, len(self._buffer) - len(mark) + 1)
             await self._more()
         return self._take(at + len(mark))
@@ -110,8 +116,6 @@ class Reader:
             self._stream.resume_reading(Pause.PEER)
 
     async def _more(self) -> None:
-        if self._exc is not None:
-            raise self._exc
         if self._paused:  # the caller wants more than the limit: let it in
             self._paused = False
             self._stream.resume_reading(Pause.PEER)
@@ -120,8 +124,6 @@ class Reader:
             await self._waiter
         finally:
             self._waiter = None
-        if self._exc is not None and not self._buffer:
-            raise self._exc
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -7,17 +7,22 @@ the stream, and ``write`` *is* ``transport.write``; the event loop then calls th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any, cast
 
-from ..errors import Closed
-from .base import ENDED, Buffer, LayerStream, Pause, Receiver, drop
+from aiofrp.errors import Closed
+
+from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, drop
 
 #: Bytes that may wait for the peer before the writer is told to pause, and the level to resume at.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
 #: Seconds a closing stream may go without sending a byte of what is still buffered, before it is dropped.
 CLOSE_STALL = 10.0
+#: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class TcpStream(LayerStream, asyncio.Protocol):
@@ -25,7 +30,7 @@ class TcpStream(LayerStream, asyncio.Protocol):
 
     __slots__ = ("_closing", "_connected", "_eof_seen", "_eof_sent", "_transport", "data_received", "write")
 
-    data_received: Callable[[Buffer], None]
+    data_received: Callable[[Buffer], None]  # type: ignore[assignment]  # a slot, bound to the receiver's method
     write: Callable[[Buffer], None]
 
     def __init__(self, connected: Callable[[TcpStream], None] | None = None) -> None:
@@ -53,13 +58,13 @@ class TcpStream(LayerStream, asyncio.Protocol):
         if not self._eof_seen:
             self._eof_seen = True
             self._deliver_eof()
+            if self._eof_sent:
+                self._shut()
         return True  # keep the writing direction open
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.write = drop
-        if exc is not None and not isinstance(exc, Closed):
-            exc = Closed(f"connection lost: {exc}")
-        self._deliver_lost(exc)
+        self._deliver_lost(exc and _closed(exc))
         self.data_received = drop  # the receiver's bound method would keep it alive
 
     def pause_writing(self) -> None:
@@ -71,15 +76,16 @@ class TcpStream(LayerStream, asyncio.Protocol):
     # Stream
 
     def attach(self, receiver: Receiver, /) -> None:
+        handed_over = not self._gate & UNATTACHED
         super().attach(receiver)
-        if not self._gate:
+        if handed_over and self._gate:
+            self._unbind()  # from the receiver of before
+        elif handed_over:
             self._bind()
 
     def detach(self) -> None:
         super().detach()
-        if not self._lost:
-            self.data_received = self._deliver
-            self._transport.set_protocol(self)
+        self._unbind()
 
     def write_eof(self) -> None:
         if not self._eof_sent and not self._closing and not self._lost:
@@ -89,24 +95,23 @@ class TcpStream(LayerStream, asyncio.Protocol):
                 self._transport.write_eof()
             except (OSError, RuntimeError):  # the socket ended in this very turn; connection_lost follows
                 self._transport.abort()
+            if self._eof_seen:
+                self._shut()
 
     def close(self) -> None:
-        if self._closing or self._lost:
-            return
-        self._closing = True
-        self.write = drop
-        self._discard_held()
-        self._transport.close()
-        left = self._transport.get_write_buffer_size()
-        if left:
-            asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+        if self._lost:
+            self._end_locally()
+        else:
+            self._discard_held()
+            self._shut()
 
     def abort(self) -> None:
-        self._discard_held()
         self.write = drop
-        if not self._lost:
-            self._closing = True
-            self._transport.abort()
+        if self._lost:
+            self._end_locally()
+        else:
+            self._discard_held()
+            self._reset()
 
     def info(self, key: str, /) -> Any:
         if key == "layers":
@@ -115,14 +120,31 @@ class TcpStream(LayerStream, asyncio.Protocol):
 
     # Private
 
+    def _shut(self) -> None:
+        """Close the socket after what is buffered, as long as it gets less."""
+        if not self._closing:
+            self._closing = True
+            self.write = drop
+            self._transport.close()
+            left = self._transport.get_write_buffer_size()
+            if left:
+                asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+
     def _check_stall(self, before: int) -> None:
         if self._lost:
             return
         left = self._transport.get_write_buffer_size()
         if left >= before:
-            self._transport.abort()
+            self._reset()
         else:
             asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+
+    def _reset(self) -> None:
+        self._closing = True
+        with contextlib.suppress(OSError, AttributeError):  # gone already, or a kind of socket that cannot
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
 
     def _gate_closed(self) -> None:
         if self._reading():
@@ -142,10 +164,24 @@ class TcpStream(LayerStream, asyncio.Protocol):
             self.data_received = self._receiver.data_received
             self._transport.set_protocol(self)
 
+    def _unbind(self) -> None:
+        if not self._lost:
+            self.data_received = self._deliver
+            self._transport.set_protocol(self)
+
     def _finish(self) -> None:
         super()._finish()
         if self._gate & ENDED:
             self.data_received = drop
+
+
+def _closed(exc: Exception) -> Closed:
+    """The loop's error as ours."""
+    if isinstance(exc, Closed):
+        return exc
+    closed = Closed(f"connection lost: {exc}")
+    closed.__cause__ = exc
+    return closed
 
 
 class TcpListener:

@@ -15,7 +15,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import Closed, TimedOut, TransportError
+from aiofrp.errors import Closed, TimedOut, TransportError
+
 from .base import Buffer, LayerStream, Pause, Stream
 
 #: A TLS record's largest plaintext, bytes (RFC 8446 §5.1).
@@ -42,6 +43,7 @@ class TlsStream(LayerStream):
         "_flush_scheduled",
         "_incoming",
         "_lower",
+        "_lower_full",
         "_on_ready",
         "_out",
         "_out_size",
@@ -76,6 +78,7 @@ class TlsStream(LayerStream):
         self._on_ready = on_ready
         self._ready = False
         self._closing = False
+        self._lower_full = False
         self._eof_seen = False
         self._eof_sent = False
         self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
@@ -100,7 +103,7 @@ class TlsStream(LayerStream):
     # Receiver of the carrier
 
     def data_received(self, data: Buffer, /) -> None:
-        if self._lost:
+        if self._lost or self._eof_seen:
             return
         self._incoming.write(data)
         if not self._ready and not self._handshake():
@@ -115,20 +118,24 @@ class TlsStream(LayerStream):
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._out.clear()
-        if exc is None and not self._eof_seen and not self._closing:
-            exc = self._cut_short()
+        if not self._ready or (exc is None and not self._eof_seen):
+            cause, exc = exc, self._cut_short()
+            exc.__cause__ = cause
         self._deliver_lost(exc)
 
     def pause_writing(self) -> None:
+        self._lower_full = True
         self._pause_writer()
 
     def resume_writing(self) -> None:
-        self._resume_writer()
+        self._lower_full = False
+        if self._ready:
+            self._resume_writer()
 
     # Stream
 
     def write(self, data: Buffer, /) -> None:
-        if self._eof_sent or self._closing or self._lost:
+        if self._eof_sent or self._closing or self._lost or not data:
             return
         self._out.append(data)
         self._out_size += len(data)
@@ -151,11 +158,12 @@ class TlsStream(LayerStream):
                 self._lower.close()
 
     def close(self) -> None:
+        """Send what was written, then end; before the handshake is done nothing was written that could be sent."""
         if not self._closing:
             self.write_eof()
             self._closing = True
-            self._end_locally()
             self._lower.close()
+        self._end_locally()
 
     def abort(self) -> None:
         self._closing = True
@@ -185,12 +193,13 @@ class TlsStream(LayerStream):
         self._ready = True
         self._send_outgoing()
         self._flush()
-        self._resume_writer()
-        if self._eof_sent:
-            self._send_close_notify()
+        if not self._lower_full:
+            self._resume_writer()
         on_ready, self._on_ready = self._on_ready, None
         if on_ready is not None:
             on_ready(self)
+        if self._eof_sent and not self._lost:
+            self._send_close_notify()
         return not self._lost
 
     # Private: receiving
@@ -211,6 +220,7 @@ class TlsStream(LayerStream):
         except ssl.SSLZeroReturnError:
             self._eof_seen = True
         except ssl.SSLError as exc:
+            self._send_outgoing()  # the alert
             self._fail(TlsFailed(explain(exc)))
             return
         if self._outgoing.pending:
@@ -223,7 +233,8 @@ class TlsStream(LayerStream):
                 self._lower.close()
 
     def _gate_closed(self) -> None:
-        self._lower.pause_reading(Pause.PEER)
+        if self._ready:  # the handshake goes on whoever pauses
+            self._lower.pause_reading(Pause.PEER)
 
     def _gate_opened(self) -> None:
         self._lower.resume_reading(Pause.PEER)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import RemoteProtocolError
-from ..wire.transform import Transform
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.transform import Transform
+
 from .base import Buffer, LayerStream, Pause, Stream
 
 

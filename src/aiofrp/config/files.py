@@ -92,6 +92,17 @@ def read(path: str) -> bytes:
     return data
 
 
+def open_source(
+    path: str, raw: bytes, environ: Mapping[str, str], *, program: str, strict: bool = True
+) -> Source:
+    """Parse the content of a file, found out to be INI or not; ``program`` is ``frps`` or ``frpc``."""
+    if not ini.looks_like_ini(raw):
+        return _parsed(path, raw, environ, strict=strict)
+    text = template.render(from_bytes(raw), environ, number_ranges=False)
+    convert = legacy.convert_server if program == "frps" else legacy.convert_client
+    return Source(path, convert(ini.parse(text)), True, Rules(strict=False, legacy=True))
+
+
 def _parsed(path: str, raw: bytes, environ: Mapping[str, str], *, strict: bool) -> Source:
     """Render and parse a file that is not INI."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -131,7 +142,8 @@ def _placed(error: InvalidConfig, file: str) -> InvalidConfig:
     return InvalidConfig((problem.at(file) for problem in error.problems), error.warnings)
 
 
-def _decoded(source: Source, decode: Callable[[Any, Rules], M]) -> M:
+def decoded(source: Source, decode: Callable[[Any, Rules], M]) -> M:
+    """The model of a file; raises :class:`InvalidConfig` with the lines of all problems."""
     try:
         return decode(source.tree, source.rules)
     except InvalidConfig as error:
@@ -159,22 +171,12 @@ def load_server(
     Raises :class:`InvalidConfig` or another :class:`~aiofrp.errors.ConfigError`.
     """
     environ = os.environ if environ is None else environ
-    raw = read(path)
-    source = (
-        _ini_server(path, raw, environ)
-        if ini.looks_like_ini(raw)
-        else _parsed(path, raw, environ, strict=strict)
-    )
-    config = _decoded(source, decode_server)
+    source = open_source(path, read(path), environ, program="frps", strict=strict)
+    config = decoded(source, decode_server)
     problems = [_at(problem, source) for problem in server_problems(config, allow_unsafe)]
     if problems:
         raise InvalidConfig(problems)
     return Loaded(config, legacy=source.legacy, files=(path,))
-
-
-def _ini_server(path: str, raw: bytes, environ: Mapping[str, str]) -> Source:
-    text = template.render(from_bytes(raw), environ, number_ranges=False)
-    return Source(path, legacy.convert_server(ini.parse(text)), True, Rules(strict=False, legacy=True))
 
 
 def _at(problem: Problem, source: Source) -> Problem:
@@ -198,23 +200,11 @@ def load_client(
     Raises :class:`InvalidConfig` or another :class:`~aiofrp.errors.ConfigError`.
     """
     environ = os.environ if environ is None else environ
-    raw = read(path)
-    source = (
-        _ini_client(path, raw, environ)
-        if ini.looks_like_ini(raw)
-        else _parsed(path, raw, environ, strict=strict)
-    )
-    bundle = _Bundle(_decoded(source, decode_client), source)
+    source = open_source(path, read(path), environ, program="frpc", strict=strict)
+    bundle = _Bundle(decoded(source, decode_client), source)
     if not source.legacy:
         bundle.include(environ, strict=strict)
     return bundle.finished(allow_unsafe, starting=starting)
-
-
-def _ini_client(path: str, raw: bytes, environ: Mapping[str, str]) -> Source:
-    """INI files and their includes are one text, read together."""
-    text = template.render(from_bytes(raw), environ, number_ranges=False)
-    tree = legacy.convert_client(ini.parse(text))
-    return Source(path, tree, True, Rules(strict=False, legacy=True))
 
 
 @dataclass
@@ -250,7 +240,7 @@ class _Bundle:
         before = f"load additional config from {file} error: "
         try:
             source = _parsed(file, read(file), environ, strict=strict)
-            self.add(_decoded(source, decode_client), source)
+            self.add(decoded(source, decode_client), source)
         except InvalidConfig as error:
             raise InvalidConfig(
                 replace(item, message=before + item.message) for item in error.problems

@@ -35,6 +35,7 @@ class Declared:
     alias: str  #: key in a file
     help: str
     default: Any
+    optional: bool  #: absent means ``None``, which differs from empty
     annotation: Any
     metadata: tuple[Any, ...]  #: what stands beside the type in ``Annotated``
     wire: str = ""  #: field of ``NewProxy``
@@ -123,6 +124,7 @@ def _declared(name: str, info: FieldInfo) -> Declared:
         alias=info.alias or name,
         help=info.description or "",
         default=info.get_default(call_default_factory=False),
+        optional=info.default is None and info.default_factory is None,
         annotation=info.annotation,
         metadata=tuple(info.metadata),
         **about,

@@ -95,7 +95,7 @@ class ExecEnvVar(Model):
     """A variable of a command's environment."""
 
     name: Str = field("", alias="name", help="Name of the variable, without `=`.")
-    value: Str = field("", alias="value", help="Value of the variable.")
+    value: Secret = field(Secret(), alias="value", help="Value of the variable.")
 
 
 class ExecSource(Model):

@@ -79,7 +79,7 @@ def _read(source: FileSource) -> Secret:
 
 def _run(source: ExecSource) -> Secret:
     failed = f"failed to execute command {source.command}"
-    environment = {**os.environ, **{variable.name: variable.value for variable in source.env}}
+    environment = {**os.environ, **{variable.name: variable.value.reveal() for variable in source.env}}
     try:
         done = subprocess.run(
             [source.command, *source.args], env=environment, stdout=subprocess.PIPE, check=False

@@ -1,0 +1,99 @@
+"""Rules and fixtures of the whole test suite.
+
+- Async tests run on uvloop; marked ``both_loops`` they run on uvloop and on plain asyncio.
+- The leak gate: a test that leaves a task, a descriptor or a process behind fails.
+- A run without Go's frp says at its end what it could not test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+import pytest
+import pytest_asyncio
+import uvloop
+
+from tests.support import peers, ports
+from tests.support.leaks import Baseline, tasks
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+class UvLoop(uvloop.Loop):
+    """uvloop, able to close while a test has left something open.
+
+    It warns about every open handle while it closes them; a warning that is an error ends that walk half way,
+    and the loop then waits for ever for the rest. The leak gate has told of them by then.
+    """
+
+    def close(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            super().close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "both_loops: run on uvloop and again on plain asyncio")
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:
+    """The loops an async test runs on; pytest-asyncio makes a case of each."""
+    factories: dict[str, LoopFactory] = {"uvloop": UvLoop}
+    if item.get_closest_marker("both_loops"):
+        factories["asyncio"] = asyncio.SelectorEventLoop
+    return factories
+
+
+@pytest.fixture(autouse=True)
+def leak_gate(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test after which something is left that was not there before."""
+    if pytest_asyncio.is_async_test(request.node):
+        request.getfixturevalue("_leak_gate_of_loop")
+        yield
+        return
+    before = Baseline()
+    yield
+    _fail_on(before.leaks())
+
+
+@pytest.fixture
+async def _leak_gate_of_loop() -> AsyncIterator[None]:
+    """The gate for async tests: inside the loop, which gets a moment to close what the test closed."""
+    before = Baseline(tasks())
+    yield
+    _fail_on(await before.settled())
+
+
+def _fail_on(leaks: list[str]) -> None:
+    if leaks:
+        pytest.fail("the test left behind:\n  " + "\n  ".join(leaks), pytrace=False)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A free port of this worker's own range; see :func:`tests.support.ports.free_port`."""
+    return ports.free_port()
+
+
+@pytest.fixture
+def free_ports() -> Callable[[], int]:
+    """A function that gives another free port at every call."""
+    return ports.free_port
+
+
+@pytest.fixture
+def go_peers() -> peers.GoPeers:
+    """Go's frps and frpc; skips the test where they are absent."""
+    return peers.require()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = sum(
+        peers.ABSENT in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])
+    )
+    if skipped:
+        terminalreporter.write_line(
+            f"NOT TESTED: {skipped} tests with real frp peers: {peers.ABSENT}", yellow=True
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated, ClassVar
 
-from aiofrp.config.model import Model, field
+from aiofrp.config.model import Flag, Model, field
 from aiofrp.config.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.shared import AuthBase, LogConfig, QuicOptions, TlsConfig, ValueSource, WebServerConfig
 from aiofrp.config.types import Bool, Int, Int64, Secret, Str, StrList, StrMap, Want
@@ -110,7 +110,10 @@ class ClientTransport(Model):
         help="Seconds without an answer after which the server is lost; -1 with tcpMux, else 90.",
     )
     tls: ClientTlsConfig = field(
-        alias="tls", help="TLS of connections to the server.", factory=ClientTlsConfig
+        alias="tls",
+        help="TLS of connections to the server.",
+        factory=ClientTlsConfig,
+        flags={"server_name": Flag("tls-server-name")},
     )
 
     def complete(self) -> None:

@@ -106,9 +106,8 @@ def open_source(
 def _parsed(path: str, raw: bytes, environ: Mapping[str, str], *, strict: bool) -> Source:
     """Render and parse a file that is not INI."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InvalidConfig(
-            [Problem(f"read {path}: invalid UTF-8", hint="the file is UTF-16; save it as UTF-8")]
-        )
+        problem = Problem(f"read {path}: invalid UTF-8", hint="the file is UTF-16; save it as UTF-8")
+        raise InvalidConfig([problem.at(path)])
     plain = from_bytes(raw)
     text = template.render(plain, environ)
     try:

@@ -77,18 +77,17 @@ def _toml_failure(text: str, error: tomllib.TOMLDecodeError) -> NoReturn:
     if found is None:
         raise ConfigError(f"toml: {error}") from None
     reason = found["reason"][:1].lower() + found["reason"][1:]
-    if found["end"]:
-        _toml_error(text, len(text), reason)
-    line, column = int(found["line"]), int(found["column"])
-    start = _line_start(text, line)
+    end = found["end"] is not None
+    position = len(text) if end else _line_start(text, int(found["line"])) + int(found["column"]) - 1
     if reason.startswith(("cannot overwrite", "cannot declare", "cannot redefine", "cannot mutate")):
-        key = text[start:].split("\n", 1)[0].split("=")[0].strip(_SPACE + "[]")
+        line = text.count("\n", 0, position) + 1
+        key = text.split("\n")[line - 1].split("=")[0].strip(_SPACE + "[]")
         raise InvalidConfig([Problem(f"toml: key {key} is already defined", line=line)]) from None
     if reason == "invalid statement":
-        reason = f"invalid character at start of key: {text[start + column - 1 : start + column]}"
+        reason = f"invalid character at start of key: {text[position : position + 1]}"
     if reason.startswith("expected '=' after"):
         reason = "expected character ="
-    _toml_error(text, start + column - 1, reason)
+    _toml_error(text, position, reason)
 
 
 def _toml_error(text: str, position: int, reason: str) -> NoReturn:

@@ -43,7 +43,7 @@ def _field(item: Declared, shape: Shape, definitions: dict[str, Schema]) -> Sche
     value = _value(shape, definitions)
     about: Schema = {"description": item.help}
     if item.choices:
-        about["enum"] = list(item.choices) if item.default in item.choices else ["", *item.choices]
+        about["enum"] = [*item.choices] if item.default in item.choices else ["", *item.choices]
     if item.port:
         about |= {"minimum": 0, "maximum": 65535}
     if isinstance(item.default, str | int) and item.default:

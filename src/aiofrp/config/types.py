@@ -139,7 +139,9 @@ class Bandwidth:
 def _truncate(rate: float) -> int:
     if rate != rate:
         return 0
-    return int(max(min(rate, float(INT64_MAX)), float(INT64_MIN)))
+    if abs(rate) >= 2.0**63:
+        return INT64_MAX if rate > 0 else INT64_MIN
+    return int(rate)
 
 
 def _bandwidth(value: object) -> Bandwidth:

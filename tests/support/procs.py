@@ -1,7 +1,7 @@
 """Real processes for tests: frps and frpc, ours and Go's, with their output kept in a file.
 
-A file and not a pipe: nothing blocks when nobody reads, and no task or thread is needed. Whoever waits looks at
-the file again and again, up to a limit.
+A file and not a pipe: nothing blocks when nobody reads, and no task or thread is needed. Whoever waits looks
+at the file again and again, up to a limit.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class Request:
 
 @dataclass(slots=True)
 class WebServer:
-    """A running web server: every path of ``pages`` is answered, any other with 404; all requests are kept."""
+    """A running web server: paths of ``pages`` are answered, all others with 404; every request is kept."""
 
     port: int
     pages: dict[str, bytes]

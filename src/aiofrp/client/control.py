@@ -189,7 +189,8 @@ class _WorkConnection:
             self.stream.close()
             return
         self.stream.detach()
-        self._control.proxies.on_work_connection(self.stream, message, self._decoder.leftover())
+        self.stream.unread(self._decoder.leftover())
+        self._control.proxies.on_work_connection(self.stream, message)
 
     def eof_received(self) -> None:
         self.stream.close()

@@ -61,6 +61,7 @@ class Proxies:
         self._send: Callable[[Message], None] | None = None
         self._look_timer: asyncio.TimerHandle | None = None
         self._scope = Scope("proxies")
+        self._settled = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<Proxies {[(name, proxy.state.phase.value) for name, proxy in self._running.items()]}>"
@@ -69,6 +70,10 @@ class Proxies:
         """The proxies of the present session, by name; none while there is no session."""
         return [proxy for _, proxy in sorted(self._running.items())]
 
+    async def settled(self) -> None:
+        """Wait until the server has answered for every proxy of the present session, or refused it."""
+        await self._settled.wait()
+
     # Sessions
 
     def session_started(self, send: Callable[[Message], None], log: Log) -> None:
@@ -76,11 +81,13 @@ class Proxies:
         self._send, self._log = send, log
         configs = [config for _, config in sorted(self._configs.items())]
         self._start(configs)
+        self._check_settled()
         self._schedule_look()
 
     async def session_lost(self) -> None:
         """The session is gone, and what the server knew of our proxies with it; running connections go on."""
         self._send = None
+        self._settled.clear()
         if self._look_timer is not None:
             self._look_timer.cancel()
         await self._close(list(self._running))
@@ -125,14 +132,15 @@ class Proxies:
             self._log.warning("[%s] start error: %s", name, error)
         else:
             self._log.info("[%s] start proxy success", name)
+        self._check_settled()
 
-    def on_work_connection(self, stream: Stream, start: StartWorkConn, early: bytes) -> None:
-        """A work connection was started for one of our proxies; ``early`` followed the message at once."""
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        """A work connection was started for one of our proxies; nobody is attached to it."""
         proxy = self._running.get(self._bare(start.proxy_name))
         if proxy is None or proxy.half is None or proxy.state.phase is not Phase.RUNNING:
             stream.close()
         else:
-            proxy.half.on_work_connection(stream, start, early)
+            proxy.half.on_work_connection(stream, start)
 
     # Private
 
@@ -142,6 +150,7 @@ class Proxies:
         for config in configs:
             self._running[config.name] = RunningProxy(config, self._scope, self._key, self._log)
         self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
+        self._settled.clear()
         self._look()
 
     async def _close(self, names: Sequence[str]) -> None:
@@ -169,6 +178,11 @@ class Proxies:
                     self._tell(CloseProxy(proxy_name=self._prefix + name))
                 case Action.NOTHING:
                     pass
+
+    def _check_settled(self) -> None:
+        waiting = (Phase.NEW, Phase.WAIT_START)
+        if all(proxy.state.phase not in waiting for proxy in self._running.values()):
+            self._settled.set()
 
     def _tell(self, message: Message) -> None:
         if self._send is not None:

@@ -55,6 +55,7 @@ class Client:
         self._control: ClientControl | None = None
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
+        self._wake = asyncio.Event()  # stopping, or the session was lost
         self._log = _log
 
     def __repr__(self) -> str:
@@ -75,6 +76,7 @@ class Client:
     def stop(self) -> None:
         """Ask :meth:`run` to withdraw the proxies and return."""
         self._stopping.set()
+        self._wake.set()
 
     # Private: sessions
 
@@ -100,11 +102,10 @@ class Client:
             await self._pause(self._backoff.next_delay(time.monotonic()))
 
     async def _until_lost(self, control: ClientControl) -> FrpError | None:
-        stopping = asyncio.ensure_future(self._stopping.wait())  # noqa: TID251 - ends in this function
-        try:
-            await asyncio.wait({control.lost, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
+        """The reason a session ended; ``None`` when :meth:`stop` was asked for first."""
+        control.lost.add_done_callback(lambda _: self._wake.set())
+        await self._wake.wait()
+        self._wake.clear()
         return control.lost.result() if control.lost.done() else None
 
     async def _leave(self, control: ClientControl) -> None:
@@ -135,17 +136,17 @@ class Client:
         session = await self._transport.connect(self._options)
         try:
             stream = await _open(session)
-            response, rest = await self._exchange(stream)
+            response = await self._exchange(stream)
         except BaseException:
             await session.close()
             raise
         self.run_id = response.run_id
         self._log = _log.bind(self.run_id)
         self._log.info("login to server success, get run id [%s]", self.run_id)
-        return self._start_control(session, stream, rest)
+        return self._start_control(session, stream)
 
-    async def _exchange(self, stream: Stream) -> tuple[LoginResp, bytes]:
-        """Send Login, read its answer; returns it with the bytes that followed."""
+    async def _exchange(self, stream: Stream) -> LoginResp:
+        """Send Login, read its answer; nobody is attached to ``stream`` afterwards."""
         login = await self._login_message()
         stream.write(self._codec.preamble + self._codec.encode(login))
         reader = Reader(stream)
@@ -165,9 +166,11 @@ class Client:
             raise RemoteProtocolError(f"the server answered the login with {type(message).__name__}")
         if message.error:
             raise AuthError(message.error + _refused_hint(message.error))
-        return message, decoder.leftover() + reader.detach()
+        reader.detach()
+        stream.unread(decoder.leftover())
+        return message
 
-    def _start_control(self, session: Session, stream: Stream, rest: bytes) -> ClientControl:
+    def _start_control(self, session: Session, stream: Stream) -> ClientControl:
         transport = self.config.transport
         secured = TransformStream(stream, [AesCfb(self._key)])
         control = ClientControl(
@@ -182,8 +185,6 @@ class Client:
         )
         self._control = control
         control.start(secured)
-        if rest:
-            secured.data_received(rest)
         return control
 
     async def _login_message(self) -> Login:

@@ -110,9 +110,8 @@ class ClientHalf(ABC):
     """A proxy on frpc: it answers work connections."""
 
     @abstractmethod
-    def on_work_connection(self, stream: Stream, start: StartWorkConn, early: bytes) -> None:
-        """Serve one user: ``stream`` is a work connection just started, nobody attached; ``early`` are the bytes
-        that came with the start."""
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        """Serve one user: ``stream`` is a work connection just started, nobody attached."""
 
     async def close(self) -> None:  # noqa: B027 - most types hold nothing
         """Give back what the proxy holds; running connections go on."""

@@ -34,10 +34,10 @@ class LocalService(ClientHalf):
         self._context = context
         self._config = config
 
-    def on_work_connection(self, stream: Stream, start: StartWorkConn, early: bytes) -> None:
-        self._context.spawn(self._serve(stream, early), "connect")
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        self._context.spawn(self._serve(stream), "connect")
 
-    async def _serve(self, stream: Stream, early: bytes) -> None:
+    async def _serve(self, stream: Stream) -> None:
         config = self._config
         work = layered(stream, config.transport, self._context.key)
         try:
@@ -50,4 +50,4 @@ class LocalService(ClientHalf):
         except BaseException:
             stream.abort()
             raise
-        join(work, local, early)
+        join(work, local)

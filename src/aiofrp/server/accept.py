@@ -33,12 +33,9 @@ _log = logs.get(__name__)
 
 
 class Opened(Protocol):
-    """Takes a logical connection with its first message.
+    """Takes a logical connection with its first message; nobody is attached to ``stream``."""
 
-    ``rest`` are the bytes that followed it; nobody is attached to ``stream``.
-    """
-
-    def __call__(self, stream: Stream, message: Message, codec: Codec, rest: bytes) -> None: ...
+    def __call__(self, stream: Stream, message: Message, codec: Codec) -> None: ...
 
 
 class Strangers:
@@ -176,9 +173,9 @@ class _Session:
         self._strange_streams += 1
         _FirstMessage(stream, b"", self._opened, self._stream_left)
 
-    def _opened(self, stream: Stream, message: Message, codec: Codec, rest: bytes) -> None:
+    def _opened(self, stream: Stream, message: Message, codec: Codec) -> None:
         self._identified()
-        self._acceptor._opened(stream, message, codec, rest)
+        self._acceptor._opened(stream, message, codec)
 
     def _stream_left(self) -> None:
         self._strange_streams -= 1
@@ -268,8 +265,9 @@ class _FirstMessage:
         if message is not None:
             self._timer.cancel()
             self._stream.detach()
+            self._stream.unread(self._decoder.leftover())
             self._gone()
-            self._opened(self._stream, message, V1, self._decoder.leftover())
+            self._opened(self._stream, message, V1)
 
     def eof_received(self) -> None:
         self._stream.close()

@@ -63,8 +63,7 @@ class ServerControl:
         self._heartbeat: asyncio.TimerHandle | None = None
         self._closing = False
         self._closed = asyncio.Event()
-        pool_count = max(0, min(login.pool_count, server.config.transport.max_pool_count))
-        self._pool_count = pool_count
+        pool_count = min(login.pool_count, server.config.transport.max_pool_count)
         self.pool = WorkPool(pool_count, self._request_work_connection, server.config.user_conn_timeout)
 
     def __repr__(self) -> str:
@@ -79,8 +78,7 @@ class ServerControl:
         self.running = True
         self._last_ping = time.monotonic()
         stream.attach(self)
-        for _ in range(self._pool_count):
-            self._request_work_connection()
+        self.pool.fill()
         self._scope.spawn(self._handle_messages(), "messages")
         self._watch_heartbeat()
 

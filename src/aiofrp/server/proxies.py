@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,16 +22,13 @@ if TYPE_CHECKING:
     from aiofrp.server.service import Server
 
 
-#: Seconds between looks while connections drain.
-_DRAIN_LOOK = 0.05
-
-
 class Traffic:
     """User connections of one proxy, open and past: see :class:`aiofrp.proxy.host.Traffic`."""
 
-    __slots__ = ("bytes_in", "bytes_out", "open")
+    __slots__ = ("_all_closed", "bytes_in", "bytes_out", "open")
 
-    def __init__(self) -> None:
+    def __init__(self, all_closed: Callable[[], None]) -> None:
+        self._all_closed = all_closed
         self.open: set[Splice] = set()  # limited by open files
         self.bytes_in = 0
         self.bytes_out = 0
@@ -42,6 +40,8 @@ class Traffic:
         self.open.discard(splice)
         self.bytes_in += splice.bytes_in
         self.bytes_out += splice.bytes_out
+        if not self.open:
+            self._all_closed()
 
 
 class Context:
@@ -49,9 +49,7 @@ class Context:
 
     __slots__ = ("_pool", "_server", "log", "message", "traffic")
 
-    def __init__(
-        self, server: Server, pool: WorkPool, message: NewProxy, log: Log, traffic: Traffic
-    ) -> None:
+    def __init__(self, server: Server, pool: WorkPool, message: NewProxy, log: Log, traffic: Traffic) -> None:
         self._server = server
         self._pool = pool
         self.message = message
@@ -92,6 +90,7 @@ class Proxies:
         self._server = server
         self._table: dict[str, _Published | None] = {}  # None while it starts
         self._traffic: dict[str, Traffic] = {}  # by name; kept while a connection of a closed proxy is open
+        self._drained = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._table)
@@ -127,11 +126,16 @@ class Proxies:
 
     async def drain(self, grace: float) -> None:
         """Wait until no user connection is open, at most ``grace`` seconds, then end the rest."""
-        end = asyncio.get_running_loop().time() + grace
-        while self._open() and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(_DRAIN_LOOK)
+        if self._open():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._drained.wait()
         for splice in self._open():
             splice.abort()
+
+    def _check_drained(self) -> None:
+        if not self._open():
+            self._drained.set()
 
     def _open(self) -> list[Splice]:
         return [splice for traffic in self._traffic.values() for splice in traffic.open]
@@ -145,7 +149,7 @@ class Proxies:
         if server_half is None:
             raise ProxyError(f"proxies of type {kind} are not in this release of aiofrp's frps")
         log = owner.log.bind(message.proxy_name)
-        traffic = self._traffic.setdefault(message.proxy_name, Traffic())
+        traffic = self._traffic.setdefault(message.proxy_name, Traffic(self._check_drained))
         half: ServerHalf = server_half(Context(self._server, owner.pool, message, log, traffic))
         return half
 

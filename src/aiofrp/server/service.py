@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 
 from aiofrp import FRP_VERSION, logs
@@ -81,7 +80,7 @@ class Server:
             self._listener = await listen(config.bind_addr, config.bind_port, self._accepted)
         except ListenFailed as exc:
             raise ListenError(f"create server listener error, {exc}") from exc
-        host, port = self._listener.address
+        _, port = self._listener.address
         _log.info("frps tcp listen on %s:%d", config.bind_addr, port)
         _log.info("frps started successfully")
 
@@ -113,12 +112,12 @@ class Server:
         """A connection on the shared port that is not frp's own."""
         return False
 
-    def _opened(self, stream: Stream, message: Message, codec: Codec, rest: bytes) -> None:
+    def _opened(self, stream: Stream, message: Message, codec: Codec) -> None:
         match message:
             case NewWorkConn():
                 self._work_connection(stream, codec, message)
             case Login():
-                self.scope.spawn(self._login(stream, codec, message, rest), f"login {message.run_id}")
+                self.scope.spawn(self._login(stream, codec, message), f"login {message.run_id}")
             case NewVisitorConn():
                 self._visitor_connection(stream, codec, message)
             case _:
@@ -126,7 +125,7 @@ class Server:
                 _log.warning("error message type for the new connection [%s]", peer)
                 stream.close()
 
-    async def _login(self, stream: Stream, codec: Codec, login: Login, rest: bytes) -> None:
+    async def _login(self, stream: Stream, codec: Codec, login: Login) -> None:
         peer = address_text(stream.info("peername"))
         _log.info(
             "client login info: ip [%s] version [%s] hostname [%s] os [%s] arch [%s]",
@@ -148,10 +147,7 @@ class Server:
             stream.write(codec.encode(LoginResp(version=FRP_VERSION, error=error)))
             stream.close()
             return
-        secured = TransformStream(stream, [AesCfb(self.key)])
-        control.start(secured, stream)
-        if rest:
-            secured.data_received(rest)
+        control.start(TransformStream(stream, [AesCfb(self.key)]), stream)
 
     def _work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
         try:

@@ -93,6 +93,10 @@ class WorkPool:
         self._timeout = timeout
         self._idle: deque[WorkConnection] = deque()  # limited by _capacity
         self._waiting: deque[_Waiting] = deque()  # limited by MAX_WAITING
+        self._asked: deque[float] = (
+            deque()
+        )  # loop times of requests not answered yet; at most one for each missing connection
+        self._size = size
         self._closed = False
 
     def __repr__(self) -> str:
@@ -100,6 +104,8 @@ class WorkPool:
 
     def add(self, work: WorkConnection) -> None:
         """A work connection arrived: to the first waiting user, or into the pool, or refused when that is full."""
+        if self._asked:
+            self._asked.popleft()
         if self._closed:
             work.refuse("control is already closed")
         elif self._waiting:
@@ -128,6 +134,18 @@ class WorkPool:
             waiting = _Waiting(start, ready, failed)
             waiting.timer = asyncio.get_running_loop().call_later(self._timeout, self._time_out, waiting)
             self._waiting.append(waiting)
+            self.fill()
+
+    def fill(self) -> None:
+        """Ask for as many connections as users wait for and the pool lacks, less those already on their way.
+
+        A request nobody answered within the time-out counts as lost.
+        """
+        now = asyncio.get_running_loop().time()
+        while self._asked and now - self._asked[0] > self._timeout:
+            self._asked.popleft()
+        for _ in range(len(self._waiting) + self._size - len(self._idle) - len(self._asked)):
+            self._asked.append(now)
             self._request()
 
     def lost(self, work: WorkConnection) -> None:
@@ -149,7 +167,7 @@ class WorkPool:
 
     def _hand_over(self, work: WorkConnection, start: StartWorkConn, ready: Callable[[Stream], None]) -> None:
         stream = work.start(start)
-        self._request()  # the refill
+        self.fill()
         ready(stream)
 
     def _time_out(self, waiting: _Waiting) -> None:

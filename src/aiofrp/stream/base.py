@@ -76,6 +76,9 @@ class Stream(Protocol):
     def detach(self) -> None:
         """Deliver to nobody: what arrives is held until the next ``attach``."""
 
+    def unread(self, data: Buffer, /) -> None:
+        """Give back bytes read too far from a detached stream; the next receiver gets them first."""
+
     def write(self, data: Buffer, /) -> None:
         """Queue ``data``; never blocks, never raises for a network reason."""
 
@@ -142,6 +145,13 @@ class LayerStream:
     def detach(self) -> None:
         self._receiver = NULL_RECEIVER
         self._gate |= UNATTACHED
+
+    def unread(self, data: Buffer, /) -> None:
+        if data:
+            self._held = [bytes(data), *(self._held or ())]
+            self._gate |= HOLDING
+            self._gate_closed()
+            self._held_changed(len(data))
 
     def pause_reading(self, why: Pause = Pause.PEER, /) -> None:
         before = self._gate

@@ -491,6 +491,10 @@ class MuxStream(LayerStream):
         self.reset(None)
         self._end_locally()
 
+    def unread(self, data: Buffer, /) -> None:
+        self._consumed_bytes -= len(data)
+        super().unread(data)
+
     def info(self, key: str, /) -> Any:
         below = self._session.carrier.info(key)
         return ("mux", *below) if key == "layers" else below

@@ -1,6 +1,6 @@
 """Reading a stream in straight-line ``async`` code, for handshakes and other conversations.
 
-When the conversation is over, :meth:`Reader.detach` gives back what was read too far, and the stream is joined or
+When the conversation is over, :meth:`Reader.detach` puts back what was read too far, and the stream is joined or
 attached elsewhere: nothing reads a stream both ways.
 """
 
@@ -72,12 +72,13 @@ class Reader:
             await self._more()
         return self._take(at + len(mark))
 
-    def detach(self) -> bytes:
-        """Stop reading; returns the bytes read and not taken."""
+    def detach(self) -> None:
+        """Stop reading; bytes read and not taken go back into the stream."""
         self._stream.detach()
+        self._stream.unread(bytes(self._buffer))
+        self._buffer.clear()
         if self._paused:
             self._stream.resume_reading(Pause.PEER)
-        return bytes(self._buffer)
 
     # Receiver
 

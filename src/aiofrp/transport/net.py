@@ -115,12 +115,9 @@ async def dial(host: str, port: int, *, timeout: float, local_ip: str = "") -> T
     loop = asyncio.get_running_loop()
     where = f"dial tcp {join_host_port(host, port)}"
     local = (local_ip, 0) if local_ip else None
-    eyeballs = {} if is_address(host) else {"happy_eyeballs_delay": 0.25}
     try:
         async with asyncio.timeout(timeout):
-            _, stream = await loop.create_connection(
-                TcpStream, host, port, local_addr=local, **(eyeballs if _takes_eyeballs(loop) else {})
-            )
+            _, stream = await loop.create_connection(TcpStream, host, port, local_addr=local)
     except TimeoutError:
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None
     except (OSError, OverflowError, UnicodeError) as exc:
@@ -135,10 +132,6 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _takes_eyeballs(loop: asyncio.AbstractEventLoop) -> bool:
-    return isinstance(loop, asyncio.BaseEventLoop)  # uvloop tries the addresses in order instead
 
 
 def connect_reason(exc: BaseException) -> str:

@@ -1,0 +1,47 @@
+"""What of a new configuration frps takes over while it runs: a pure decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from aiofrp.config.compare import differences, with_values
+from aiofrp.config.server import ServerConfig
+
+LIVE: Final = frozenset(
+    {
+        "log.level",
+        "auth.token",
+        "auth.tokenSource",
+        "auth.additionalScopes",
+        "allowPorts",
+        "maxPortsPerClient",
+        "userConnTimeout",
+        "detailedErrorsToClient",
+        "transport.maxPoolCount",
+        "transport.tls.certFile",
+        "transport.tls.keyFile",
+        "transport.tls.trustedCaFile",
+    }
+)
+"""What changes at run time. Tokens, scopes and pool counts count from the next login of a client on, certificates
+from its next connection on, ports from its next proxy on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The outcome of a reload."""
+
+    config: ServerConfig  #: what frps runs with from now on
+    applied: tuple[str, ...]  #: keys that changed
+    waiting: tuple[str, ...]  #: keys that differ in the file and need a restart
+
+
+def change(old: ServerConfig, new: ServerConfig) -> Change:
+    """What becomes of a frps that runs with ``old`` and is given ``new``."""
+    keys = tuple(differences(old, new))
+    return Change(
+        with_values(old, new, LIVE),
+        tuple(key for key in keys if key in LIVE),
+        tuple(key for key in keys if key not in LIVE),
+    )

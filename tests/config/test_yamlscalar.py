@@ -43,7 +43,7 @@ def test_values(tag: str, text: str, plain: bool, expected: Scalar) -> None:
     ],
 )
 def test_a_tag_the_text_does_not_suit(tag: str, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match="cannot decode|invalid base64") as caught:
+    with pytest.raises(ValueError, match=r"cannot decode|invalid base64") as caught:
         scalar(PREFIX + tag, text, plain=True)
     assert str(caught.value) == message
 

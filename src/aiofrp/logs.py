@@ -1,17 +1,20 @@
 """Logging in frp's line format, with the session's and proxy's names as prefixes.
 
-``2026-11-22 02:02:17.071 [I] [client/control.py:165] [dd6a1fad99859bef] [ssh] start proxy success`` (spec: config §6).
-This module knows levels and text only; where the lines go is set up by :func:`setup`.
+``2026-11-22 02:02:17.071 [I] [client/control.py:165] [dd6a1fad99859bef] [ssh] start proxy success`` (spec: config
+§6). This module knows levels, lines and files, and nothing of the rest of the package; where the lines go is set up
+by :func:`setup`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO
 
 #: frp's lowest level, below DEBUG.
 TRACE = 5
@@ -29,6 +32,11 @@ _LETTERS = {TRACE: "T", logging.DEBUG: "D", logging.INFO: "I", logging.WARNING: 
 _COLOURS = {"D": "1;36", "I": "1;34", "W": "1;33", "E": "1;31"}
 
 _ROOT = "aiofrp"
+
+#: The time in the name of a file that was rotated.
+_BACKUP = "%Y%m%d-%H%M%S"
+#: Seconds until a log file that failed is tried again.
+_RETRY = 10.0
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
@@ -77,22 +85,130 @@ class LineFormatter(logging.Formatter):
         return f"\x1b[{code}m{line}\x1b[0m" if code else line
 
 
+class Console(logging.StreamHandler[TextIO]):
+    """Lines to standard output; one that cannot be written is lost."""
+
+    def __init__(self, *, colour: bool) -> None:
+        """``colour`` is wished for; it is used on a terminal only."""
+        super().__init__(sys.stdout)
+        self.setFormatter(LineFormatter(colour and sys.stdout.isatty()))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk or a reader that went away is no reason to stop, nor to fill standard error."""
+
+
+class DailyFile(logging.Handler):
+    """Lines to a file that is renamed at local midnight, to ``NAME.YYYYMMDD-HHMMSS.EXT`` (spec: config §6).
+
+    Files renamed more than ``max_days`` days ago are then deleted; a negative number keeps them. A file that cannot be
+    opened or written never raises: standard error says so once, lines are lost until it can be again.
+    """
+
+    def __init__(self, path: str, max_days: int, *, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` gives seconds since the epoch."""
+        super().__init__()
+        self.setFormatter(LineFormatter(colour=False))
+        self._path = Path(path)
+        self._max_days = max_days
+        self._clock = clock
+        self._file: BinaryIO | None = None
+        self._retry_at = 0.0  # when a file that failed is tried again
+        self._midnight = next_midnight(clock())
+        self._complained = False
+        self._open()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        now = self._clock()
+        if now >= self._midnight:
+            self._midnight = next_midnight(now)
+            self._rotate(now)
+        if self._file is None and now >= self._retry_at:
+            self._open()
+        if self._file is not None:
+            self._write(self._file, self.format(record) + "\n")
+
+    def close(self) -> None:
+        """Close the file; a later line opens it again."""
+        self._forget()
+        super().close()
+
+    def _open(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+            self._file = os.fdopen(os.open(self._path, flags, 0o600), "ab", buffering=0)
+        except OSError as error:
+            self._failed(error)
+
+    def _rotate(self, now: float) -> None:
+        self._forget()
+        stamp = time.strftime(_BACKUP, time.localtime(now))
+        backup = self._path.with_name(f"{self._path.stem}.{stamp}{self._path.suffix}")
+        try:
+            if self._path.is_file():  # a device or a pipe stays where it is
+                self._path.rename(backup)
+            self._delete_old(now)
+        except OSError as error:
+            self._failed(error)
+        self._open()
+
+    def _delete_old(self, now: float) -> None:
+        if self._max_days < 0:
+            return
+        begin, end = f"{self._path.stem}.", self._path.suffix
+        for path in self._path.parent.iterdir():
+            if path.name.startswith(begin) and path.name.endswith(end):
+                made = _made_at(path.name[len(begin) : len(path.name) - len(end)])
+                if made is not None and made < now - self._max_days * 86400:
+                    path.unlink(missing_ok=True)
+
+    def _write(self, file: BinaryIO, line: str) -> None:
+        try:
+            file.write(line.encode("utf-8", "surrogateescape"))
+        except OSError as error:
+            self._forget()
+            self._failed(error)
+        else:
+            self._complained = False
+
+    def _forget(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _failed(self, error: OSError) -> None:
+        self._retry_at = self._clock() + _RETRY
+        if not self._complained:
+            self._complained = True
+            print(
+                f"cannot write the log file {self._path}: {error.strerror}; lines are lost", file=sys.stderr
+            )
+
+
+def next_midnight(now: float) -> float:
+    """The first second of the next day in local time, whatever the clocks do in between."""
+    today = time.localtime(now)
+    return time.mktime((today.tm_year, today.tm_mon, today.tm_mday + 1, 0, 0, 0, 0, 0, -1))
+
+
+def _made_at(stamp: str) -> float | None:
+    try:
+        return time.mktime(time.strptime(stamp, _BACKUP))
+    except (ValueError, OverflowError):
+        return None
+
+
 def set_level(level: str) -> None:
     """Switch the level at run time; ``level`` is one of :data:`LEVELS`."""
     logging.getLogger(_ROOT).setLevel(LEVELS[level])
 
 
-def setup(handler: logging.Handler | None = None, level: str = "info", *, colour: bool | None = None) -> None:
-    """Send this package's log lines to ``handler`` (default: standard output).
-
-    ``colour`` defaults to whether standard output is a terminal.
-    """
-    if handler is None:
-        handler = logging.StreamHandler(sys.stdout)
-        if colour is None:
-            colour = sys.stdout.isatty()
-    handler.setFormatter(LineFormatter(bool(colour)))
+def setup(handler: logging.Handler | None = None, level: str = "info") -> None:
+    """Send this package's log lines to ``handler`` (default: standard output) instead of where they went before."""
     root = logging.getLogger(_ROOT)
-    root.handlers[:] = [handler]
+    before, root.handlers[:] = root.handlers[:], [handler or Console(colour=True)]
     root.propagate = False
     set_level(level)
+    for old in before:
+        old.close()

@@ -1,43 +1,98 @@
-"""The command ``frpc``."""
+"""The program ``frpc``: its commands and their flags."""
 
 from __future__ import annotations
 
-import argparse
-import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
 
-from aiofrp import FRP_VERSION, logs
-from aiofrp.cli.run import on_signals, run
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.files import load_client
-from aiofrp.errors import FrpError
+from aiofrp.cli.flags import Command, Flag
+from aiofrp.cli.flagtable import CONNECTION, PROXY, VISITOR
+from aiofrp.cli.program import run, with_common
+
+_GENERAL = (
+    Flag("config", "string", "config file of frpc", short="c", default="./frpc.ini"),
+    Flag(
+        "config-dir",
+        "string",
+        "config directory, run one frpc service for each file in config directory",
+        default="",
+    ),
+    Flag("version", "bool", "version of frpc", short="v", default=False),
+    Flag(
+        "strict-config",
+        "bool",
+        "strict config parsing mode, unknown fields will cause an errors",
+        default=True,
+    ),
+    Flag("allow-unsafe", "strings", "allowed unsafe features, one or more of: TokenSourceExec", default=()),
+)
+_API_TIMEOUT = Flag("api-timeout", "duration", "Timeout for admin API calls", default=30.0)
+_NATHOLE = (
+    Flag("nat-hole-stun-server", "string", "STUN server address for nathole", default=""),
+    Flag("nat-hole-local-addr", "string", "local address to connect STUN server", short="l", default=""),
+)
+#: Types with visitors.
+_VISITED = ("stcp", "sudp", "xtcp")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser("frpc")
-    parser.add_argument("-c", "--config", default="./frpc.ini")
-    parser.add_argument("-v", "--version", action="version", version=FRP_VERSION)
-    args = parser.parse_args()
-    try:
-        config = load_client(args.config, starting=True).config
-    except FrpError as exc:
-        print(exc)
-        raise SystemExit(1) from None
-    logs.setup(level=config.log.level)
-    raise SystemExit(run(serve(config)))
+def _proxy(kind: str) -> Command:
+    visitor = Command(
+        "visitor",
+        f"Run frpc with a single {kind} visitor",
+        run="aiofrp.cli.client:start_visitor",
+        flags=VISITOR,
+    )
+    return Command(
+        kind,
+        f"Run frpc with a single {kind} proxy",
+        run="aiofrp.cli.client:start_proxy",
+        flags=PROXY[kind],
+        inherited=CONNECTION,
+        commands=(visitor,) if kind in _VISITED else (),
+    )
 
 
-async def serve(config: ClientConfig) -> int:
-    from aiofrp.client.service import Client
+def _admin(name: str, short: str) -> Command:
+    return Command(name, short, run=f"aiofrp.cli.admin:{name}", flags=(_API_TIMEOUT,))
 
-    client = Client(config)
-    on_signals(client.stop, signal.SIGINT, signal.SIGTERM)
-    try:
-        await client.run()
-    except FrpError as exc:
-        print(exc)
-        return 1
-    return 0
+
+_COMMANDS = (
+    _admin("reload", "Hot-Reload frpc configuration"),
+    _admin("status", "Overview of all proxies status"),
+    _admin("stop", "Stop the running frpc"),
+    Command("verify", "Verify that the configures is valid", run="aiofrp.cli.client:verify_file"),
+    Command(
+        "nathole",
+        "Actions about nathole",
+        inherited=_NATHOLE,
+        commands=(
+            Command(
+                "discover",
+                "Discover nathole information from stun server",
+                run="aiofrp.cli.client:discover",
+            ),
+        ),
+    ),
+    *(_proxy(kind) for kind in PROXY),
+)
+
+ROOT: Final = with_common(
+    Command(
+        "frpc",
+        "frpc is the client of frp (https://github.com/fatedier/frp)",
+        run="aiofrp.cli.client:start",
+        inherited=_GENERAL,
+        commands=_COMMANDS,
+    )
+)
+"""Everything ``frpc`` can be asked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``frpc``; returns the exit code."""
+    return run(ROOT, arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,47 +1,52 @@
-"""The command ``frps``."""
+"""The program ``frps``: its commands and their flags."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
 
-from aiofrp import FRP_VERSION, logs
-from aiofrp.cli.run import on_signals, run
-from aiofrp.config.files import load_server
-from aiofrp.config.server import ServerConfig
-from aiofrp.errors import FrpError
+from aiofrp.cli.flags import Command, Flag
+from aiofrp.cli.flagtable import SERVER
+from aiofrp.cli.program import run, with_common
+
+_GENERAL = (
+    Flag("config", "string", "config file of frps", short="c", default=""),
+    Flag("version", "bool", "version of frps", short="v", default=False),
+    Flag(
+        "strict-config",
+        "bool",
+        "strict config parsing mode, unknown fields will cause errors",
+        default=True,
+    ),
+    Flag("allow-unsafe", "strings", "allowed unsafe features, one or more of: TokenSourceExec", default=()),
+    Flag(
+        "dashboard-tls-mode",
+        "bool",
+        "Serve the dashboard over TLS, with dashboard-tls-cert-file and dashboard-tls-key-file.",
+        default=False,
+        word=True,
+    ),
+)
+
+ROOT: Final = with_common(
+    Command(
+        "frps",
+        "frps is the server of frp (https://github.com/fatedier/frp)",
+        run="aiofrp.cli.server:start",
+        inherited=_GENERAL + SERVER,
+        commands=(
+            Command("verify", "Verify that the configures is valid", run="aiofrp.cli.server:verify_file"),
+        ),
+    )
+)
+"""Everything ``frps`` can be asked."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser("frps")
-    parser.add_argument("-c", "--config", default="")
-    parser.add_argument("-v", "--version", action="version", version=FRP_VERSION)
-    args = parser.parse_args()
-    try:
-        config = load_server(args.config).config if args.config else ServerConfig()
-    except FrpError as exc:
-        print(exc)
-        raise SystemExit(1) from None
-    logs.setup(level=config.log.level)
-    raise SystemExit(run(serve(config)))
-
-
-async def serve(config: ServerConfig) -> int:
-    from aiofrp.server.service import Server
-
-    server = Server(config)
-    stopping = asyncio.Event()
-    on_signals(stopping.set, signal.SIGINT, signal.SIGTERM)
-    try:
-        await server.start()
-    except FrpError as exc:
-        print(exc)
-        return 1
-    await stopping.wait()
-    await server.stop()
-    return 0
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``frps``; returns the exit code."""
+    return run(ROOT, arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
+import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from aiofrp import logs
+from aiofrp.config.shared import LogConfig
 from aiofrp.transport.net import raise_file_limit
 
 #: Allocations between two looks for reference cycles: connections make few, and each look costs latency.
 _GC_THRESHOLD = (50_000, 20, 20)
+
+
+def set_up_logs(config: LogConfig) -> None:
+    """Send log lines where the configuration says."""
+    handler: logging.Handler
+    if config.to == "console":
+        handler = logs.Console(colour=not config.disable_print_color)
+    else:
+        handler = logs.DailyFile(config.to, config.max_days)
+    logs.setup(handler, config.level)
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
@@ -23,14 +37,58 @@ def run(main: Coroutine[Any, Any, int]) -> int:
         return runner.run(main)
 
 
-def on_signals(callback: Any, *signals: signal.Signals) -> None:
-    """Call ``callback`` when one of ``signals`` arrives; where the loop has no signal support it is left alone."""
+def on_termination(callback: Callable[[], object]) -> None:
+    """Call ``callback`` at the first request to end; at the second the program ends at once."""
+    asked = False
+
+    def end() -> None:
+        nonlocal asked
+        if asked:
+            logging.shutdown()
+            os._exit(128 + signal.SIGTERM)
+        asked = True
+        callback()
+
+    for name in ("SIGINT", "SIGTERM"):
+        _on_signal(name, end)
+
+
+def on_hangup(reload: Callable[[], object], end: Callable[[], object]) -> None:
+    """Call ``reload`` at a hang-up signal, or ``end`` if it came because the terminal was closed.
+
+    Where hang-ups were ignored so far, as with ``nohup``, every one is a wish to reload.
+    """
+    name = "SIGHUP"
+    number = getattr(signal, name, None)
+    attached = number is not None and signal.getsignal(number) is not signal.SIG_IGN and _has_terminal()
+
+    def hung_up() -> None:
+        if attached and not _has_terminal():
+            end()
+        else:
+            reload()
+
+    _on_signal(name, hung_up)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except (OSError, AttributeError):  # Windows has neither
+        return False
+    return True
+
+
+def _on_signal(name: str, callback: Callable[[], object]) -> None:
+    """Call ``callback`` in the loop when a signal arrives; one the system lacks is passed over."""
     loop = asyncio.get_running_loop()
-    for number in signals:
-        try:
-            loop.add_signal_handler(number, callback)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))
+    number = getattr(signal, name, None)
+    if number is None:
+        return
+    try:
+        loop.add_signal_handler(number, callback)
+    except NotImplementedError:  # Windows
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))
 
 
 def _loop_factory() -> Any:

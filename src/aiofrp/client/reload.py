@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
+
+from aiofrp.config.client import ClientConfig
+from aiofrp.config.compare import differences
+
+#: Keys a reload takes over; the effect of ``start`` and ``includes`` is in the other two.
+_LIVE: Final = frozenset({"proxies", "visitors", "start", "includes"})
 
 
 class Named(Protocol):
@@ -35,3 +41,9 @@ def diff(old: Iterable[T], new: Iterable[T]) -> Diff[T]:
     remove = tuple(name for name, item in sorted(before.items()) if after.get(name) != item)
     add = tuple(item for name, item in sorted(after.items()) if before.get(name) != item)
     return Diff(remove, add)
+
+
+def restart_keys(running: ClientConfig, loaded: ClientConfig) -> tuple[str, ...]:
+    """The keys of a new configuration that a running frpc cannot take over."""
+    resolved = {"auth.token"} if loaded.auth.token_source is not None else frozenset()
+    return tuple(key for key in differences(running, loaded) if key not in _LIVE | resolved)

@@ -1,0 +1,208 @@
+"""What ``frpc``, ``frpc verify`` and the commands for a single proxy or visitor do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from aiofrp import logs
+from aiofrp.aio import Scope
+from aiofrp.cli.flags import Invocation
+from aiofrp.cli.fromflags import client_config, proxy_config, proxy_warnings, visitor_config
+from aiofrp.cli.run import on_hangup, on_termination, run, set_up_logs
+from aiofrp.client.source import ConfigSource
+from aiofrp.config.client import ClientConfig
+from aiofrp.config.files import LEGACY_WARNING
+from aiofrp.config.problem import InvalidConfig, Problem
+from aiofrp.config.validate import common_problems, proxy_problems, visitor_problems
+from aiofrp.config.valuesource import resolve_token
+from aiofrp.config.verify import verify, warning_text
+from aiofrp.errors import FrpError
+
+if TYPE_CHECKING:
+    from aiofrp.client.service import Client
+
+_log = logs.get(__name__)
+
+
+def verify_file(invocation: Invocation) -> int:
+    """``frpc verify``."""
+    strict, unsafe = invocation.value("strict-config"), invocation.value("allow-unsafe")
+    code, text = verify("frpc", invocation.value("config"), strict=strict, allow_unsafe=unsafe)
+    print(text, end="")
+    return code
+
+
+def discover(invocation: Invocation) -> int:
+    """``frpc nathole discover``."""
+    print("nathole discover is not in this release of aiofrp; it comes with proxies of type xtcp")
+    return 1
+
+
+def start(invocation: Invocation) -> int:
+    """``frpc``."""
+    folder = invocation.value("config-dir")
+    if folder:
+        return run(_run_all(folder, invocation))
+    return run(_run_file(_source(invocation, invocation.value("config"))))
+
+
+def start_proxy(invocation: Invocation) -> int:
+    """``frpc tcp``, ``frpc http`` and so on."""
+    proxy = proxy_config(invocation)
+    print(warning_text(proxy_warnings(proxy)), end="")
+    return _start_flags(client_config(invocation, proxy=proxy), invocation, list(proxy_problems(proxy)))
+
+
+def start_visitor(invocation: Invocation) -> int:
+    """``frpc stcp visitor`` and so on."""
+    visitor = visitor_config(invocation)
+    config = client_config(invocation, visitor=visitor)
+    return _start_flags(config, invocation, list(visitor_problems(visitor)))
+
+
+def _start_flags(config: ClientConfig, invocation: Invocation, problems: list[Problem]) -> int:
+    found = list(common_problems(config, invocation.value("allow-unsafe"))) or problems
+    if found:
+        print(InvalidConfig(found))
+        return 1
+    set_up_logs(config.log)
+    return run(_run_config(config))
+
+
+def _source(invocation: Invocation, path: str) -> ConfigSource:
+    strict, unsafe = invocation.value("strict-config"), invocation.value("allow-unsafe")
+    return ConfigSource(path, strict=strict, allow_unsafe=unsafe)
+
+
+def files_below(folder: str) -> Iterator[str]:
+    """The paths of all files below a folder, in lexical order; a folder that cannot be read has none."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from files_below(entry.path)
+        else:
+            yield entry.path
+
+
+# Running
+
+
+async def _run_config(config: ClientConfig) -> int:
+    fleet = Fleet()
+    fleet.listen()
+    return await fleet.run(config, None)
+
+
+async def _run_file(source: ConfigSource) -> int:
+    fleet = Fleet()
+    fleet.listen()
+    return await fleet.run_file(source)
+
+
+async def _run_all(folder: str, invocation: Invocation) -> int:
+    """Run a frpc for each file below ``folder``; always ends with 0 (spec: config §4.3)."""
+    fleet = Fleet()
+    fleet.listen()
+    paths = list(files_below(folder))
+    if not paths:
+        print(f"no configuration files in {folder}")
+    scope = Scope("frpc")
+    tasks = [scope.spawn(_one_of_many(fleet, _source(invocation, path)), path) for path in paths]
+    await asyncio.gather(*(task for task in tasks if task is not None), return_exceptions=True)
+    return 0
+
+
+async def _one_of_many(fleet: Fleet, source: ConfigSource) -> None:
+    if await fleet.run_file(source):
+        print(f"frpc service error for config file [{source.path}]", flush=True)
+
+
+class Fleet:
+    """Every frpc of this process: signals reach them all."""
+
+    def __init__(self) -> None:
+        self._clients: set[Client] = set()  # one for each file
+        self._stopping = False
+        self._scope = Scope("frpc reload")
+
+    def listen(self) -> None:
+        """Take the process's signals."""
+        on_termination(self.stop)
+        on_hangup(self.reload, self.stop)
+
+    def stop(self) -> None:
+        """End every frpc, those about to start too."""
+        self._stopping = True
+        for client in self._clients:
+            client.stop()
+
+    def reload(self) -> None:
+        """Let every frpc load its file again."""
+        for client in self._clients:
+            self._scope.spawn(_reload(client), "one")
+
+    async def run_file(self, source: ConfigSource) -> int:
+        """Run the frpc of a file until it ends; prints why if that is an error and gives the exit code."""
+        try:
+            config = _load(source)
+        except FrpError as error:
+            print(error)
+            return 1
+        set_up_logs(config.log)
+        path = source.path
+        _log.info("start frpc service for config file [%s] with aggregated configuration", path)
+        return await self.run(config, source)
+
+    async def run(self, config: ClientConfig, source: ConfigSource | None) -> int:
+        """Run a frpc until it ends; prints why if that is an error and gives the exit code."""
+        try:
+            await self._run(config, source)
+        except FrpError as error:
+            failure: FrpError | None = error
+        else:
+            failure = None
+        if source is not None:
+            _log.info("frpc service for config file [%s] stopped", source.path)
+        if failure is not None:
+            print(failure)
+        return int(failure is not None)
+
+    async def _run(self, config: ClientConfig, source: ConfigSource | None) -> None:
+        from aiofrp.client.service import Client
+
+        token = await asyncio.to_thread(resolve_token, config.auth)
+        config = config.model_copy(update={"auth": config.auth.model_copy(update={"token": token})})
+        client = Client(config, source)
+        self._clients.add(client)
+        if self._stopping:
+            client.stop()
+        try:
+            await client.run()
+        finally:
+            self._clients.discard(client)
+
+
+def _load(source: ConfigSource) -> ClientConfig:
+    """The configuration to start with; prints warnings."""
+    try:
+        loaded = source.start()
+    except InvalidConfig as error:
+        print(warning_text(error.warnings), end="")
+        raise
+    if loaded.legacy:
+        print(LEGACY_WARNING)
+    print(warning_text(loaded.warnings), end="")
+    return loaded.config
+
+
+async def _reload(client: Client) -> None:
+    try:
+        await client.reload()
+    except FrpError as error:
+        _log.error("reload failed, nothing is changed: %s", error)

@@ -1,0 +1,80 @@
+"""Configurations made of flags alone (spec: config §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiofrp import registry
+from aiofrp.cli.flags import Flag, Invocation
+from aiofrp.cli.flagtable import CONNECTION, PROXY, SERVER, VISITOR
+from aiofrp.config.client import ClientConfig
+from aiofrp.config.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.server import ServerConfig
+
+
+def server_config(invocation: Invocation) -> ServerConfig:
+    """The configuration of ``frps`` without a file."""
+    tree = _tree(SERVER, invocation)
+    tree["allow_ports"] = [_ports(*pair) for pair in tree.get("allow_ports", ())]
+    if not invocation.value("dashboard-tls-mode"):
+        del tree["web_server"]["tls"]
+    return ServerConfig(**tree)
+
+
+def server_warnings(invocation: Invocation) -> list[str]:
+    """Flags that have no effect as they were given."""
+    files = [name for name in ("dashboard-tls-cert-file", "dashboard-tls-key-file") if invocation.value(name)]
+    if invocation.value("dashboard-tls-mode"):
+        return []
+    return [f"--{name} has no effect without --dashboard-tls-mode" for name in files]
+
+
+def client_config(
+    invocation: Invocation, *, proxy: ProxyConfig | None = None, visitor: VisitorConfig | None = None
+) -> ClientConfig:
+    """The configuration of ``frpc`` with one proxy or visitor and without a file."""
+    tree = _tree(CONNECTION, invocation)
+    tree["proxies"] = () if proxy is None else (proxy,)
+    tree["visitors"] = () if visitor is None else (visitor,)
+    return ClientConfig(**tree)
+
+
+def proxy_config(invocation: Invocation) -> ProxyConfig:
+    """The proxy of ``frpc tcp`` and the like."""
+    kind = invocation.command.name
+    config: ProxyConfig = registry.load(registry.PROXIES[kind]).Config(**_tree(PROXY[kind], invocation))
+    return config
+
+
+def proxy_warnings(proxy: ProxyConfig) -> list[str]:
+    """What can be told beforehand to fail for every user."""
+    if proxy.local_port:
+        return []
+    return [f"no --local-port: users of this proxy are sent to {proxy.local_ip}:0, where nobody listens"]
+
+
+def visitor_config(invocation: Invocation) -> VisitorConfig:
+    """The visitor of ``frpc stcp visitor`` and the like."""
+    kind = invocation.path[-2].name
+    model = registry.load(registry.PROXIES[kind]).VisitorConfig
+    config: VisitorConfig = model(**_tree(VISITOR, invocation))
+    return config
+
+
+def _tree(flags: Iterable[Flag], invocation: Invocation) -> dict[str, Any]:
+    """The fields ``flags`` set, nested as the models are."""
+    tree: dict[str, Any] = {}
+    for flag in flags:
+        *above, name = flag.path.split(".")
+        table = tree
+        for part in above:
+            table = table.setdefault(part, {})
+        value = invocation.value(flag.name)
+        if value is not None:
+            table[name] = value
+    return tree
+
+
+def _ports(first: int, last: int) -> dict[str, int]:
+    return {"single": first} if first == last else {"start": first, "end": last}

@@ -1,0 +1,86 @@
+"""Running a program of commands: understand the line, then do it, explain it, or say what is wrong with it.
+
+Usage errors go to standard error, everything else to standard output (spec: config §4).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aiofrp import FRP_VERSION, registry
+from aiofrp.cli.completion import completion
+from aiofrp.cli.flags import Command, Invocation, UnknownCommand, UsageError, find, parse, spoken
+from aiofrp.cli.help import help_page, usage
+
+_HELP = "aiofrp.cli.program:show_help"
+
+
+def with_common(root: Command) -> Command:
+    """``root`` with the commands every program has: ``help`` and ``completion``."""
+    about = f"Help provides help for any command in the application.\nSimply type {root.name} help"
+    asks = Command(
+        "help",
+        "Help about any command",
+        run=_HELP,
+        long=f"{about} [path to command] for full details.",
+        use=" [command] [flags]",
+    )
+    return replace(root, commands=(*root.commands, completion(root.name), asks))
+
+
+def run(root: Command, arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns the exit code."""
+    _open_minded(sys.stdout, sys.stderr)
+    try:
+        code = _run(root, sys.argv[1:] if arguments is None else arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output has gone; nothing is left to be said, at exit neither
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _run(root: Command, arguments: Sequence[str]) -> int:
+    try:
+        invocation = parse(root, arguments)
+    except UnknownCommand as error:
+        print(f"Error: {error}\nRun '{spoken(error.path)} --help' for usage.", file=sys.stderr)
+        return 1
+    except UsageError as error:
+        print(f"Error: {error}\n{usage(error.path)}", file=sys.stderr)
+        return 1
+    command = invocation.command
+    if not command.run or invocation.values.get("help"):
+        print(help_page(invocation.path), end="")
+        return 0
+    if command is root and invocation.values.get("version"):
+        print(FRP_VERSION)
+        return 0
+    code: int = registry.load(command.run)(invocation)
+    return code
+
+
+def show_help(invocation: Invocation) -> int:
+    """``help [command]``."""
+    root = invocation.path[0]
+    try:
+        path, _ = find(root, invocation.words)
+    except UnknownCommand:
+        topics = " ".join(f"`{word}`" for word in invocation.words)
+        print(f"Unknown help topic [{topics}]\n{usage((root,))}", end="", file=sys.stderr)
+    else:
+        print(help_page(path), end="")
+    return 0
+
+
+def _open_minded(*streams: object) -> None:
+    """File names need not be text: print them as they came."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(ValueError):
+                stream.reconfigure(errors="surrogateescape")

@@ -1,0 +1,131 @@
+"""What ``frps`` and ``frps verify`` do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from aiofrp import logs
+from aiofrp.aio import Scope
+from aiofrp.cli.flags import Invocation
+from aiofrp.cli.fromflags import server_config, server_warnings
+from aiofrp.cli.run import on_hangup, on_termination, run, set_up_logs
+from aiofrp.config.files import LEGACY_WARNING, Loaded, load_server
+from aiofrp.config.problem import InvalidConfig
+from aiofrp.config.server import ServerConfig
+from aiofrp.config.validate import server_problems
+from aiofrp.config.valuesource import resolve_token
+from aiofrp.config.verify import verify, warning_text
+from aiofrp.errors import FrpError
+
+if TYPE_CHECKING:
+    from aiofrp.server.service import Server
+
+_log = logs.get(__name__)
+
+
+def verify_file(invocation: Invocation) -> int:
+    """``frps verify``."""
+    path = invocation.value("config")
+    if not path:
+        print("frps: the configuration file is not specified")
+        return 0
+    code, text = verify(
+        "frps", path, strict=invocation.value("strict-config"), allow_unsafe=_unsafe(invocation)
+    )
+    print(text, end="")
+    return code
+
+
+def start(invocation: Invocation) -> int:
+    """``frps``."""
+    path = invocation.value("config")
+    try:
+        config = _from_file(invocation) if path else _from_flags(invocation)
+        set_up_logs(config.log)
+        if path:
+            _log.info("frps uses config file: %s", path)
+        else:
+            _log.info("frps uses command line arguments for config")
+        config = with_token(config)
+    except InvalidConfig as error:
+        print(f"{warning_text(error.warnings)}{error}")
+        return 1
+    except FrpError as error:
+        print(error)
+        return 1
+    return run(_serve(config, (lambda: with_token(_load(invocation).config)) if path else None))
+
+
+def with_token(config: ServerConfig) -> ServerConfig:
+    """``config`` with the token of its source. Raises :class:`~aiofrp.errors.ConfigError`; may take its time."""
+    auth = config.auth.model_copy(update={"token": resolve_token(config.auth)})
+    return config.model_copy(update={"auth": auth})
+
+
+def _load(invocation: Invocation) -> Loaded[ServerConfig]:
+    strict, unsafe = invocation.value("strict-config"), _unsafe(invocation)
+    return load_server(invocation.value("config"), strict=strict, allow_unsafe=unsafe)
+
+
+def _unsafe(invocation: Invocation) -> tuple[str, ...]:
+    names: tuple[str, ...] = invocation.value("allow-unsafe")
+    return names
+
+
+def _from_file(invocation: Invocation) -> ServerConfig:
+    loaded = _load(invocation)
+    if loaded.legacy:
+        print(LEGACY_WARNING)
+    print(warning_text(loaded.warnings), end="")
+    return loaded.config
+
+
+def _from_flags(invocation: Invocation) -> ServerConfig:
+    config = server_config(invocation)
+    print(warning_text(server_warnings(invocation)), end="")
+    problems = list(server_problems(config, _unsafe(invocation)))
+    if problems:
+        raise InvalidConfig(problems)
+    return config
+
+
+async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) -> int:
+    """Run frps until it is told to end; ``load`` reads its file again."""
+    from aiofrp.server.service import Server
+
+    server = Server(config)
+    stopping, hung_up = asyncio.Event(), asyncio.Event()
+    on_termination(stopping.set)
+    on_hangup(hung_up.set, stopping.set)
+    try:
+        await server.start()
+    except FrpError as error:
+        print(error)
+        return 1
+    scope = Scope("frps reload")
+    scope.spawn(_reload_at(hung_up, server, load), "loop")
+    await stopping.wait()
+    await scope.close()
+    await server.stop()
+    return 0
+
+
+async def _reload_at(hung_up: asyncio.Event, server: Server, load: Callable[[], ServerConfig] | None) -> None:
+    """Read the file again at every hang-up signal."""
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        if load is None:
+            _log.warning("there is no configuration file to read again")
+            continue
+        try:
+            change = server.apply(await asyncio.to_thread(load))
+        except FrpError as error:
+            _log.error("reload failed, nothing is changed: %s", error)
+            continue
+        logs.set_level(server.config.log.level)
+        _log.info("reload success, changed: [%s]", " ".join(change.applied))
+        if change.waiting:
+            _log.warning("these changes need a restart: [%s]", " ".join(change.waiting))

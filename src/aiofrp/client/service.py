@@ -13,8 +13,10 @@ from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
 from aiofrp.client.proxies import Proxies
+from aiofrp.client.reload import restart_keys
+from aiofrp.client.source import ConfigSource
 from aiofrp.config.client import ClientConfig
-from aiofrp.errors import AuthError, Closed, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
@@ -41,8 +43,10 @@ class LoginFailed(FrpError):
 class Client:
     """One frpc. ``run`` logs in and stays; ``stop`` ends it; several may live in one process."""
 
-    def __init__(self, config: ClientConfig) -> None:
+    def __init__(self, config: ClientConfig, source: ConfigSource | None = None) -> None:
+        """``source`` is where :meth:`reload` and the admin API find the configuration again."""
         self.config = config
+        self.source = source
         self.run_id = ""
         token = config.auth.token.reveal()
         self._key = derive_key(token)
@@ -56,6 +60,7 @@ class Client:
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()  # stopping, or the session was lost
+        self._reloading = asyncio.Lock()
         self._log = _log
 
     def __repr__(self) -> str:
@@ -77,6 +82,29 @@ class Client:
         """Ask :meth:`run` to withdraw the proxies and return."""
         self._stopping.set()
         self._wake.set()
+
+    async def reload(self, *, strict: bool | None = None) -> None:
+        """Load the configuration again and go over to its proxies; whatever else changed waits for a restart.
+
+        ``strict``: whether unknown keys are errors, by default as at the start. Raises
+        :class:`~aiofrp.errors.ConfigError`, and nothing is changed then.
+        """
+        if self.source is None:
+            raise ConfigError("frpc has no config file path")
+        strict = self.source.strict if strict is None else strict
+        async with self._reloading:
+            loaded = await asyncio.to_thread(self.source.load, strict=strict)
+            await self._go_over(loaded.config)
+        for warning in loaded.warnings:
+            self._log.warning("%s", warning)
+        self._log.info("success reload conf")
+
+    async def _go_over(self, config: ClientConfig) -> None:
+        waiting = restart_keys(self.config, config)
+        if waiting:
+            self._log.warning("these changes need a restart: [%s]", " ".join(waiting))
+        self.config = self.config.model_copy(update={"proxies": config.proxies, "visitors": config.visitors})
+        await self.proxies.update(config.proxies)
 
     # Private: sessions
 

@@ -50,6 +50,8 @@ class ServerControl:
         self.log = _log.bind(run_id)
         self.running = False
         self.ports_used = 0
+        self.key = server.key  # of the token this client logged in with
+        self._auth = server.auth
         self._server = server
         self._scope = Scope(f"control {run_id}")
         self._stream: Stream | None = None
@@ -143,7 +145,7 @@ class ServerControl:
         """A NewWorkConn arrived for this session."""
         work = WorkConnection(stream, codec)
         try:
-            self._server.auth.check_work_connection(message)
+            self._auth.check_work_connection(message)
         except AuthError as exc:
             work.refuse(self._server.explain(exc, "invalid NewWorkConn"))
             return
@@ -186,7 +188,7 @@ class ServerControl:
 
     def _ping(self, message: Ping) -> None:
         try:
-            self._server.auth.check_ping(message)
+            self._auth.check_ping(message)
         except AuthError as exc:
             self.log.warning("received invalid ping: %s", exc)
             self.send(Pong(error=self._server.explain(exc, "invalid ping")))

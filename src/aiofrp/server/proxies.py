@@ -12,7 +12,6 @@ from aiofrp import registry
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.logs import Log
 from aiofrp.proxy.host import Ports, ServerHalf
-from aiofrp.server.workpool import WorkPool
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.wire.messages import NewProxy, StartWorkConn
@@ -47,11 +46,14 @@ class Traffic:
 class Context:
     """frps as one proxy sees it: see :class:`aiofrp.proxy.host.ServerContext`."""
 
-    __slots__ = ("_pool", "_server", "log", "message", "traffic")
+    __slots__ = ("_pool", "_server", "key", "log", "message", "traffic")
 
-    def __init__(self, server: Server, pool: WorkPool, message: NewProxy, log: Log, traffic: Traffic) -> None:
+    def __init__(
+        self, server: Server, owner: ServerControl, message: NewProxy, log: Log, traffic: Traffic
+    ) -> None:
         self._server = server
-        self._pool = pool
+        self._pool = owner.pool
+        self.key = owner.key
         self.message = message
         self.log = log
         self.traffic = traffic
@@ -59,10 +61,6 @@ class Context:
     @property
     def bind_addr(self) -> str:
         return self._server.config.proxy_bind_addr
-
-    @property
-    def key(self) -> bytes:
-        return self._server.key
 
     @property
     def tcp_ports(self) -> Ports:
@@ -90,7 +88,7 @@ class Proxies:
         self._server = server
         self._table: dict[str, _Published | None] = {}  # None while it starts
         self._traffic: dict[str, Traffic] = {}  # by name; kept while a connection of a closed proxy is open
-        self._drained = asyncio.Event()
+        self._drained: asyncio.Event | None = None  # while the server stops
 
     def __len__(self) -> int:
         return len(self._table)
@@ -127,6 +125,7 @@ class Proxies:
     async def drain(self, grace: float) -> None:
         """Wait until no user connection is open, at most ``grace`` seconds, then end the rest."""
         if self._open():
+            self._drained = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await self._drained.wait()
@@ -134,7 +133,7 @@ class Proxies:
             splice.abort()
 
     def _check_drained(self) -> None:
-        if not self._open():
+        if self._drained is not None and not self._open():
             self._drained.set()
 
     def _open(self) -> list[Splice]:
@@ -150,7 +149,7 @@ class Proxies:
             raise ProxyError(f"proxies of type {kind} are not in this release of aiofrp's frps")
         log = owner.log.bind(message.proxy_name)
         traffic = self._traffic.setdefault(message.proxy_name, Traffic(self._check_drained))
-        half: ServerHalf = server_half(Context(self._server, owner.pool, message, log, traffic))
+        half: ServerHalf = server_half(Context(self._server, owner, message, log, traffic))
         return half
 
     def _forget_idle_traffic(self) -> None:

@@ -13,6 +13,7 @@ from aiofrp.server.auth import TokenVerifier, Verifier
 from aiofrp.server.control import ServerControl, check_login_numbers
 from aiofrp.server.ports import PortTable
 from aiofrp.server.proxies import Proxies
+from aiofrp.server.reload import Change, change
 from aiofrp.server.sessions import Sessions
 from aiofrp.server.workpool import WorkConnection
 from aiofrp.stream.base import Stream
@@ -38,9 +39,7 @@ class Server:
 
     def __init__(self, config: ServerConfig) -> None:
         self.config = config
-        token = config.auth.token.reveal()
-        self.key = derive_key(token)
-        self.auth: Verifier = TokenVerifier(token, config.auth.additional_scopes)
+        self._use_token()
         self.sessions = Sessions()
         self.proxies = Proxies(self)
         self.scope = Scope("frps")
@@ -97,6 +96,28 @@ class Server:
                 mux.close()
         await self.scope.close()
 
+    def apply(self, config: ServerConfig) -> Change:
+        """Take over what of ``config`` can change at run time; returns what did and what needs a restart.
+
+        Certificates are read again even if their names are the same. Clients logged in keep their token.
+        Raises :class:`~aiofrp.errors.ConfigError` for unusable certificates; nothing is changed then.
+        """
+        outcome = change(self.config, config)
+        tls = outcome.config.transport.tls
+        if self._acceptor is not None and (tls.cert_file or tls.key_file or tls.trusted_ca_file):
+            self._acceptor.use_tls(server_context(tls))
+        self.config = outcome.config
+        self._use_token()
+        for table in (self.tcp_ports, self.udp_ports):
+            table.allow(ports.pair for ports in self.config.allow_ports)
+        return outcome
+
+    def _use_token(self) -> None:
+        """Judge logins from now on by the configured token."""
+        token = self.config.auth.token.reveal()
+        self.key = derive_key(token)
+        self.auth: Verifier = TokenVerifier(token, self.config.auth.additional_scopes)
+
     def explain(self, error: FrpError, summary: str) -> str:
         """What the client is told: the error, or only ``summary`` without ``detailedErrorsToClient``."""
         return str(error) if self.config.detailed_errors_to_client else summary
@@ -147,7 +168,7 @@ class Server:
             stream.write(codec.encode(LoginResp(version=FRP_VERSION, error=error)))
             stream.close()
             return
-        control.start(TransformStream(stream, [AesCfb(self.key)]), stream)
+        control.start(TransformStream(stream, [AesCfb(control.key)]), stream)
 
     def _work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
         try:

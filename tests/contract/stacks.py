@@ -1,0 +1,166 @@
+"""The stacks of layers the contract is checked on.
+
+A stack is named from the top: ``mux/tls/tcp`` is a yamux stream over TLS over TCP. A carrier is a row of
+:data:`CARRIERS`, a layer a row of :data:`LAYERS`; a new transport adds one row there and its names to :data:`STACKS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from aiofrp.stream.base import Stream
+from aiofrp.stream.memory import memory_pair
+from aiofrp.stream.mux import MuxSession, MuxStream
+from aiofrp.stream.tcp import TcpStream
+from aiofrp.stream.tls import TlsStream, handshake
+from aiofrp.stream.transform import through
+from aiofrp.wire.aescfb import AesCfb
+from aiofrp.wire.snappy import Snappy
+from aiofrp.wire.transform import Transform
+from tests.support.certs import NAME, authority
+from tests.support.ends import PATIENCE, End
+
+KIB = 1024
+#: The kernel's buffers of the test's sockets, bytes asked for (it doubles them).
+_SOCKET_BUFFER = 32 * KIB
+
+
+@dataclass(slots=True)
+class Pair:
+    """Two connected streams and what is known about them."""
+
+    a: Stream  #: the side that dials: TLS client, yamux client
+    b: Stream
+    bound: int  #: bytes one side may take from a writer while the other side does not read
+    volume: int  #: bytes a test should move at most, so that it stays quick
+    trickles: bool = False  #: the carrier moves few bytes a turn, so that large buffers never fill in a test
+    notices_cut: bool = False  #: a carrier that ends without a farewell is an error to its user
+    carriers: tuple[Stream, Stream] = field(init=False)  #: the lowest streams
+    ends: list[End] = field(default_factory=list)  #: their users so far
+
+    def __post_init__(self) -> None:
+        self.carriers = (self.a, self.b)
+
+    def flip(self) -> None:
+        """See the pair from the other side."""
+        self.a, self.b = self.b, self.a
+        self.carriers = self.carriers[::-1]
+
+    def user(self, stream: Stream) -> End:
+        """A new user of one of the two streams, attached."""
+        end = End(stream)
+        self.ends.append(end)
+        return end.attach()
+
+    def dispose(self) -> None:
+        """Drop everything."""
+        for stream in (self.a, self.b, *self.carriers):
+            stream.abort()
+
+
+# Carriers
+
+
+async def tcp() -> Pair:
+    """A connection on 127.0.0.1 with small buffers in the kernel."""
+    loop = asyncio.get_running_loop()
+    accepted: asyncio.Future[TcpStream] = loop.create_future()
+    listening, dialling = socket.socket(), socket.socket()
+    for sock in (listening, dialling):
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
+    listening.bind(("127.0.0.1", 0))
+    server = await loop.create_server(lambda: TcpStream(accepted.set_result), sock=listening)
+    await loop.sock_connect(dialling, listening.getsockname())
+    _, a = await loop.create_connection(TcpStream, sock=dialling)
+    b = await accepted
+    server.close()
+    return Pair(a, b, bound=1024 * KIB, volume=512 * KIB)
+
+
+def memory(chunk: int) -> Callable[[], Awaitable[Pair]]:
+    """A pair in memory that delivers at most ``chunk`` bytes at a time."""
+
+    async def make() -> Pair:
+        a, b = memory_pair(chunk=chunk)
+        return Pair(a, b, bound=160 * KIB, volume=min(1000 * chunk, 512 * KIB), trickles=chunk < KIB)
+
+    return make
+
+
+# Layers
+
+
+async def tls(below: Pair) -> Pair:
+    """TLS with a verified certificate."""
+    client = TlsStream(below.a, authority().client_context(), server_side=False, server_hostname=NAME)
+    server = TlsStream(below.b, authority().server_context(), server_side=True)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(handshake(client, PATIENCE))
+        group.create_task(handshake(server, PATIENCE))
+    return Pair(client, server, below.bound + 256 * KIB, below.volume, below.trickles, notices_cut=True)
+
+
+async def mux(below: Pair) -> Pair:
+    """One yamux stream, opened by the client."""
+    opened: asyncio.Future[MuxStream] = asyncio.get_running_loop().create_future()
+    MuxSession(below.b, client=False, on_stream=opened.set_result)
+    client = MuxSession(below.a, client=True).open()
+    return Pair(client, await opened, 6400 * KIB, below.volume, below.trickles, notices_cut=True)
+
+
+async def transforms(below: Pair) -> Pair:
+    """frp's encryption, and compression inside it."""
+
+    def both() -> list[Transform]:
+        return [AesCfb(b"0123456789abcdef"), Snappy()]
+
+    return Pair(
+        through(below.a, both()),
+        through(below.b, both()),
+        below.bound + 256 * KIB,
+        below.volume,
+        below.trickles,
+        below.notices_cut,
+    )
+
+
+CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
+    "tcp": tcp,
+    "memory1": memory(1),
+    "memory7": memory(7),
+    "memory64k": memory(64 * KIB),
+}
+LAYERS: dict[str, Callable[[Pair], Awaitable[Pair]]] = {"tls": tls, "mux": mux, "transforms": transforms}
+
+STACKS = [
+    "tcp",
+    "memory1",
+    "memory7",
+    "memory64k",
+    "tls/tcp",
+    "tls/memory7",
+    "mux/tcp",
+    "mux/memory7",
+    "mux/memory64k",
+    "mux/tls/tcp",
+    "tls/mux/tcp",
+    "transforms/tcp",
+    "transforms/memory7",
+    "transforms/mux/tls/tcp",
+]
+
+
+async def build(name: str) -> Pair:
+    """The stack called ``name``."""
+    *layers, carrier = name.split("/")
+    pair = await CARRIERS[carrier]()
+    carriers = pair.carriers
+    for layer in reversed(layers):
+        pair = await LAYERS[layer](pair)
+    pair.carriers = carriers
+    return pair

@@ -7,6 +7,7 @@ import platform
 import socket
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from aiofrp import FRP_VERSION, logs, registry
 from aiofrp.client.auth import Credentials, TokenCredentials
@@ -27,6 +28,9 @@ from aiofrp.wire.aescfb import AesCfb
 from aiofrp.wire.auth import derive_key
 from aiofrp.wire.codec import V1, Codec
 from aiofrp.wire.messages import Login, LoginResp, Message
+
+if TYPE_CHECKING:
+    from aiofrp.client.api import AdminApi
 
 #: Seconds frps has to answer a login (spec: client §1.2).
 LOGIN_TIMEOUT = 10.0
@@ -61,6 +65,7 @@ class Client:
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()  # stopping, or the session was lost
         self._reloading = asyncio.Lock()
+        self._admin: AdminApi | None = None
         self._log = _log
 
     def __repr__(self) -> str:
@@ -70,9 +75,11 @@ class Client:
     async def run(self) -> None:
         """Log in, serve, reconnect, until :meth:`stop`.
 
-        Raises :class:`LoginFailed` when the first login fails and ``loginFailExit`` is on.
+        Raises :class:`LoginFailed` when the first login fails and ``loginFailExit`` is on, and
+        :class:`~aiofrp.errors.FrpError` when the admin API cannot listen.
         """
         try:
+            await self._open_admin()
             while not self._stopping.is_set():
                 await self._one_session()
         finally:
@@ -105,6 +112,16 @@ class Client:
             self._log.warning("these changes need a restart: [%s]", " ".join(waiting))
         self.config = self.config.model_copy(update={"proxies": config.proxies, "visitors": config.visitors})
         await self.proxies.update(config.proxies)
+
+    async def _open_admin(self) -> None:
+        """Serve the admin API, if it is configured, also while the login is tried."""
+        if self.config.web_server.port > 0:
+            from aiofrp.client.api import AdminApi
+
+            admin = AdminApi(self)
+            await admin.start()
+            self._admin = admin
+            self._log.info("admin server listen on %s", admin.address)
 
     # Private: sessions
 
@@ -149,6 +166,8 @@ class Client:
             return
 
     async def _shut_down(self) -> None:
+        if self._admin is not None:
+            await self._admin.close()
         if self._control is not None:
             control, self._control = self._control, None
             await self.proxies.close()

@@ -1,0 +1,118 @@
+"""The admin API of frpc (spec: client §6)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from aiofrp.client.proxies import RunningProxy
+from aiofrp.client.source import ConfigSource
+from aiofrp.errors import ConfigError, FrpError
+from aiofrp.transport.net import join_host_port
+from aiofrp.transport.web import ApiError, WebServer, json_response
+
+if TYPE_CHECKING:
+    from aiofrp.client.service import Client
+
+#: Seconds between the answer to ``/api/stop`` and the end (spec: client §6).
+_STOP_DELAY = 0.1
+_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+#: Types whose remote address is a port of the server.
+_PORTS: Final = frozenset({"tcp", "udp"})
+
+
+class AdminApi:
+    """The routes of one frpc's admin API."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._server = server = WebServer(client.config.web_server)
+        server.route("*", "/healthz", self._healthz, open_to_all=True)
+        server.route("GET", "/api/status", self._status)
+        server.route("GET", "/api/config", self._get_config)
+        server.route("PUT", "/api/config", self._put_config, changes=True)
+        server.route("GET", "/api/reload", self._reload, changes=True)
+        server.route("POST", "/api/stop", self._stop, changes=True)
+        server.route("*", "/", self._index)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as ``host:port``."""
+        return self._server.address
+
+    async def start(self) -> None:
+        """Listen. Raises :class:`~aiofrp.errors.FrpError`."""
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._server.close()
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return web.Response()
+
+    async def _index(self, request: web.Request) -> web.Response:
+        page = '<a href="/static/">Moved Permanently</a>.\n\n'
+        return web.Response(text=page, status=301, content_type="text/html", headers={"Location": "/static/"})
+
+    async def _status(self, request: web.Request) -> web.Response:
+        client = self._client
+        answer: dict[str, list[dict[str, str]]] = {}
+        for proxy in client.proxies.running():
+            answer.setdefault(proxy.config.type, []).append(status_of(proxy, client.config.server_addr))
+        return json_response(dict(sorted(answer.items())))
+
+    async def _get_config(self, request: web.Request) -> web.Response:
+        try:
+            data = await asyncio.to_thread(self._source().read)
+        except ConfigError as error:
+            raise ApiError(400, f"invalid argument: {error}") from None
+        response = web.Response(body=data)
+        response.headers["Content-Type"] = "text/plain; charset=utf-8"
+        return response
+
+    async def _put_config(self, request: web.Request) -> web.Response:
+        data = await request.read()
+        if not data:
+            raise ApiError(400, "body can't be empty")
+        try:
+            await asyncio.to_thread(self._source().write, data)
+        except ConfigError as error:
+            raise ApiError(500, str(error)) from None
+        return web.Response()
+
+    async def _reload(self, request: web.Request) -> web.Response:
+        try:
+            await self._client.reload(strict=request.query.get("strictConfig") in _TRUE)
+        except FrpError as error:
+            raise ApiError(400, f"invalid argument: {error}") from None
+        return web.Response()
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        asyncio.get_running_loop().call_later(_STOP_DELAY, self._client.stop)
+        return web.Response()
+
+    def _source(self) -> ConfigSource:
+        source = self._client.source
+        if source is None:
+            raise ApiError(400, "invalid argument: frpc has no config file path")
+        return source
+
+
+def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, str]:
+    """One proxy as ``/api/status`` shows it."""
+    config, state = proxy.config, proxy.state
+    remote = "" if state.error else state.remote_addr
+    if not state.error and config.type in _PORTS:
+        remote = server_addr + remote
+    return {
+        "name": config.name,
+        "type": config.type,
+        "status": state.phase.value,
+        "err": state.error,
+        "local_addr": join_host_port(config.local_ip, config.local_port) if config.local_port else "",
+        "plugin": config.plugin.type if config.plugin else "",
+        "remote_addr": remote,
+    }

@@ -1,0 +1,174 @@
+"""The web server of both programs: listening, credentials, guards, and the shape of answers (spec: client §6).
+
+Knows no route: a program registers its own. Imported only where ``webServer.port`` is set, since aiohttp is slow to
+load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from aiofrp import logs
+from aiofrp.config.files import MAX_SIZE
+from aiofrp.config.shared import TlsConfig, WebServerConfig
+from aiofrp.errors import FrpError
+from aiofrp.transport.basicauth import CHALLENGE, FAILURE_DELAY, REFUSED, BasicAuth
+from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
+from aiofrp.transport.tls import server_context
+
+#: Seconds for reading a request and answering it (spec: client §6).
+_TIME_LIMIT = 60.0
+#: Seconds running requests may take when the server closes.
+_GRACE = 1.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_OPEN: Final = web.AppKey("open", set[Handler])  # handlers that ask for no credentials
+_CHANGES: Final = web.AppKey("changes", set[Handler])  # handlers that change something
+_AUTH: Final = web.AppKey("auth", BasicAuth)
+
+_log = logs.get(__name__)
+
+
+class ApiError(FrpError):
+    """A request is refused: ``status`` is that of the answer, the text its message."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class WebServer:
+    """Routes, and the socket they are served on."""
+
+    def __init__(self, config: WebServerConfig) -> None:
+        self._config = config
+        self._app = web.Application(middlewares=[_gate], client_max_size=MAX_SIZE)
+        self._app[_OPEN], self._app[_CHANGES] = set(), set()
+        self._app[_AUTH] = BasicAuth(config.user, config.password)
+        self._app.on_response_prepare.append(_plain_headers)
+        self._runner: web.AppRunner | None = None
+
+    def route(
+        self, method: str, path: str, handler: Handler, *, open_to_all: bool = False, changes: bool = False
+    ) -> None:
+        """Serve ``path``. ``open_to_all``: without credentials; ``changes``: not at another site's wish."""
+        self._app.router.add_route(method, path, handler)
+        if open_to_all:
+            self._app[_OPEN].add(handler)
+        if changes:
+            self._app[_CHANGES].add(handler)
+
+    async def start(self) -> None:
+        """Listen. Raises :class:`~aiofrp.errors.FrpError` for a taken port or unusable certificates."""
+        config = self._config
+        tls: ssl.SSLContext | None = None
+        if config.tls is not None:  # a CA has no effect here (spec: config §2.1)
+            tls = server_context(TlsConfig(cert_file=config.tls.cert_file, key_file=config.tls.key_file))
+        sock = bind_tcp(config.addr, config.port)
+        self._runner = web.AppRunner(
+            self._app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=_GRACE,
+            keepalive_timeout=_TIME_LIMIT,
+        )
+        await self._runner.setup()
+        await web.SockSite(self._runner, sock, ssl_context=tls, backlog=BACKLOG).start()
+
+    @property
+    def address(self) -> str:
+        """The configured ``host:port``."""
+        return join_host_port(self._config.addr, self._config.port)
+
+    async def close(self) -> None:
+        """Stop listening; running requests get a moment to end."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
+# Answers
+
+
+def json_response(value: Any, status: int = 200) -> web.Response:
+    """``value`` as JSON, ended by a newline."""
+    return web.Response(
+        body=msgspec.json.encode(value) + b"\n", status=status, headers={"Content-Type": "application/json"}
+    )
+
+
+def text_response(text: str, status: int = 200) -> web.Response:
+    """A plain text, of an error unless ``status`` is 200."""
+    response = web.Response(text=text, status=status)
+    response.headers["Content-Type"] = "text/plain; charset=utf-8"
+    if status != 200:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def not_found() -> web.Response:
+    """The answer where nothing is."""
+    return text_response("404 page not found\n", 404)
+
+
+async def _plain_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Say neither what serves nor the type of nothing."""
+    response.headers.popall("Server", None)
+    if response.content_length == 0:
+        response.headers.popall("Content-Type", None)
+
+
+# The way of a request
+
+
+@web.middleware
+async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    missing = request.match_info.http_exception
+    if isinstance(missing, web.HTTPMethodNotAllowed):
+        return web.Response(status=405)
+    if missing is not None:
+        return not_found()
+    app, route = request.app, request.match_info.handler
+    if route in app[_OPEN]:
+        return await handler(request)
+    if not app[_AUTH].admits(request.headers.get("Authorization", "")):
+        await asyncio.sleep(FAILURE_DELAY)
+        refused = text_response(REFUSED, 401)
+        refused.headers["WWW-Authenticate"] = CHALLENGE
+        return refused
+    _log.info("http request: [%s]", request.rel_url.raw_path)
+    response = await _answer(request, handler, guarded=route in app[_CHANGES])
+    _log.info("http response [%s]: code [%d]", request.rel_url.raw_path, response.status)
+    return response
+
+
+async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> web.StreamResponse:
+    try:
+        if guarded and not _same_site(request):
+            raise ApiError(403, "this request comes from another web site")
+        async with asyncio.timeout(_TIME_LIMIT):
+            return await handler(request)
+    except TimeoutError:
+        error = ApiError(408, f"the request was not complete within {_TIME_LIMIT:g} s")
+    except web.HTTPRequestEntityTooLarge:
+        error = ApiError(413, f"a body may have {MAX_SIZE} bytes")
+    except ApiError as exc:
+        error = exc
+    _log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)
+    return json_response({"Code": error.status, "Msg": str(error)}, error.status)
+
+
+def _same_site(request: web.Request) -> bool:
+    """Whether no other web site is behind a request: browsers say whose page sent it, programs say nothing."""
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        return fetch_site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("Host")

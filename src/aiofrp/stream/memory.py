@@ -27,7 +27,16 @@ def memory_pair(*, chunk: int = 64 * 1024) -> tuple[MemoryStream, MemoryStream]:
 class MemoryStream(LayerStream):
     """One end of a pair."""
 
-    __slots__ = ("_chunk", "_closing", "_eof_seen", "_eof_sent", "_flight", "_flight_size", "_scheduled", "peer")
+    __slots__ = (
+        "_chunk",
+        "_closing",
+        "_eof_seen",
+        "_eof_sent",
+        "_flight",
+        "_flight_size",
+        "_scheduled",
+        "peer",
+    )
 
     peer: MemoryStream
 

@@ -11,6 +11,7 @@ clean end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -270,10 +271,8 @@ class TlsStream(LayerStream):
     def _send_close_notify(self) -> None:
         if self._incoming.pending:
             self._read()  # unwrap would stumble over application data that is still unread
-        try:
+        with contextlib.suppress(ssl.SSLError):  # WANT_READ: the peer's own close_notify has not come yet
             self._tls.unwrap()
-        except ssl.SSLError:
-            pass  # WANT_READ: the peer's own close_notify has not come yet
         self._send_outgoing()
 
     # Private: the end
@@ -291,20 +290,25 @@ class TlsStream(LayerStream):
         self._lower.close()
 
 
+_NO_TLS = "the peer does not speak TLS on this port (is transport.tls.enable equal on both sides?)"
+#: OpenSSL's reasons, in lower case with blanks, and what they mean here.
+_HINTS = {
+    "wrong version number": _NO_TLS,
+    "record layer failure": _NO_TLS,  # the same since OpenSSL 3.2
+    "http request": "the peer sent plain HTTP",
+    "tlsv13 alert certificate required": "the peer demands a client certificate (transport.tls.certFile, keyFile)",
+    "tlsv1 alert unknown ca": "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
+    "peer did not return a certificate": "the client sent none, and transport.tls.trustedCaFile demands one",
+    "certificate verify failed": "the peer's certificate is not signed by a CA of transport.tls.trustedCaFile",
+}
+
+
 def explain(exc: ssl.SSLError) -> str:
     """A TLS error in words that name the likely cause."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"TLS: the peer's certificate was refused: {exc.verify_message}"
     reason = (exc.reason or str(exc)).replace("_", " ").lower()
-    hints = {
-        "wrong version number": "the peer does not speak TLS on this port (is transport.tls.enable equal on both sides?)",
-        "http request": "the peer sent plain HTTP",
-        "tlsv13 alert certificate required": "the peer demands a client certificate (transport.tls.certFile, keyFile)",
-        "tlsv1 alert unknown ca": "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
-        "peer did not return a certificate": "the client sent no certificate and transport.tls.trustedCaFile demands one",
-        "certificate verify failed": "the peer's certificate is not signed by a CA of transport.tls.trustedCaFile",
-    }
-    hint = hints.get(reason)
+    hint = _HINTS.get(reason)
     return f"TLS: {reason}" + (f": {hint}" if hint else "")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TypeAlias
 
-from ..errors import RemoteProtocolError
+from aiofrp.errors import RemoteProtocolError
 
 HEADER_SIZE = 12
 _HEADER = struct.Struct(">BBHII")
@@ -28,12 +28,12 @@ INITIAL_WINDOW = 256 * 1024
 #: Bytes a stream's window may reach (frp's setting).
 MAX_WINDOW = 6 * 1024 * 1024
 
-#: Payload up to this size is copied out of the chunk it came in, so that a small slice never keeps a large chunk alive.
+#: Payload up to this size is copied out of its chunk, so that a small slice never keeps a large chunk alive.
 _COPY_BELOW = 16 * 1024
 
-#: One frame, or a part of a data frame: (type, flags, stream id, length, payload). A data frame longer than one
-#: chunk comes in parts: the first has the frame's flags and its whole ``length``; later parts have flags 0 and
-#: length 0. For other types ``length`` is the frame's value and the payload is empty.
+#: One frame, or a part of a data frame: (type, flags, stream id, length, payload). A data frame longer than
+#: one chunk comes in parts: the first has the frame's whole ``length`` and its flags, later ones have neither;
+#: FIN and RST wait for the last part. For other types ``length`` is the frame's value, the payload is empty.
 Frame: TypeAlias = tuple[int, int, int, int, bytes | memoryview]
 
 
@@ -45,12 +45,13 @@ def header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
 class FrameDecoder:
     """Bytes in, frames out; keeps at most an unfinished header (11 bytes)."""
 
-    __slots__ = ("_head", "_left", "_stream")
+    __slots__ = ("_end_flags", "_head", "_left", "_stream")
 
     def __init__(self) -> None:
         self._head = b""
         self._left = 0  # payload bytes still to come of the current data frame
-        self._stream = 0  # and the stream they belong to
+        self._stream = 0  # the stream they belong to
+        self._end_flags = 0  # and what the last of them says
 
     def receive_data(self, data: bytes | memoryview) -> list[Frame]:
         """Decode what is complete.
@@ -64,7 +65,8 @@ class FrameDecoder:
         if self._left:
             at = min(self._left, end)
             self._left -= at
-            frames.append((DATA, 0, self._stream, 0, _slice(data, 0, at)))
+            flags = 0 if self._left else self._end_flags
+            frames.append((DATA, flags, self._stream, 0, _slice(data, 0, at)))
         while end - at >= HEADER_SIZE:
             version, kind, flags, stream_id, length = _unpack_from(data, at)
             at += HEADER_SIZE
@@ -78,8 +80,8 @@ class FrameDecoder:
                 continue
             stop = at + length
             if stop > end:
-                self._left, self._stream = stop - end, stream_id
-                stop = end
+                self._left, self._stream, self._end_flags = stop - end, stream_id, flags & (FIN | RST)
+                stop, flags = end, flags & ~(FIN | RST)
             frames.append((DATA, flags, stream_id, length, _slice(data, at, stop)))
             at = stop
         if at < end:

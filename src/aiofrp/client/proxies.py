@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiofrp import logs, registry
@@ -16,20 +17,33 @@ from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.proxy.host import ClientHalf
 from aiofrp.stream.base import Stream
+from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
 
 _log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the proxies and visitors of one frpc share."""
+
+    prefix: str  #: put before names on the wire (``user.``)
+    key: bytes  #: of encrypted work connections
+    codec: Codec
+    udp_packet_size: int  #: bytes
 
 
 class RunningProxy:
     """One configured proxy: its state, and the half that serves it; also its half's view of frpc
     (see :class:`aiofrp.proxy.host.ClientContext`)."""
 
-    __slots__ = ("_scope", "config", "half", "key", "log", "state")
+    __slots__ = ("_scope", "codec", "config", "half", "key", "log", "state", "udp_packet_size")
 
-    def __init__(self, config: ProxyConfig, scope: Scope, key: bytes, log: Log) -> None:
+    def __init__(self, config: ProxyConfig, scope: Scope, around: Surroundings, log: Log) -> None:
         self.config = config
-        self.key = key
+        self.key = around.key
+        self.codec = around.codec
+        self.udp_packet_size = around.udp_packet_size
         self.log = log.bind(config.name)
         self.state = ProxyState()
         self.half: ClientHalf | None = None
@@ -43,18 +57,17 @@ class RunningProxy:
         client_half = registry.load(registry.PROXIES[self.config.type]).Client
         if client_half is None:
             raise FrpError(f"proxies of type {self.config.type} are not in this release of aiofrp's frpc")
+        if self.config.plugin is not None:
+            raise FrpError(f"plugin {self.config.plugin.type} is not in this release of aiofrp's frpc")
         self.half = client_half(self, self.config)
 
 
 class Proxies:
-    """The proxies of one frpc over all its sessions.
+    """The proxies of one frpc over all its sessions."""
 
-    ``prefix`` is put before names on the wire (``user.``).
-    """
-
-    def __init__(self, configs: Sequence[ProxyConfig], prefix: str, key: bytes, log: Log = _log) -> None:
-        self._prefix = prefix
-        self._key = key
+    def __init__(self, configs: Sequence[ProxyConfig], around: Surroundings, log: Log = _log) -> None:
+        self._around = around
+        self._prefix = around.prefix
         self._log = log
         self._configs: dict[str, ProxyConfig] = {config.name: config for config in configs}
         self._running: dict[str, RunningProxy] = {}
@@ -148,7 +161,7 @@ class Proxies:
         if not configs:
             return
         for config in configs:
-            self._running[config.name] = RunningProxy(config, self._scope, self._key, self._log)
+            self._running[config.name] = RunningProxy(config, self._scope, self._around, self._log)
         self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
         self._settled.clear()
         self._look()

@@ -13,16 +13,18 @@ from aiofrp import FRP_VERSION, logs, registry
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
-from aiofrp.client.proxies import Proxies
+from aiofrp.client.proxies import Proxies, Surroundings
 from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
 from aiofrp.config.client import ClientConfig
+from aiofrp.config.unbuilt import refuse_client
 from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import is_address, join_host_port
+from aiofrp.transport.outbound import check_proxy_url
 from aiofrp.transport.tls import client_context
 from aiofrp.wire.aescfb import AesCfb
 from aiofrp.wire.auth import derive_key
@@ -48,7 +50,11 @@ class Client:
     """One frpc. ``run`` logs in and stays; ``stop`` ends it; several may live in one process."""
 
     def __init__(self, config: ClientConfig, source: ConfigSource | None = None) -> None:
-        """``source`` is where :meth:`reload` and the admin API find the configuration again."""
+        """``source`` is where :meth:`reload` and the admin API find the configuration again.
+
+        Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do, and for unusable TLS files.
+        """
+        refuse_client(config)
         self.config = config
         self.source = source
         self.run_id = ""
@@ -57,7 +63,8 @@ class Client:
         self._codec: Codec = V1
         self._credentials: Credentials = TokenCredentials(token, config.auth.additional_scopes)
         prefix = f"{config.user}." if config.user else ""
-        self.proxies = Proxies(config.proxies, prefix, self._key)
+        around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size)
+        self.proxies = Proxies(config.proxies, around)
         self._options = dial_options(config)
         self._transport = registry.load(registry.TRANSPORTS[config.transport.protocol])()
         self._control: ClientControl | None = None
@@ -180,6 +187,7 @@ class Client:
 
     async def _log_in(self) -> ClientControl:
         self._log.info("try to connect to server...")
+        check_proxy_url(self.config.transport.proxy_url)
         session = await self._transport.connect(self._options)
         try:
             stream = await _open(session)

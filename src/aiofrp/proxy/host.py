@@ -13,6 +13,7 @@ from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
+from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import NewProxy, StartWorkConn
 
 
@@ -35,6 +36,9 @@ class Traffic(Protocol):
     def closed(self, splice: Splice) -> None:
         """Both are gone; the splice's counters are final."""
 
+    def count(self, bytes_in: int, bytes_out: int) -> None:
+        """Datagrams were relayed, which belong to no connection."""
+
 
 class ServerContext(Protocol):
     """frps, as the server half of one proxy sees it."""
@@ -56,8 +60,20 @@ class ServerContext(Protocol):
         """The key of encrypted work connections, 16 bytes."""
 
     @property
+    def codec(self) -> Codec:
+        """The wire protocol of the proxy's client."""
+
+    @property
+    def udp_packet_size(self) -> int:
+        """Bytes read of each datagram."""
+
+    @property
     def tcp_ports(self) -> Ports:
         """Leases of TCP ports."""
+
+    @property
+    def udp_ports(self) -> Ports:
+        """Leases of UDP ports."""
 
     @property
     def traffic(self) -> Traffic:
@@ -101,6 +117,14 @@ class ClientContext(Protocol):
     @property
     def key(self) -> bytes:
         """The key of encrypted work connections, 16 bytes."""
+
+    @property
+    def codec(self) -> Codec:
+        """The wire protocol spoken with the server."""
+
+    @property
+    def udp_packet_size(self) -> int:
+        """Bytes read of each datagram."""
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         """Run ``coro`` as a task that ends with the proxy."""

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+import socket
+from typing import Any, ClassVar
 
 from aiofrp.config.model import field
 from aiofrp.config.proxy import ProxyConfig
 from aiofrp.config.types import Int, Str
+from aiofrp.errors import FrpError
 from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.datagrams import DatagramSocket
+from aiofrp.proxy.host import ClientContext, ClientHalf, ServerHalf
+from aiofrp.proxy.packets import PacketStream, User, user_of
+from aiofrp.proxy.relay import layered
+from aiofrp.stream.base import Stream
+from aiofrp.transport.net import bind_udp, plain_host
+from aiofrp.wire.messages import StartWorkConn, UDPPacket
+
+#: Seconds after registration until the first work connection is asked for, and between attempts (spec: server §4.2).
+FIRST_FETCH, FETCH_PAUSE = 0.5, 1.0
+#: Datagrams kept while no work connection is there; later ones are dropped (spec: wire §11).
+MAX_WAITING = 1024
+#: Seconds without a datagram after which a user's local socket is closed (spec: client §3.1).
+SESSION_IDLE = 30.0
+#: Local sockets at most, one for each user; the one silent for longest makes room.
+MAX_SESSIONS = 16384
 
 
 class UdpConfig(ProxyConfig):
@@ -26,8 +45,221 @@ class UdpConfig(ProxyConfig):
     )
 
 
+class UdpServer(ServerHalf):
+    """Listens on the remote port; all users share one work connection."""
+
+    ports = 1
+    _port: int
+    _socket: DatagramSocket
+
+    async def start(self) -> str:
+        context = self.context
+        asked = context.message.remote_port
+        self._port = context.udp_ports.acquire(context.message.proxy_name, asked)
+        try:
+            sock = bind_udp(context.bind_addr, self._port)
+        except BaseException:
+            context.udp_ports.release(self._port)
+            raise
+        context.log.info("udp proxy listen port [%d]", asked)
+        self._mapped = sock.family == socket.AF_INET6
+        self._socket = DatagramSocket(sock, context.udp_packet_size, self._from_users)
+        self._socket.widen()
+        self._waiting: list[tuple[bytes, User]] = []  # limited by MAX_WAITING
+        self._work: PacketStream | None = None
+        self._stopped = False
+        self._fetch_later(FIRST_FETCH)
+        return f":{self._port}"
+
+    async def stop(self) -> None:
+        self._stopped = True
+        self._timer.cancel()
+        if self._work is not None:
+            self._work.close()
+        self._socket.close()
+        self.context.udp_ports.release(self._port)
+
+    # The work connection
+
+    def _fetch_later(self, delay: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(delay, self._fetch)
+
+    def _fetch(self) -> None:
+        start = StartWorkConn(proxy_name=self.context.message.proxy_name)
+        self.context.take_work_connection(start, self._fetched, self._not_fetched)
+
+    def _fetched(self, stream: Stream) -> None:
+        if self._stopped:
+            stream.close()
+            return
+        context = self.context
+        work = layered(stream, context.message, context.key)
+        self._work = PacketStream(work, context.codec, self._from_client, self._work_lost)
+        self._work.end_when_silent()
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._work.send(waiting)
+
+    def _not_fetched(self, error: FrpError) -> None:
+        if not self._stopped:
+            self.context.log.warning("udp work connection: %s", error)
+            self._fetch_later(FETCH_PAUSE)
+
+    def _work_lost(self) -> None:
+        self._work = None
+        if not self._stopped:
+            self._fetch_later(FETCH_PAUSE)
+
+    # Datagrams
+
+    def _from_users(self, datagrams: list[tuple[bytes, Any]]) -> None:
+        packets = [(data, (plain_host(name[0]), name[1])) for data, name in datagrams]
+        self.context.traffic.count(sum(len(data) for data, _ in datagrams), 0)
+        if self._work is not None:
+            self._work.send(packets)
+        else:
+            self._waiting += packets[: MAX_WAITING - len(self._waiting)]
+
+    def _from_client(self, packets: list[UDPPacket]) -> None:
+        size = 0
+        for packet in packets:
+            user = user_of(packet)
+            if user is not None:
+                self._socket.send(packet.content, self._address(user))
+                size += len(packet.content)
+        self.context.traffic.count(0, size)
+
+    def _address(self, user: User) -> User:
+        """The address to send to: on a dual-stack socket IPv4 is written inside IPv6."""
+        return (f"::ffff:{user[0]}", user[1]) if self._mapped and ":" not in user[0] else user
+
+
+class UdpForwarder:
+    """The local side of one work connection: a connected socket for each user, so that replies find their way."""
+
+    def __init__(self, context: ClientContext, local: tuple[str, int], family: int) -> None:
+        self._context = context
+        self._local = local
+        self._family = family
+        self._sessions: dict[User, _Session] = {}  # limited by MAX_SESSIONS
+        self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
+        self.packets: PacketStream | None = None
+
+    def start(self, work: Stream) -> None:
+        """Serve ``work``, a work connection seen through the proxy's layers."""
+        self.packets = PacketStream(work, self._context.codec, self._from_server, self.close)
+        self.packets.keep_alive()
+
+    def close(self) -> None:
+        """Close every socket and the connection."""
+        self._sweep.cancel()
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            session.socket.close()
+        if self.packets is not None:
+            self.packets.close()
+
+    def _from_server(self, packets: list[UDPPacket]) -> None:
+        now = asyncio.get_running_loop().time()
+        for packet in packets:
+            user = user_of(packet)
+            if user is not None and (session := self._session(user)) is not None:
+                session.last = now
+                session.socket.send(packet.content)
+
+    def _session(self, user: User) -> _Session | None:
+        session = self._sessions.get(user)
+        if session is None:
+            if len(self._sessions) >= MAX_SESSIONS:
+                self._drop(min(self._sessions, key=lambda known: self._sessions[known].last))
+            try:
+                session = self._sessions[user] = _Session(self, user)
+            except OSError as exc:
+                self._context.log.warning("udp local socket for [%s:%d]: %s", *user, exc)
+        return session
+
+    def _drop(self, user: User) -> None:
+        self._sessions.pop(user).socket.close()
+
+    def _close_idle(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for user in [user for user, session in self._sessions.items() if now - session.last > SESSION_IDLE]:
+            self._drop(user)
+        self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
+
+    def connect(self) -> socket.socket:
+        """A socket connected to the local service. Raises :class:`OSError`."""
+        sock = socket.socket(self._family, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        try:
+            sock.connect(self._local)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    @property
+    def packet_size(self) -> int:
+        """Bytes read of each datagram."""
+        return self._context.udp_packet_size
+
+
+class _Session:
+    """One user's socket towards the local service."""
+
+    __slots__ = ("_forwarder", "_user", "last", "socket")
+
+    def __init__(self, forwarder: UdpForwarder, user: User) -> None:
+        self._forwarder = forwarder
+        self._user = user
+        self.last = 0.0
+        self.socket = DatagramSocket(forwarder.connect(), forwarder.packet_size, self._replied)
+
+    def _replied(self, datagrams: list[tuple[bytes, Any]]) -> None:
+        self.last = asyncio.get_running_loop().time()
+        if self._forwarder.packets is not None:
+            self._forwarder.packets.send([(data, self._user) for data, _ in datagrams])
+
+
+class UdpClient(ClientHalf):
+    """Forwards the datagrams of one work connection at a time to the local service."""
+
+    def __init__(self, context: ClientContext, config: UdpConfig) -> None:
+        self._context = context
+        self._config = config
+        self._forwarder: UdpForwarder | None = None
+
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        self._context.spawn(self._serve(stream), "udp")
+
+    async def close(self) -> None:
+        if self._forwarder is not None:
+            self._forwarder.close()
+
+    async def _serve(self, stream: Stream) -> None:
+        config = self._config
+        try:
+            family, local = await resolve_udp(config.local_ip, config.local_port)
+        except OSError as exc:
+            self._context.log.error("udp local address %s: %s", config.local_ip, exc)
+            stream.close()
+            return
+        await self.close()
+        self._forwarder = UdpForwarder(self._context, local, family)
+        self._forwarder.start(layered(stream, config.transport, self._context.key))
+
+
+async def resolve_udp(host: str, port: int) -> tuple[int, tuple[str, int]]:
+    """The family and address of a local UDP service. Raises :class:`OSError`."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    family, _, _, _, address = found[0]
+    return family, (str(address[0]), int(address[1]))
+
+
 class Udp(ProxyType):
     """The proxy type ``udp``."""
 
     name = "udp"
     Config = UdpConfig
+    Server = UdpServer
+    Client = UdpClient

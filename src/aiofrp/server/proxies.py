@@ -42,17 +42,22 @@ class Traffic:
         if not self.open:
             self._all_closed()
 
+    def count(self, bytes_in: int, bytes_out: int) -> None:
+        self.bytes_in += bytes_in
+        self.bytes_out += bytes_out
+
 
 class Context:
     """frps as one proxy sees it: see :class:`aiofrp.proxy.host.ServerContext`."""
 
-    __slots__ = ("_pool", "_server", "key", "log", "message", "traffic")
+    __slots__ = ("_pool", "_server", "codec", "key", "log", "message", "traffic")
 
     def __init__(
         self, server: Server, owner: ServerControl, message: NewProxy, log: Log, traffic: Traffic
     ) -> None:
         self._server = server
         self._pool = owner.pool
+        self.codec = owner.codec
         self.key = owner.key
         self.message = message
         self.log = log
@@ -63,8 +68,16 @@ class Context:
         return self._server.config.proxy_bind_addr
 
     @property
+    def udp_packet_size(self) -> int:
+        return self._server.config.udp_packet_size
+
+    @property
     def tcp_ports(self) -> Ports:
         return self._server.tcp_ports
+
+    @property
+    def udp_ports(self) -> Ports:
+        return self._server.udp_ports
 
     def take_work_connection(
         self,

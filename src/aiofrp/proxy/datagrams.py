@@ -1,0 +1,64 @@
+"""A plain UDP socket read in batches, for udp proxies, their local services and sudp visitors."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+#: Datagrams read in one wake-up, so that others get their turn.
+_BATCH = 64
+#: Bytes asked for in the kernel's buffers, each way: bursts wait there.
+_SOCKET_BUFFER = 1024 * 1024
+
+
+class DatagramSocket:
+    """A bound or connected UDP socket, which it owns.
+
+    ``received`` gets ``(data, address)`` pairs of one wake-up; ``size`` bytes are read of each datagram, longer ones
+    are cut.
+    """
+
+    __slots__ = ("_loop", "_received", "_size", "_socket")
+
+    def __init__(
+        self, sock: socket.socket, size: int, received: Callable[[list[tuple[bytes, Any]]], None]
+    ) -> None:
+        self._socket = sock
+        self._size = size
+        self._received = received
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def widen(self) -> None:
+        """Ask the kernel for large buffers."""
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER)
+
+    def send(self, data: bytes, address: Any = None) -> None:
+        """Send one datagram; what the kernel does not take is lost."""
+        try:
+            if address is None:
+                self._socket.send(data)
+            else:
+                self._socket.sendto(data, address)
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Close the socket; idempotent."""
+        if self._socket.fileno() >= 0:
+            self._loop.remove_reader(self._socket.fileno())
+            self._socket.close()
+
+    def _readable(self) -> None:
+        recvfrom, size = self._socket.recvfrom, self._size
+        datagrams: list[tuple[bytes, Any]] = []
+        try:
+            for _ in range(_BATCH):
+                datagrams.append(recvfrom(size))
+        except OSError:
+            pass  # empty, or an ICMP error about an earlier datagram
+        if datagrams:
+            self._received(datagrams)

@@ -1,0 +1,105 @@
+"""The udp proxy through a whole tunnel, ours on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.tunnel import client_config, running_client, running_server, server_config
+
+
+class _Echo(asyncio.DatagramProtocol):
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]  # its kind
+        self.transport = transport
+        self.seen: set[object] = set()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.seen.add(addr)
+        self.transport.sendto(data, addr)
+
+
+@asynccontextmanager
+async def udp_echo() -> AsyncIterator[tuple[int, _Echo]]:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.create_datagram_endpoint(_Echo, local_addr=("127.0.0.1", 0))
+    try:
+        yield transport.get_extra_info("sockname")[1], protocol
+    finally:
+        transport.close()
+
+
+def proxy(local: int, remote: int, extra: str = "") -> str:
+    return f"""
+[[proxies]]
+name = "u"
+type = "udp"
+localPort = {local}
+remotePort = {remote}
+{extra}
+"""
+
+
+async def ask(port: int, *payloads: bytes) -> list[bytes]:
+    """Send from one socket; the answers, however long the first takes to come through."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as user:
+        user.setblocking(False)
+        user.connect(("127.0.0.1", port))
+        answers = []
+        async with asyncio.timeout(10):
+            for payload in payloads:
+                await loop.sock_sendall(user, payload)
+                answers.append(await loop.sock_recv(user, 65536))
+        return answers
+
+
+@pytest.mark.parametrize("layers", ["", "transport.useEncryption = true\ntransport.useCompression = true"])
+@pytest.mark.parametrize("mux", ["true", "false"])
+async def test_datagrams_and_answers_find_their_user(layers: str, mux: str) -> None:
+    remote = free_port()
+    switch = f"transport.tcpMux = {mux}\n"
+    async with (
+        udp_echo() as (local, service),
+        running_server(server_config(switch)) as server,
+        running_client(client_config(server.address[1], switch + proxy(local, remote, layers))),
+    ):
+        asked = [[b"%d-%d" % (user, turn) for turn in range(20)] for user in range(5)]
+        answers = await asyncio.gather(*(ask(remote, *payloads) for payloads in asked))
+        assert answers == asked
+        assert len(service.seen) == 5, "each user has a local socket of its own"
+
+
+async def test_a_long_datagram_is_cut_at_the_packet_size() -> None:
+    remote = free_port()
+    async with (
+        udp_echo() as (local, _),
+        running_server(server_config()) as server,
+        running_client(client_config(server.address[1], proxy(local, remote))),
+    ):
+        assert await ask(remote, b"x" * 3000) == [b"x" * 1500]
+
+
+async def test_a_new_work_connection_follows_a_lost_one() -> None:
+    remote = free_port()
+    async with (
+        udp_echo() as (local, _),
+        running_server(server_config()) as server,
+        running_client(client_config(server.address[1], proxy(local, remote))) as client,
+    ):
+        assert await ask(remote, b"before") == [b"before"]
+        (running,) = client.proxies.running()
+        assert running.half is not None
+        await running.half.close()
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    async with asyncio.timeout(0.2):
+                        assert await ask(remote, b"after") == [b"after"]
+                        return
+                except TimeoutError:
+                    continue

@@ -19,6 +19,8 @@ from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.messages import BY_TYPE_BYTE
 from aiofrp.wire.snappy import MAX_CHUNK, Snappy
 from aiofrp.wire.transform import Transform
+from aiofrp.wire.upgrade import ClientUpgrade, ServerUpgrade
+from aiofrp.wire.websocket import Buffer, WebSocket
 
 KEY = bytes(range(32))
 
@@ -115,6 +117,52 @@ def _feed(decoder: Transform, stream: bytes) -> None:
         decoder.decode(stream[half:])
 
 
+def websocket_server(data: bytes) -> None:
+    """Frames of a client: any cuts give the same bytes, the same end and the same kind of answer."""
+    _same_frames_in_any_cuts(data, client=False)
+
+
+def websocket_client(data: bytes) -> None:
+    """Frames of a server."""
+    _same_frames_in_any_cuts(data, client=True)
+
+
+def _same_frames_in_any_cuts(data: bytes, *, client: bool) -> None:
+    outcomes = [
+        _read_frames(WebSocket(client=client), [data]),
+        _read_frames(WebSocket(client=client), [data[i : i + 1] for i in range(len(data))]),
+    ]
+    assert outcomes[0] == outcomes[1], outcomes
+
+
+def _read_frames(side: WebSocket, chunks: list[bytes]) -> tuple[object, ...]:
+    payload: list[Buffer] = []
+    broken = ""
+    for chunk in chunks:
+        try:
+            payload.append(side.receive_data(chunk))
+        except RemoteProtocolError as exc:
+            broken = str(exc)
+        assert len(side._rest) <= 139
+    # A chunk that breaks the rules gives none of its bytes; fed byte by byte the ones before do come.
+    return b"" if broken else b"".join(payload), broken, side.peer_close, len(side.data_to_send())
+
+
+def websocket_request(data: bytes) -> None:
+    """A request, whole and behind the bytes that lead to the handshake: an answer, or nothing yet."""
+    for stream in (data, b"GET /~!frp" + data, data + b"\r\n\r\n"):
+        server = ServerUpgrade()
+        rest = server.receive_data(stream)
+        assert bool(server.data_to_send()) is (rest is not None)
+
+
+def websocket_response(data: bytes) -> None:
+    """An answer to our request."""
+    for stream in (data, b"HTTP/1.1 101 x\r\n" + data + b"\r\n\r\n"):
+        with suppress(RemoteProtocolError):
+            ClientUpgrade("host").receive_data(stream)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "message_v1": message_v1,
     "message_v2": message_v2,
@@ -125,5 +173,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "aes_cfb": aes_cfb,
     "aead_gcm": aead_gcm,
     "aead_xchacha": aead_xchacha,
+    "websocket_server": websocket_server,
+    "websocket_client": websocket_client,
+    "websocket_request": websocket_request,
+    "websocket_response": websocket_response,
 }
 """Name → target."""

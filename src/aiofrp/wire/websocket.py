@@ -1,0 +1,226 @@
+"""WebSocket frames (RFC 6455 §5) around a plain stream of bytes (spec: wire §1.3).
+
+Message boundaries, and whether a message calls itself text or binary, mean nothing here: payload is handed on as it
+comes, also from frames that are not complete yet. A close frame is the end of one direction; the other may go on.
+The handshake before the first frame is the business of ``upgrade``.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from aiofrp.errors import RemoteProtocolError
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a platform without a compiled wheel: the same function, some hundred times slower
+    from websockets.utils import apply_mask
+
+NORMAL: Final = 1000
+"""Status of a close frame that ends a conversation in good order."""
+
+Buffer: TypeAlias = bytes | memoryview
+
+_CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
+_FIN, _OPCODE, _MASKED, _LENGTH = 0x80, 0x0F, 0x80, 0x7F
+_LONGEST_CONTROL: Final = 125
+_PROTOCOL_ERROR, _INVALID_TEXT = 1002, 1007
+_ORDERLY: Final = (NORMAL, 1001, 1005)  # going away; no status in the frame
+_STATUSES: Final = frozenset((*range(1000, 1004), *range(1007, 1015)))  # RFC 6455 §7.4.1 and its registry
+_COPY_BELOW: Final = 4096  # a small slice costs less than a view, and keeps no large chunk alive
+_MOST_PONGS: Final = 16  # answers that wait to be sent; older ones give way (RFC 6455 §5.5.3)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A close frame: its status, 1005 where it had none, and its reason."""
+
+    status: int
+    reason: str = ""
+
+    @property
+    def orderly(self) -> bool:
+        """Whether the peer had said all it wanted to say."""
+        return self.status in _ORDERLY
+
+
+class WebSocket:
+    """One side of an open websocket.
+
+    Holds at most one incomplete control frame and the pongs not sent yet. After an error, and after the peer's close
+    frame, everything received is ignored.
+    """
+
+    __slots__ = (
+        "_client",
+        "_closed",
+        "_fragmented",
+        "_left",
+        "_mask",
+        "_pongs",
+        "_refusal",
+        "_rest",
+        "peer_close",
+    )
+
+    def __init__(self, *, client: bool) -> None:
+        """``client``: whether this is the side that dialled; it masks what it sends (RFC 6455 §5.1)."""
+        self._client = client
+        self._rest = b""  # an incomplete header, or control frame; at most 139 bytes
+        self._left = 0  # bytes of the present data frame that are still to come
+        self._mask = b""  # to apply to them; empty on a client
+        self._fragmented = False  # the present message goes on in another frame
+        self._pongs: list[bytes] = []  # limited by _MOST_PONGS
+        self._closed = False  # our close frame is out
+        self._refusal = 0  # the status the peer is told for breaking the rules
+        self.peer_close: Close | None = None
+
+    def __repr__(self) -> str:
+        side = "client" if self._client else "server"
+        return f"<WebSocket {side} left={self._left} closed={self._closed} peer_close={self.peer_close}>"
+
+    # Receiving
+
+    def receive_data(self, data: Buffer) -> Buffer:
+        """The payload in ``data``, perhaps none; a view onto ``data`` where that saves a copy.
+
+        Look at :attr:`peer_close` and :meth:`data_to_send` afterwards, also when this raises
+        :class:`RemoteProtocolError`: the peer is told with a close frame.
+        """
+        if self.peer_close is not None or self._refusal:
+            return b""
+        payload: list[Buffer] = []
+        self._parse(self._rest + data if self._rest else data, payload)
+        if len(payload) == 1:
+            return payload[0]
+        return b"".join(payload)
+
+    def _parse(self, data: Buffer, payload: list[Buffer]) -> None:
+        at, size = 0, len(data)
+        if self._left:
+            at = self._take(data, 0, self._left, payload)
+        while size - at >= 2 and self.peer_close is None:
+            first, length = data[at], data[at + 1] & _LENGTH
+            self._check(first, length, data[at + 1] & _MASKED)
+            start = at + 2
+            if length >= 126:
+                start += 2 if length == 126 else 8
+            start += 0 if self._client else 4
+            if start > size:
+                break
+            if length >= 126:
+                length = self._extended_length(data, at + 2, length)
+            if first & _OPCODE >= _CLOSE:
+                if start + length > size:
+                    break
+                self._control(first & _OPCODE, self._unmask(data, start, length))
+                at = start + length
+                continue
+            self._fragmented = not first & _FIN
+            if not self._client:
+                self._mask = bytes(data[start - 4 : start])
+            at = self._take(data, start, length, payload)
+        self._rest = b"" if self.peer_close else bytes(data[at:])
+
+    def _check(self, first: int, length: int, masked: int) -> None:
+        """The two bytes every frame begins with."""
+        opcode = first & _OPCODE
+        if first & 0x70:
+            raise self._violation("reserved bits are set and no extension was agreed")
+        if bool(masked) is self._client:
+            raise self._violation(
+                "frames of a server are not masked" if masked else "frames of a client are masked"
+            )
+        if opcode > _PONG or _BINARY < opcode < _CLOSE:
+            raise self._violation(f"unknown opcode {opcode}")
+        if opcode >= _CLOSE:
+            if length > _LONGEST_CONTROL or not first & _FIN:
+                raise self._violation("a control frame is in fragments or longer than 125 bytes")
+        elif self._fragmented is not (opcode == _CONTINUATION):
+            raise self._violation("a new message within another" if opcode else "nothing to continue")
+
+    def _extended_length(self, data: Buffer, at: int, code: int) -> int:
+        if code == 126:
+            return int.from_bytes(data[at : at + 2], "big")
+        length = int.from_bytes(data[at : at + 8], "big")
+        if length >> 63:
+            raise self._violation("a frame of 2**63 bytes or more")
+        return length
+
+    def _take(self, data: Buffer, start: int, length: int, payload: list[Buffer]) -> int:
+        """Take what is there of a data frame's payload; returns where it ends."""
+        end = min(start + length, len(data))
+        self._left = length - (end - start)
+        if end > start:
+            if self._client:
+                payload.append(data[start:end] if end - start < _COPY_BELOW else memoryview(data)[start:end])
+            else:
+                payload.append(apply_mask(memoryview(data)[start:end], self._mask))
+                turn = (end - start) & 3
+                self._mask = self._mask[turn:] + self._mask[:turn]
+        return end
+
+    def _unmask(self, data: Buffer, start: int, length: int) -> bytes:
+        content = bytes(data[start : start + length])
+        return content if self._client else apply_mask(content, bytes(data[start - 4 : start]))
+
+    def _control(self, opcode: int, content: bytes) -> None:
+        if opcode == _CLOSE:
+            self.peer_close = self._read_close(content)
+        elif opcode == _PING:
+            self._pongs.append(content)
+            del self._pongs[:-_MOST_PONGS]
+
+    def _read_close(self, content: bytes) -> Close:
+        if not content:
+            return Close(1005)
+        status = int.from_bytes(content[:2], "big")
+        if len(content) < 2 or not (status in _STATUSES or 3000 <= status <= 4999):
+            raise self._violation("a close frame without a valid status")
+        try:
+            return Close(status, content[2:].decode())
+        except UnicodeDecodeError:
+            raise self._violation("a close frame whose reason is no text", _INVALID_TEXT) from None
+
+    def _violation(self, text: str, status: int = _PROTOCOL_ERROR) -> RemoteProtocolError:
+        self._refusal = status
+        return RemoteProtocolError(f"websocket: {text}")
+
+    # Sending
+
+    def frame(self, data: Buffer) -> tuple[bytes, Buffer]:
+        """Header and payload of one binary frame around ``data``."""
+        return self._frame(_BINARY, data)
+
+    def close(self, status: int = NORMAL) -> bytes:
+        """A close frame; nothing for the second one. No frame may follow it."""
+        if self._closed:
+            return b""
+        self._closed = True
+        self._pongs.clear()
+        return b"".join(self._frame(_CLOSE, status.to_bytes(2, "big")))
+
+    def data_to_send(self) -> bytes:
+        """Answers to what was received: pongs, or the close frame for a peer that broke the rules."""
+        if self._refusal:
+            return self.close(self._refusal)
+        if not self._pongs or self._closed:
+            return b""
+        pongs, self._pongs = self._pongs, []
+        return b"".join(b"".join(self._frame(_PONG, content)) for content in pongs)
+
+    def _frame(self, opcode: int, data: Buffer) -> tuple[bytes, Buffer]:
+        size, masked = len(data), _MASKED if self._client else 0
+        if size < 126:
+            header = bytes((_FIN | opcode, masked | size))
+        elif size < 65536:
+            header = struct.pack(">BBH", _FIN | opcode, masked | 126, size)
+        else:
+            header = struct.pack(">BBQ", _FIN | opcode, masked | 127, size)
+        if not masked:
+            return header, data
+        mask = os.urandom(4)  # unpredictable, so that nobody chooses what middleboxes see (RFC 6455 §10.3)
+        return header + mask, apply_mask(data, mask)

@@ -16,6 +16,7 @@ from aiofrp.client.source import ConfigSource
 from aiofrp.config.client import ClientConfig
 from aiofrp.config.files import LEGACY_WARNING
 from aiofrp.config.problem import InvalidConfig, Problem
+from aiofrp.config.unbuilt import client_leaves_out
 from aiofrp.config.validate import common_problems, proxy_problems, visitor_problems
 from aiofrp.config.valuesource import resolve_token
 from aiofrp.config.verify import verify, warning_text
@@ -179,6 +180,8 @@ class Fleet:
         token = await asyncio.to_thread(resolve_token, config.auth)
         config = config.model_copy(update={"auth": config.auth.model_copy(update={"token": token})})
         client = Client(config, source)
+        for key in client_leaves_out(config):
+            _log.warning("%s: without effect, it is not in this release of aiofrp", key)
         self._clients.add(client)
         if self._stopping:
             client.stop()

@@ -14,6 +14,7 @@ from aiofrp.cli.run import on_hangup, on_termination, run, set_up_logs
 from aiofrp.config.files import LEGACY_WARNING, Loaded, load_server
 from aiofrp.config.problem import InvalidConfig
 from aiofrp.config.server import ServerConfig
+from aiofrp.config.unbuilt import server_leaves_out
 from aiofrp.config.validate import server_problems
 from aiofrp.config.valuesource import resolve_token
 from aiofrp.config.verify import verify, warning_text
@@ -95,11 +96,13 @@ async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) 
     """Run frps until it is told to end; ``load`` reads its file again."""
     from aiofrp.server.service import Server
 
-    server = Server(config)
     stopping, hung_up = asyncio.Event(), asyncio.Event()
     on_termination(stopping.set)
     on_hangup(hung_up.set, stopping.set)
+    for key in server_leaves_out(config):
+        _log.warning("%s: without effect, it is not in this release of aiofrp", key)
     try:
+        server = Server(config)
         await server.start()
     except FrpError as error:
         print(error)

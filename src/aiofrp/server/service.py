@@ -7,6 +7,7 @@ import secrets
 from aiofrp import FRP_VERSION, logs
 from aiofrp.aio import Scope
 from aiofrp.config.server import ServerConfig
+from aiofrp.config.unbuilt import refuse_server
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.server.accept import Acceptor
 from aiofrp.server.auth import TokenVerifier, Verifier
@@ -38,6 +39,8 @@ class Server:
     """One frps. ``start`` binds everything, ``stop`` ends it; several may live in one process."""
 
     def __init__(self, config: ServerConfig) -> None:
+        """Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do."""
+        refuse_server(config)
         self.config = config
         self._use_token()
         self.sessions = Sessions()

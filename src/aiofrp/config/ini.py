@@ -106,6 +106,22 @@ class IniFile:
             self._count(line)
         self._sections[section][key] = Entry(value, line)
 
+    def derive(self, name: str, source: str, values: Mapping[str, str]) -> None:
+        """Begin a section, or go on with one there is, with the own keys of ``source`` and further
+        ``values``."""
+        self.add_section(name)
+        section = self._sections[name]
+        section.update(self._sections[source])
+        for key, value in values.items():
+            section[key] = Entry(value, self.line(source, key))
+
+    def copy(self) -> IniFile:
+        """A file of its own with the same content."""
+        file = IniFile()
+        file._sections = {name: dict(keys) for name, keys in self._sections.items()}
+        file._entries = self._entries
+        return file
+
     def _count(self, line: int) -> None:
         self._entries += 1
         if self._entries > MAX_ENTRIES:

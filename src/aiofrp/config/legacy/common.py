@@ -1,0 +1,44 @@
+"""What the two programs' INI files have in common, and the result of a conversion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiofrp.config.ini import IniFile
+from aiofrp.config.legacy import keys
+from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put
+from aiofrp.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class LegacyResult:
+    """An INI file in the new format."""
+
+    config: Tree
+    """The tree a file of the new format would hold: plain tables, lists and values, not yet completed."""
+    warnings: tuple[LegacyWarning, ...] = ()
+    """What has no effect. The reference keeps silent about these."""
+    notices: tuple[str, ...] = ()
+    """Lines the reference prints itself while it reads the file, ``verify`` included."""
+
+
+def common_reader(file: IniFile, warnings: list[LegacyWarning]) -> Reader:
+    """A reader of [common]; raises :class:`~aiofrp.errors.ConfigError` if there is none."""
+    if "common" not in file:
+        raise ConfigError("invalid configuration file, not found [common] section")
+    return Reader(file, "common", warnings)
+
+
+def fill_common(reader: Reader, tree: Tree) -> None:
+    """Set the fields both programs have."""
+    reader.fill(tree, keys.COMMON)
+    scopes = [
+        scope
+        for key, scope in (
+            ("authenticate_heartbeats", "HeartBeats"),
+            ("authenticate_new_work_conns", "NewWorkConns"),
+        )
+        if reader.flag(key)
+    ]
+    if scopes:
+        put(tree, "auth.additionalScopes", scopes)

@@ -24,6 +24,8 @@ PROXIES = {
 #: ``transport.protocol`` → its :class:`aiofrp.transport.base.Transport`.
 TRANSPORTS = {
     "tcp": "aiofrp.transport.tcp:Tcp",
+    "websocket": "aiofrp.transport.websocket:WebSocket",
+    "wss": "aiofrp.transport.websocket:Wss",
 }
 
 #: ``type`` of a client plugin → its configuration.

@@ -43,6 +43,12 @@ def test_two_spellings_of_a_table_merge() -> None:
     assert (config.log.level, config.log.to) == ("warn", "f")
 
 
+def test_the_overruled_spelling_must_be_good_too() -> None:
+    assert _problems({"BindPort": "x", "bindPort": 1}) == [
+        ('field "bindPort": cannot unmarshal string into int', "bindPort")
+    ]
+
+
 def test_null_is_absent() -> None:
     config = decode_client(
         {"user": None, "transport": None, "proxies": None, "start": [None], "metadatas": {"a": None}}
@@ -169,7 +175,7 @@ def test_problems_of_plugins() -> None:
         ),
         (
             "unmarshal ProxyConfig error: unmarshal ClientPluginOptions error: json: cannot unmarshal number"
-            " into Go struct field Socks5PluginConfig.password of type string",
+            " into Go struct field Socks5PluginOptions.password of type string",
             "plugin.password",
         ),
     ]

@@ -32,9 +32,13 @@ def _tree(case: dict[str, Any]) -> Any:
     options: Any = {"strict": case["strict"], "allow_unsafe": unsafe, "environ": case.get("env", {})}
     if case["program"] == "frps":
         server = load_server(case["file"], **options)
-        return {"program": "frps", "legacyFormat": server.legacy, "server": to_tree(server.config)}
+        return {
+            "program": "frps",
+            "legacyFormat": server.legacy,
+            "server": to_tree(server.config, ours=False),
+        }
     client = load_client(case["file"], **options)
-    tree = to_tree(client.config)
+    tree = to_tree(client.config, ours=False)
     lists = {key: tree.pop(key) for key in ("proxies", "visitors")}
     if client.legacy:  # the recordings are sorted by name where the reference keeps no order
         lists = {key: sorted(items, key=lambda item: str(item["name"])) for key, items in lists.items()}

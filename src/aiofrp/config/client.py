@@ -7,7 +7,15 @@ from typing import Annotated, ClassVar
 
 from aiofrp.config.model import Flag, Model, field
 from aiofrp.config.proxy import ProxyConfig, VisitorConfig
-from aiofrp.config.shared import AuthBase, LogConfig, QuicOptions, TlsConfig, ValueSource, WebServerConfig
+from aiofrp.config.shared import (
+    ApiMetadata,
+    AuthBase,
+    LogConfig,
+    QuicOptions,
+    TlsConfig,
+    ValueSource,
+    WebServerConfig,
+)
 from aiofrp.config.types import Bool, Int, Int64, Secret, Str, StrList, StrMap, Want
 
 PROTOCOLS = ("tcp", "kcp", "quic", "websocket", "wss")
@@ -16,6 +24,8 @@ WIRE_PROTOCOLS = ("v1", "v2")
 
 class AuthOidcClientConfig(Model):
     """Where frpc gets OIDC tokens."""
+
+    reference_name: ClassVar[str] = "AuthOIDCClientConfig"
 
     client_id: Str = field("", alias="clientID", help="Client id shown to the token endpoint.")
     client_secret: Secret = field(
@@ -50,6 +60,8 @@ class AuthClientConfig(AuthBase):
 class ClientTlsConfig(TlsConfig):
     """TLS of connections to the server."""
 
+    reference_name: ClassVar[str] = "TLSClientConfig"
+
     enable: Bool = field(True, alias="enable", help="Use TLS; `wss` and `quic` always do.", flag="tls-enable")
     disable_custom_tls_first_byte: Bool = field(
         True,
@@ -60,6 +72,8 @@ class ClientTlsConfig(TlsConfig):
 
 class ClientTransport(Model):
     """How frpc reaches the server."""
+
+    reference_name: ClassVar[str] = "ClientTransportConfig"
 
     protocol: Str = field(
         "tcp",
@@ -144,12 +158,11 @@ class StoreConfig(Model):
     )
 
 
-class ClientCommonConfig(Model):
+class ClientCommonConfig(ApiMetadata):
     """Everything frpc can be told besides its proxies and visitors."""
 
     reference_name: ClassVar[str] = "ClientCommonConfig"
 
-    version: Str = field("", alias="version", help="Accepted and ignored.")
     auth: AuthClientConfig = field(
         alias="auth", help="How the client authenticates.", factory=AuthClientConfig
     )

@@ -11,17 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aiofrp import __version__
-from aiofrp.config import formats
+from aiofrp.config import formats, template
 from aiofrp.config.decode import decode_client, decode_server
-from aiofrp.config.files import Source, decoded, open_source
+from aiofrp.config.files import decoded, open_source
 from aiofrp.config.literals import from_bytes
 from aiofrp.config.model import Model, declared, to_tree
-from aiofrp.config.problem import InvalidConfig, Problem
-from aiofrp.config.proxy import ProxyConfig
+from aiofrp.config.proxy import PluginConfig, ProxyConfig, VisitorConfig, VisitorPluginConfig
 from aiofrp.config.toml import Writer
 from aiofrp.errors import ConfigError
 
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.S)
+_TYPED = (ProxyConfig, VisitorConfig, PluginConfig, VisitorPluginConfig)
 _VARIABLE = re.compile(r"\s*\.Envs\.(\w+)\s*")
 
 
@@ -34,39 +34,55 @@ def convert(
     """
     environ = os.environ if environ is None else environ
     actions = _ACTION.findall(from_bytes(raw))
-    names = [found[1] for action in actions if (found := _VARIABLE.fullmatch(action))]
-    if names and len(names) == len(actions):
-        try:
-            kept = {name: f"{{{{ .Envs.{name} }}}}" for name in names}
-            return _converted(path, program, raw, strict=strict, environ=kept, notes=(), templates=True)
-        except ConfigError:
-            pass  # a variable stands for a number or for more than a text
-    notes = ["Templates were rendered with the environment of this moment."] if actions else []
-    return _converted(path, program, raw, strict=strict, environ=environ, notes=notes, templates=False)
-
-
-def _converted(
-    path: str,
-    program: str,
-    raw: bytes,
-    *,
-    strict: bool,
-    environ: Mapping[str, str],
-    notes: Sequence[str],
-    templates: bool,
-) -> str:
-    source = open_source(path, raw, environ, program=program, strict=strict)
-    config: Model = decoded(source, decode_server if program == "frps" else decode_client)
-    tree = _given(config, legacy=source.legacy)
-    if source.legacy:
-        tree.pop("includes", None)
-    body = Writer().write(config, tree)
-    _check(body, config, program, source)
-    if not templates:
-        body = body.replace("{{", '{{"{{"}}')
     name = os.path.basename(path).encode("ascii", "replace").decode()
-    head = [f"Converted from {name} by aiofrp {__version__}.", *notes]
+    head = [f"Converted from {name} by aiofrp {__version__}."]
+    config, legacy = _opened(path, program, raw, environ, strict=strict)
+    body = _kept(path, program, raw, actions, strict=strict)
+    if body is None or _read_back(body, program, environ) != _comparable(config):
+        body = Writer().write(config, _given(config, legacy=legacy)).replace("{{", '{{"{{"}}')
+        if actions:
+            head.append("Templates were rendered with the environment of this moment.")
+    if _read_back(body, program, environ) != _comparable(config):
+        raise ConfigError(f"{path} has no equal in TOML")
     return "".join(f"# {line}\n" for line in head) + "\n" + body
+
+
+def _kept(path: str, program: str, raw: bytes, actions: Sequence[str], *, strict: bool) -> str | None:
+    """The text with the file's templates in it, if all they do is to insert variables into texts."""
+    names = [found[1] for action in actions if (found := _VARIABLE.fullmatch(action))]
+    if not names or len(names) != len(actions):
+        return None
+    variables = {name: f"{{{{ .Envs.{name} }}}}" for name in names}
+    try:
+        config, legacy = _opened(path, program, raw, variables, strict=strict)
+    except ConfigError:
+        return None  # a variable stands for a number or for more than a text
+    return Writer().write(config, _given(config, legacy=legacy))
+
+
+def _opened(
+    path: str, program: str, raw: bytes, environ: Mapping[str, str], *, strict: bool
+) -> tuple[Model, bool]:
+    """The configuration in a file, not validated, and whether it is INI."""
+    source = open_source(path, raw, environ, program=program, strict=strict)
+    return decoded(source, decode_server if program == "frps" else decode_client), source.legacy
+
+
+def _read_back(body: str, program: str, environ: Mapping[str, str]) -> Any:
+    """What a written text means; ``None`` if it means nothing."""
+    try:
+        tree = formats.parse_toml(template.render(body, environ))
+        return _comparable((decode_server if program == "frps" else decode_client)(tree))
+    except ConfigError:
+        return None
+
+
+def _comparable(config: Model) -> Any:
+    tree = to_tree(config)
+    for proxy in tree.get("proxies", ()):
+        proxy["type"] = proxy["type"] or "tcp"
+    tree.pop("includes", None)
+    return tree
 
 
 def _given(model: Model, *, legacy: bool) -> dict[str, Any]:
@@ -77,8 +93,10 @@ def _given(model: Model, *, legacy: bool) -> dict[str, Any]:
 def _given_fields(model: Model, *, legacy: bool) -> Iterator[tuple[str, Any]]:
     for item in declared(type(model)).values():
         value = getattr(model, item.name)
-        if item.name == "type" and isinstance(model, ProxyConfig):
+        if item.name == "type" and isinstance(model, _TYPED):
             yield item.alias, value or "tcp"  # an INI section without a type is a tcp proxy
+        elif item.name == "includes" and legacy:
+            continue
         elif item.name in model.model_fields_set and value is not None:
             plain = _plain(value, legacy=legacy)
             if item.optional if plain in ({}, []) else not legacy or value != item.default:
@@ -91,23 +109,3 @@ def _plain(value: Any, *, legacy: bool) -> Any:
     if isinstance(value, tuple):
         return [_plain(item, legacy=legacy) for item in value]
     return to_tree(value)
-
-
-def _check(body: str, config: Model, program: str, source: Source) -> None:
-    """Read the text back: what cannot be said in TOML is an error, not another meaning."""
-    again = (decode_server if program == "frps" else decode_client)(formats.parse_toml(body))
-    if _comparable(again) != _comparable(config):
-        text = f"{source.file} has no equal in TOML: " + ", ".join(_differences(again, config))
-        raise InvalidConfig([Problem(text)])
-
-
-def _comparable(config: Model) -> Any:
-    tree = to_tree(config)
-    for proxy in tree.get("proxies", ()):
-        proxy["type"] = proxy["type"] or "tcp"
-    return {key: value for key, value in tree.items() if key != "includes"}
-
-
-def _differences(one: Model, other: Model) -> Iterator[str]:
-    left, right = _comparable(one), _comparable(other)
-    return (key for key in left if left[key] != right[key])

@@ -149,9 +149,8 @@ def _proxy(place: _Place, tree: object, index: int | None = None) -> ProxyConfig
     if row is None:
         here.report(f"{before}unknown proxy type: {name}", ("type",), hints.choice(name, registry.PROXIES))
         return None
-    table = dict(cast("dict[str, Any]", tree))
-    table["plugin"] = _plugin(here, _take(here, table, "plugin"), "proxy", before)
-    return _build(here, cast("type[ProxyConfig]", registry.load(row).Config), table)
+    model = cast("type[ProxyConfig]", registry.load(row).Config)
+    return _with_plugin(here, model, cast("dict[str, Any]", tree), "proxy", before)
 
 
 def _visitor(place: _Place, tree: object, index: int | None = None) -> VisitorConfig | None:
@@ -167,9 +166,9 @@ def _visitor(place: _Place, tree: object, index: int | None = None) -> VisitorCo
         known = [key for key, target in registry.PROXIES.items() if registry.load(target).VisitorConfig]
         here.report(f"{before}unknown visitor type: {name}", ("type",), hints.choice(name, known))
         return None
-    table = dict(cast("dict[str, Any]", tree))
-    table["plugin"] = _plugin(here, _take(here, table, "plugin"), "visitor", before)
-    return _build(here, cast("type[VisitorConfig]", model), table)
+    return _with_plugin(
+        here, cast("type[VisitorConfig]", model), cast("dict[str, Any]", tree), "visitor", before
+    )
 
 
 def _type_of(here: _Place, tree: object, before: str) -> str | None:
@@ -187,18 +186,25 @@ def _type_of(here: _Place, tree: object, before: str) -> str | None:
     return None
 
 
-def _plugin(here: _Place, tree: object, owner: str, before: str) -> Model | None:
-    """The plugin of a proxy or visitor (``owner``)."""
-    if tree is None:
-        return None
-    if isinstance(tree, dict):
-        name = _take(here, dict(tree), "type")
+def _with_plugin(here: _Place, model: type[M], tree: dict[str, Any], owner: str, before: str) -> M | None:
+    """Build a proxy or visitor (``owner``) after its plugin."""
+    table = dict(tree)
+    plugin = _take(here, table, "plugin")
+    if isinstance(plugin, dict):
+        name = _take(here, dict(plugin), "type")
         if name is None or isinstance(name, str):
-            return _typed_plugin(here, tree, name or "", owner, before)
-    here.report(
-        f"{here.wrong}json: cannot unmarshal {kind(tree)} into plugin of type v1.typedEnvelope", ("plugin",)
-    )
-    return None
+            table["plugin"] = _typed_plugin(here, plugin, name or "", owner, before)
+        else:
+            _report_plugin(here, model, name, "plugin.type of type string")
+    elif plugin is not None:
+        _report_plugin(here, model, plugin, "plugin of type v1.typedEnvelope")
+    return _build(here, model, table)
+
+
+def _report_plugin(here: _Place, model: type[Model], value: object, what: str) -> None:
+    where = f"{model.reference_name}.{holder(model, 'plugin')}"
+    text = f"{here.wrong}json: cannot unmarshal {kind(value)} into Go struct field {where}.{what}"
+    here.report(text, ("plugin",), 'write a table with a type, such as { type = "socks5" }')
 
 
 def _typed_plugin(here: _Place, tree: dict[str, Any], name: str, owner: str, before: str) -> Model | None:
@@ -263,6 +269,8 @@ def _canonical(place: _Place, model: type[Model], tree: Mapping[str, Any]) -> di
                 place.report(message, (key,), hints.unknown_key(model, key))
         elif tree[key] is not None:
             value = _value(place.below(item.alias), forms[item.name], tree[key])
+            if item.alias in values and not isinstance(value, dict):
+                _validate(place, model, {item.alias: values[item.alias]})  # overruled, but read too
             values[item.alias] = _merged(values.get(item.alias), value)
     return values
 

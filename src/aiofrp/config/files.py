@@ -63,6 +63,7 @@ class Source:
     rules: Rules
     locate: Callable[[Path], int] = lambda path: 0
     note: str = ""  #: added when the file is no table at all
+    warnings: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()  #: further files that were read with it
 
 
@@ -99,8 +100,37 @@ def open_source(
     if not ini.looks_like_ini(raw):
         return _parsed(path, raw, environ, strict=strict)
     text = template.render(from_bytes(raw), environ, number_ranges=False)
-    convert = legacy.convert_server if program == "frps" else legacy.convert_client
-    return Source(path, convert(ini.parse(text)), True, Rules(strict=False, legacy=True))
+    file = ini.parse(text)
+    parts: tuple[str, ...] = ()
+    if program == "frps":
+        result = legacy.convert_server(file)
+    else:
+        parts, further = _ini_includes(file, environ)
+        result = legacy.convert_client(file, ini.parse(f"{text}\n{further}") if parts else None)
+    warnings = (*result.notices, *map(str, result.warnings))
+    rules = Rules(strict=False, legacy=True)
+    return Source(path, result.config, True, rules, parts=parts, warnings=warnings)
+
+
+def _ini_includes(file: ini.IniFile, environ: Mapping[str, str]) -> tuple[tuple[str, ...], str]:
+    """The files an INI file includes and their text, rendered."""
+    patterns = legacy.client_includes(file)
+    for pattern in patterns:
+        if not os.path.isdir(os.path.dirname(pattern) or "."):
+            raise ConfigError(f"parse config error: include: directory of {pattern} not exist", "includes")
+    paths = [path for pattern in patterns for path in included_files(pattern)]
+    text = "".join(f"{_ini_include(path, environ)}\n" for path in paths)
+    if len(text) > MAX_SIZE:
+        raise ConfigError(f"getIncludeContents error: more than {MAX_SIZE} bytes", "includes")
+    return tuple(paths), text
+
+
+def _ini_include(path: str, environ: Mapping[str, str]) -> str:
+    try:
+        return template.render(from_bytes(read(path)), environ, number_ranges=False)
+    except ConfigError as error:
+        before = f"getIncludeContents error: render extra config {path} error"
+        raise ConfigError(f"{before}: {error}", "includes") from None
 
 
 def _parsed(path: str, raw: bytes, environ: Mapping[str, str], *, strict: bool) -> Source:
@@ -174,8 +204,8 @@ def load_server(
     config = decoded(source, decode_server)
     problems = [_at(problem, source) for problem in server_problems(config, allow_unsafe)]
     if problems:
-        raise InvalidConfig(problems)
-    return Loaded(config, legacy=source.legacy, files=(path,))
+        raise InvalidConfig(problems, source.warnings)
+    return Loaded(config, source.warnings, source.legacy, files=(path,))
 
 
 def _at(problem: Problem, source: Source) -> Problem:
@@ -257,9 +287,9 @@ class _Bundle:
             "visitors": tuple(item for item, _ in self.visitors),
         }
         config = self.config.model_copy(update=parts)
-        warnings = client_warnings(config)
+        warnings = (*client_warnings(config), *self.source.warnings)
         _raise_if_any(self._placed(client_problems(config, allow_unsafe)), warnings)
-        return Loaded(config, tuple(warnings), self.source.legacy, tuple(self.files))
+        return Loaded(config, warnings, self.source.legacy, tuple(self.files))
 
     def _name_problems(self, *, starting: bool) -> Iterable[Problem]:
         yield from duplicate_problems("proxy", (item for item, _ in self.proxies))

@@ -45,6 +45,7 @@ class Declared:
     )  #: flags of the fields below: dotted attribute → flag
     choices: tuple[str, ...] = ()  #: the only texts allowed, besides empty
     port: bool = False  #: 0 to 65535
+    ours: bool = False  #: not known to the reference
     zero: bool = False  #: the zero value stands for itself, not for the default
 
 
@@ -61,12 +62,13 @@ def field(
     choices: tuple[str, ...] = (),
     port: bool = False,
     zero: bool = False,
+    ours: bool = False,
     factory: Callable[[], Any] | None = None,
 ) -> Any:
     """Declare a field of a model: ``alias`` is its key in a file, ``help`` one sentence with units.
 
     ``default`` also replaces the zero value of its type, unless ``zero``. ``factory`` makes a default that
-    is a model or a map.
+    is a model or a map. ``ours`` is a field the reference does not know.
     """
     about = {
         "wire": wire,
@@ -75,6 +77,7 @@ def field(
         "choices": choices,
         "port": port,
         "zero": zero,
+        "ours": ours,
     }
     if factory is not None:
         return Field(default_factory=factory, alias=alias, description=help, json_schema_extra={"frp": about})  # type: ignore[dict-item]  # taken out again by the schema writer
@@ -144,15 +147,22 @@ def fills(model: type[Model]) -> tuple[tuple[str, Any], ...]:
     )
 
 
-def to_tree(value: Any, *, reveal: bool = True) -> Any:
-    """A model as a tree of plain values with the file's keys; secrets as ``***`` unless ``reveal``."""
+def to_tree(value: Any, *, reveal: bool = True, ours: bool = True) -> Any:
+    """A model as a tree of plain values with the file's keys; secrets as ``***`` unless ``reveal``.
+
+    Without ``ours`` there are only the fields the reference knows.
+    """
+
+    def inner(value: Any) -> Any:
+        return to_tree(value, reveal=reveal, ours=ours)
+
     if isinstance(value, Model):
-        items = declared(type(value)).values()
-        return {item.alias: to_tree(getattr(value, item.name), reveal=reveal) for item in items}
+        items = [item for item in declared(type(value)).values() if ours or not item.ours]
+        return {item.alias: inner(getattr(value, item.name)) for item in items}
     if isinstance(value, tuple):
-        return [to_tree(item, reveal=reveal) for item in value]
+        return [inner(item) for item in value]
     if isinstance(value, dict):
-        return {key: to_tree(item, reveal=reveal) for key, item in value.items()}
+        return {key: inner(item) for key, item in value.items()}
     if isinstance(value, Secret):
         return value.reveal() if reveal else str(value)
     return value if value is None or isinstance(value, str | int | float) else str(value)

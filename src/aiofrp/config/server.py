@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from aiofrp.config.model import Flag, Model, field
-from aiofrp.config.shared import AuthBase, LogConfig, QuicOptions, TlsConfig, WebServerConfig
+from aiofrp.config.shared import ApiMetadata, AuthBase, LogConfig, QuicOptions, TlsConfig, WebServerConfig
 from aiofrp.config.types import Bool, Int, Int64, Str, StrList, Want
 
 HTTP_PLUGIN_OPS = ("Login", "NewProxy", "CloseProxy", "Ping", "NewWorkConn", "NewUserConn")
@@ -13,6 +13,8 @@ HTTP_PLUGIN_OPS = ("Login", "NewProxy", "CloseProxy", "Ping", "NewWorkConn", "Ne
 
 class AuthOidcServerConfig(Model):
     """What frps demands of OIDC tokens."""
+
+    reference_name: ClassVar[str] = "AuthOIDCServerConfig"
 
     issuer: Str = field("", alias="issuer", help="URL of the issuer whose tokens are accepted.")
     audience: Str = field("", alias="audience", help="Audience a token must name; empty accepts any.")
@@ -26,10 +28,18 @@ class AuthServerConfig(AuthBase):
     oidc: AuthOidcServerConfig = field(
         alias="oidc", help="Verification of OIDC tokens.", factory=AuthOidcServerConfig
     )
+    authentication_timeout: Int64 = field(
+        0,
+        alias="authenticationTimeout",
+        help="Seconds after which the time stamp of a login is too old; 0 is never.",
+        ours=True,
+    )
 
 
 class ServerTlsConfig(TlsConfig):
     """TLS of control and work connections."""
+
+    reference_name: ClassVar[str] = "TLSServerConfig"
 
     force: Bool = field(
         False,
@@ -44,6 +54,8 @@ class ServerTlsConfig(TlsConfig):
 
 class ServerTransport(Model):
     """How frps talks to its clients."""
+
+    reference_name: ClassVar[str] = "ServerTransportConfig"
 
     tcp_mux: Bool = field(
         True,
@@ -74,6 +86,8 @@ class ServerTransport(Model):
 class SshTunnelGateway(Model):
     """Clients that are plain SSH programs."""
 
+    reference_name: ClassVar[str] = "SSHTunnelGateway"
+
     bind_port: Int = field(0, alias="bindPort", help="TCP port for SSH clients; 0 turns the gateway off.")
     private_key_file: Str = field("", alias="privateKeyFile", help="Path of the SSH host key.")
     auto_gen_private_key_path: Str = field(
@@ -91,6 +105,8 @@ class SshTunnelGateway(Model):
 class PortsRange(Model):
     """A span of ports, or a single one."""
 
+    reference_name: ClassVar[str] = "PortsRange"
+
     start: Int = field(0, alias="start", help="First port.")
     end: Int = field(0, alias="end", help="Last port.")
     single: Int = field(0, alias="single", help="One port; above 0 it wins over start and end.")
@@ -103,6 +119,8 @@ class PortsRange(Model):
 
 class HttpPluginConfig(Model):
     """An HTTP service that is asked about, or told, what clients do."""
+
+    reference_name: ClassVar[str] = "HTTPPluginOptions"
 
     name: Str = field("", alias="name", help="Name of the plugin in logs.")
     addr: Str = field("", alias="addr", help="Address as `host:port`, with `https://` in front for TLS.")
@@ -125,12 +143,11 @@ _DASHBOARD_FLAGS = {
 }
 
 
-class ServerConfig(Model):
+class ServerConfig(ApiMetadata):
     """Everything frps can be told."""
 
     reference_name: ClassVar[str] = "ServerConfig"
 
-    version: Str = field("", alias="version", help="Accepted and ignored.")
     auth: AuthServerConfig = field(alias="auth", help="How clients authenticate.", factory=AuthServerConfig)
     bind_addr: Str = field(
         "0.0.0.0", alias="bindAddr", help="Address the server listens on for clients.", flag="bind-addr"

@@ -68,11 +68,15 @@ def _renamed(shape: Shape, want: str) -> Shape:
 
 @cache
 def holder(model: type[Model], name: str) -> str:
-    """The reference's name of the type that declares an attribute, if that is embedded in the model's."""
-    for base in model.__mro__:
-        if name in get_annotations(base):
-            return base.reference_name if base is not model and issubclass(base, Model) else ""
-    return ""
+    """The reference's names of the types between a model's and the one that declares an attribute.
+
+    Those are embedded in each other and part of the paths in its error texts; empty if there are none.
+    """
+    bases = model.__mro__
+    owner = next(base for base in bases if name in get_annotations(base))
+    between = [base for base in bases[1 : bases.index(owner) + 1] if issubclass(base, owner)]
+    names = [base.__dict__.get("reference_name", "") for base in between]
+    return ".".join(name for name in names if name)
 
 
 @cache

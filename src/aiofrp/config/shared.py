@@ -12,6 +12,14 @@ AUTH_METHODS = ("token", "oidc")
 AUTH_SCOPES = ("HeartBeats", "NewWorkConns")
 
 
+class ApiMetadata(Model):
+    """What both programs' configurations begin with."""
+
+    reference_name: ClassVar[str] = "APIMetadata"
+
+    version: Str = field("", alias="version", help="Accepted and ignored.")
+
+
 class LogConfig(Model):
     """Where and how much is logged."""
 

@@ -33,4 +33,8 @@ def verify(
 
 def warning_text(warnings: Collection[str]) -> str:
     """Warnings as they are printed, together and before anything else."""
-    return "WARNING: " + "\n".join(warnings) + "\n" if warnings else ""
+    whole = [text for text in warnings if text.startswith("WARNING")]
+    parts = [text for text in warnings if text not in whole]
+    if parts:
+        whole.append("WARNING: " + "\n".join(parts))
+    return "".join(f"{text}\n" for text in whole)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from aiofrp.config.model import field
 from aiofrp.config.proxy import PluginConfig
 from aiofrp.config.shared import HeaderOperations
@@ -10,6 +12,8 @@ from aiofrp.config.types import Str
 
 class Http2HttpPluginConfig(PluginConfig):
     """The client plugin ``http2http``."""
+
+    reference_name: ClassVar[str] = "HTTP2HTTPPluginOptions"
 
     type: Str = field("http2http", alias="type", help="Kind of the plugin: `http2http`.")
     local_addr: Str = field("", alias="localAddr", help="Address of the local service as `host:port`.")

@@ -13,6 +13,8 @@ from aiofrp.config.types import Str
 class Http2HttpsPluginConfig(PluginConfig):
     """The client plugin ``http2https``."""
 
+    reference_name: ClassVar[str] = "HTTP2HTTPSPluginOptions"
+
     required: ClassVar[tuple[str, ...]] = ("local_addr",)
 
     type: Str = field("http2https", alias="type", help="Kind of the plugin: `http2https`.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from aiofrp.config.model import field
 from aiofrp.config.proxy import PluginConfig
 from aiofrp.config.types import Secret, Str
@@ -9,6 +11,8 @@ from aiofrp.config.types import Secret, Str
 
 class HttpProxyPluginConfig(PluginConfig):
     """The client plugin ``http_proxy``."""
+
+    reference_name: ClassVar[str] = "HTTPProxyPluginOptions"
 
     type: Str = field("http_proxy", alias="type", help="Kind of the plugin: `http_proxy`.")
     http_user: Str = field("", alias="httpUser", help="User name for HTTP basic authentication.")

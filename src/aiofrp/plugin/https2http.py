@@ -13,6 +13,8 @@ from aiofrp.config.types import Bool, Str
 class Https2HttpPluginConfig(PluginConfig):
     """The client plugin ``https2http``."""
 
+    reference_name: ClassVar[str] = "HTTPS2HTTPPluginOptions"
+
     required: ClassVar[tuple[str, ...]] = ("local_addr",)
 
     type: Str = field("https2http", alias="type", help="Kind of the plugin: `https2http`.")

@@ -13,6 +13,8 @@ from aiofrp.config.types import Bool, Str
 class Https2HttpsPluginConfig(PluginConfig):
     """The client plugin ``https2https``."""
 
+    reference_name: ClassVar[str] = "HTTPS2HTTPSPluginOptions"
+
     required: ClassVar[tuple[str, ...]] = ("local_addr",)
 
     type: Str = field("https2https", alias="type", help="Kind of the plugin: `https2https`.")

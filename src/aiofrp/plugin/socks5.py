@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from aiofrp.config.model import field
 from aiofrp.config.proxy import PluginConfig
 from aiofrp.config.types import Secret, Str
@@ -9,6 +11,8 @@ from aiofrp.config.types import Secret, Str
 
 class Socks5PluginConfig(PluginConfig):
     """The client plugin ``socks5``."""
+
+    reference_name: ClassVar[str] = "Socks5PluginOptions"
 
     type: Str = field("socks5", alias="type", help="Kind of the plugin: `socks5`.")
     username: Str = field("", alias="username", help="User name users must give.")

@@ -12,6 +12,8 @@ from aiofrp.config.types import Secret, Str
 class StaticFilePluginConfig(PluginConfig):
     """The client plugin ``static_file``."""
 
+    reference_name: ClassVar[str] = "StaticFilePluginOptions"
+
     required: ClassVar[tuple[str, ...]] = ("local_path",)
 
     type: Str = field("static_file", alias="type", help="Kind of the plugin: `static_file`.")

@@ -12,6 +12,8 @@ from aiofrp.config.types import Str
 class Tls2RawPluginConfig(PluginConfig):
     """The client plugin ``tls2raw``."""
 
+    reference_name: ClassVar[str] = "TLS2RawPluginOptions"
+
     required: ClassVar[tuple[str, ...]] = ("local_addr",)
 
     type: Str = field("tls2raw", alias="type", help="Kind of the plugin: `tls2raw`.")

@@ -12,6 +12,8 @@ from aiofrp.config.types import Str
 class UnixDomainSocketPluginConfig(PluginConfig):
     """The client plugin ``unix_domain_socket``."""
 
+    reference_name: ClassVar[str] = "UnixDomainSocketPluginOptions"
+
     required: ClassVar[tuple[str, ...]] = ("unix_path",)
 
     type: Str = field("unix_domain_socket", alias="type", help="Kind of the plugin: `unix_domain_socket`.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from aiofrp.config.model import field
 from aiofrp.config.proxy import PluginConfig, VisitorPluginConfig
 from aiofrp.config.types import Str
@@ -10,11 +12,15 @@ from aiofrp.config.types import Str
 class VirtualNetPluginConfig(PluginConfig):
     """The client plugin ``virtual_net``."""
 
+    reference_name: ClassVar[str] = "VirtualNetPluginOptions"
+
     type: Str = field("virtual_net", alias="type", help="Kind of the plugin: `virtual_net`.")
 
 
 class VirtualNetVisitorPluginConfig(VisitorPluginConfig):
     """The visitor plugin ``virtual_net``."""
+
+    reference_name: ClassVar[str] = "VirtualNetVisitorPluginOptions"
 
     type: Str = field("virtual_net", alias="type", help="Kind of the plugin: `virtual_net`.")
     destination_ip: Str = field(

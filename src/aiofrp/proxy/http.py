@@ -8,7 +8,13 @@ from aiofrp.config.model import field
 from aiofrp.config.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.shared import HeaderOperations
 from aiofrp.config.types import Secret, Str, StrList
+from aiofrp.errors import ProxyError
 from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.domains import DomainServer
+from aiofrp.proxy.httpbackend import Backends
+from aiofrp.proxy.local import LocalService
+from aiofrp.wire.httpforward import HeaderChanges
+from aiofrp.wire.messages import NewProxy
 
 
 class HttpConfig(DomainConfig, ProxyConfig):
@@ -62,8 +68,83 @@ class HttpConfig(DomainConfig, ProxyConfig):
     )
 
 
+class HttpRoute:
+    """Where requests for one domain and location go, and how they are changed on the way.
+
+    The settings are those of the first member; members take turns by request, beginning with the second
+    (spec: server §5).
+    """
+
+    __slots__ = ("_turn", "members", "password", "request", "response", "rewrite", "user")
+
+    def __init__(self, message: NewProxy) -> None:
+        self.user = message.http_user
+        self.password = message.http_pwd
+        self.rewrite = message.host_header_rewrite.encode()
+        self.request = HeaderChanges(message.headers)
+        self.response = HeaderChanges(message.response_headers)
+        self.members: list[Backends] = []  # limited by the number of proxies
+        self._turn = 0
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def add(self, member: Backends) -> None:
+        if member in self.members:
+            raise ProxyError("group proxy repeated")
+        self.members.append(member)
+
+    def remove(self, member: Backends) -> None:
+        self.members.remove(member)
+
+    def next(self) -> Backends:
+        """The member whose turn it is."""
+        self._turn += 1
+        return self.members[self._turn % len(self.members)]
+
+
+class HttpServer(DomainServer):
+    """Routes by domain and location on frps; the vhost HTTP port sends requests to them."""
+
+    kind = "http"
+
+    def check(self) -> None:
+        if not self._vhost.port:
+            raise ProxyError("type [http] not supported when vhost http port is not set")
+        super().check()
+
+    async def stop(self) -> None:
+        await super().stop()
+        self._backends.close()
+
+    def member(self) -> Backends:
+        self._backends = Backends(self.context)
+        return self._backends
+
+    def target(self, domain: str, location: str) -> HttpRoute:
+        return HttpRoute(self.context.message)
+
+    def parameters(self, domain: str, location: str) -> tuple[object, ...]:
+        return domain, location, self.context.message.route_by_http_user
+
+    def locations(self) -> tuple[str, ...]:
+        return self.context.message.locations or ("",)
+
+    def tell(self, domain: str, location: str) -> None:
+        message = self.context.message
+        self.context.log.info(
+            "http proxy listen for host [%s] location [%s] group [%s], routeByHTTPUser [%s]",
+            domain,
+            location,
+            message.group,
+            message.route_by_http_user,
+        )
+
+
 class Http(ProxyType):
     """The proxy type ``http``."""
 
     name = "http"
     Config = HttpConfig
+    Server = HttpServer
+    Client = LocalService

@@ -7,7 +7,12 @@ from typing import ClassVar
 from aiofrp.config.model import field
 from aiofrp.config.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.types import Str
+from aiofrp.errors import ProxyError
 from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.domains import DomainServer
+from aiofrp.proxy.group import Turns
+from aiofrp.proxy.local import LocalService
+from aiofrp.proxy.relay import UserConnections
 
 
 class HttpsConfig(DomainConfig, ProxyConfig):
@@ -18,8 +23,38 @@ class HttpsConfig(DomainConfig, ProxyConfig):
     type: Str = field("https", alias="type", help="Kind of the proxy: `https`.", zero=True)
 
 
+class HttpsServer(DomainServer):
+    """Routes by server name on frps; the vhost HTTPS port hands whole connections to them, TLS and all."""
+
+    kind = "https"
+
+    def check(self) -> None:
+        if not self._vhost.port:
+            raise ProxyError("type [https] not supported when vhost https port is not set")
+        super().check()
+
+    def member(self) -> UserConnections:
+        return UserConnections(self.context)
+
+    def target(self, domain: str, location: str) -> Turns[UserConnections]:
+        return Turns()
+
+    def parameters(self, domain: str, location: str) -> tuple[object, ...]:
+        return (domain,)
+
+    def user(self) -> str:
+        return ""
+
+    def tell(self, domain: str, location: str) -> None:
+        self.context.log.info(
+            "https proxy listen for host [%s] group [%s]", domain, self.context.message.group
+        )
+
+
 class Https(ProxyType):
     """The proxy type ``https``."""
 
     name = "https"
     Config = HttpsConfig
+    Server = HttpsServer
+    Client = LocalService

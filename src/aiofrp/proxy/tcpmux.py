@@ -7,7 +7,13 @@ from typing import ClassVar
 from aiofrp.config.model import field
 from aiofrp.config.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.types import Secret, Str
+from aiofrp.errors import ProxyError
 from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.domains import DomainServer
+from aiofrp.proxy.group import Turns
+from aiofrp.proxy.local import LocalService
+from aiofrp.proxy.relay import UserConnections
+from aiofrp.wire.messages import NewProxy
 
 
 class TcpMuxConfig(DomainConfig, ProxyConfig):
@@ -42,8 +48,59 @@ class TcpMuxConfig(DomainConfig, ProxyConfig):
     )
 
 
+class TcpMuxRoute(Turns[UserConnections]):
+    """Where tunnels to one host go, and the credential they need; no ``user``: none."""
+
+    __slots__ = ("password", "user")
+
+    def __init__(self, message: NewProxy) -> None:
+        super().__init__()
+        self.user = message.http_user
+        self.password = message.http_pwd
+
+
+class TcpMuxServer(DomainServer):
+    """Routes by host on frps; the tcpmux port hands the tunnels of users' CONNECT requests to them."""
+
+    kind = "tcpmux"
+
+    def check(self) -> None:
+        if self.context.message.multiplexer == "httpconnect" and not self._vhost.port:
+            raise ProxyError(
+                "tcpmux with multiplexer httpconnect not supported because this feature is not enabled in server"
+            )
+        super().check()
+
+    async def start(self) -> str:
+        multiplexer = self.context.message.multiplexer
+        if multiplexer != "httpconnect":
+            raise ProxyError(f"unknown multiplexer [{multiplexer}]")
+        return await super().start()
+
+    def member(self) -> UserConnections:
+        return UserConnections(self.context)
+
+    def target(self, domain: str, location: str) -> TcpMuxRoute:
+        return TcpMuxRoute(self.context.message)
+
+    def parameters(self, domain: str, location: str) -> tuple[object, ...]:
+        message = self.context.message
+        return domain, message.route_by_http_user, message.http_user, message.http_pwd
+
+    def tell(self, domain: str, location: str) -> None:
+        message = self.context.message
+        self.context.log.info(
+            "tcpmux httpconnect multiplexer listens for host [%s], group [%s] routeByHTTPUser [%s]",
+            domain,
+            message.group,
+            message.route_by_http_user,
+        )
+
+
 class TcpMux(ProxyType):
     """The proxy type ``tcpmux``."""
 
     name = "tcpmux"
     Config = TcpMuxConfig
+    Server = TcpMuxServer
+    Client = LocalService

@@ -23,9 +23,8 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import DialOptions, Session
-from aiofrp.transport.net import is_address, join_host_port
-from aiofrp.transport.outbound import check_proxy_url
-from aiofrp.transport.tls import client_context
+from aiofrp.transport.freshtls import client_tls
+from aiofrp.transport.net import join_host_port
 from aiofrp.wire.aescfb import AesCfb
 from aiofrp.wire.auth import derive_key
 from aiofrp.wire.codec import V1, Codec
@@ -187,7 +186,6 @@ class Client:
 
     async def _log_in(self) -> ClientControl:
         self._log.info("try to connect to server...")
-        check_proxy_url(self.config.transport.proxy_url)
         session = await self._transport.connect(self._options)
         try:
             stream = await _open(session)
@@ -271,15 +269,15 @@ def dial_options(config: ClientConfig) -> DialOptions:
     """How to reach the configured server. Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files."""
     transport = config.transport
     tls = transport.tls
-    name = tls.server_name or config.server_addr
     return DialOptions(
         host=config.server_addr,
         port=config.server_port,
         timeout=transport.dial_server_timeout,
         keepalive=transport.dial_server_keepalive,
         local_ip=transport.connect_server_local_ip,
-        tls=client_context(tls) if tls.enable else None,
-        tls_name="" if is_address(name) and not tls.trusted_ca_file else name,
+        proxy_url=transport.proxy_url,
+        tls=client_tls(tls).context if tls.enable or transport.protocol == "wss" else None,
+        tls_name=tls.server_name or config.server_addr,
         tls_lead_byte=not tls.disable_custom_tls_first_byte,
         mux=transport.tcp_mux,
         mux_keepalive=transport.tcp_mux_keepalive_interval,

@@ -14,13 +14,14 @@ from typing import Protocol
 
 from aiofrp import logs
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.server.websocket import Upgrading
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession, MuxStream
 from aiofrp.stream.tls import TlsStream
 from aiofrp.transport.net import address_of, address_text
 from aiofrp.wire.codec import V1, Codec
 from aiofrp.wire.messages import Message
-from aiofrp.wire.sniff import SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
+from aiofrp.wire.sniff import HTTP_GET, SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
 
 #: Seconds for each of: the first ten bytes, the TLS look and handshake, the first message (spec: server §17).
 FIRST_BYTES = TLS_LOOK = FIRST_MESSAGE = 10.0
@@ -67,12 +68,13 @@ class Strangers:
 class Acceptor:
     """Takes carriers from every transport and hands on logical connections with their first message.
 
-    ``tls``: the context to end TLS with. ``force_tls``: refuse plain carriers. ``mux``: limits of the yamux session
-    each carrier is, or ``None`` when carriers are logical connections themselves.
+    ``tls``: asked at every handshake for the context to end TLS with. ``force_tls``: refuse plain carriers.
+    ``mux``: limits of the yamux session each carrier is, or ``None`` when carriers are logical connections
+    themselves.
     """
 
     def __init__(
-        self, opened: Opened, *, tls: ssl.SSLContext, force_tls: bool, mux: MuxLimits | None
+        self, opened: Opened, *, tls: Callable[[], ssl.SSLContext], force_tls: bool, mux: MuxLimits | None
     ) -> None:
         self._opened = opened
         self._tls = tls
@@ -81,8 +83,8 @@ class Acceptor:
         self._strangers = Strangers()
         self.sessions: set[MuxSession] = set()  # one per carrier with tcpMux, limited by open files
 
-    def use_tls(self, tls: ssl.SSLContext) -> None:
-        """End TLS of later connections with another context."""
+    def use_tls(self, tls: Callable[[], ssl.SSLContext]) -> None:
+        """End TLS of later connections with other contexts."""
         self._tls = tls
 
     # The three steps
@@ -101,6 +103,9 @@ class Acceptor:
             if kind is Kind.FRP:
                 self._look(stream, head, source)
                 return
+            if kind is Kind.WEBSOCKET:
+                self._upgrade(stream, head, source, lambda websocket: self._await_look(websocket, source))
+                return
             self._strangers.leave(source)
             if not routes(kind, stream, head):
                 stream.close()
@@ -108,11 +113,17 @@ class Acceptor:
         _FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, lambda: self._strangers.leave(source))
 
     def carrier(self, stream: Stream) -> None:
-        """A connection of a transport of its own port (KCP) or framing (websocket): from the TLS look on."""
+        """A connection of a transport with a port of its own (KCP): from the TLS look on."""
         source = address_of(stream.info("peername"))[0]
         if not self._strangers.enter(source):
             stream.abort()
             return
+        self._await_look(stream, source)
+
+    def _upgrade(self, stream: Stream, head: bytes, source: str, then: Callable[[Stream], None]) -> None:
+        Upgrading(stream, head, then, lambda: self._strangers.leave(source))
+
+    def _await_look(self, stream: Stream, source: str) -> None:
         _FirstBytes(
             stream,
             1,
@@ -125,8 +136,7 @@ class Acceptor:
         """One byte tells TLS; the connection still counts as a stranger."""
         if head[0] in (TLS_LEAD, TLS_HANDSHAKE):
             early = head[1:] if head[0] == TLS_LEAD else head
-            tls = TlsStream(stream, self._tls, server_side=True, early=early)
-            self._carry(tls, b"", source)
+            self._look_inside(TlsStream(stream, self._tls(), server_side=True, early=early), source)
         elif self._force_tls:
             _log.warning(
                 "checkAndEnableTLSServerConnWithTimeout error: non-TLS connection received on a TlsOnly server"
@@ -135,6 +145,17 @@ class Acceptor:
             stream.abort()
         else:
             self._carry(stream, head, source)
+
+    def _look_inside(self, tls: Stream, source: str) -> None:
+        """Under TLS there may be a websocket (wss), which the reference leaves to a proxy in front of it."""
+
+        def decided(head: bytes) -> None:
+            if head[0] == HTTP_GET:
+                self._upgrade(tls, head, source, lambda websocket: self._carry(websocket, b"", source))
+            else:
+                self._carry(tls, head, source)
+
+        _FirstBytes(tls, 1, TLS_LOOK, decided, lambda: self._strangers.leave(source))
 
     def _carry(self, stream: Stream, early: bytes, source: str) -> None:
         if self._mux is None:

@@ -21,8 +21,8 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.mux import MuxLimits
 from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from aiofrp.stream.transform import TransformStream
+from aiofrp.transport.freshtls import server_tls
 from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp, listen
-from aiofrp.transport.tls import server_context
 from aiofrp.wire.aescfb import AesCfb
 from aiofrp.wire.auth import derive_key
 from aiofrp.wire.codec import Codec
@@ -74,7 +74,7 @@ class Server:
             mux = MuxLimits(keepalive_interval=config.transport.tcp_mux_keepalive_interval)
         self._acceptor = Acceptor(
             self._opened,
-            tls=server_context(config.transport.tls),
+            tls=server_tls(config.transport.tls).context,
             force_tls=config.transport.tls.force,
             mux=mux,
         )
@@ -108,7 +108,7 @@ class Server:
         outcome = change(self.config, config)
         tls = outcome.config.transport.tls
         if self._acceptor is not None and (tls.cert_file or tls.key_file or tls.trusted_ca_file):
-            self._acceptor.use_tls(server_context(tls))
+            self._acceptor.use_tls(server_tls(tls).context)
         self.config = outcome.config
         self._use_token()
         for table in (self.tcp_ports, self.udp_ports):

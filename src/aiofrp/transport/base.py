@@ -24,8 +24,9 @@ class DialOptions:
     timeout: float  #: seconds for all layers of one dial together
     keepalive: float  #: seconds between TCP keep-alive probes, negative for none
     local_ip: str  #: source address, empty for any
-    tls: ssl.SSLContext | None  #: ``None`` speaks plain
-    tls_name: str  #: for SNI and the name check
+    proxy_url: str  #: the proxy on the way, empty for none
+    tls: Callable[[], ssl.SSLContext] | None  #: asked at every dial; ``None`` speaks plain
+    tls_name: str  #: of the server, for SNI and the name check
     tls_lead_byte: bool  #: send frp's 0x17 before the handshake
     mux: bool  #: share one carrier
     mux_keepalive: float  #: seconds between yamux pings

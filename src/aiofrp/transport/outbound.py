@@ -5,8 +5,23 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from aiofrp.errors import ConnectFailed
+from aiofrp.stream.base import Stream
+from aiofrp.stream.tcp import set_keepalive
+from aiofrp.transport.base import DialOptions
+from aiofrp.transport.net import dial
 
 _SCHEMES = ("http", "https", "socks5", "ntlm")
+
+
+async def reach(options: DialOptions) -> Stream:
+    """A byte stream to the server over TCP, through the proxy if there is one, no layer of frp on it yet.
+
+    Raises :class:`~aiofrp.errors.ConnectFailed`.
+    """
+    check_proxy_url(options.proxy_url)
+    stream = await dial(options.host, options.port, timeout=options.timeout, local_ip=options.local_ip)
+    set_keepalive(stream, options.keepalive)
+    return stream
 
 
 def check_proxy_url(url: str) -> None:

@@ -30,10 +30,15 @@ async def session_over(dial: Dial, options: DialOptions) -> Session:
 
 
 class Securer:
-    """Puts TLS on carriers of one server, resuming the last TLS session."""
+    """Puts TLS on carriers of one server, resuming the last TLS session.
 
-    def __init__(self, options: DialOptions) -> None:
+    ``lead_byte``: whether frp's lead byte may go first, where it is configured.
+    """
+
+    def __init__(self, options: DialOptions, *, lead_byte: bool = True) -> None:
         self._options = options
+        self._lead_byte = lead_byte and options.tls_lead_byte
+        self._context: ssl.SSLContext | None = None
         self._last: ssl.SSLSession | None = None
 
     async def __call__(self, carrier: Stream) -> Stream:
@@ -41,14 +46,13 @@ class Securer:
         options = self._options
         if options.tls is None:
             return carrier
-        if options.tls_lead_byte:
+        context = options.tls()
+        if context is not self._context:
+            self._context, self._last = context, None
+        if self._lead_byte:
             carrier.write(bytes((TLS_LEAD,)))
         tls = TlsStream(
-            carrier,
-            options.tls,
-            server_side=False,
-            server_hostname=options.tls_name or None,
-            session=self._last,
+            carrier, context, server_side=False, server_hostname=options.tls_name or None, session=self._last
         )
         await handshake(tls, options.timeout)
         self._last = tls.session

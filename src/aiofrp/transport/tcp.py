@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tcp import set_keepalive
 from aiofrp.transport.base import DialOptions, Session
-from aiofrp.transport.net import dial
+from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
 
 
@@ -17,10 +16,6 @@ class Tcp:
         secure = Securer(options)
 
         async def carrier() -> Stream:
-            stream = await dial(
-                options.host, options.port, timeout=options.timeout, local_ip=options.local_ip
-            )
-            set_keepalive(stream, options.keepalive)
-            return await secure(stream)
+            return await secure(await reach(options))
 
         return await session_over(carrier, options)

@@ -9,6 +9,8 @@ SNIFF_SIZE = 10
 
 #: frp's own lead byte before a TLS handshake, and the first byte of any TLS handshake.
 TLS_LEAD, TLS_HANDSHAKE = 0x17, 0x16
+#: The first byte of a websocket's request, which no frp message, magic or yamux frame begins with.
+HTTP_GET = ord("G")
 _WEBSOCKET = b"GET /~!frp"
 _HTTP_METHODS = frozenset((b"GET", b"HEA", b"POS", b"PUT", b"DEL", b"CON", b"OPT", b"TRA", b"PAT", b"PRI"))
 

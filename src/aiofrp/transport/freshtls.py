@@ -1,0 +1,89 @@
+"""TLS contexts that follow their files: a renewed certificate serves new connections without a restart.
+
+Connections that exist keep what they began with. Files that cannot be used, such as a certificate whose key is not
+written yet, leave the context of before in place.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+from aiofrp import logs
+from aiofrp.errors import ConfigError
+from aiofrp.transport.tls import TlsFiles, client_context, server_context
+
+#: Seconds frps goes on without looking at its files; a look is three system calls.
+SERVER_LOOKS_EVERY = 2.0
+
+_Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
+
+_log = logs.get(__name__)
+
+
+class FreshTls:
+    """The context made of some files as they are now.
+
+    ``look_every``: seconds between two looks at them. Raises :class:`~aiofrp.errors.ConfigError` at first.
+    """
+
+    __slots__ = ("_clock", "_context", "_files", "_look_at", "_look_every", "_make", "_stamp")
+
+    def __init__(
+        self,
+        files: TlsFiles,
+        make: Callable[[TlsFiles], ssl.SSLContext],
+        look_every: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._files = files
+        self._make = make
+        self._look_every = look_every
+        self._clock = clock
+        self._look_at = clock() + look_every
+        self._stamp = _stamp(files)
+        self._context = make(files)
+
+    def context(self) -> ssl.SSLContext:
+        """The context for the next handshake."""
+        now = self._clock()
+        if now >= self._look_at:
+            self._look_at = now + self._look_every
+            stamp = _stamp(self._files)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._renew()
+        return self._context
+
+    def _renew(self) -> None:
+        try:
+            self._context = self._make(self._files)
+        except ConfigError as exc:
+            _log.warning("changed TLS files are not used: %s", exc)
+        else:
+            _log.info("TLS files were read again")
+
+
+def server_tls(files: TlsFiles) -> FreshTls:
+    """What frps ends TLS with; see :func:`~aiofrp.transport.tls.server_context`."""
+    return FreshTls(files, server_context, SERVER_LOOKS_EVERY)
+
+
+def client_tls(files: TlsFiles) -> FreshTls:
+    """What frpc dials with, looked at for every dial; see :func:`~aiofrp.transport.tls.client_context`."""
+    return FreshTls(files, client_context, 0.0)
+
+
+def _stamp(files: TlsFiles) -> _Stamp:
+    return tuple(_stamp_of(name) for name in (files.cert_file, files.key_file, files.trusted_ca_file) if name)
+
+
+def _stamp_of(name: str) -> tuple[int, int, int] | None:
+    try:
+        stat = os.stat(name)
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

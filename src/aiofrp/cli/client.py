@@ -47,7 +47,13 @@ def start(invocation: Invocation) -> int:
     folder = invocation.value("config-dir")
     if folder:
         return run(_run_all(folder, invocation))
-    return run(_run_file(_source(invocation, invocation.value("config"))))
+    source = _source(invocation, invocation.value("config"))
+    try:
+        config = _load(source)
+    except FrpError as error:
+        print(error)
+        return 1
+    return run(_run_one(config, source))
 
 
 def start_proxy(invocation: Invocation) -> int:
@@ -69,8 +75,7 @@ def _start_flags(config: ClientConfig, invocation: Invocation, problems: list[Pr
     if found:
         print(InvalidConfig(found))
         return 1
-    set_up_logs(config.log)
-    return run(_run_config(config))
+    return run(_run_one(config, None))
 
 
 def _source(invocation: Invocation, path: str) -> ConfigSource:
@@ -94,16 +99,10 @@ def files_below(folder: str) -> Iterator[str]:
 # Running
 
 
-async def _run_config(config: ClientConfig) -> int:
+async def _run_one(config: ClientConfig, source: ConfigSource | None) -> int:
     fleet = Fleet()
     fleet.listen()
-    return await fleet.run(config, None)
-
-
-async def _run_file(source: ConfigSource) -> int:
-    fleet = Fleet()
-    fleet.listen()
-    return await fleet.run_file(source)
+    return await fleet.run(config, source)
 
 
 async def _run_all(folder: str, invocation: Invocation) -> int:
@@ -120,7 +119,14 @@ async def _run_all(folder: str, invocation: Invocation) -> int:
 
 
 async def _one_of_many(fleet: Fleet, source: ConfigSource) -> None:
-    if await fleet.run_file(source):
+    try:
+        config = _load(source)
+    except FrpError as error:
+        print(error)
+        failed = True
+    else:
+        failed = bool(await fleet.run(config, source))
+    if failed:
         print(f"frpc service error for config file [{source.path}]", flush=True)
 
 
@@ -148,31 +154,18 @@ class Fleet:
         for client in self._clients:
             self._scope.spawn(_reload(client), "one")
 
-    async def run_file(self, source: ConfigSource) -> int:
-        """Run the frpc of a file until it ends; prints why if that is an error and gives the exit code."""
-        try:
-            config = _load(source)
-        except FrpError as error:
-            print(error)
-            return 1
-        set_up_logs(config.log)
-        path = source.path
-        _log.info("start frpc service for config file [%s] with aggregated configuration", path)
-        return await self.run(config, source)
-
     async def run(self, config: ClientConfig, source: ConfigSource | None) -> int:
         """Run a frpc until it ends; prints why if that is an error and gives the exit code."""
+        set_up_logs(config.log)
+        _tell(source, "start frpc service for config file [%s] with aggregated configuration")
         try:
             await self._run(config, source)
         except FrpError as error:
-            failure: FrpError | None = error
-        else:
-            failure = None
-        if source is not None:
-            _log.info("frpc service for config file [%s] stopped", source.path)
-        if failure is not None:
-            print(failure)
-        return int(failure is not None)
+            _tell(source, "frpc service for config file [%s] stopped")
+            print(error)
+            return 1
+        _tell(source, "frpc service for config file [%s] stopped")
+        return 0
 
     async def _run(self, config: ClientConfig, source: ConfigSource | None) -> None:
         from aiofrp.client.service import Client
@@ -189,6 +182,11 @@ class Fleet:
             await client.run()
         finally:
             self._clients.discard(client)
+
+
+def _tell(source: ConfigSource | None, text: str) -> None:
+    if source is not None:
+        _log.info(text, source.path)
 
 
 def _load(source: ConfigSource) -> ClientConfig:

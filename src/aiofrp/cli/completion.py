@@ -43,6 +43,7 @@ def _shell(name: str, program: str) -> Command:
         flags=(_DESCRIPTIONS,),
         long=f"Generate the autocompletion script for the {name} shell.\n\n"
         f"To load completions for every new session, execute once:\n\n\t{install}",
+        use="" if name == "bash" else " [flags]",
         wordless=True,
     )
 

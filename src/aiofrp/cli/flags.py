@@ -56,7 +56,7 @@ class Command:
     inherited: tuple[Flag, ...] = ()  #: also flags of the commands below
     commands: tuple[Command, ...] = ()
     long: str = ""  #: the beginning of the help page, if longer than ``short``
-    use: str = ""  #: what follows the name in usage lines
+    use: str = " [flags]"  #: what follows the name in usage lines
     wordless: bool = False  #: further words are refused, not ignored
 
     def find(self, name: str) -> Command | None:

@@ -22,7 +22,7 @@ def usage(path: Path) -> str:
     command, name = path[-1], spoken(path)
     parts = ["Usage:"]
     if command.run:
-        parts.append(f"  {name}{command.use or ' [flags]'}")
+        parts.append(f"  {name}{command.use}")
     if command.commands:
         parts += [f"  {name} [command]", "", "Available Commands:", *_command_lines(command)]
     parts += ["", "Flags:", *flag_lines(own_flags(path))]

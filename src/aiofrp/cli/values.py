@@ -59,13 +59,19 @@ def read_list(text: str) -> tuple[str, ...]:
     while True:
         found = _FIELD.match(text, at)
         if found is None:
-            raise ValueError(f'parse error on line 1, column {at + 1}: bare " in a list of values')
+            raise ValueError(_list_error(text, at))
         quoted, plain = found.groups()
         fields.append(plain if quoted is None else quoted.replace('""', '"'))
         at = found.end()
         if at == len(text):
             return tuple(fields)
         at += 1  # the comma
+
+
+def _list_error(text: str, at: int) -> str:
+    if text[at] == '"':
+        return f'parse error on line 1, column {at + 1}: extraneous or missing " in quoted-field'
+    return f'parse error on line 1, column {text.index(chr(34), at) + 1}: bare " in non-quoted-field'
 
 
 def read_map(text: str) -> dict[str, str]:

@@ -1,0 +1,279 @@
+"""yamux streams: windows, and how they share the carrier (spec: wire §3)."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiofrp.errors import Closed
+from aiofrp.stream.mux import MuxLimits
+from aiofrp.wire.yamux import ACK, DATA, FIN, PING, RST, SYN, WINDOW_UPDATE, header
+from tests.stream.yamuxrig import INITIAL, OPEN_CREDIT, WINDOW, Make, refused
+from tests.support.ends import settle, until
+
+# Windows
+
+
+async def test_sending_stops_at_the_window(rig: Make) -> None:
+    r = rig()
+    end = r.open()
+    end.write(bytes(1_000_000))
+    await until(lambda: len(r.peer.payloads.get(1, b"")) == INITIAL)
+    await settle(lambda: len(r.peer.payloads[1]))
+    assert len(r.peer.payloads[1]) == INITIAL
+    assert end.writing_paused
+    r.peer.send(WINDOW_UPDATE, ACK, 1, 10)
+    await until(lambda: len(r.peer.payloads[1]) == INITIAL + 10)
+    r.peer.send(WINDOW_UPDATE, 0, 1, OPEN_CREDIT)
+    await until(lambda: len(r.peer.payloads[1]) == 1_000_000)
+    assert not end.writing_paused
+    assert max(head[3] for head in r.peer.sent(DATA)) <= 65_536
+
+
+async def test_fin_waits_behind_data_without_window(rig: Make) -> None:
+    r = rig()
+    end = r.open()
+    end.write(bytes(INITIAL))
+    end.write(b"rest")
+    end.write_eof()
+    await until(lambda: len(r.peer.payloads.get(1, b"")) == INITIAL)
+    await settle(lambda: len(r.peer.heads))
+    assert r.peer.heads[-1][0] == DATA
+    r.peer.send(WINDOW_UPDATE, ACK, 1, 100)
+    await until(lambda: r.peer.heads[-1:] == [(WINDOW_UPDATE, FIN, 1, 0)])
+    assert r.peer.payloads[1][INITIAL:] == b"rest"
+
+
+async def test_credit_is_given_for_what_was_taken_only(rig: Make) -> None:
+    r = rig()
+    end = r.open()
+    end.pause()
+    for _ in range(80):
+        r.peer.send(DATA, ACK, 1, payload=bytes(65_536))
+    await until(lambda: r.session.buffered == 80 * 65_536)
+    await settle(lambda: len(r.peer.heads))
+    assert r.peer.credit(1) == 0
+    end.resume()
+    await until(lambda: len(end.data) == 80 * 65_536)
+    await until(lambda: r.peer.credit(1))
+    assert 3 * 1024 * 1024 <= r.peer.credit(1) <= 80 * 65_536
+    assert r.session.buffered == 0
+    for _ in range(80):
+        r.peer.send(DATA, 0, 1, payload=bytes(65_536))
+    await until(lambda: len(end.data) == 160 * 65_536)
+    assert 160 * 65_536 - r.peer.credit(1) < 3 * 1024 * 1024
+
+
+async def test_bytes_put_back_are_credited_once(rig: Make) -> None:
+    r = rig()
+    end = r.open()
+    sent = 0
+    for _ in range(3):
+        r.peer.send(DATA, ACK, 1, payload=bytes(2 * 1024 * 1024))
+        sent += 2 * 1024 * 1024
+        await until(lambda: len(end.data) == 2 * 1024 * 1024)
+        end.stream.detach()
+        end.stream.unread(bytes(end.data))
+        assert r.session.buffered == len(end.data)
+        end.data.clear()
+        end.attach()
+        await until(lambda: len(end.data) == 2 * 1024 * 1024)
+        end.data.clear()
+    await until(lambda: r.peer.credit(1))
+    assert 0 <= sent - r.peer.credit(1) <= 3 * 1024 * 1024
+    assert r.session.buffered == 0
+
+
+async def test_data_beyond_the_window_ends_the_session(rig: Make) -> None:
+    r = rig()
+    end = r.open()
+    end.pause()
+    r.peer.send(DATA, ACK, 1, payload=bytes(WINDOW))
+    await until(lambda: r.session.buffered == WINDOW)
+    assert not r.session.lost
+    r.peer.send(DATA, 0, 1, payload=b"x")
+    await refused(r, "beyond its window")
+    assert r.session.buffered == 0
+
+
+async def test_the_announcement_of_too_much_data_is_enough(rig: Make) -> None:
+    r = rig()
+    r.open()
+    r.peer.write(header(DATA, ACK, 1, WINDOW + 1))
+    await refused(r, "beyond its window")
+
+
+async def test_a_window_that_overflows_ends_the_session(rig: Make) -> None:
+    r = rig()
+    r.open()
+    r.peer.send(WINDOW_UPDATE, ACK, 1, 0xFFFFFFFF)
+    await refused(r, "overflows")
+
+
+async def test_what_is_no_yamux_ends_the_session(rig: Make) -> None:
+    r = rig()
+    r.open()
+    r.peer.write(b"GET / HTTP/1.1\r\n\r\n")
+    await refused(r, "tcpMux")
+
+
+async def test_a_violation_ends_the_session_in_the_middle_of_a_chunk(rig: Make) -> None:
+    """What follows in the same chunk reaches nobody."""
+    r = rig()
+    end = r.open()
+    bad = header(WINDOW_UPDATE, FIN, 1, 0) * 2
+    r.peer.write(
+        bad + header(DATA, 0, 1, 1) + b"x" + header(PING, SYN, 0, 5) + header(WINDOW_UPDATE, SYN, 2, 0)
+    )
+    await refused(r, "second FIN")
+    assert not end.data
+    assert list(r.users) == [1]
+
+
+# Sharing the carrier
+
+
+async def test_a_small_message_leaves_in_one_piece(rig: Make) -> None:
+    """Header and payload together, so that TCP sends one segment."""
+    r = rig()
+    end = r.open()
+    await until(lambda: r.peer.heads)
+    before = r.peer.chunks
+    end.write(b"x" * 64)
+    await until(lambda: r.peer.sent(DATA))
+    assert r.peer.chunks == before + 1
+
+
+@pytest.mark.parametrize("bulky", [1, 8])
+async def test_a_small_message_overtakes_bulk(rig: Make, bulky: int) -> None:
+    """The peer takes nothing for a while; of what then comes, each bulk stream has one turn before the message."""
+    r = rig()
+    bulk = [r.open() for _ in range(bulky)]
+    small = r.open()
+    await settle(lambda: len(r.peer.heads))
+    r.peer.pause()
+    for end in bulk:
+        r.peer.send(WINDOW_UPDATE, ACK, end.stream.id, OPEN_CREDIT)  # type: ignore[attr-defined]
+        end.write(bytes(2_000_000))
+    small.write(b"ping" * 16)
+    small_id = small.stream.id  # type: ignore[attr-defined]
+    await settle(lambda: None)
+    r.peer.resume()
+    await until(lambda: small_id in r.peer.payloads)
+    ahead = sum(len(data) for stream_id, data in r.peer.payloads.items() if stream_id != small_id)
+    assert ahead <= 3 * 65_536 + bulky * 65_536
+
+
+async def test_bulk_streams_share_evenly(rig: Make) -> None:
+    r = rig()
+    ends = [r.open() for _ in range(4)]
+    await settle(lambda: len(r.peer.heads))
+    r.peer.pause()
+    for end in ends:
+        r.peer.send(WINDOW_UPDATE, ACK, end.stream.id, OPEN_CREDIT)  # type: ignore[attr-defined]
+        end.write(bytes(1_000_000))
+    await settle(lambda: None)
+    r.peer.resume()
+    done: list[int] = []
+
+    def spread() -> bool:
+        sizes = [len(data) for data in r.peer.payloads.values()]
+        if sum(sizes) > 1_000_000 and sum(sizes) < 3_000_000:
+            done.append(max(sizes) - min(sizes))
+        return sum(sizes) == 4_000_000
+
+    await until(spread)
+    assert done
+    assert max(done) <= 4 * 65_536
+
+
+async def test_a_writer_that_writes_on_resume_has_one_turn_at_a_time(rig: Make) -> None:
+    """A writer refilling its queue from ``resume_writing`` must not get extra turns."""
+    r = rig()
+    eager, other = r.open(), r.open()
+    await settle(lambda: len(r.peer.heads))
+    r.peer.pause()
+    refill = eager.resume_writing
+
+    def resume_writing() -> None:
+        refill()
+        if len(r.peer.payloads.get(1, b"")) < 3_000_000:
+            eager.stream.write(bytes(200_000))
+
+    eager.resume_writing = resume_writing  # type: ignore[method-assign]
+    for end in (eager, other):
+        r.peer.send(WINDOW_UPDATE, ACK, end.stream.id, OPEN_CREDIT)  # type: ignore[attr-defined]
+    eager.write(bytes(200_000))
+    other.write(bytes(2_000_000))
+    await settle(lambda: None)
+    r.peer.resume()
+    await until(lambda: len(r.peer.payloads.get(3, b"")) == 2_000_000)
+    assert len(r.peer.payloads[1]) <= 2_000_000 + 6 * 65_536
+
+
+async def test_a_paused_stream_does_not_hold_up_its_neighbour(rig: Make) -> None:
+    r = rig()
+    stuck, free = r.open(), r.open()
+    stuck.pause()
+    for _ in range(20):
+        r.peer.send(DATA, ACK, 1, payload=bytes(65_536))
+        r.peer.send(DATA, ACK, 3, payload=bytes(65_536))
+    await until(lambda: len(free.data) == 20 * 65_536)
+    assert not stuck.data
+    assert r.session.buffered == 20 * 65_536
+
+
+async def test_the_session_holds_a_limited_amount(rig: Make) -> None:
+    r = rig(MuxLimits(keepalive_interval=0, max_buffered=100_000))
+    first, second = r.open(), r.open()
+    first.pause()
+    second.pause()
+    r.peer.send(DATA, ACK, 1, payload=bytes(60_000))
+    r.peer.send(DATA, ACK, 3, payload=bytes(60_000))
+    await until(lambda: second.lost)
+    assert "more than 100000 bytes" in str(second.error)
+    await until(lambda: (WINDOW_UPDATE, RST, 3, 0) in r.peer.heads)
+    assert r.session.buffered == 60_000
+    first.resume()
+    await until(lambda: len(first.data) == 60_000)
+    assert r.session.buffered == 0
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+async def test_ending_a_stream_in_the_middle_of_held_data(rig: Make, how: str) -> None:
+    r = rig()
+    end = r.open()
+    end.pause()
+    for _ in range(5):
+        r.peer.send(DATA, ACK, 1, payload=bytes(20_000))
+    await until(lambda: r.session.buffered == 100_000)
+    end.on_data = lambda data: getattr(end.stream, how)()
+    end.resume()
+    await until(lambda: end.lost)
+    assert end.chunks == 1
+    assert r.session.buffered == 0
+
+
+async def test_many_tiny_frames_for_a_paused_stream_cost_little(rig: Make) -> None:
+    r = rig()
+    end = r.open()
+    end.pause()
+    r.peer.write((header(DATA, 0, 1, 1) + b"x") * 20_000)
+    await until(lambda: r.session.buffered == 20_000)
+    end.resume()
+    await until(lambda: len(end.data) == 20_000)
+    assert end.chunks <= 10
+
+
+async def test_a_peer_that_asks_and_never_reads_is_dropped(rig: Make) -> None:
+    r = rig()
+    r.open()
+    await until(lambda: r.peer.heads)
+    r.peer.pause()
+    pings = header(PING, SYN, 0, 1) * 5000
+
+    def flood() -> bool:
+        r.peer.write(pings)
+        return r.session.lost
+
+    await until(flood)
+    assert isinstance(r.losses[0], Closed)

@@ -166,14 +166,20 @@ class ServerControl:
     # Private: messages
 
     async def _handle_messages(self) -> None:
-        while True:
-            while self._inbox:
-                await self._handle(self._inbox.popleft())
-                if self._paused and len(self._inbox) <= _INBOX_LIMIT // 2 and self._stream is not None:
-                    self._paused = False
-                    self._stream.resume_reading(Pause.PEER)
-            self._inbox_ready.clear()
-            await self._inbox_ready.wait()
+        try:
+            while True:
+                while self._inbox:
+                    await self._handle(self._inbox.popleft())
+                    self._relieve_inbox()
+                self._inbox_ready.clear()
+                await self._inbox_ready.wait()
+        finally:
+            self._end()  # a session that no longer listens must not look alive
+
+    def _relieve_inbox(self) -> None:
+        if self._paused and len(self._inbox) <= _INBOX_LIMIT // 2 and self._stream is not None:
+            self._paused = False
+            self._stream.resume_reading(Pause.PEER)
 
     async def _handle(self, message: Message) -> None:
         match message:

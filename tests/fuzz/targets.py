@@ -14,8 +14,11 @@ from aiofrp.wire.aead import AeadStream
 from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.codec import Decoder, MessageDecoder
 from aiofrp.wire.codec2 import CLIENT_HELLO, DecoderV2
+from aiofrp.wire.fec import FecDecoder, segments_of
 from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
 from aiofrp.wire.jsonbody import decode_body, encode_body
+from aiofrp.wire.kcp import Kcp
+from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
 from aiofrp.wire.messages import BY_TYPE_BYTE
 from aiofrp.wire.snappy import MAX_CHUNK, Snappy
 from aiofrp.wire.transform import Transform
@@ -163,6 +166,31 @@ def websocket_response(data: bytes) -> None:
             ClientUpgrade("host").receive_data(stream)
 
 
+def kcp_segments(data: bytes) -> None:
+    """One datagram for a conversation that has sent something; what it leaves and answers is bounded."""
+    opening = first_segment(segments_of(data))
+    core = Kcp(opening[0] if opening else 0, 0, receive_window=16)
+    core.send(bytes(5000))
+    core.data_to_send(0)
+    for now in (1, 400):
+        with suppress(RemoteProtocolError):
+            core.receive_data(segments_of(data), now)
+        assert len(core.take()) <= len(data)
+        assert len(core._early) <= 16
+        assert all(len(packet) <= MTU for packet in core.data_to_send(now))
+        assert core.next_timeout(now) >= now
+
+
+def fec_datagrams(data: bytes) -> None:
+    """Short datagrams cut from ``data``: little is kept and little comes out."""
+    decoder = FecDecoder()
+    for at in range(0, len(data), OVERHEAD):
+        with suppress(RemoteProtocolError):
+            decoder.receive_data(data[at : at + OVERHEAD])
+        assert len(decoder.take_recovered()) <= 3
+        assert len(decoder._groups) <= 3
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "message_v1": message_v1,
     "message_v2": message_v2,
@@ -173,6 +201,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "aes_cfb": aes_cfb,
     "aead_gcm": aead_gcm,
     "aead_xchacha": aead_xchacha,
+    "kcp_segments": kcp_segments,
+    "fec_datagrams": fec_datagrams,
     "websocket_server": websocket_server,
     "websocket_client": websocket_client,
     "websocket_request": websocket_request,

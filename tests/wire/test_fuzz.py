@@ -12,12 +12,14 @@ from tests.wire.vectors import load
 MESSAGES = load("messages")["vectors"]
 STREAMS = load("snappy_framed")["streams"]
 HANDSHAKES = load("v2_crypto")["handshakes"]
+DATAGRAMS = load("kcp_slow_session")["datagrams"]
 SEEDS: list[bytes] = [
     *(bytes.fromhex(vector[form]) for vector in MESSAGES for form in ("v1_hex", "v2_frame_hex")),
     *(vector["json"].encode() for vector in MESSAGES),
     *(bytes.fromhex(vector["stream"]) for vector in STREAMS if len(vector["stream"]) < 4000),
     *(vector[f"{side}_hello_payload"].encode() for vector in HANDSHAKES for side in ("client", "server")),
     *(bytes.fromhex(vector["client_to_server_stream"]) for vector in HANDSHAKES),
+    *(bytes.fromhex(datagram["hex"]) for datagram in DATAGRAMS),
 ]
 
 

@@ -12,8 +12,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiofrp.stream.base import Stream
+from aiofrp.stream.kcp import KcpStream
+from aiofrp.stream.kcp import dial as dial_kcp
+from aiofrp.stream.kcplistener import KcpLimits, KcpListener
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.mux import MuxSession, MuxStream
+from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.tls import TlsStream, handshake
 from aiofrp.stream.transform import through
@@ -26,6 +30,8 @@ from tests.support.ends import PATIENCE, End
 KIB = 1024
 #: The kernel's buffers of the test's sockets, bytes asked for (it doubles them).
 _SOCKET_BUFFER = 32 * KIB
+#: Segments the test's KCP sessions may have on their way or unread.
+_WINDOW = 64
 
 
 @dataclass(slots=True)
@@ -82,6 +88,27 @@ async def tcp() -> Pair:
     return Pair(a, b, bound=1024 * KIB, volume=512 * KIB)
 
 
+async def kcp() -> Pair:
+    """A session on 127.0.0.1 with small windows; a first word opens it."""
+    loop = asyncio.get_running_loop()
+    accepted: asyncio.Future[KcpStream] = loop.create_future()
+    listening, dialling = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    for sock in (listening, dialling):
+        sock.setblocking(False)
+    listening.bind(("127.0.0.1", 0))
+    dialling.connect(listening.getsockname())
+    limits = KcpLimits(send_window=_WINDOW, receive_window=_WINDOW)
+    listener = KcpListener(listening, accepted.set_result, limits)
+    a = dial_kcp(dialling, send_window=_WINDOW, receive_window=_WINDOW)
+    a.write(b"word")
+    b = await accepted
+    reader = Reader(b)
+    assert await reader.read_exactly(4) == b"word"
+    reader.detach()
+    listener.close()
+    return Pair(a, b, bound=1024 * KIB, volume=512 * KIB)
+
+
 def memory(chunk: int) -> Callable[[], Awaitable[Pair]]:
     """A pair in memory that delivers at most ``chunk`` bytes at a time."""
 
@@ -131,6 +158,7 @@ async def transforms(below: Pair) -> Pair:
 
 CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
     "tcp": tcp,
+    "kcp": kcp,
     "memory1": memory(1),
     "memory7": memory(7),
     "memory64k": memory(64 * KIB),
@@ -149,6 +177,9 @@ STACKS = [
     "mux/memory64k",
     "mux/tls/tcp",
     "tls/mux/tcp",
+    "kcp",
+    "mux/kcp",
+    "mux/tls/kcp",
     "transforms/tcp",
     "transforms/memory7",
     "transforms/mux/tls/tcp",

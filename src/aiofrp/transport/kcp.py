@@ -1,0 +1,59 @@
+"""KCP over UDP (spec: wire §4): the client's transport and the server's listener."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from aiofrp.errors import ConnectFailed
+from aiofrp.stream import kcp
+from aiofrp.stream.base import Stream
+from aiofrp.stream.kcp import KcpStream
+from aiofrp.stream.kcplistener import KcpListener
+from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.net import bind_udp, connect_reason, join_host_port
+from aiofrp.transport.session import Securer, session_over
+
+
+class Kcp:
+    """``transport.protocol = "kcp"``."""
+
+    async def connect(self, options: DialOptions) -> Session:
+        """See :meth:`aiofrp.transport.base.Transport.connect`."""
+        secure = Securer(options)
+
+        async def carrier() -> Stream:
+            return await secure(kcp.dial(await connect_udp(options.host, options.port)))
+
+        return await session_over(carrier, options)
+
+
+def listen_kcp(host: str, port: int, connected: Callable[[KcpStream], None]) -> KcpListener:
+    """Listen for KCP on UDP ``host:port``. Raises :class:`~aiofrp.transport.net.ListenFailed`."""
+    return KcpListener(bind_udp(host, port), connected)
+
+
+async def connect_udp(host: str, port: int) -> socket.socket:
+    """A non-blocking UDP socket connected to ``host:port``, which says nothing about whether anybody is there.
+
+    Raises :class:`~aiofrp.errors.ConnectFailed`.
+    """
+    loop = asyncio.get_running_loop()
+    where = f"dial udp {join_host_port(host, port)}"
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as exc:
+        raise ConnectFailed(f"{where}: {connect_reason(exc)}") from exc
+    error: OSError = OSError("no address")
+    for family, kind, protocol, _, address in found:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            sock.connect(address)
+        except OSError as exc:
+            sock.close()
+            error = exc
+        else:
+            return sock
+    raise ConnectFailed(f"{where}: {connect_reason(error)}") from error

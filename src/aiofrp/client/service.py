@@ -25,10 +25,13 @@ from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.freshtls import client_tls
 from aiofrp.transport.net import join_host_port
-from aiofrp.wire.aescfb import AesCfb
 from aiofrp.wire.auth import derive_key
 from aiofrp.wire.codec import V1, Codec
+from aiofrp.wire.codec2 import V2
+from aiofrp.wire.hello import Bootstrap
 from aiofrp.wire.messages import Login, LoginResp, Message
+from aiofrp.wire.opening import LoginExchange, LoginV1, LoginV2
+from aiofrp.wire.transform import Transform
 
 if TYPE_CHECKING:
     from aiofrp.client.api import AdminApi
@@ -59,7 +62,7 @@ class Client:
         self.run_id = ""
         token = config.auth.token.reveal()
         self._key = derive_key(token)
-        self._codec: Codec = V1
+        self._codec: Codec = V2 if config.transport.wire_protocol == "v2" else V1
         self._credentials: Credentials = TokenCredentials(token, config.auth.additional_scopes)
         prefix = f"{config.user}." if config.user else ""
         around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size)
@@ -189,28 +192,28 @@ class Client:
         session = await self._transport.connect(self._options)
         try:
             stream = await _open(session)
-            response = await self._exchange(stream)
+            response, layer = await self._exchange(stream)
         except BaseException:
             await session.close()
             raise
         self.run_id = response.run_id
         self._log = _log.bind(self.run_id)
         self._log.info("login to server success, get run id [%s]", self.run_id)
-        return self._start_control(session, stream)
+        return self._start_control(session, TransformStream(stream, [layer]))
 
-    async def _exchange(self, stream: Stream) -> LoginResp:
-        """Send Login, read its answer; nobody is attached to ``stream`` afterwards."""
-        login = await self._login_message()
-        stream.write(self._codec.preamble + self._codec.encode(login))
+    async def _exchange(self, stream: Stream) -> tuple[LoginResp, Transform]:
+        """Send Login, read its answer; returns it with the encryption agreed on. Nobody is attached to ``stream``
+        afterwards."""
+        exchange = self._login_exchange()
+        stream.write(exchange.first_bytes(await self._login_message()))
         reader = Reader(stream)
-        decoder = self._codec.decoder()
         message: Message | None = None
         try:
             async with asyncio.timeout(LOGIN_TIMEOUT):
                 while message is None:
                     if not (data := await reader.read()):
                         raise Closed(_no_answer_hint(self._options))
-                    message = decoder.receive_one(data)
+                    message = exchange.receive_data(data)
         except TimeoutError:
             raise TimedOut(f"no answer to the login within {LOGIN_TIMEOUT:g} s") from None
         except Closed as exc:
@@ -220,12 +223,18 @@ class Client:
         if message.error:
             raise AuthError(message.error + _refused_hint(message.error))
         reader.detach()
-        stream.unread(decoder.leftover())
-        return message
+        stream.unread(exchange.leftover())
+        return message, exchange.codec.control_layer(self.config.auth.token.reveal(), server=False)
 
-    def _start_control(self, session: Session, stream: Stream) -> ClientControl:
+    def _login_exchange(self) -> LoginExchange:
+        if self._codec is V1:
+            return LoginV1()
         transport = self.config.transport
-        secured = TransformStream(stream, [AesCfb(self._key)])
+        tls = self._options.tls is not None
+        return LoginV2(Bootstrap(transport=transport.protocol, tls=tls, tcp_mux=transport.tcp_mux))
+
+    def _start_control(self, session: Session, secured: Stream) -> ClientControl:
+        transport = self.config.transport
         control = ClientControl(
             session,
             self._codec,

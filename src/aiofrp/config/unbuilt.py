@@ -21,8 +21,6 @@ def refuse_client(config: ClientConfig) -> None:
     protocol = config.transport.protocol
     if protocol not in registry.TRANSPORTS:
         raise ConfigError(f'transport.protocol = "{protocol}" {_LACKS}', "transport.protocol")
-    if config.transport.wire_protocol != "v1":
-        raise ConfigError(f'transport.wireProtocol = "v2" {_LACKS}', "transport.wireProtocol")
     _refuse_oidc(config.auth.method)
 
 
@@ -51,9 +49,6 @@ def server_leaves_out(config: ServerConfig) -> Iterator[str]:
     ports = {
         "kcpBindPort": config.kcp_bind_port,
         "quicBindPort": config.quic_bind_port,
-        "vhostHTTPPort": config.vhost_http_port,
-        "vhostHTTPSPort": config.vhost_https_port,
-        "tcpmuxHTTPConnectPort": config.tcpmux_http_connect_port,
         "sshTunnelGateway": config.ssh_tunnel_gateway.bind_port,
         "webServer": config.web_server.port,
     }

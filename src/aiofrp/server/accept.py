@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from aiofrp import logs
@@ -19,8 +19,9 @@ from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession, MuxStream
 from aiofrp.stream.tls import TlsStream
 from aiofrp.transport.net import address_of, address_text
-from aiofrp.wire.codec import V1, Codec
+from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import Message
+from aiofrp.wire.opening import Opening, opening_of
 from aiofrp.wire.sniff import HTTP_GET, SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
 
 #: Seconds for each of: the first ten bytes, the TLS look and handshake, the first message (spec: server §17).
@@ -90,16 +91,16 @@ class Acceptor:
     # The three steps
 
     def shared_port(
-        self, stream: Stream, routes: Callable[[Kind, Stream, bytes], bool], *, http: bool, https: bool
+        self, stream: Stream, routes: Callable[[Kind, Stream], None], vhosts: Collection[Kind]
     ) -> None:
-        """A connection on bindPort. ``routes`` takes it when it is not frp's own; False means nobody there does."""
+        """A connection on bindPort, which ``vhosts`` share; ``routes`` takes it when it is theirs."""
         source = address_of(stream.info("peername"))[0]
         if not self._strangers.enter(source):
             stream.abort()
             return
 
         def decided(head: bytes) -> None:
-            kind = classify(head[:SNIFF_SIZE], vhost_http=http, vhost_https=https)
+            kind = classify(head[:SNIFF_SIZE], vhosts)
             if kind is Kind.FRP:
                 self._look(stream, head, source)
                 return
@@ -107,8 +108,8 @@ class Acceptor:
                 self._upgrade(stream, head, source, lambda websocket: self._await_look(websocket, source))
                 return
             self._strangers.leave(source)
-            if not routes(kind, stream, head):
-                stream.close()
+            stream.unread(head)
+            routes(kind, stream)
 
         _FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, lambda: self._strangers.leave(source))
 
@@ -264,31 +265,37 @@ class _FirstBytes:
 class _FirstMessage:
     """Receiver that waits for the first message of a logical connection, then detaches and hands it on."""
 
-    __slots__ = ("_decoder", "_gone", "_opened", "_stream", "_timer")
+    __slots__ = ("_gone", "_opened", "_opening", "_stream", "_timer")
 
     def __init__(self, stream: Stream, early: bytes, opened: Opened, gone: Callable[[], None]) -> None:
         self._stream = stream
         self._opened = opened
         self._gone = gone
-        self._decoder = V1.decoder()
+        self._opening: Opening | None = None
         self._timer = asyncio.get_running_loop().call_later(FIRST_MESSAGE, self._time_out)
         stream.attach(self)
         if early:
             self.data_received(early)
 
     def data_received(self, data: Buffer, /) -> None:
+        opening = self._opening
+        if opening is None:
+            opening = self._opening = opening_of(data[0])
         try:
-            message = self._decoder.receive_one(data)
+            message = opening.receive_data(data)
         except RemoteProtocolError as exc:
             _log.trace("[%s] %s", address_text(self._stream.info("peername")), exc)
+            self._stream.write(opening.data_to_send())
             self._stream.close()
             return
+        if answer := opening.data_to_send():
+            self._stream.write(answer)
         if message is not None:
             self._timer.cancel()
             self._stream.detach()
-            self._stream.unread(self._decoder.leftover())
+            self._stream.unread(opening.leftover())
             self._gone()
-            self._opened(self._stream, message, V1)
+            self._opened(self._stream, message, opening.codec)
 
     def eof_received(self) -> None:
         self._stream.close()

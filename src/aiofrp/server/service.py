@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from aiofrp import FRP_VERSION, logs
 from aiofrp.aio import Scope
 from aiofrp.config.server import ServerConfig
 from aiofrp.config.unbuilt import refuse_server
 from aiofrp.errors import FrpError, ProxyError
+from aiofrp.proxy.group import Groups
+from aiofrp.proxy.host import Vhost
 from aiofrp.server.accept import Acceptor
 from aiofrp.server.auth import TokenVerifier, Verifier
 from aiofrp.server.control import ServerControl, check_login_numbers
@@ -16,6 +19,7 @@ from aiofrp.server.ports import PortTable
 from aiofrp.server.proxies import Proxies
 from aiofrp.server.reload import Change, change
 from aiofrp.server.sessions import Sessions
+from aiofrp.server.vhost import ListenError, VhostPorts
 from aiofrp.server.workpool import WorkConnection
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux import MuxLimits
@@ -23,11 +27,9 @@ from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.freshtls import server_tls
 from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp, listen
-from aiofrp.wire.aescfb import AesCfb
 from aiofrp.wire.auth import derive_key
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import Login, LoginResp, Message, NewVisitorConn, NewVisitorConnResp, NewWorkConn
-from aiofrp.wire.sniff import Kind
 
 _log = logs.get(__name__)
 
@@ -54,6 +56,9 @@ class Server:
             lambda port: _can_bind(bind_udp, addr, port),
             prefix=lambda port: f"acquire port {port} error: ",
         )
+        self._vhost_ports = VhostPorts(config)
+        self.vhosts: dict[str, Vhost] = self._vhost_ports.tables
+        self.groups: dict[str, Groups[Any]] = {kind: Groups() for kind in ("tcp", "http", "https", "tcpmux")}
         self._acceptor: Acceptor | None = None
         self._listener: TcpListener | None = None
 
@@ -79,21 +84,20 @@ class Server:
             mux=mux,
         )
         try:
-            self._listener = await listen(config.bind_addr, config.bind_port, self._accepted)
-        except ListenFailed as exc:
-            raise ListenError(f"create server listener error, {exc}") from exc
-        _, port = self._listener.address
-        _log.info("frps tcp listen on %s:%d", config.bind_addr, port)
+            await self._listen()
+        except FrpError:
+            self._close_listeners()
+            raise
         _log.info("frps started successfully")
 
     async def stop(self, grace: float = GRACE) -> None:
         """Stop accepting, let running connections finish for ``grace`` seconds, then end everything."""
-        if self._listener is not None:
-            self._listener.close()
+        self._close_listeners()
         for session in self.sessions.all():
             assert isinstance(session, ServerControl)
             await session.close()
         await self.proxies.drain(grace)
+        self._vhost_ports.abort()
         if self._acceptor is not None:
             for mux in list(self._acceptor.sessions):
                 mux.close()
@@ -125,16 +129,30 @@ class Server:
         """What the client is told: the error, or only ``summary`` without ``detailedErrorsToClient``."""
         return str(error) if self.config.detailed_errors_to_client else summary
 
+    # Listeners, in the order of the reference (spec: server §1.1)
+
+    async def _listen(self) -> None:
+        await self._vhost_ports.listen_tcpmux()
+        config = self.config
+        try:
+            self._listener = await listen(config.bind_addr, config.bind_port, self._accepted)
+        except ListenFailed as exc:
+            raise ListenError(f"create server listener error, {exc}") from exc
+        _, port = self._listener.address
+        _log.info("frps tcp listen on %s:%d", config.bind_addr, port)
+        await self._vhost_ports.listen_http()
+
+    def _close_listeners(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._vhost_ports.close()
+
     # Connections
 
     def _accepted(self, stream: TcpStream) -> None:
         set_keepalive(stream, self.config.transport.tcp_keepalive)
         assert self._acceptor is not None
-        self._acceptor.shared_port(stream, self._route, http=False, https=False)
-
-    def _route(self, kind: Kind, stream: Stream, head: bytes) -> bool:
-        """A connection on the shared port that is not frp's own."""
-        return False
+        self._acceptor.shared_port(stream, self._vhost_ports.accept, self._vhost_ports.on_bind_port)
 
     def _opened(self, stream: Stream, message: Message, codec: Codec) -> None:
         match message:
@@ -161,6 +179,7 @@ class Server:
         )
         run_id = login.run_id or secrets.token_hex(8)
         try:
+            layer = codec.control_layer(self.config.auth.token.reveal(), server=True)
             check_login_numbers(login)
             self.auth.check_login(login)
             control = ServerControl(self, login, run_id, codec)
@@ -171,7 +190,7 @@ class Server:
             stream.write(codec.encode(LoginResp(version=FRP_VERSION, error=error)))
             stream.close()
             return
-        control.start(TransformStream(stream, [AesCfb(control.key)]), stream)
+        control.start(TransformStream(stream, [layer]), stream)
 
     def _work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
         try:
@@ -188,10 +207,6 @@ class Server:
         answer = NewVisitorConnResp(proxy_name=message.proxy_name, error=error)
         stream.write(codec.encode(answer))
         stream.close()
-
-
-class ListenError(FrpError):
-    """frps cannot listen; the text is what is printed before exit 1."""
 
 
 def _can_bind(bind: object, host: str, port: int) -> bool:

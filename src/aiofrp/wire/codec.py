@@ -10,9 +10,11 @@ from abc import ABC, abstractmethod
 from typing import Final, Protocol
 
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.aescfb import AesCfb
+from aiofrp.wire.auth import derive_key
 from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.messages import BY_TYPE_BYTE, Message
-from aiofrp.wire.transform import Buffer
+from aiofrp.wire.transform import Buffer, Transform
 
 MAX_BODY: Final = 10_240
 """Longest body of a v1 message in bytes; the reference's own limit."""
@@ -36,6 +38,12 @@ class Codec(Protocol):
 
     def decoder(self) -> MessageDecoder:
         """Return a decoder for one direction of one connection, past the preamble."""
+
+    def control_layer(self, token: str, *, server: bool) -> Transform:
+        """Return the encryption a control connection goes on with after its login, for one of its sides.
+
+        Raises :class:`RemoteProtocolError` where the two sides have agreed on none.
+        """
 
 
 class MessageDecoder(ABC):
@@ -138,6 +146,10 @@ class CodecV1:
     preamble: Final = b""
     encode = staticmethod(encode)
     decoder = Decoder
+
+    def control_layer(self, token: str, *, server: bool) -> Transform:
+        """AES-CFB, the same on both sides (spec: wire §7)."""
+        return AesCfb(derive_key(token))
 
 
 V1: Final[Codec] = CodecV1()

@@ -13,6 +13,7 @@ from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.codec import Codec, MessageDecoder
 from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.messages import BY_MESSAGE_ID, Message
+from aiofrp.wire.transform import Transform
 
 MAGIC: Final = b"FRP\x00\x02\r\n"
 """First bytes of every v2 connection, sent by the side that dialled."""
@@ -100,6 +101,10 @@ class CodecV2:
     preamble: Final = MAGIC
     encode = staticmethod(encode_v2)
     decoder = DecoderV2
+
+    def control_layer(self, token: str, *, server: bool) -> Transform:
+        """Nothing is agreed on without hellos; see :class:`aiofrp.wire.opening.NegotiatedV2`."""
+        raise RemoteProtocolError("missing v2 crypto negotiation")
 
 
 V2: Final[Codec] = CodecV2()

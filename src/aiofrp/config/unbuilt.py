@@ -47,7 +47,6 @@ def client_leaves_out(config: ClientConfig) -> Iterator[str]:
 def server_leaves_out(config: ServerConfig) -> Iterator[str]:
     """What of a frps's configuration has no effect."""
     ports = {
-        "kcpBindPort": config.kcp_bind_port,
         "quicBindPort": config.quic_bind_port,
         "sshTunnelGateway": config.ssh_tunnel_gateway.bind_port,
         "webServer": config.web_server.port,

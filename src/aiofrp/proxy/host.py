@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
+from aiofrp.proxy.group import Groups
 from aiofrp.stream.base import Stream
-from aiofrp.stream.splice import Splice
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import NewProxy, StartWorkConn
+from aiofrp.wire.router import Router
 
 
 class Ports(Protocol):
@@ -27,14 +29,38 @@ class Ports(Protocol):
         """Give a leased port back."""
 
 
+@dataclass(slots=True)
+class Vhost:
+    """A port that domains share, and who is known by which; ``port`` is 0 where frps has none."""
+
+    port: int
+    subdomain_host: str
+    routes: Router[Any] = field(default_factory=Router)
+
+
+class Joined(Protocol):
+    """A user joined to a work connection, or a work connection many users' requests pass through."""
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that came from users."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that went to them."""
+
+    def abort(self) -> None:
+        """Drop it now."""
+
+
 class Traffic(Protocol):
     """Counts the user connections of one proxy."""
 
-    def opened(self, splice: Splice) -> None:
+    def opened(self, joined: Joined) -> None:
         """A user was joined to a work connection."""
 
-    def closed(self, splice: Splice) -> None:
-        """Both are gone; the splice's counters are final."""
+    def closed(self, joined: Joined) -> None:
+        """It is gone; its counters are final."""
 
     def count(self, bytes_in: int, bytes_out: int) -> None:
         """Datagrams were relayed, which belong to no connection."""
@@ -79,6 +105,12 @@ class ServerContext(Protocol):
     def traffic(self) -> Traffic:
         """Where the proxy counts."""
 
+    def vhost(self, kind: str) -> Vhost:
+        """The port shared by proxies of a type: http, https or tcpmux."""
+
+    def groups(self, kind: str) -> Groups[Any]:
+        """The load balancing groups of proxies of a type."""
+
     def take_work_connection(
         self,
         start: StartWorkConn,
@@ -97,6 +129,9 @@ class ServerHalf(ABC):
 
     def __init__(self, context: ServerContext) -> None:
         self.context = context
+
+    def check(self) -> None:  # noqa: B027 - most types are served by every frps
+        """Raise FrpError for a request this frps cannot serve as it is configured."""
 
     @abstractmethod
     async def start(self) -> str:

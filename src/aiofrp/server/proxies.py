@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiofrp import registry
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.logs import Log
-from aiofrp.proxy.host import Ports, ServerHalf
+from aiofrp.proxy.group import Groups
+from aiofrp.proxy.host import Joined, Ports, ServerHalf, Vhost
 from aiofrp.stream.base import Stream
-from aiofrp.stream.splice import Splice
 from aiofrp.wire.messages import NewProxy, StartWorkConn
 
 if TYPE_CHECKING:
@@ -28,17 +28,17 @@ class Traffic:
 
     def __init__(self, all_closed: Callable[[], None]) -> None:
         self._all_closed = all_closed
-        self.open: set[Splice] = set()  # limited by open files
+        self.open: set[Joined] = set()  # limited by open files
         self.bytes_in = 0
         self.bytes_out = 0
 
-    def opened(self, splice: Splice) -> None:
-        self.open.add(splice)
+    def opened(self, joined: Joined) -> None:
+        self.open.add(joined)
 
-    def closed(self, splice: Splice) -> None:
-        self.open.discard(splice)
-        self.bytes_in += splice.bytes_in
-        self.bytes_out += splice.bytes_out
+    def closed(self, joined: Joined) -> None:
+        self.open.discard(joined)
+        self.bytes_in += joined.bytes_in
+        self.bytes_out += joined.bytes_out
         if not self.open:
             self._all_closed()
 
@@ -79,6 +79,12 @@ class Context:
     def udp_ports(self) -> Ports:
         return self._server.udp_ports
 
+    def vhost(self, kind: str) -> Vhost:
+        return self._server.vhosts[kind]
+
+    def groups(self, kind: str) -> Groups[Any]:
+        return self._server.groups[kind]
+
     def take_work_connection(
         self,
         start: StartWorkConn,
@@ -109,6 +115,7 @@ class Proxies:
     async def start(self, owner: ServerControl, message: NewProxy) -> str:
         """Publish a proxy; returns its ``remote_addr``. Raises :class:`~aiofrp.errors.FrpError`."""
         half = self._make(owner, message)
+        half.check()
         name = message.proxy_name
         self._check_quota(owner, half)
         if name in self._table:
@@ -142,15 +149,15 @@ class Proxies:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await self._drained.wait()
-        for splice in self._open():
-            splice.abort()
+        for joined in self._open():
+            joined.abort()
 
     def _check_drained(self) -> None:
         if self._drained is not None and not self._open():
             self._drained.set()
 
-    def _open(self) -> list[Splice]:
-        return [splice for traffic in self._traffic.values() for splice in traffic.open]
+    def _open(self) -> list[Joined]:
+        return [joined for traffic in self._traffic.values() for joined in traffic.open]
 
     def _make(self, owner: ServerControl, message: NewProxy) -> ServerHalf:
         kind = message.proxy_type or "tcp"

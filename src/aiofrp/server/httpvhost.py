@@ -1,0 +1,58 @@
+"""The vhost HTTP service: the users' connections it has, and what they share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiofrp import logs
+from aiofrp.server.httppages import Pages
+from aiofrp.server.httpuser import HttpUser
+from aiofrp.stream.base import Stream
+from aiofrp.wire.http1 import RequestHead
+from aiofrp.wire.router import Router
+
+_log = logs.get(__name__)
+
+#: Users between two requests, or slow with one: the oldest is cut for a new one. Each may fill 64 KiB.
+MAX_IDLE = 4096
+#: Seconds for a response head when ``vhostHTTPTimeout`` is not above 0.
+RESPONSE_TIMEOUT = 60
+
+
+class HttpVhost:
+    """Serves requests for the hosts in ``routes``. ``timeout``: ``vhostHTTPTimeout`` in seconds."""
+
+    def __init__(self, routes: Router[Any], pages: Pages, timeout: int) -> None:
+        self.routes = routes
+        self.pages = pages
+        self.response_timeout = timeout if timeout > 0 else RESPONSE_TIMEOUT
+        self.idle: dict[HttpUser, None] = {}  # in order of waiting; limited by MAX_IDLE
+        self.users: set[HttpUser] = set()  # limited by open files
+        self.stopping = False
+
+    def __repr__(self) -> str:
+        return f"<HttpVhost users={len(self.users)} idle={len(self.idle)}>"
+
+    def accept(self, stream: Stream) -> None:
+        """Serve a user."""
+        if self.stopping:
+            stream.abort()
+            return
+        if len(self.idle) >= MAX_IDLE:
+            next(iter(self.idle)).close_idle()
+        self.users.add(HttpUser(stream, self))
+
+    def tell_failure(self, request: RequestHead, why: str) -> None:
+        """Log that a request gets no response of a service."""
+        _log.warning("do http proxy request [host: %s] error: %s", request.host.decode("latin-1"), why)
+
+    def close(self) -> None:
+        """No more requests: idle users are closed, the others after their response."""
+        self.stopping = True
+        for user in list(self.idle):
+            user.close_idle()
+
+    def abort(self) -> None:
+        """End what is left."""
+        for user in list(self.users):
+            user.abort()

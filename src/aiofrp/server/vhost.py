@@ -1,0 +1,151 @@
+"""The ports that proxies share: http, https and tcpmux; which of them are one port, and who takes a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+
+from aiofrp import logs
+from aiofrp.config.server import ServerConfig
+from aiofrp.errors import FrpError
+from aiofrp.proxy.host import Vhost
+from aiofrp.server.httppages import Pages
+from aiofrp.server.httpvhost import HttpVhost
+from aiofrp.server.vhostuser import HttpsUser, Strangers, TcpMuxUser
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
+from aiofrp.stream.tcp import TcpListener
+from aiofrp.transport.net import ListenFailed, join_host_port, listen
+from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
+
+#: Seconds for the first bytes on a port that vhosts share.
+FIRST_BYTES = 10.0
+
+_log = logs.get(__name__)
+
+
+class ListenError(FrpError):
+    """frps cannot listen; the text is what is printed before exit 1."""
+
+
+class VhostPorts:
+    """The vhost listeners of one frps. ``tables`` has the routes by proxy type."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._config = config
+        self._ports = {
+            Kind.TCPMUX: config.tcpmux_http_connect_port,
+            Kind.VHOST_HTTP: config.vhost_http_port,
+            Kind.VHOST_HTTPS: config.vhost_https_port,
+        }
+        shared = config.bind_addr == config.proxy_bind_addr  # compared as text, as the reference does
+        self.on_bind_port = frozenset(
+            kind for kind, port in self._ports.items() if shared and port and port == config.bind_port
+        )
+        """Which vhosts share frp's own port."""
+        types = {"tcpmux": Kind.TCPMUX, "http": Kind.VHOST_HTTP, "https": Kind.VHOST_HTTPS}
+        self.tables = {name: Vhost(self._ports[kind], config.sub_domain_host) for name, kind in types.items()}
+        self._pages = Pages(config.custom_404_page)
+        self._http = HttpVhost(self.tables["http"].routes, self._pages, config.vhost_http_timeout)
+        self._strangers = Strangers()
+        self._listeners: list[TcpListener] = []
+        self._stopping = False
+
+    def __repr__(self) -> str:
+        return f"<VhostPorts {self._http} strangers={len(self._strangers)}>"
+
+    async def listen_tcpmux(self) -> None:
+        """Open the tcpmux port, the first of all. Raises :class:`ListenError`."""
+        if await self._listen(Kind.TCPMUX):
+            passthrough = str(self._config.tcpmux_passthrough).lower()
+            where = self._address(Kind.TCPMUX)
+            _log.info("tcpmux httpconnect multiplexer listen on %s, passthrough: %s", where, passthrough)
+
+    async def listen_http(self) -> None:
+        """Open the HTTP port and the HTTPS port, the last of all. Raises :class:`ListenError`."""
+        if await self._listen(Kind.VHOST_HTTP):
+            _log.info("http service listen on %s", self._address(Kind.VHOST_HTTP))
+        if await self._listen(Kind.VHOST_HTTPS) and Kind.VHOST_HTTPS not in self.on_bind_port:
+            _log.info("https service listen on %s", self._address(Kind.VHOST_HTTPS))
+
+    def accept(self, kind: Kind, stream: Stream) -> None:
+        """Serve a user of one of the ports."""
+        if self._stopping:
+            stream.abort()
+        elif kind is Kind.VHOST_HTTP:
+            self._http.accept(stream)
+        elif kind is Kind.VHOST_HTTPS:
+            HttpsUser(stream, self._strangers, self.tables["https"].routes)
+        else:
+            passthrough = self._config.tcpmux_passthrough
+            TcpMuxUser(stream, self._strangers, self.tables["tcpmux"].routes, self._pages, passthrough)
+
+    def close(self) -> None:
+        """Stop accepting; users are served to the end of what they asked for."""
+        self._stopping = True
+        for listener in self._listeners:
+            listener.close()
+        self._strangers.close()
+        self._http.close()
+
+    def abort(self) -> None:
+        """End what is left."""
+        self._http.abort()
+
+    # Private
+
+    async def _listen(self, kind: Kind) -> bool:
+        """Open the port of ``kind`` unless another vhost or frp has it; False when it is turned off."""
+        port = self._ports[kind]
+        sharing = [other for other, number in self._ports.items() if number == port]
+        if not port or kind in self.on_bind_port or kind is not sharing[0]:
+            return bool(port)
+        prefix = (
+            "create vhost http listener error, "
+            if kind is Kind.VHOST_HTTP
+            else "create server listener error, "
+        )
+        try:
+            listener = await listen(
+                self._config.proxy_bind_addr, port, lambda stream: self._accepted(stream, sharing)
+            )
+        except ListenFailed as exc:
+            raise ListenError(f"{prefix}{exc}") from exc
+        self._listeners.append(listener)
+        return True
+
+    def _accepted(self, stream: Stream, sharing: Collection[Kind]) -> None:
+        if len(sharing) == 1:
+            self.accept(next(iter(sharing)), stream)
+        else:
+            _VhostSniff(stream, self, sharing)
+
+    def _address(self, kind: Kind) -> str:
+        return join_host_port(self._config.proxy_bind_addr, self._ports[kind])
+
+
+class _VhostSniff(NullReceiver):
+    """Receiver of the first bytes on a port that vhosts share."""
+
+    __slots__ = ("_head", "_ports", "_sharing", "_stream", "_timer")
+
+    def __init__(self, stream: Stream, ports: VhostPorts, sharing: Collection[Kind]) -> None:
+        self._stream = stream
+        self._ports = ports
+        self._sharing = sharing
+        self._head = b""
+        self._timer = asyncio.get_running_loop().call_later(FIRST_BYTES, stream.abort)
+        stream.attach(self)
+
+    def data_received(self, data: Buffer, /) -> None:
+        self._head += data
+        if len(self._head) >= VHOST_SNIFF_SIZE:
+            self._timer.cancel()
+            self._stream.detach()
+            self._stream.unread(self._head)
+            self._ports.accept(classify_vhost(self._head, self._sharing), self._stream)
+
+    def eof_received(self) -> None:
+        self._stream.close()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._timer.cancel()

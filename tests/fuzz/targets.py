@@ -12,14 +12,15 @@ from contextlib import suppress
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.aead import AeadStream
 from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
-from aiofrp.wire.codec import Decoder, MessageDecoder
-from aiofrp.wire.codec2 import CLIENT_HELLO, DecoderV2
+from aiofrp.wire.codec import V1, Decoder, MessageDecoder
+from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, DecoderV2
 from aiofrp.wire.fec import FecDecoder, segments_of
 from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
 from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.kcp import Kcp
 from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
 from aiofrp.wire.messages import BY_TYPE_BYTE
+from aiofrp.wire.opening import LoginV1, LoginV2, opening_of
 from aiofrp.wire.snappy import MAX_CHUNK, Snappy
 from aiofrp.wire.transform import Transform
 from aiofrp.wire.upgrade import ClientUpgrade, ServerUpgrade
@@ -120,6 +121,31 @@ def _feed(decoder: Transform, stream: bytes) -> None:
         decoder.decode(stream[half:])
 
 
+def opening(data: bytes) -> None:
+    """The first bytes of a logical connection, bare and behind the magic of version 2."""
+    for stream in (data, MAGIC + data):
+        for step in (len(stream), 1):
+            if stream:
+                _open(stream, step)
+
+
+def _open(stream: bytes, step: int) -> None:
+    side = opening_of(stream[0])
+    with suppress(RemoteProtocolError):
+        for start in range(0, len(stream), step):
+            if side.receive_data(stream[start : start + step]) is not None:
+                break
+    side.data_to_send()
+    assert side.codec is not V1 or stream[0] != MAGIC[0]
+
+
+def login_answer(data: bytes) -> None:
+    """What a server may answer to a login, either version."""
+    for client in (LoginV1(), LoginV2(Bootstrap())):
+        with suppress(RemoteProtocolError):
+            client.receive_data(data)
+
+
 def websocket_server(data: bytes) -> None:
     """Frames of a client: any cuts give the same bytes, the same end and the same kind of answer."""
     _same_frames_in_any_cuts(data, client=False)
@@ -203,6 +229,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "aead_xchacha": aead_xchacha,
     "kcp_segments": kcp_segments,
     "fec_datagrams": fec_datagrams,
+    "opening": opening,
+    "login_answer": login_answer,
     "websocket_server": websocket_server,
     "websocket_client": websocket_client,
     "websocket_request": websocket_request,

@@ -24,6 +24,7 @@ PROXIES = {
 #: ``transport.protocol`` → its :class:`aiofrp.transport.base.Transport`.
 TRANSPORTS = {
     "tcp": "aiofrp.transport.tcp:Tcp",
+    "kcp": "aiofrp.transport.kcp:Kcp",
     "websocket": "aiofrp.transport.websocket:WebSocket",
     "wss": "aiofrp.transport.websocket:Wss",
 }

@@ -200,3 +200,40 @@ def test_servers_name_their_places(folder: Path) -> None:
     with pytest.raises(InvalidConfig) as caught:
         load_server(_write("s.yaml", "log:\n  level: loud\nbindPort: 70000\n"))
     assert str(caught.value).splitlines()[2:] == ["  s.yaml:2: log.level", "  s.yaml:3: bindPort"]
+
+
+# INI
+
+
+def test_ini_problems_are_placed_at_their_section(folder: Path) -> None:
+    text = "[common]\nuser = a\n[range:r]\nlocal_port = 1,2\nremote_port = 1,2\n[w]\ntype = http\n"
+    loaded = _error(_write("c.ini", text))
+    assert loaded == (
+        "proxy w: subdomain and custom domains should not be both empty\n"
+        '  c.ini:7: proxies[2].customDomains: write customDomains = ["name.example.org"]'
+    )
+
+
+def test_ini_includes_are_read_as_one_text(folder: Path) -> None:
+    _write("inc/a.ini", "[a]\nlocal_port = {{ .Envs.PORT }}\n[common]\nuser = ignored\n")
+    path = _write("c.ini", "[common]\nincludes = ./inc/*.ini\n[a]\nremote_port = 7\n")
+    loaded = load_client(path, environ={"PORT": "22"})
+    (proxy,) = loaded.config.proxies
+    assert (proxy.name, proxy.local_port, loaded.config.user) == ("a", 22, "")
+    assert (loaded.legacy, loaded.files) == (True, ("c.ini", f"{folder}/inc/a.ini"))
+
+
+def test_bad_ini_includes(folder: Path) -> None:
+    path = _write("c.ini", "[common]\nincludes = ./inc/*\n")
+    assert _error(path) == "parse config error: include: directory of ./inc/* not exist"
+    _write("inc/a.ini", "{{ nope }}")
+    assert _error(path).startswith(
+        f"getIncludeContents error: render extra config {folder}/inc/a.ini error: "
+    )
+
+
+def test_what_has_no_effect_is_a_warning(folder: Path) -> None:
+    loaded = load_server(_write("s.ini", "[common]\nprivilege_token = x\ndashboard_port = 7500\n"))
+    assert len(loaded.warnings) == 2
+    assert loaded.config.web_server.user == "admin"
+    assert "[common] dashboard_user: is not set" in loaded.warnings[0]

@@ -16,7 +16,7 @@ from aiofrp.config.client import ClientConfig
 from aiofrp.config.decode import Rules, decode_client, decode_server
 from aiofrp.config.glob import included_files
 from aiofrp.config.literals import from_bytes
-from aiofrp.config.locate import locator
+from aiofrp.config.locate import ini_locator, locator
 from aiofrp.config.model import Model
 from aiofrp.config.problem import InvalidConfig, Path, Problem
 from aiofrp.config.proxy import ProxyConfig, VisitorConfig
@@ -109,7 +109,8 @@ def open_source(
         result = legacy.convert_client(file, ini.parse(f"{text}\n{further}") if parts else None)
     warnings = (*result.notices, *map(str, result.warnings))
     rules = Rules(strict=False, legacy=True)
-    return Source(path, result.config, True, rules, parts=parts, warnings=warnings)
+    locate = ini_locator(file, result.config)
+    return Source(path, result.config, True, rules, locate, parts=parts, warnings=warnings)
 
 
 def _ini_includes(file: ini.IniFile, environ: Mapping[str, str]) -> tuple[tuple[str, ...], str]:

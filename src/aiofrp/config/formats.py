@@ -12,7 +12,6 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
-from aiofrp.config import yaml11
 from aiofrp.config.literals import INT64_MAX, INT64_MIN
 from aiofrp.config.problem import InvalidConfig, Problem
 from aiofrp.config.types import JsonFloat
@@ -48,6 +47,8 @@ def parse(text: str, extension: str = "", *, strict: bool = True) -> Document:
         note = f"as TOML: {error.args[0].splitlines()[0].removeprefix('toml: ')}"
     if text.lstrip(_SPACE).startswith("{"):
         return Document(parse_json(text, strict=strict), "json")
+    from aiofrp.config import yaml11  # takes its time, and is not needed for TOML
+
     return Document(_nested(yaml11.load, text, drop_dot_keys=strict), "yaml", note)
 
 

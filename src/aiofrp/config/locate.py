@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-
-import yaml
+from typing import TYPE_CHECKING
 
 from aiofrp.config.formats import Format
+from aiofrp.config.ini import IniFile
 from aiofrp.config.problem import Path
+
+if TYPE_CHECKING:
+    import yaml
 
 #: Longer texts are not searched, in characters: reading YAML for its places is slow.
 MAX_TEXT = 1_000_000
@@ -31,6 +34,18 @@ def locator(text: str, format: Format) -> Callable[[Path], int]:
     for path, line in pairs:
         lines.setdefault(_folded(path), line)
     return partial(_find, lines)
+
+
+def ini_locator(file: IniFile, tree: object) -> Callable[[Path], int]:
+    """The same for an INI file and the tree it was turned into: the first line in a proxy's section."""
+    return partial(_find_section, file, tree)
+
+
+def _find_section(file: IniFile, tree: object, path: Path) -> int:
+    if not isinstance(tree, dict) or len(path) < 2 or path[0] not in ("proxies", "visitors"):
+        return 0
+    section = tree[path[0]][path[1]]["name"]
+    return min((entry.line for entry in file.own(section).values()), default=0) if section in file else 0
 
 
 def _find(lines: dict[Path, int], path: Path) -> int:
@@ -78,6 +93,8 @@ def _indexed(key: Path, counts: dict[Path, int], *, new: bool) -> Path:
 
 def _yaml_lines(text: str) -> Iterator[tuple[Path, int]]:
     """JSON is near enough to YAML to be read the same way."""
+    import yaml  # takes its time, and is needed only here
+
     try:
         root = yaml.compose(text.replace("\t", " "), Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
@@ -92,6 +109,8 @@ def _yaml_lines(text: str) -> Iterator[tuple[Path, int]]:
 
 
 def _children(node: yaml.Node | None) -> Iterator[tuple[str | int, int, yaml.Node]]:
+    import yaml
+
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield str(key.value), key.start_mark.line + 1, value

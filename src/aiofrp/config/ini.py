@@ -178,6 +178,7 @@ class _Parser:
         self._unnamed = 0  # keys written "-" in this section
 
     def parse(self) -> IniFile:
+        """Read all lines."""
         while line := self._read():
             line = line.lstrip(SPACE)
             if not line or line[0] in "#;":

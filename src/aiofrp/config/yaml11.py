@@ -82,6 +82,7 @@ class _Node:
             self.fail(str(error))
 
     def fail(self, reason: str) -> NoReturn:
+        """Raise :exc:`YamlError` at this place."""
         raise YamlError(reason, self.line, self.column)
 
 
@@ -160,6 +161,7 @@ class _Builder:
         self._aliased = 0  # of these, inside aliases
 
     def build(self, node: _Node, depth: int = 0) -> Value:
+        """The value of a node."""
         self._count(node, depth)
         if node.kind is yaml.AliasEvent:
             return self._alias(node, depth)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.config.template import TemplateError, evaluate, render
+from aiofrp.config.template import TemplateError, machine, render
+from aiofrp.config.template.tokens import MAX_NESTING
 
 ENVS = {"A": "a", "NUM": "12", "E": ""}
 
@@ -150,10 +151,21 @@ def test_ini_files_have_no_number_ranges() -> None:
     ],
 )
 def test_bombs_are_defused(text: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "MAX_STEPS", 20_000)
-    monkeypatch.setattr(evaluate, "MAX_OUTPUT", 100_000)
+    monkeypatch.setattr(machine, "MAX_STEPS", 20_000)
+    monkeypatch.setattr(machine, "MAX_OUTPUT", 100_000)
     with pytest.raises(TemplateError, match=message):
         render(text, {})
+
+
+@pytest.mark.parametrize("call", ["print (", "or 0 (", "and 1 (", "printf `%v` ("])
+def test_the_deepest_calls_fit_the_stack(call: str) -> None:
+    text = call * MAX_NESTING + "1" + ")" * MAX_NESTING
+    assert render("{{ " + text + " }}", {}) == "1"
+
+
+def test_the_deepest_templates_fit_the_stack() -> None:
+    text = '{{ define "a" }}{{ with print (print (print 1)) }}{{ template "a" . }}{{ end }}{{ end }}{{ template "a" }}'
+    assert "exceeded maximum template depth" in error(text)
 
 
 def test_every_port_fits_the_limits() -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from aiofrp.config.template import TemplateError, nodes, parse, render
 from aiofrp.config.template.functions import BUILTINS
-from aiofrp.config.template.parse import MAX_NESTING, MAX_VARIABLES, parse_text
+from aiofrp.config.template.parse import parse_text
+from aiofrp.config.template.pipelines import MAX_VARIABLES
+from aiofrp.config.template.tokens import MAX_NESTING
 
 
 def pipeline(text: str) -> nodes.Pipeline:

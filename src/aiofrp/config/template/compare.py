@@ -25,10 +25,12 @@ def eq(arguments: Sequence[Value]) -> bool:
 
 
 def ne(arguments: Sequence[Value]) -> bool:
+    """Whether the two arguments differ."""
     return not eq(arguments)
 
 
 def lt(arguments: Sequence[Value]) -> bool:
+    """Whether the first argument is less than the second; texts compare by bytes."""
     left, right = arguments
     kinds = [_ordered_kind(value) for value in arguments]
     if kinds[0] != kinds[1]:
@@ -43,14 +45,17 @@ def lt(arguments: Sequence[Value]) -> bool:
 
 
 def le(arguments: Sequence[Value]) -> bool:
+    """Whether the first argument is not greater than the second."""
     return lt(arguments) or eq(arguments)
 
 
 def gt(arguments: Sequence[Value]) -> bool:
+    """Whether the first argument is greater than the second."""
     return not le(arguments)
 
 
 def ge(arguments: Sequence[Value]) -> bool:
+    """Whether the first argument is not less than the second."""
     return not lt(arguments)
 
 

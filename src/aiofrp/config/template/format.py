@@ -138,11 +138,13 @@ class _Output:
             raise CallError(f"text of more than {MAX_TEXT} characters")
 
     def write(self, text: str) -> None:
+        """Add text."""
         self.reserve(len(text))
         self.parts.append(text)
         self.size += len(text)
 
     def text(self) -> str:
+        """All of it."""
         return "".join(self.parts)
 
 
@@ -161,6 +163,7 @@ class _Printer:
     precision: int | None = None
 
     def print(self, value: Value, verb: str) -> None:
+        """Print ``value`` with a verb, and the complaint the reference prints if they do not go together."""
         if value is NOTHING:
             self._nothing(verb)
         elif verb == "T":

@@ -37,10 +37,12 @@ class Function:
 
 
 def parse_number_range(arguments: Arguments) -> NumberList:
+    """The numbers of one list."""
     return NumberList(map(Int64, _expand(arguments[0])))
 
 
 def parse_number_range_pair(arguments: Arguments) -> PairList:
+    """The numbers of two lists of the same length, in pairs."""
     first, second = (_expand(argument) for argument in arguments)
     if len(first) != len(second):
         raise CallError("first and second range numbers are not in pairs")
@@ -65,10 +67,12 @@ _JS: Final = str.maketrans(
 
 
 def html(arguments: Arguments) -> str:
+    """The arguments as text in HTML."""
     return _joined(arguments).translate(_HTML)
 
 
 def js(arguments: Arguments) -> str:
+    """The arguments as text in a JavaScript string."""
     return "".join(map(_js_char, _joined(arguments).translate(_JS)))
 
 
@@ -79,6 +83,7 @@ def _js_char(char: str) -> str:
 
 
 def urlquery(arguments: Arguments) -> str:
+    """The arguments as text in the query of a URL."""
     return quote_plus(to_bytes(_joined(arguments)))
 
 

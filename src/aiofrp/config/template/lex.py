@@ -110,6 +110,7 @@ class Lexer:
         self._counted = 0
 
     def next_token(self) -> Token:
+        """The next token."""
         while True:
             token = self._action() if self._inside else self._outside()
             if token is not None:

@@ -63,6 +63,7 @@ class Environment(dict[str, str]):
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Environment:
+        """The variables of a process; names and values are made Unicode if they are not."""
         clean = {_clean(name): _clean(value) for name, value in variables.items()}
         return cls(sorted(clean.items(), key=lambda item: to_bytes(item[0])))
 

@@ -51,9 +51,13 @@ class Authority:
             context.load_cert_chain(path)
 
 
-@cache
 def authority(name: str = "tests") -> Authority:
     """The CA called ``name``, made on first use."""
+    return _made(name)
+
+
+@cache
+def _made(name: str) -> Authority:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CA {name}")])
     ca = (

@@ -17,6 +17,8 @@ from pydantic.fields import FieldInfo
 
 from aiofrp.config.types import Secret
 
+_ABOUT = "frp"  # where a field keeps what pydantic does not know
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -70,7 +72,7 @@ def field(
     ``default`` also replaces the zero value of its type, unless ``zero``. ``factory`` makes a default that
     is a model or a map. ``ours`` is a field the reference does not know.
     """
-    about = {
+    about: dict[str, Any] = {
         "wire": wire,
         "flag": Flag(flag, short, flag_default) if flag else None,
         "flags": flags or {},
@@ -79,9 +81,10 @@ def field(
         "zero": zero,
         "ours": ours,
     }
-    if factory is not None:
-        return Field(default_factory=factory, alias=alias, description=help, json_schema_extra={"frp": about})  # type: ignore[dict-item]  # taken out again by the schema writer
-    return Field(default, alias=alias, description=help, json_schema_extra={"frp": about})  # type: ignore[dict-item]  # likewise
+    default_or_factory: dict[str, Any] = (
+        {"default": default} if factory is None else {"default_factory": factory}
+    )
+    return Field(alias=alias, description=help, json_schema_extra={_ABOUT: about}, **default_or_factory)
 
 
 class Model(BaseModel):
@@ -121,7 +124,7 @@ def declared(model: type[Model]) -> Mapping[str, Declared]:
 
 def _declared(name: str, info: FieldInfo) -> Declared:
     extra = info.json_schema_extra
-    about: Any = extra.get("frp", {}) if isinstance(extra, dict) else {}
+    about: Any = extra.get(_ABOUT, {}) if isinstance(extra, dict) else {}
     return Declared(
         name=name,
         alias=info.alias or name,

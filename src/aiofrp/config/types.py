@@ -100,7 +100,7 @@ class Secret(str):
 
     def reveal(self) -> str:
         """The text itself."""
-        return self[:] if type(self) is str else "".join(self)
+        return str.__str__(self)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -30,6 +30,9 @@ LEVELS = {
 }
 _LETTERS = {TRACE: "T", logging.DEBUG: "D", logging.INFO: "I", logging.WARNING: "W"}
 _COLOURS = {"D": "1;36", "I": "1;34", "W": "1;33", "E": "1;31"}
+
+#: Control characters as they are shown: names that peers choose forge no lines and steer no terminal.
+_SHOWN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "\t", 10: "\n  "}
 
 _ROOT = "aiofrp"
 
@@ -50,12 +53,16 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         """The same logger with ``[name]`` for each name added in front of the text."""
         return Log(self.logger, self.prefix + "".join(f"[{name}] " for name in names if name))
 
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
-        return (self.prefix.replace("%", "%%") + str(msg) if self.prefix else msg), kwargs
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log ``msg % args``, as the methods named after levels do."""
+        if self.isEnabledFor(level):
+            prefix = self.prefix.replace("%", "%%") if args else self.prefix
+            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the line names our caller
+            self.logger.log(level, f"{prefix}{msg}", *args, **kwargs)
 
     def trace(self, msg: str, *args: object) -> None:
         """Log at frp's trace level."""
-        self.log(TRACE, msg, *args)
+        self.log(TRACE, msg, *args, stacklevel=2)
 
 
 def get(name: str) -> Log:
@@ -77,6 +84,8 @@ class LineFormatter(logging.Formatter):
         text = record.getMessage()
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
+        if not text.isprintable():
+            text = text.translate(_SHOWN)
         line = (
             f"{clock}.{int(record.msecs):03d} [{letter}] "
             f"[{path.parent.name}/{path.name}:{record.lineno}] {text}"

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 LOGIN_TIMEOUT = 10.0
 #: Seconds the last words have to leave when frpc stops.
 GRACE = 0.2
+#: The same where the transport itself cannot say that it ends (spec: wire §4).
+DATAGRAM_GRACE = 0.5
 
 _log = logs.get(__name__)
 
@@ -180,7 +182,8 @@ class Client:
         if self._control is not None:
             control, self._control = self._control, None
             await self.proxies.close()
-            await asyncio.sleep(GRACE)
+            over_datagrams = self.config.transport.protocol in ("kcp", "quic")
+            await asyncio.sleep(DATAGRAM_GRACE if over_datagrams else GRACE)
             await control.close()
         else:
             await self.proxies.close()

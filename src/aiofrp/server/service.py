@@ -15,6 +15,7 @@ from aiofrp.proxy.host import Vhost
 from aiofrp.server.accept import Acceptor
 from aiofrp.server.auth import TokenVerifier, Verifier
 from aiofrp.server.control import ServerControl, check_login_numbers
+from aiofrp.server.datagramports import DatagramPorts
 from aiofrp.server.ports import PortTable
 from aiofrp.server.proxies import Proxies
 from aiofrp.server.reload import Change, change
@@ -56,6 +57,7 @@ class Server:
             lambda port: _can_bind(bind_udp, addr, port),
             prefix=lambda port: f"acquire port {port} error: ",
         )
+        self._datagram_ports = DatagramPorts(config)
         self._vhost_ports = VhostPorts(config)
         self.vhosts: dict[str, Vhost] = self._vhost_ports.tables
         self.groups: dict[str, Groups[Any]] = {kind: Groups() for kind in ("tcp", "http", "https", "tcpmux")}
@@ -84,7 +86,7 @@ class Server:
             mux=mux,
         )
         try:
-            await self._listen()
+            await self._listen(self._acceptor)
         except FrpError:
             self._close_listeners()
             raise
@@ -102,6 +104,7 @@ class Server:
             for mux in list(self._acceptor.sessions):
                 mux.close()
         await self.scope.close()
+        await self._datagram_ports.drain()
 
     def apply(self, config: ServerConfig) -> Change:
         """Take over what of ``config`` can change at run time; returns what did and what needs a restart.
@@ -131,7 +134,7 @@ class Server:
 
     # Listeners, in the order of the reference (spec: server §1.1)
 
-    async def _listen(self) -> None:
+    async def _listen(self, acceptor: Acceptor) -> None:
         await self._vhost_ports.listen_tcpmux()
         config = self.config
         try:
@@ -140,11 +143,13 @@ class Server:
             raise ListenError(f"create server listener error, {exc}") from exc
         _, port = self._listener.address
         _log.info("frps tcp listen on %s:%d", config.bind_addr, port)
+        self._datagram_ports.listen(acceptor)
         await self._vhost_ports.listen_http()
 
     def _close_listeners(self) -> None:
         if self._listener is not None:
             self._listener.close()
+        self._datagram_ports.close()
         self._vhost_ports.close()
 
     # Connections

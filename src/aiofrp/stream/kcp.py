@@ -252,14 +252,17 @@ class KcpStream(LayerStream):
             self._endpoint.send(self._encoder.encode(packets, now), self._send_to)
         if core.queued <= LOW_WATER and self._writing_paused and not self._eof_sent:
             self._resume_writer()
-        if core.finished and (self._eof_seen or self._linger_over(now)):
+        if core.finished and (self._eof_seen or self._over_alone(now)):
             self._stop()
             self._loop.call_soon(self._deliver_lost, None)
         elif core.next_timeout(now) < self._timer_due - _SLACK:
             self._set_timer(now)
 
-    def _linger_over(self, now: int) -> bool:
-        return self._closed_at is not None and now - self._closed_at >= LINGER * 1000
+    def _over_alone(self, now: int) -> bool:
+        """Whether a stream closed here need not wait for its peer: it will not say that it ends, or takes too long."""
+        if self._closed_at is None:
+            return False
+        return self._core.deaf or now - self._closed_at >= LINGER * 1000
 
     def _set_timer(self, now: int) -> None:
         if self._timer is not None:

@@ -65,6 +65,7 @@ class KcpListener:
         self._second = 0  # the second the two counts below are for
         self._admitted = self._reset_count = 0
         self._closed = False
+        self._emptied: asyncio.Future[None] | None = None  # what drain waits for
 
     def __repr__(self) -> str:
         return f"<KcpListener {self._name} sessions={len(self._sessions)} unproven={len(self._unproven)}>"
@@ -81,6 +82,14 @@ class KcpListener:
         """Take no new sessions; the socket is closed with the last one that is left."""
         self._closed = True
         self._close_socket()
+
+    async def drain(self, seconds: float) -> None:
+        """Close, give the sessions ``seconds`` to end by themselves, then drop those that are left."""
+        self._emptied = self._loop.create_future()
+        self.close()
+        await asyncio.wait({self._emptied}, timeout=seconds)
+        for stream in list(self._sessions.values()):
+            stream.abort()
 
     # Endpoint of the sessions
 
@@ -216,6 +225,8 @@ class KcpListener:
     def _close_socket(self) -> None:
         if self._closed and not self._sessions:
             self._udp.close()
+            if self._emptied is not None and not self._emptied.done():
+                self._emptied.set_result(None)
 
 
 __all__ = ["KcpLimits", "KcpListener"]

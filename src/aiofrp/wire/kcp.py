@@ -32,6 +32,9 @@ from .kcpsegment import (
 
 #: Acknowledgements of later segments after which one counts as lost (spec: wire §4).
 _SKIPS = 2
+#: Segments that are sent again at a time only because no answer came; more follow when one comes: the peer may merely
+#: be busy.
+_LATE_AT_ONCE = 32
 #: Milliseconds of zero window before the peer is asked, growing by half up to the limit (spec: wire §4).
 _PROBE_FIRST, _PROBE_MAX = 7_000, 120_000
 #: A reopened window is told so often, this far apart, unless data comes first: the news may get lost.
@@ -78,6 +81,7 @@ class Kcp:
         "_head_at",
         "_heard_at",
         "_inflight",
+        "_more_late",
         "_next",
         "_pace",
         "_peer_window",
@@ -94,6 +98,7 @@ class Kcp:
         "_una",
         "_unread",
         "conv",
+        "deaf",
         "eof",
         "proven",
         "queued",
@@ -112,6 +117,7 @@ class Kcp:
         self.conv = conv
         self.proven = False  #: the peer echoed a time only its address was told
         self.reset = False  #: the peer does not know the conversation any more
+        self.deaf = False  #: the peer does not know what ends are: it acknowledged all data and not our end
         self.eof = False  #: the peer finished sending, and all of it is here
         self.queued = 0  #: bytes not on their way yet; limited by the owner
         self._clock = clock
@@ -125,6 +131,7 @@ class Kcp:
         self._pace = Pace(send_window)
         self._peer_window = MIN_WINDOW
         self._due = now  # no segment is to be sent again before
+        self._more_late = False  # more are due than were sent again at once
         self._skips_below = 0  # segments below may have skips
         self._progress_at = now  # when the peer acknowledged something new
         self._probe_wait, self._probe_at = 0, now
@@ -184,6 +191,8 @@ class Kcp:
                     self._pace.round_trip(rtt)
         if acked or self._una != una:
             self._progress_at = now
+            if self._more_late:
+                self._due = now
 
     def take(self) -> Buffer:
         """What arrived in order since the last call; empty if nothing did."""
@@ -359,47 +368,42 @@ class Kcp:
         due = now + RTO_MAX if everything else self._due
         skips_below, self._skips_below = self._skips_below, 0
         stamp = (now + self._clock) & MASK
-        count = 0
+        overtaken = late = 0
         for number, segment in self._inflight.items():
-            if number >= skips_below and not everything:
+            if late >= _LATE_AT_ONCE or (number >= skips_below and not everything):
                 break
-            if not self._is_due(segment, patience, now):
+            if segment.skips >= patience:
+                segment.due = min(segment.due, now + self._pace.grace)
+            if now < segment.due:
                 if segment.skips:
                     self._skips_below = number + 1
                 due = min(due, segment.due)
                 continue
-            segment.stamp = stamp
+            if segment.skips >= patience:
+                segment.rto = self._pace.rto
+                overtaken += 1
+            else:
+                segment.rto += self._pace.rto // 2 if self.proven else segment.rto
+                late += 1
+            segment.skips, segment.stamp, segment.due = 0, stamp, now + segment.rto
+            segment.tries += 1
             due = min(due, segment.due)
-            count += 1
             data = segment.data
             segments.append(
                 pack(self.conv, segment.command, 0, free, stamp, number & MASK, self._next, len(data)) + data
             )
-        self._due = due
-        self._pace.repeated(count)
-        if count and len(self._inflight) == 1:
+        self._more_late = late >= _LATE_AT_ONCE
+        self._due = min(due, now + self._pace.rto) if self._more_late else due
+        self._pace.repeated(overtaken)
+        if late and len(self._inflight) == 1:
             self._give_up_fin()
-
-    def _is_due(self, segment: _Segment, patience: int, now: int) -> bool:
-        """Whether to send ``segment`` again; if so, its next time is set."""
-        overtaken = segment.skips >= patience
-        if overtaken:
-            segment.due = min(segment.due, now + self._pace.grace)
-        if now < segment.due:
-            return False
-        if overtaken:
-            segment.rto = self._pace.rto
-        else:
-            segment.rto += self._pace.rto // 2 if self.proven else segment.rto
-        segment.skips, segment.due = 0, now + segment.rto
-        segment.tries += 1
-        return True
 
     def _give_up_fin(self) -> None:
         (segment,) = self._inflight.values()
         if segment.command == FIN and segment.tries > _FIN_TIMES:
             self._inflight.clear()
             self._una = self._sn
+            self.deaf = True
 
     def _room(self) -> int:
         return min(self._pace.window, self._peer_window) - (self._sn - self._una)

@@ -1,0 +1,96 @@
+"""Tasks with an owner."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from aiofrp.aio import Scope
+
+
+async def test_closing_ends_every_task() -> None:
+    scope = Scope("service")
+    tasks = [scope.spawn(asyncio.sleep(60), f"sleep {n}") for n in range(3)]
+    assert [task.get_name() for task in tasks if task] == [f"service/sleep {n}" for n in range(3)]
+    assert "tasks=3" in repr(scope)
+    await scope.close()
+    assert all(task and task.cancelled() for task in tasks)
+    assert "tasks=0 closed=True" in repr(scope)
+
+
+async def test_a_finished_task_is_forgotten() -> None:
+    scope = Scope("service")
+    task = scope.spawn(asyncio.sleep(0, "result"), "quick")
+    assert task is not None
+    assert await task == "result"
+    await asyncio.sleep(0)
+    assert "tasks=0" in repr(scope)
+
+
+async def test_a_closed_scope_starts_nothing() -> None:
+    scope = Scope("service")
+    await scope.close()
+    started: list[bool] = []
+
+    async def work() -> None:
+        started.append(True)
+
+    assert scope.spawn(work(), "late") is None
+    await asyncio.sleep(0)
+    assert not started
+    await scope.close()
+
+
+async def test_closing_waits_for_what_tasks_do_at_their_end() -> None:
+    scope = Scope("service")
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("cleanly")
+
+    scope.spawn(work(), "work")
+    await asyncio.sleep(0)
+    await scope.close()
+    assert ended == ["cleanly"]
+
+
+async def test_a_task_may_close_its_own_scope() -> None:
+    scope = Scope("session")
+    other = scope.spawn(asyncio.sleep(60), "other")
+
+    async def work() -> str:
+        await scope.close()
+        return "went on"
+
+    task = scope.spawn(work(), "work")
+    assert task is not None
+    assert other is not None
+    assert await task == "went on"
+    assert other.cancelled()
+
+
+async def test_two_tasks_may_close_at_once() -> None:
+    scope = Scope("session")
+    tasks = [scope.spawn(scope.close(), f"closer {n}") for n in range(2)]
+    await asyncio.wait([task for task in tasks if task])
+    assert "tasks=0" in repr(scope)
+
+
+async def test_an_error_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    scope = Scope("service")
+
+    async def work() -> None:
+        raise ValueError("broken")
+
+    with caplog.at_level(logging.ERROR):
+        scope.spawn(work(), "work")
+        await asyncio.sleep(0)
+        await scope.close()
+        await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == ["task service/work failed"]

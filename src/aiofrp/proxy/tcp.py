@@ -8,9 +8,11 @@ from aiofrp.config.model import field
 from aiofrp.config.proxy import ProxyConfig
 from aiofrp.config.types import Int, Str
 from aiofrp.proxy.base import ProxyType
-from aiofrp.proxy.host import ServerHalf
+from aiofrp.proxy.group import Turns
+from aiofrp.proxy.host import ServerContext, ServerHalf
 from aiofrp.proxy.local import LocalService
 from aiofrp.proxy.relay import UserConnections
+from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import listen
 
@@ -31,29 +33,73 @@ class TcpConfig(ProxyConfig):
     )
 
 
+class _Port(Turns[UserConnections]):
+    """A port of the server whose users go to its proxy, or in turn to the proxies of a group."""
+
+    __slots__ = ("_context", "_listener", "number")
+
+    async def open(self, context: ServerContext) -> None:
+        """Lease the port ``context`` asks for and listen. Raises FrpError."""
+        message = context.message
+        self._context = context
+        self.number = context.tcp_ports.acquire(message.proxy_name, message.remote_port)
+        try:
+            self._listener: TcpListener = await listen(context.bind_addr, self.number, self._accepted)
+        except BaseException:
+            context.tcp_ports.release(self.number)
+            raise
+
+    def close(self) -> None:
+        """Stop listening and give the port back."""
+        self._listener.close()
+        self._context.tcp_ports.release(self.number)
+
+    def _accepted(self, user: Stream) -> None:
+        if len(self):
+            self.next().accept(user)
+        else:
+            user.abort()
+
+
 class TcpServer(ServerHalf):
     """Listens on the remote port; each user is joined to a work connection."""
 
     ports = 1
-    _listener: TcpListener
-    _port: int
+    _port: _Port
+
+    def __init__(self, context: ServerContext) -> None:
+        super().__init__(context)
+        self._users = UserConnections(context)
 
     async def start(self) -> str:
-        context = self.context
-        asked = context.message.remote_port
-        context.log.info("tcp proxy listen port [%d]", asked)
-        self._port = context.tcp_ports.acquire(context.message.proxy_name, asked)
-        try:
-            users = UserConnections(context)
-            self._listener = await listen(context.bind_addr, self._port, users.accept)
-        except BaseException:
-            context.tcp_ports.release(self._port)
-            raise
-        return f":{self._port}"
+        message, log = self.context.message, self.context.log
+        if message.group:
+            self._port = await self._join_group()
+            log.info("tcp proxy listen port [%d] in group [%s]", message.remote_port, message.group)
+        else:
+            self._port = _Port()
+            await self._port.open(self.context)
+            log.info("tcp proxy listen port [%d]", message.remote_port)
+        self._port.add(self._users)
+        return f":{self._port.number}"
 
     async def stop(self) -> None:
-        self._listener.close()
-        self.context.tcp_ports.release(self._port)
+        self._port.remove(self._users)
+        if not len(self._port):
+            self._port.close()
+            if self.context.message.group:
+                self.context.groups("tcp").remove(self.context.message.group)
+
+    async def _join_group(self) -> _Port:
+        message, groups = self.context.message, self.context.groups("tcp")
+        parameters = (message.remote_port,)
+        async with groups.lock:  # the first member has to wait for the port
+            port: _Port | None = groups.find(message, parameters, "group should have same remote port")
+            if port is None:
+                port = _Port()
+                await port.open(self.context)
+                groups.add(message, parameters, port)
+            return port
 
 
 class Tcp(ProxyType):

@@ -7,7 +7,6 @@ first message of each logical connection. Whoever has not logged in is limited i
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Protocol
@@ -17,7 +16,7 @@ from aiofrp.errors import RemoteProtocolError
 from aiofrp.server.websocket import Upgrading
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession, MuxStream
-from aiofrp.stream.tls import TlsStream
+from aiofrp.stream.tls import TlsContext, TlsStream
 from aiofrp.transport.net import address_of, address_text
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import Message
@@ -75,7 +74,7 @@ class Acceptor:
     """
 
     def __init__(
-        self, opened: Opened, *, tls: Callable[[], ssl.SSLContext], force_tls: bool, mux: MuxLimits | None
+        self, opened: Opened, *, tls: Callable[[], TlsContext], force_tls: bool, mux: MuxLimits | None
     ) -> None:
         self._opened = opened
         self._tls = tls
@@ -84,7 +83,7 @@ class Acceptor:
         self._strangers = Strangers()
         self.sessions: set[MuxSession] = set()  # one per carrier with tcpMux, limited by open files
 
-    def use_tls(self, tls: Callable[[], ssl.SSLContext]) -> None:
+    def use_tls(self, tls: Callable[[], TlsContext]) -> None:
         """End TLS of later connections with other contexts."""
         self._tls = tls
 

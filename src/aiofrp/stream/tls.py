@@ -14,11 +14,17 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiofrp.errors import Closed, TimedOut, TransportError
 
 from .base import Buffer, LayerStream, Pause, Stream
+
+if TYPE_CHECKING:  # pyOpenSSL is loaded only where certificates are verified
+    from .verified import Incoming, Outgoing, VerifiedTls, VerifyingContext
+
+TlsContext: TypeAlias = "ssl.SSLContext | VerifyingContext"
+"""What TLS is made with: the standard library's context, or ours that verifies as the reference does."""
 
 #: A TLS record's largest plaintext, bytes (RFC 8446 §5.1).
 _RECORD = 16384
@@ -56,7 +62,7 @@ class TlsStream(LayerStream):
     def __init__(
         self,
         lower: Stream,
-        context: ssl.SSLContext,
+        context: TlsContext,
         *,
         server_side: bool,
         server_hostname: str | None = None,
@@ -67,15 +73,21 @@ class TlsStream(LayerStream):
         """``early``: bytes already read from ``lower``. ``session``: a client session to resume."""
         super().__init__()
         self._lower = lower
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(
-            self._incoming,
-            self._outgoing,
-            server_side=server_side,
-            server_hostname=server_hostname,
-            session=session,
-        )
+        self._tls: ssl.SSLObject | VerifiedTls
+        self._incoming: ssl.MemoryBIO | Incoming
+        self._outgoing: ssl.MemoryBIO | Outgoing
+        if isinstance(context, ssl.SSLContext):
+            self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self._tls = context.wrap_bio(
+                self._incoming,
+                self._outgoing,
+                server_side=server_side,
+                server_hostname=server_hostname,
+                session=session,
+            )
+        else:
+            self._tls = context.open(server_side=server_side, server_hostname=server_hostname)
+            self._incoming, self._outgoing = self._tls.incoming, self._tls.outgoing
         self._on_ready = on_ready
         self._ready = False
         self._closing = False
@@ -265,8 +277,8 @@ class TlsStream(LayerStream):
         self._lower.write(self._outgoing.read())
 
     def _send_outgoing(self) -> None:
-        if self._outgoing.pending:
-            self._lower.write(self._outgoing.read())
+        if data := self._outgoing.read():
+            self._lower.write(data)
 
     def _send_close_notify(self) -> None:
         if self._incoming.pending:

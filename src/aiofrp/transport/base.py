@@ -5,7 +5,6 @@ The client never asks which transport or whether connections share a carrier.
 
 from __future__ import annotations
 
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Protocol
 
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
+from aiofrp.stream.tls import TlsContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class DialOptions:
     keepalive: float  #: seconds between TCP keep-alive probes, negative for none
     local_ip: str  #: source address, empty for any
     proxy_url: str  #: the proxy on the way, empty for none
-    tls: Callable[[], ssl.SSLContext] | None  #: asked at every dial; ``None`` speaks plain
+    tls: Callable[[], TlsContext] | None  #: asked at every dial; ``None`` speaks plain
     tls_name: str  #: of the server, for SNI and the name check
     tls_lead_byte: bool  #: send frp's 0x17 before the handshake
     mux: bool  #: share one carrier

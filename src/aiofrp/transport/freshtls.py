@@ -7,13 +7,13 @@ written yet, leave the context of before in place.
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from collections.abc import Callable
 from typing import TypeAlias
 
 from aiofrp import logs
 from aiofrp.errors import ConfigError
+from aiofrp.stream.tls import TlsContext
 from aiofrp.transport.tls import TlsFiles, client_context, server_context
 
 #: Seconds frps goes on without looking at its files; a look is three system calls.
@@ -35,7 +35,7 @@ class FreshTls:
     def __init__(
         self,
         files: TlsFiles,
-        make: Callable[[TlsFiles], ssl.SSLContext],
+        make: Callable[[TlsFiles], TlsContext],
         look_every: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,7 +47,7 @@ class FreshTls:
         self._stamp = _stamp(files)
         self._context = make(files)
 
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> TlsContext:
         """The context for the next handshake."""
         now = self._clock()
         if now >= self._look_at:

@@ -11,7 +11,7 @@ from aiofrp.aio import Scope
 from aiofrp.errors import Closed, ConnectFailed, FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession
-from aiofrp.stream.tls import TlsStream, handshake
+from aiofrp.stream.tls import TlsContext, TlsStream, handshake
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import join_host_port
 from aiofrp.wire.sniff import TLS_LEAD
@@ -38,7 +38,7 @@ class Securer:
     def __init__(self, options: DialOptions, *, lead_byte: bool = True) -> None:
         self._options = options
         self._lead_byte = lead_byte and options.tls_lead_byte
-        self._context: ssl.SSLContext | None = None
+        self._context: TlsContext | None = None
         self._last: ssl.SSLSession | None = None
 
     async def __call__(self, carrier: Stream) -> Stream:

@@ -7,9 +7,13 @@ import os
 import ssl
 import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiofrp.errors import ConfigError
+from aiofrp.stream.tls import TlsContext
+
+if TYPE_CHECKING:
+    from aiofrp.stream.verified import VerifyingContext
 
 #: Session tickets a server issues per handshake: one is enough for the next connection of the same client.
 _TICKETS = 1
@@ -26,33 +30,39 @@ class TlsFiles(Protocol):
     def trusted_ca_file(self) -> str: ...
 
 
-def server_context(files: TlsFiles) -> ssl.SSLContext:
+def server_context(files: TlsFiles) -> TlsContext:
     """The context frps ends TLS with: its certificate, or a fresh self-signed one; with ``trusted_ca_file`` clients
     must show a certificate of that CA. Raises :class:`~aiofrp.errors.ConfigError`."""
+    if files.trusted_ca_file:
+        verifying = _verifying(files, server_side=True)
+        if not (files.cert_file and files.key_file):
+            verifying.use_identity(*self_signed())
+        return verifying
+    return identity_context(files)
+
+
+def identity_context(files: TlsFiles) -> ssl.SSLContext:
+    """A server's context that asks for no client certificate. Raises :class:`~aiofrp.errors.ConfigError`."""
     context = _context(ssl.PROTOCOL_TLS_SERVER)
     context.num_tickets = _TICKETS
     if files.cert_file and files.key_file:
         _load_cert(context, files.cert_file, files.key_file)
     else:
         _load_self_signed(context)
-    if files.trusted_ca_file:
-        context.verify_mode = ssl.CERT_REQUIRED
-        _load_ca(context, files.trusted_ca_file)
     return context
 
 
-def client_context(files: TlsFiles) -> ssl.SSLContext:
+def client_context(files: TlsFiles) -> TlsContext:
     """The context frpc dials with: it verifies chain and name only when ``trusted_ca_file`` is set.
 
     Raises :class:`~aiofrp.errors.ConfigError`."""
+    if files.trusted_ca_file:
+        return _verifying(files, server_side=False)
     context = _context(ssl.PROTOCOL_TLS_CLIENT)
     if files.cert_file and files.key_file:
         _load_cert(context, files.cert_file, files.key_file)
-    if files.trusted_ca_file:
-        _load_ca(context, files.trusted_ca_file)
-    else:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
     return context
 
 
@@ -110,13 +120,19 @@ def _load_cert(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
         ) from exc
 
 
-def _load_ca(context: ssl.SSLContext, ca_file: str) -> None:
-    _check_readable(ca_file)
+def _verifying(files: TlsFiles, *, server_side: bool) -> VerifyingContext:
+    from aiofrp.stream.verified import VerifyingContext
+
+    if files.cert_file and files.key_file:
+        _load_cert(_context(ssl.PROTOCOL_TLS_SERVER), files.cert_file, files.key_file)  # for its error texts
+    _check_readable(files.trusted_ca_file)
     try:
-        context.load_verify_locations(ca_file)
+        return VerifyingContext(
+            files.trusted_ca_file, files.cert_file, files.key_file, server_side=server_side
+        )
     except (ssl.SSLError, OSError) as exc:
         raise ConfigError(
-            f'failed to parse CA certificate from file "{ca_file}": no valid PEM certificates found',
+            f'failed to parse CA certificate from file "{files.trusted_ca_file}": no valid PEM certificates found',
             "transport.tls.trustedCaFile",
         ) from exc
 

@@ -21,7 +21,7 @@ from aiofrp.config.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.transport.basicauth import CHALLENGE, FAILURE_DELAY, REFUSED, BasicAuth
 from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
-from aiofrp.transport.tls import server_context
+from aiofrp.transport.tls import identity_context
 
 #: Seconds for reading a request and answering it (spec: client §6).
 _TIME_LIMIT = 60.0
@@ -71,7 +71,7 @@ class WebServer:
         config = self._config
         tls: ssl.SSLContext | None = None
         if config.tls is not None:  # a CA has no effect here (spec: config §2.1)
-            tls = server_context(TlsConfig(cert_file=config.tls.cert_file, key_file=config.tls.key_file))
+            tls = identity_context(TlsConfig(cert_file=config.tls.cert_file, key_file=config.tls.key_file))
         sock = bind_tcp(config.addr, config.port)
         self._runner = web.AppRunner(
             self._app,

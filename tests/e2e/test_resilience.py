@@ -214,7 +214,7 @@ async def test_many_idle_and_many_short_connections_leave_nothing(tmp_path: Path
             idle = [
                 await asyncio.open_connection("127.0.0.1", tunnel.remote) for _ in range(scaled(2000, 200))
             ]
-            for reader, writer in idle:
+            for _, writer in idle:
                 writer.write(b"i")
             for reader, _ in idle:
                 assert await reader.readexactly(1) == b"i"

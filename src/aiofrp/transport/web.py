@@ -78,6 +78,7 @@ class WebServer:
             access_log=None,
             handle_signals=False,
             shutdown_timeout=_GRACE,
+            lingering_time=_GRACE,
             keepalive_timeout=_TIME_LIMIT,
         )
         await self._runner.setup()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -225,6 +226,31 @@ async def test_many_idle_and_many_short_connections_leave_nothing(tmp_path: Path
                 assert answers == [b"short"] * 100
             await settles(server, files[0] + 2)
             await settles(client, files[1] + 2)
+
+
+@pytest.mark.parametrize("side", ["frps", "frpc"])
+async def test_sigterm_lets_a_running_connection_finish(tmp_path: Path, side: str) -> None:
+    async with local_service(echo) as local:
+        tunnel = Tunnel(local)
+        async with frps(tmp_path, tunnel.server) as server, frpc(tmp_path, tunnel.client) as client:
+            await tunnel.works()
+            reader, writer = await asyncio.open_connection("127.0.0.1", tunnel.remote)
+            writer.write(b"first")
+            assert await reader.readexactly(5) == b"first"
+            program = server if side == "frps" else client
+            program.send(signal.SIGTERM)
+            async with asyncio.timeout(PATIENCE):
+                while True:  # until the proxy takes no new users
+                    try:
+                        _, probe = await asyncio.open_connection("127.0.0.1", tunnel.remote)
+                    except ConnectionError:
+                        break
+                    probe.transport.abort()
+                    await asyncio.sleep(0.01)
+            writer.write(b"last")
+            assert await reader.readexactly(4) == b"last"
+            writer.close()
+            assert await program.ended() == 0
 
 
 @pytest.mark.parametrize("side", ["frps", "frpc"])

@@ -17,6 +17,7 @@ from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.proxy.host import ClientHalf
 from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splices
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
 
@@ -37,10 +38,13 @@ class RunningProxy:
     """One configured proxy: its state, and the half that serves it; also its half's view of frpc
     (see :class:`aiofrp.proxy.host.ClientContext`)."""
 
-    __slots__ = ("_scope", "codec", "config", "half", "key", "log", "state", "udp_packet_size")
+    __slots__ = ("_scope", "codec", "config", "connections", "half", "key", "log", "state", "udp_packet_size")
 
-    def __init__(self, config: ProxyConfig, scope: Scope, around: Surroundings, log: Log) -> None:
+    def __init__(
+        self, config: ProxyConfig, scope: Scope, connections: Splices, around: Surroundings, log: Log
+    ) -> None:
         self.config = config
+        self.connections = connections
         self.key = around.key
         self.codec = around.codec
         self.udp_packet_size = around.udp_packet_size
@@ -74,6 +78,7 @@ class Proxies:
         self._send: Callable[[Message], None] | None = None
         self._look_timer: asyncio.TimerHandle | None = None
         self._scope = Scope("proxies")
+        self._connections = Splices()
         self._settled = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -105,9 +110,10 @@ class Proxies:
             self._look_timer.cancel()
         await self._close(list(self._running))
 
-    async def close(self) -> None:
-        """Withdraw every proxy and end the tasks of their connections."""
+    async def close(self, grace: float) -> None:
+        """Withdraw every proxy; running connections may finish for ``grace`` seconds."""
         await self._close(list(self._running))
+        await self._connections.drain(grace)
         if self._look_timer is not None:
             self._look_timer.cancel()
         await self._scope.close()
@@ -161,7 +167,9 @@ class Proxies:
         if not configs:
             return
         for config in configs:
-            self._running[config.name] = RunningProxy(config, self._scope, self._around, self._log)
+            self._running[config.name] = RunningProxy(
+                config, self._scope, self._connections, self._around, self._log
+            )
         self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
         self._settled.clear()
         self._look()

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Seconds frps has to answer a login (spec: client §1.2).
 LOGIN_TIMEOUT = 10.0
+#: Seconds running connections may go on after :meth:`Client.stop`.
+CONNECTION_GRACE = 5.0
 #: Seconds the last words have to leave when frpc stops.
 GRACE = 0.2
 #: The same where the transport itself cannot say that it ends (spec: wire §4).
@@ -150,8 +152,9 @@ class Client:
         else:
             began = time.monotonic()
             reason = await self._until_lost(control)
-            if reason is not None:
-                self._log.warning("session ended: %s", reason)
+            if reason is None:
+                return  # asked to stop: the session serves its running connections to their end
+            self._log.warning("session ended: %s", reason)
             await self._leave(control)
             self._backoff.succeeded(time.monotonic() - began)
         if not self._stopping.is_set():
@@ -181,12 +184,12 @@ class Client:
             await self._admin.close()
         if self._control is not None:
             control, self._control = self._control, None
-            await self.proxies.close()
+            await self.proxies.close(CONNECTION_GRACE)
             over_datagrams = self.config.transport.protocol in ("kcp", "quic")
             await asyncio.sleep(DATAGRAM_GRACE if over_datagrams else GRACE)
             await control.close()
         else:
-            await self.proxies.close()
+            await self.proxies.close(0)
 
     # Private: login
 

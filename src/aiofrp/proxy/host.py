@@ -14,6 +14,7 @@ from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.proxy.group import Groups
 from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splices
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import NewProxy, StartWorkConn
 from aiofrp.wire.router import Router
@@ -144,6 +145,10 @@ class ServerHalf(ABC):
 
 class ClientContext(Protocol):
     """frpc, as the client half of one proxy sees it."""
+
+    @property
+    def connections(self) -> Splices:
+        """Where running connections are kept until they end."""
 
     @property
     def log(self) -> Log:

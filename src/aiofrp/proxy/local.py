@@ -8,7 +8,7 @@ from aiofrp.errors import ConnectFailed
 from aiofrp.proxy.host import ClientContext, ClientHalf
 from aiofrp.proxy.relay import LayerFlags, layered
 from aiofrp.stream.base import Stream
-from aiofrp.stream.splice import join
+from aiofrp.stream.splice import Splice
 from aiofrp.transport.net import dial, join_host_port
 from aiofrp.wire.messages import StartWorkConn
 
@@ -50,4 +50,6 @@ class LocalService(ClientHalf):
         except BaseException:
             stream.abort()
             raise
-        join(work, local)
+        splice = Splice(work, local, self._context.connections.closed)
+        self._context.connections.opened(splice)
+        splice.start()

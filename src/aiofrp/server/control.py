@@ -13,6 +13,7 @@ from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
 from aiofrp.server.sessions import LoggedIn
 from aiofrp.server.workpool import WorkConnection, WorkPool
 from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.transport.net import address_of
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import (
     CloseProxy,
@@ -83,6 +84,7 @@ class ServerControl:
         self.pool.fill()
         self._scope.spawn(self._handle_messages(), "messages")
         self._watch_heartbeat()
+        self._entered(plain)
 
     async def replaced_by(self, newcomer: LoggedIn) -> None:
         """Close everything for a newer login of the same client."""
@@ -101,12 +103,17 @@ class ServerControl:
             self._stream.close()
         self.pool.close()
         await self._scope.close()
-        for name in list(self._proxies):
-            await self._stop_proxy(name)
+        await self.stop_proxies()
         self._server.sessions.leave(self)
         self._closed.set()
         if self._stream is not None:
+            self._left()
             self.log.info("client exit success")
+
+    async def stop_proxies(self) -> None:
+        """Accept no more users for any proxy of this client."""
+        for name in list(self._proxies):
+            await self._stop_proxy(name)
 
     # Receiver of the control connection
 
@@ -225,6 +232,19 @@ class ServerControl:
     async def _stop_proxy(self, name: str) -> None:
         del self._proxies[name]
         await self._server.proxies.stop(self, name)
+
+    # Private: what the server remembers
+
+    def _entered(self, plain: Stream) -> None:
+        address, _ = address_of(plain.info("peername"))
+        self._server.clients.entered(self.login, self.run_id, self.codec.name, address)
+        for observer in self._server.observers:
+            observer.client_opened()
+
+    def _left(self) -> None:
+        self._server.clients.left(self.login, self.run_id)
+        for observer in self._server.observers:
+            observer.client_closed()
 
     # Private: the end
 

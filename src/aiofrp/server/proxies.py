@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from aiofrp.errors import FrpError, ProxyError
 from aiofrp.logs import Log
 from aiofrp.proxy.group import Groups
 from aiofrp.proxy.host import Joined, Ports, ServerHalf, Vhost
+from aiofrp.server.statistics import Observer
 from aiofrp.stream.base import Stream
 from aiofrp.wire.messages import NewProxy, StartWorkConn
 
@@ -22,29 +23,35 @@ if TYPE_CHECKING:
 
 
 class Traffic:
-    """User connections of one proxy, open and past: see :class:`aiofrp.proxy.host.Traffic`."""
+    """User connections of one proxy: see :class:`aiofrp.proxy.host.Traffic`."""
 
-    __slots__ = ("_all_closed", "bytes_in", "bytes_out", "open")
+    __slots__ = ("_all_closed", "_observers", "key", "open")
 
-    def __init__(self, all_closed: Callable[[], None]) -> None:
+    def __init__(
+        self, key: tuple[str, str], observers: Sequence[Observer], all_closed: Callable[[Traffic], None]
+    ) -> None:
+        self.key = key  # name and type of the proxy
+        self._observers = observers
         self._all_closed = all_closed
         self.open: set[Joined] = set()  # limited by open files
-        self.bytes_in = 0
-        self.bytes_out = 0
 
     def opened(self, joined: Joined) -> None:
         self.open.add(joined)
+        for observer in self._observers:
+            observer.connection_opened(*self.key)
 
     def closed(self, joined: Joined) -> None:
-        self.open.discard(joined)
-        self.bytes_in += joined.bytes_in
-        self.bytes_out += joined.bytes_out
+        if joined in self.open:
+            self.open.remove(joined)
+            self.count(joined.bytes_in, joined.bytes_out)
+            for observer in self._observers:
+                observer.connection_closed(*self.key)
         if not self.open:
-            self._all_closed()
+            self._all_closed(self)
 
     def count(self, bytes_in: int, bytes_out: int) -> None:
-        self.bytes_in += bytes_in
-        self.bytes_out += bytes_out
+        for observer in self._observers:
+            observer.traffic(*self.key, bytes_in, bytes_out)
 
 
 class Context:
@@ -98,6 +105,8 @@ class Context:
 class _Published:
     half: ServerHalf
     owner: ServerControl
+    kind: str
+    remote_addr: str
 
 
 class Proxies:
@@ -106,7 +115,8 @@ class Proxies:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._table: dict[str, _Published | None] = {}  # None while it starts
-        self._traffic: dict[str, Traffic] = {}  # by name; kept while a connection of a closed proxy is open
+        # By name and type; kept while a connection of a closed proxy is open.
+        self._traffic: dict[tuple[str, str], Traffic] = {}
         self._drained: asyncio.Event | None = None  # while the server stops
 
     def __len__(self) -> int:
@@ -114,9 +124,16 @@ class Proxies:
 
     async def start(self, owner: ServerControl, message: NewProxy) -> str:
         """Publish a proxy; returns its ``remote_addr``. Raises :class:`~aiofrp.errors.FrpError`."""
-        half = self._make(owner, message)
-        half.check()
+        traffic = self._traffic_of(message.proxy_name, _kind(message))
+        try:
+            return await self._publish(owner, message, self._make(owner, message, traffic))
+        except BaseException:
+            self._forget_if_idle(traffic)
+            raise
+
+    async def _publish(self, owner: ServerControl, message: NewProxy, half: ServerHalf) -> str:
         name = message.proxy_name
+        half.check()
         self._check_quota(owner, half)
         if name in self._table:
             raise ProxyError(f"proxy [{name}] already exists")
@@ -128,8 +145,17 @@ class Proxies:
             del self._table[name]
             owner.ports_used -= half.ports
             raise
-        self._table[name] = _Published(half, owner)
+        kind = _kind(message)
+        self._table[name] = _Published(half, owner, kind, remote_addr)
+        login = owner.login
+        for observer in self._server.observers:
+            observer.proxy_opened(name, kind, login.user, login.client_id or owner.run_id)
         return remote_addr
+
+    def published(self, name: str) -> tuple[NewProxy, str] | None:
+        """The request a running proxy was made from, and its ``remote_addr``."""
+        published = self._table.get(name)
+        return None if published is None else (published.half.context.message, published.remote_addr)
 
     async def stop(self, owner: ServerControl, name: str) -> None:
         """Take a proxy of ``owner`` back; unknown names are ignored."""
@@ -140,7 +166,9 @@ class Proxies:
         await published.half.stop()
         owner.ports_used -= published.half.ports
         del self._table[name]
-        self._forget_idle_traffic()
+        self._forget_if_idle(self._traffic_of(name, published.kind))
+        for observer in self._server.observers:
+            observer.proxy_closed(name, published.kind)
 
     async def drain(self, grace: float) -> None:
         """Wait until no user connection is open, at most ``grace`` seconds, then end the rest."""
@@ -152,15 +180,16 @@ class Proxies:
         for joined in self._open():
             joined.abort()
 
-    def _check_drained(self) -> None:
+    def _all_closed(self, traffic: Traffic) -> None:
+        self._forget_if_idle(traffic)
         if self._drained is not None and not self._open():
             self._drained.set()
 
     def _open(self) -> list[Joined]:
         return [joined for traffic in self._traffic.values() for joined in traffic.open]
 
-    def _make(self, owner: ServerControl, message: NewProxy) -> ServerHalf:
-        kind = message.proxy_type or "tcp"
+    def _make(self, owner: ServerControl, message: NewProxy, traffic: Traffic) -> ServerHalf:
+        kind = _kind(message)
         target = registry.PROXIES.get(kind)
         if target is None:
             raise ProxyError(f"unknown proxy type: {kind}")
@@ -168,15 +197,25 @@ class Proxies:
         if server_half is None:
             raise ProxyError(f"proxies of type {kind} are not in this release of aiofrp's frps")
         log = owner.log.bind(message.proxy_name)
-        traffic = self._traffic.setdefault(message.proxy_name, Traffic(self._check_drained))
         half: ServerHalf = server_half(Context(self._server, owner, message, log, traffic))
         return half
 
-    def _forget_idle_traffic(self) -> None:
-        for name in [n for n, t in self._traffic.items() if not t.open and n not in self._table]:
-            del self._traffic[name]
+    def _traffic_of(self, name: str, kind: str) -> Traffic:
+        traffic = self._traffic.get((name, kind))
+        if traffic is None:
+            traffic = Traffic((name, kind), self._server.observers, self._all_closed)
+            self._traffic[name, kind] = traffic
+        return traffic
+
+    def _forget_if_idle(self, traffic: Traffic) -> None:
+        if not traffic.open and traffic.key[0] not in self._table:
+            self._traffic.pop(traffic.key, None)
 
     def _check_quota(self, owner: ServerControl, half: ServerHalf) -> None:
         limit = self._server.config.max_ports_per_client
         if limit > 0 and owner.ports_used + half.ports > limit:
             raise ProxyError("exceed the max_ports_per_client")
+
+
+def _kind(message: NewProxy) -> str:
+    return message.proxy_type or "tcp"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiofrp import FRP_VERSION, logs
 from aiofrp.aio import Scope
@@ -14,12 +15,14 @@ from aiofrp.proxy.group import Groups
 from aiofrp.proxy.host import Vhost
 from aiofrp.server.accept import Acceptor
 from aiofrp.server.auth import TokenVerifier, Verifier
+from aiofrp.server.clients import Clients
 from aiofrp.server.control import ServerControl, check_login_numbers
 from aiofrp.server.datagramports import DatagramPorts
 from aiofrp.server.ports import PortTable
 from aiofrp.server.proxies import Proxies
 from aiofrp.server.reload import Change, change
 from aiofrp.server.sessions import Sessions
+from aiofrp.server.statistics import LOOK_EVERY, REMEMBERED, Observer, Statistics
 from aiofrp.server.vhost import ListenError, VhostPorts
 from aiofrp.server.workpool import WorkConnection
 from aiofrp.stream.base import Stream
@@ -31,6 +34,9 @@ from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp,
 from aiofrp.wire.auth import derive_key
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import Login, LoginResp, Message, NewVisitorConn, NewVisitorConnResp, NewWorkConn
+
+if TYPE_CHECKING:
+    from aiofrp.server.api import ServerApi
 
 _log = logs.get(__name__)
 
@@ -47,6 +53,10 @@ class Server:
         self.config = config
         self._use_token()
         self.sessions = Sessions()
+        self.clients = Clients()
+        #: Counted only where the counts can be asked for (spec: server §10).
+        self.statistics = Statistics() if config.web_server.port > 0 else None
+        self.observers: list[Observer] = [] if self.statistics is None else [self.statistics]
         self.proxies = Proxies(self)
         self.scope = Scope("frps")
         addr = config.proxy_bind_addr
@@ -63,6 +73,7 @@ class Server:
         self.groups: dict[str, Groups[Any]] = {kind: Groups() for kind in ("tcp", "http", "https", "tcpmux")}
         self._acceptor: Acceptor | None = None
         self._listener: TcpListener | None = None
+        self._api: ServerApi | None = None
 
     def __repr__(self) -> str:
         return f"<Server sessions={len(self.sessions)} proxies={len(self.proxies)}>"
@@ -86,19 +97,26 @@ class Server:
             mux=mux,
         )
         try:
+            await self._open_api()
             await self._listen(self._acceptor)
         except FrpError:
             self._close_listeners()
+            await self._close_api()
             raise
         _log.info("frps started successfully")
+        if self._api is not None:
+            _log.info("dashboard listen on %s", self._api.address)
 
     async def stop(self, grace: float = GRACE) -> None:
         """Stop accepting, let running connections finish for ``grace`` seconds, then end everything."""
         self._close_listeners()
-        for session in self.sessions.all():
-            assert isinstance(session, ServerControl)
-            await session.close()
+        await self._close_api()
+        sessions = [session for session in self.sessions.all() if isinstance(session, ServerControl)]
+        for session in sessions:
+            await session.stop_proxies()
         await self.proxies.drain(grace)
+        for session in sessions:
+            await session.close()
         self._vhost_ports.abort()
         if self._acceptor is not None:
             for mux in list(self._acceptor.sessions):
@@ -145,6 +163,26 @@ class Server:
         _log.info("frps tcp listen on %s:%d", config.bind_addr, port)
         self._datagram_ports.listen(acceptor)
         await self._vhost_ports.listen_http()
+
+    async def _open_api(self) -> None:
+        if self.statistics is None:
+            return
+        from aiofrp.server.api import ServerApi
+
+        metrics = None
+        if self.config.enable_prometheus:
+            from aiofrp.server.metrics import Metrics
+
+            metrics = Metrics()
+            self.observers.append(metrics)
+        api = ServerApi(self, self.statistics, metrics)
+        await api.start()
+        self._api = api
+        self.scope.spawn(_forget_old(self.statistics), "statistics")
+
+    async def _close_api(self) -> None:
+        if self._api is not None:
+            await self._api.close()
 
     def _close_listeners(self) -> None:
         if self._listener is not None:
@@ -212,6 +250,13 @@ class Server:
         answer = NewVisitorConnResp(proxy_name=message.proxy_name, error=error)
         stream.write(codec.encode(answer))
         stream.close()
+
+
+async def _forget_old(statistics: Statistics) -> None:
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        count, total = statistics.prune(REMEMBERED)
+        _log.debug("clear useless proxy statistics data count %d/%d", count, total)
 
 
 def _can_bind(bind: object, host: str, port: int) -> bool:

@@ -8,6 +8,7 @@ here the other direction goes on while it makes progress, and ends after ``linge
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from .base import Buffer, Pause, Stream, drop
@@ -97,6 +98,39 @@ class Splice:
             self._timer = None
             self._a.stream.close()
             self._b.stream.close()
+
+
+class Splices:
+    """The splices of one owner, so that it can let them finish; limited by open files."""
+
+    __slots__ = ("_drained", "_open")
+
+    def __init__(self) -> None:
+        self._open: set[Splice] = set()
+        self._drained: asyncio.Event | None = None
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def opened(self, splice: Splice) -> None:
+        """One began."""
+        self._open.add(splice)
+
+    def closed(self, splice: Splice) -> None:
+        """One ended; give it to :class:`Splice` as ``done``."""
+        self._open.discard(splice)
+        if self._drained is not None and not self._open:
+            self._drained.set()
+
+    async def drain(self, grace: float) -> None:
+        """Wait until all have ended, at most ``grace`` seconds, then abort the rest."""
+        if self._open and grace > 0:
+            self._drained = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self._drained.wait()
+        for splice in list(self._open):
+            splice.abort()
 
 
 class _End:

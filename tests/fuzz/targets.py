@@ -12,10 +12,14 @@ from contextlib import suppress
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.aead import AeadStream
 from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
+from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.codec import V1, Decoder, MessageDecoder
 from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, DecoderV2
 from aiofrp.wire.fec import FecDecoder, segments_of
 from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
+from aiofrp.wire.http1 import parse_request, parse_response
+from aiofrp.wire.httpbody import ChunkedBody
+from aiofrp.wire.httpforward import NO_CHANGES, encode_request, request_fields
 from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.kcp import Kcp
 from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
@@ -217,6 +221,57 @@ def fec_datagrams(data: bytes) -> None:
         assert len(decoder._groups) <= 3
 
 
+def http_request(data: bytes) -> None:
+    """What is forwarded of an accepted head means the same when it is read again, and nothing else."""
+    for head in (data, b"GET / HTTP/1.1\r\nHost: a\r\n" + data + b"\r\n\r\n"):
+        with suppress(RemoteProtocolError):
+            request = parse_request(head)
+            sent = encode_request(request, request_fields(request, NO_CHANGES, b"1.2.3.4"), b"")
+            again = parse_request(sent)
+            for fact in ("method", "target", "host", "path", "absolute", "body_size", "upgrade"):
+                assert getattr(again, fact) == getattr(request, fact), fact
+            assert sent.index(b"\r\n\r\n") == len(sent) - 4
+
+
+def http_response(data: bytes) -> None:
+    """Heads of services."""
+    for head in (data, b"HTTP/1.1 200 OK\r\n" + data + b"\r\n\r\n"):
+        with suppress(RemoteProtocolError):
+            assert parse_response(head).body_size >= -2
+
+
+def http_chunks(data: bytes) -> None:
+    """Whole and byte by byte must take the same bytes, or both fail."""
+    assert _chunks(data, len(data)) == _chunks(data, 1)
+
+
+def _chunks(data: bytes, step: int) -> list[bytes]:
+    body, payload, taken = ChunkedBody(decode=True), b"", 0
+    try:
+        while taken < len(data) and not body.done:
+            taken += body.receive_data(data[taken : taken + step])
+            payload += b"".join(body.take())
+    except RemoteProtocolError:
+        return [b"error"]
+    return [payload, b"done" if body.done else b"", data[taken:], *(name for name, _ in body.trailers)]
+
+
+def client_hello(data: bytes) -> None:
+    """Whole and byte by byte must find the same name, or both fail."""
+    assert _server_name(data, max(1, len(data))) == _server_name(data, 1)
+
+
+def _server_name(data: bytes, step: int) -> str | None:
+    reader = ClientHelloReader()
+    try:
+        for start in range(0, len(data), step):
+            if reader.receive_data(data[start : start + step]):
+                break
+    except RemoteProtocolError:
+        return "error"
+    return reader.server_name
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "message_v1": message_v1,
     "message_v2": message_v2,
@@ -235,5 +290,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "websocket_client": websocket_client,
     "websocket_request": websocket_request,
     "websocket_response": websocket_response,
+    "http_request": http_request,
+    "http_response": http_response,
+    "http_chunks": http_chunks,
+    "client_hello": client_hello,
 }
 """Name → target."""

@@ -49,7 +49,6 @@ def server_leaves_out(config: ServerConfig) -> Iterator[str]:
     ports = {
         "quicBindPort": config.quic_bind_port,
         "sshTunnelGateway": config.ssh_tunnel_gateway.bind_port,
-        "webServer": config.web_server.port,
     }
     yield from (key for key, port in ports.items() if port)
     if config.http_plugins:

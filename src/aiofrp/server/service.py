@@ -104,7 +104,8 @@ class Server:
             await self._close_api()
             raise
         _log.info("frps started successfully")
-        if self._api is not None:
+        if self._api is not None and self.statistics is not None:
+            self.scope.spawn(_forget_old(self.statistics), "statistics")
             _log.info("dashboard listen on %s", self._api.address)
 
     async def stop(self, grace: float = GRACE) -> None:
@@ -178,7 +179,6 @@ class Server:
         api = ServerApi(self, self.statistics, metrics)
         await api.start()
         self._api = api
-        self.scope.spawn(_forget_old(self.statistics), "statistics")
 
     async def _close_api(self) -> None:
         if self._api is not None:

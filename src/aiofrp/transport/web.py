@@ -7,6 +7,8 @@ load.
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -27,6 +29,9 @@ from aiofrp.transport.tls import identity_context
 _TIME_LIMIT = 60.0
 #: Seconds running requests may take when the server closes.
 _GRACE = 1.0
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SLASHES = re.compile(r"//+")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -99,10 +104,11 @@ class WebServer:
 
 
 def json_response(value: Any, status: int = 200) -> web.Response:
-    """``value`` as JSON, ended by a newline."""
-    return web.Response(
-        body=msgspec.json.encode(value) + b"\n", status=status, headers={"Content-Type": "application/json"}
-    )
+    """``value`` as JSON, ended by a newline; harmless also where a browser takes it for HTML."""
+    body = msgspec.json.encode(value)
+    for sign in b"<>&":
+        body = body.replace(bytes([sign]), b"\\u%04x" % sign)
+    return web.Response(body=body + b"\n", status=status, headers={"Content-Type": "application/json"})
 
 
 def text_response(text: str, status: int = 200) -> web.Response:
@@ -119,6 +125,16 @@ def not_found() -> web.Response:
     return text_response("404 page not found\n", 404)
 
 
+async def to_pages(request: web.Request) -> web.Response:
+    """``/``: the pages are in ``/static/``."""
+    return _moved("/static/")
+
+
+def _moved(path: str) -> web.Response:
+    text = f'<a href="{html.escape(path)}">Moved Permanently</a>.\n\n'
+    return web.Response(text=text, status=301, content_type="text/html", headers={"Location": path})
+
+
 async def _plain_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Say neither what serves nor the type of nothing."""
     response.headers.popall("Server", None)
@@ -131,6 +147,8 @@ async def _plain_headers(request: web.Request, response: web.StreamResponse) -> 
 
 @web.middleware
 async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if (elsewhere := _wrong_path(request)) is not None:
+        return elsewhere
     missing = request.match_info.http_exception
     if isinstance(missing, web.HTTPMethodNotAllowed):
         return web.Response(status=405)
@@ -148,6 +166,19 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await _answer(request, handler, guarded=route in app[_CHANGES])
     _log.info("http response [%s]: code [%d]", request.rel_url.raw_path, response.status)
     return response
+
+
+def _wrong_path(request: web.Request) -> web.Response | None:
+    """The answer to a path that cannot be decoded, or has a better spelling."""
+    target = request.raw_path
+    if _BAD_ESCAPE.search(target.partition("?")[0]):
+        response = web.Response(text="400 Bad Request", status=400)
+        response.force_close()
+        return response
+    path, mark, query = target.partition("?")
+    if "//" in path:
+        return _moved(_SLASHES.sub("/", path) + mark + query)
+    return None
 
 
 async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> web.StreamResponse:

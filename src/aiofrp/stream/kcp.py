@@ -31,6 +31,9 @@ from .udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 HIGH_WATER, LOW_WATER = 256 * 1024, 128 * 1024
 #: Seconds a stream closed here waits for its peer to finish, so that it can tell a late one that it is gone.
 LINGER = 10.0
+#: Retransmission time-outs that a session is kept after its end, so that a peer whose last words were acknowledged
+#: in vain hears it again.
+_QUIET = 5
 #: Seconds without a datagram after which another conversation may take a session's address.
 SILENT = 1.0
 #: Milliseconds a timer may come late: setting it anew at every packet would cost more than the packet.
@@ -66,6 +69,7 @@ class KcpStream(LayerStream):
         "_gone",
         "_loop",
         "_over",
+        "_quiet_until",
         "_send_to",
         "_timer",
         "_timer_due",
@@ -104,6 +108,7 @@ class KcpStream(LayerStream):
         self._over = False  # no datagrams any more
         self._eof_seen = self._eof_sent = False
         self._closed_at: int | None = None
+        self._quiet_until: int | None = None  # both ends are through, and the user was told
         self._flush_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = sys.maxsize
@@ -209,11 +214,11 @@ class KcpStream(LayerStream):
             self._stop()
         self._end_locally()
 
-    def forget(self) -> None:
-        """End without a word to the peer, whose address may be forged."""
+    def forget(self, why: str) -> None:
+        """End without a word to the peer, who may not be where its address says."""
         if not self._over:
             self._stop()
-            self._deliver_lost(Closed("kcp: dropped in favour of others"))
+            self._deliver_lost(Closed(f"kcp: {why}"))
 
     def info(self, key: str, /) -> Any:
         if key == "layers":
@@ -252,14 +257,20 @@ class KcpStream(LayerStream):
             self._endpoint.send(self._encoder.encode(packets, now), self._send_to)
         if core.queued <= LOW_WATER and self._writing_paused and not self._eof_sent:
             self._resume_writer()
-        if core.finished and (self._eof_seen or self._over_alone(now)):
+        if core.finished and self._over_alone(now):
             self._stop()
+        elif core.finished and self._eof_seen and self._quiet_until is None:
+            self._quiet_until = now + _QUIET * core.rto
+            self._set_timer(now)
             self._loop.call_soon(self._deliver_lost, None)
         elif core.next_timeout(now) < self._timer_due - _SLACK:
             self._set_timer(now)
 
     def _over_alone(self, now: int) -> bool:
-        """Whether a stream closed here need not wait for its peer: it will not say that it ends, or takes too long."""
+        """Whether there is nothing to wait for: the peer has had time to repeat its last words, or will not say that
+        it ends, or takes too long for that."""
+        if self._quiet_until is not None:
+            return now >= self._quiet_until
         if self._closed_at is None:
             return False
         return self._core.deaf or now - self._closed_at >= LINGER * 1000
@@ -268,7 +279,9 @@ class KcpStream(LayerStream):
         if self._timer is not None:
             self._timer.cancel()
         due = self._core.next_timeout(now)
-        if self._closed_at is not None:
+        if self._quiet_until is not None:
+            due = self._quiet_until
+        elif self._closed_at is not None:
             due = min(due, self._closed_at + int(LINGER * 1000))
         self._timer_due = due = max(due, now + 1)
         self._timer = self._loop.call_later((due - now) / 1000, self._timed_out)

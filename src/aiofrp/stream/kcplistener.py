@@ -140,7 +140,7 @@ class KcpListener:
         if self._closed or not self._may_enter(conv, address):
             return None
         if known is not None:
-            known.abort()
+            known.forget("its address began another conversation")
         stream = KcpStream(
             self,
             conv,
@@ -173,7 +173,9 @@ class KcpListener:
         if not self._repeats(hash((conv, address))) or not self._in_rate():
             return False
         if len(self._unproven) >= limits.unproven:
-            self._sessions[next(iter(self._unproven))].forget()
+            self._sessions[next(iter(self._unproven))].forget(
+                "dropped for others before it showed that it receives"
+            )
         return True
 
     def _settle_old(self) -> None:

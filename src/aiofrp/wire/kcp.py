@@ -305,6 +305,11 @@ class Kcp:
         return self._pace.lossy
 
     @property
+    def rto(self) -> int:
+        """The retransmission time-out, milliseconds."""
+        return self._pace.rto
+
+    @property
     def finished(self) -> bool:
         """Whether all we sent arrived and our end too, or the peer knows no ends."""
         return self._fin_sent and not self._inflight

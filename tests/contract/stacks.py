@@ -21,6 +21,7 @@ from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.tls import TlsStream, handshake
 from aiofrp.stream.transform import through
+from aiofrp.stream.websocket import WebSocketStream
 from aiofrp.wire.aescfb import AesCfb
 from aiofrp.wire.snappy import Snappy
 from aiofrp.wire.transform import Transform
@@ -140,6 +141,12 @@ async def mux(below: Pair) -> Pair:
     return Pair(client, await opened, 6400 * KIB, below.volume, below.trickles, notices_cut=True)
 
 
+async def websocket(below: Pair) -> Pair:
+    """An open websocket, past its handshake."""
+    client, server = WebSocketStream(below.a, client=True), WebSocketStream(below.b, client=False)
+    return Pair(client, server, below.bound + 128 * KIB, below.volume, notices_cut=True)
+
+
 async def transforms(below: Pair) -> Pair:
     """frp's encryption, and compression inside it."""
 
@@ -163,7 +170,12 @@ CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
     "memory7": memory(7),
     "memory64k": memory(64 * KIB),
 }
-LAYERS: dict[str, Callable[[Pair], Awaitable[Pair]]] = {"tls": tls, "mux": mux, "transforms": transforms}
+LAYERS: dict[str, Callable[[Pair], Awaitable[Pair]]] = {
+    "tls": tls,
+    "mux": mux,
+    "transforms": transforms,
+    "websocket": websocket,
+}
 
 STACKS = [
     "tcp",
@@ -177,6 +189,11 @@ STACKS = [
     "mux/memory64k",
     "mux/tls/tcp",
     "tls/mux/tcp",
+    "websocket/tcp",
+    "websocket/memory1",
+    "websocket/tls/tcp",
+    "tls/websocket/tcp",
+    "mux/tls/websocket/tcp",
     "kcp",
     "mux/kcp",
     "mux/tls/kcp",

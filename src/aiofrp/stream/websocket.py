@@ -1,6 +1,7 @@
 """A websocket over any stream, seen as a plain stream itself (spec: wire §1.3).
 
-What is written in one loop turn leaves as one frame. Half-close is a close frame: the other direction goes on until its
+The first write of a loop turn leaves at once, as layers above mostly gather theirs already; what follows in the same
+turn leaves as one frame. Half-close is a close frame: the other direction goes on until its
 own. A carrier that ends without one is an error, never a clean end.
 """
 
@@ -27,7 +28,7 @@ class WebSocketStream(LayerStream):
         "_closing",
         "_eof_seen",
         "_eof_sent",
-        "_flush_scheduled",
+        "_gathering",
         "_lower",
         "_lower_full",
         "_out",
@@ -46,7 +47,7 @@ class WebSocketStream(LayerStream):
         self._eof_sent = False
         self._out: list[Buffer] = []  # payload of this loop turn, limited by _FLUSH_AT
         self._out_size = 0
-        self._flush_scheduled = False
+        self._gathering = False  # this turn's first write is out
         lower.attach(self)
         if early:
             self.data_received(early)
@@ -95,13 +96,15 @@ class WebSocketStream(LayerStream):
     def write(self, data: Buffer, /) -> None:
         if self._eof_sent or self._closing or self._lost or not data:
             return
+        if not self._gathering:
+            self._gathering = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+            self._send(data)
+            return
         self._out.append(data)
         self._out_size += len(data)
         if self._out_size >= _FLUSH_AT:
             self._flush()
-        elif not self._flush_scheduled:
-            self._flush_scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush_turn)
 
     def write_eof(self) -> None:
         if not self._eof_sent and not self._closing and not self._lost:
@@ -151,16 +154,18 @@ class WebSocketStream(LayerStream):
 
     # Private: sending
 
-    def _flush_turn(self) -> None:
-        self._flush_scheduled = False
+    def _end_turn(self) -> None:
+        self._gathering = False
         if self._out:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._out or self._lost:
-            return
-        out, self._out, self._out_size = self._out, [], 0
-        header, payload = self._websocket.frame(out[0] if len(out) == 1 else b"".join(out))
+        if self._out and not self._lost:
+            out, self._out, self._out_size = self._out, [], 0
+            self._send(out[0] if len(out) == 1 else b"".join(out))
+
+    def _send(self, data: Buffer) -> None:
+        header, payload = self._websocket.frame(data)
         if len(payload) < _JOIN_BELOW:
             self._lower.write(header + payload)
         else:

@@ -26,11 +26,13 @@ Buffer: TypeAlias = bytes | memoryview
 
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10
 _FIN, _OPCODE, _MASKED, _LENGTH = 0x80, 0x0F, 0x80, 0x7F
+_WHOLE: Final = _FIN | _BINARY
 _LONGEST_CONTROL: Final = 125
 _PROTOCOL_ERROR, _INVALID_TEXT = 1002, 1007
 _ORDERLY: Final = (NORMAL, 1001, 1005)  # going away; no status in the frame
 _STATUSES: Final = frozenset((*range(1000, 1004), *range(1007, 1015)))  # RFC 6455 §7.4.1 and its registry
 _COPY_BELOW: Final = 4096  # a small slice costs less than a view, and keeps no large chunk alive
+_MASKS_AT_ONCE: Final = 64  # one system call costs as much as drawing them all
 _MOST_PONGS: Final = 16  # answers that wait to be sent; older ones give way (RFC 6455 §5.5.3)
 
 
@@ -60,15 +62,21 @@ class WebSocket:
         "_fragmented",
         "_left",
         "_mask",
+        "_masks",
+        "_peer_masks",
         "_pongs",
         "_refusal",
         "_rest",
+        "_shortest",
         "peer_close",
     )
 
     def __init__(self, *, client: bool) -> None:
         """``client``: whether this is the side that dialled; it masks what it sends (RFC 6455 §5.1)."""
         self._client = client
+        self._peer_masks = 0 if client else _MASKED
+        self._shortest = 2 if client else 6  # bytes of the shortest header of a frame
+        self._masks: list[bytes] = []  # for the next frames; limited by _MASKS_AT_ONCE
         self._rest = b""  # an incomplete header, or control frame; at most 139 bytes
         self._left = 0  # bytes of the present data frame that are still to come
         self._mask = b""  # to apply to them; empty on a client
@@ -103,12 +111,13 @@ class WebSocket:
         if self._left:
             at = self._take(data, 0, self._left, payload)
         while size - at >= 2 and self.peer_close is None:
-            first, length = data[at], data[at + 1] & _LENGTH
-            self._check(first, length, data[at + 1] & _MASKED)
-            start = at + 2
+            first, second = data[at], data[at + 1]
+            if first != _WHOLE or second & _MASKED != self._peer_masks or self._fragmented:
+                self._check(first, second)
+            length = second & _LENGTH
+            start = at + self._shortest
             if length >= 126:
                 start += 2 if length == 126 else 8
-            start += 0 if self._client else 4
             if start > size:
                 break
             if length >= 126:
@@ -119,25 +128,24 @@ class WebSocket:
                 self._control(first & _OPCODE, self._unmask(data, start, length))
                 at = start + length
                 continue
-            self._fragmented = not first & _FIN
-            if not self._client:
+            self._fragmented = first < _FIN
+            if self._peer_masks:
                 self._mask = bytes(data[start - 4 : start])
             at = self._take(data, start, length, payload)
         self._rest = b"" if self.peer_close else bytes(data[at:])
 
-    def _check(self, first: int, length: int, masked: int) -> None:
+    def _check(self, first: int, second: int) -> None:
         """The two bytes every frame begins with."""
         opcode = first & _OPCODE
         if first & 0x70:
             raise self._violation("reserved bits are set and no extension was agreed")
-        if bool(masked) is self._client:
-            raise self._violation(
-                "frames of a server are not masked" if masked else "frames of a client are masked"
-            )
+        if second & _MASKED != self._peer_masks:
+            who = "client are" if self._peer_masks else "server are not"
+            raise self._violation(f"frames of a {who} masked")
         if opcode > _PONG or _BINARY < opcode < _CLOSE:
             raise self._violation(f"unknown opcode {opcode}")
         if opcode >= _CLOSE:
-            if length > _LONGEST_CONTROL or not first & _FIN:
+            if second & _LENGTH > _LONGEST_CONTROL or not first & _FIN:
                 raise self._violation("a control frame is in fragments or longer than 125 bytes")
         elif self._fragmented is not (opcode == _CONTINUATION):
             raise self._violation("a new message within another" if opcode else "nothing to continue")
@@ -152,20 +160,23 @@ class WebSocket:
 
     def _take(self, data: Buffer, start: int, length: int, payload: list[Buffer]) -> int:
         """Take what is there of a data frame's payload; returns where it ends."""
-        end = min(start + length, len(data))
-        self._left = length - (end - start)
+        end, size = start + length, len(data)
+        self._left = 0
+        if end > size:
+            self._left, end = end - size, size
         if end > start:
-            if self._client:
-                payload.append(data[start:end] if end - start < _COPY_BELOW else memoryview(data)[start:end])
-            else:
-                payload.append(apply_mask(memoryview(data)[start:end], self._mask))
-                turn = (end - start) & 3
-                self._mask = self._mask[turn:] + self._mask[:turn]
+            part = data[start:end] if end - start < _COPY_BELOW else memoryview(data)[start:end]
+            if self._peer_masks:
+                part = apply_mask(part, self._mask)
+                if self._left:
+                    turn = (end - start) & 3
+                    self._mask = self._mask[turn:] + self._mask[:turn]
+            payload.append(part)
         return end
 
     def _unmask(self, data: Buffer, start: int, length: int) -> bytes:
         content = bytes(data[start : start + length])
-        return content if self._client else apply_mask(content, bytes(data[start - 4 : start]))
+        return apply_mask(content, bytes(data[start - 4 : start])) if self._peer_masks else content
 
     def _control(self, opcode: int, content: bytes) -> None:
         if opcode == _CLOSE:
@@ -222,5 +233,12 @@ class WebSocket:
             header = struct.pack(">BBQ", _FIN | opcode, masked | 127, size)
         if not masked:
             return header, data
-        mask = os.urandom(4)  # unpredictable, so that nobody chooses what middleboxes see (RFC 6455 §10.3)
+        mask = self._next_mask()
         return header + mask, apply_mask(data, mask)
+
+    def _next_mask(self) -> bytes:
+        """Unpredictable, so that nobody chooses what middleboxes see (RFC 6455 §10.3)."""
+        if not self._masks:
+            noise = os.urandom(4 * _MASKS_AT_ONCE)
+            self._masks = [noise[at : at + 4] for at in range(0, len(noise), 4)]
+        return self._masks.pop()

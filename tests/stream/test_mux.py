@@ -276,3 +276,66 @@ async def test_a_close_that_cannot_be_sent_is_reset_in_the_end(rig: Make) -> Non
     await until(lambda: end.lost)
     await until(lambda: r.peer.heads[-1:] == [(WINDOW_UPDATE, RST, 1, 0)])
     assert len(r.peer.payloads[1]) == INITIAL
+
+
+# A conversation as two Go peers had it (tests/vectors/wire/yamux_frames.json)
+
+#: What the recorded client sends in its first two streams, and the server's answers.
+CLIENT = [
+    (WINDOW_UPDATE, SYN, 1, OPEN_CREDIT),
+    (DATA, 0, 1, 5),
+    (WINDOW_UPDATE, FIN, 1, 0),
+    (WINDOW_UPDATE, SYN, 3, OPEN_CREDIT),
+    (WINDOW_UPDATE, FIN, 3, 0),
+]
+SERVER = [
+    (WINDOW_UPDATE, ACK, 1, OPEN_CREDIT),
+    (DATA, 0, 1, 3),
+    (DATA, 0, 1, 4),
+    (WINDOW_UPDATE, FIN, 1, 0),
+    (WINDOW_UPDATE, 0, 3, OPEN_CREDIT),  # ours says ACK here: it accepts before it reads the FIN
+    (WINDOW_UPDATE, FIN, 3, 0),
+]
+
+
+async def test_as_client_in_the_recorded_conversation(rig: Make) -> None:
+    r = rig()
+    first = r.open()
+    first.write(b"hello")
+    r.peer.send(*SERVER[0])
+    r.peer.send(*SERVER[1], payload=b"abc")
+    await until(lambda: len(first.data) == 3)
+    first.write_eof()
+    r.peer.send(*SERVER[2], payload=b"late")
+    r.peer.send(*SERVER[3])
+    await until(lambda: first.lost)
+    assert first.error is None
+    assert first.data == b"abclate"
+    second = r.open()
+    second.close()
+    r.peer.send(*SERVER[4])
+    r.peer.send(*SERVER[5])
+    await until(lambda: second.lost and r.session.stream_count == 0)
+    assert r.peer.heads == CLIENT
+
+
+async def test_as_server_in_the_recorded_conversation(rig: Make) -> None:
+    r = rig(client=False)
+    r.peer.send(*CLIENT[0])
+    r.peer.send(*CLIENT[1], payload=b"hello")
+    await until(lambda: 1 in r.users and r.users[1].data == b"hello")
+    first = r.users[1]
+    first.write(b"abc")
+    r.peer.send(*CLIENT[2])
+    await until(lambda: first.eofs)
+    first.write(b"late")
+    first.write_eof()
+    await until(lambda: first.lost)
+    r.peer.send(*CLIENT[3])
+    r.peer.send(*CLIENT[4])
+    await until(lambda: 3 in r.users and r.users[3].eofs)
+    r.users[3].close()
+    await until(lambda: len(r.peer.heads) == len(SERVER))
+    ours = [(WINDOW_UPDATE, ACK, 3, OPEN_CREDIT) if head == SERVER[4] else head for head in SERVER]
+    assert r.peer.heads == ours
+    assert r.session.stream_count == 0

@@ -121,6 +121,11 @@ class Coverage:
             monitoring.set_events(monitoring.COVERAGE_ID, monitoring.events.LINE)
             self._once = monitoring.DISABLE
 
+    def restart(self) -> None:
+        """Count every line anew: what one target reached is new to the next."""
+        if sys.version_info >= (3, 12):
+            sys.monitoring.restart_events()
+
     def _line(self, code: CodeType, _line: int) -> object:
         if f"{ROOT}/src/" in code.co_filename:
             self.lines += 1
@@ -175,6 +180,8 @@ def fuzz(name: str, target: Target, seconds: float, chance: random.Random, cover
     """Run one target; prints what it did and gives whether it held."""
     inputs = [b"", *recorded(), *kept(SEEDS / name), *kept(CORPUS / name)]
     mutate, old, runs = Mutator(inputs, chance), iter(list(inputs)), 0
+    known = len(inputs)
+    coverage.restart()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         data, lines = next(old, None), coverage.lines
@@ -189,7 +196,11 @@ def fuzz(name: str, target: Target, seconds: float, chance: random.Random, cover
         if new and coverage.lines > lines:
             inputs.append(data)
             keep(CORPUS / name, data)
-    print(f"{name}: held {runs} inputs ({runs / seconds:.0f}/s), starting from {len(inputs)}", flush=True)
+    found = len(inputs) - known
+    print(
+        f"{name}: held {runs} inputs ({runs / seconds:.0f}/s), kept {found} that reached new lines",
+        flush=True,
+    )
     return True
 
 

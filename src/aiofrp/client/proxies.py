@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiofrp import logs, registry
@@ -15,13 +15,16 @@ from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
 from aiofrp.config.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
-from aiofrp.proxy.host import ClientHalf
+from aiofrp.proxy.host import ClientContext, ClientHalf
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
 
 _log = logs.get(__name__)
+
+#: Makes what serves the users of a proxy in this process, in place of a local address.
+MakeHalf = Callable[[ClientContext, ProxyConfig], ClientHalf]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,25 @@ class Surroundings:
     key: bytes  #: of encrypted work connections
     codec: Codec
     udp_packet_size: int  #: bytes
+    halves: Mapping[str, MakeHalf] = field(default_factory=dict)  #: by proxy name
 
 
 class RunningProxy:
     """One configured proxy: its state, and the half that serves it; also its half's view of frpc
     (see :class:`aiofrp.proxy.host.ClientContext`)."""
 
-    __slots__ = ("_scope", "codec", "config", "connections", "half", "key", "log", "state", "udp_packet_size")
+    __slots__ = (
+        "_make",
+        "_scope",
+        "codec",
+        "config",
+        "connections",
+        "half",
+        "key",
+        "log",
+        "state",
+        "udp_packet_size",
+    )
 
     def __init__(
         self, config: ProxyConfig, scope: Scope, connections: Splices, around: Surroundings, log: Log
@@ -52,12 +67,16 @@ class RunningProxy:
         self.state = ProxyState()
         self.half: ClientHalf | None = None
         self._scope = scope
+        self._make = around.halves.get(config.name)
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         self._scope.spawn(coro, f"{self.config.name}/{name}")
 
     def make_half(self) -> None:
         """Create the half that serves users, once the server accepted. Raises :class:`FrpError`."""
+        if self._make is not None:
+            self.half = self._make(self, self.config)
+            return
         client_half = registry.load(registry.PROXIES[self.config.type]).Client
         if client_half is None:
             raise FrpError(f"proxies of type {self.config.type} are not in this release of aiofrp's frpc")

@@ -7,13 +7,14 @@ import platform
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aiofrp import FRP_VERSION, logs, registry
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
-from aiofrp.client.proxies import Proxies, Surroundings
+from aiofrp.client.proxies import MakeHalf, Proxies, Surroundings
 from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
 from aiofrp.config.client import ClientConfig
@@ -55,8 +56,14 @@ class LoginFailed(FrpError):
 class Client:
     """One frpc. ``run`` logs in and stays; ``stop`` ends it; several may live in one process."""
 
-    def __init__(self, config: ClientConfig, source: ConfigSource | None = None) -> None:
-        """``source`` is where :meth:`reload` and the admin API find the configuration again.
+    def __init__(
+        self,
+        config: ClientConfig,
+        source: ConfigSource | None = None,
+        halves: Mapping[str, MakeHalf] | None = None,
+    ) -> None:
+        """``source`` is where :meth:`reload` and the admin API find the configuration again; ``halves`` serve
+        users of the proxies they are named after in this process.
 
         Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do, and for unusable TLS files.
         """
@@ -69,7 +76,7 @@ class Client:
         self._codec: Codec = V2 if config.transport.wire_protocol == "v2" else V1
         self._credentials: Credentials = TokenCredentials(token, config.auth.additional_scopes)
         prefix = f"{config.user}." if config.user else ""
-        around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size)
+        around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size, halves or {})
         self.proxies = Proxies(config.proxies, around)
         self._options = dial_options(config)
         self._transport = registry.load(registry.TRANSPORTS[config.transport.protocol])()
@@ -79,6 +86,7 @@ class Client:
         self._wake = asyncio.Event()  # stopping, or the session was lost
         self._reloading = asyncio.Lock()
         self._admin: AdminApi | None = None
+        self._grace = CONNECTION_GRACE
         self._log = _log
 
     def __repr__(self) -> str:
@@ -98,8 +106,9 @@ class Client:
         finally:
             await self._shut_down()
 
-    def stop(self) -> None:
-        """Ask :meth:`run` to withdraw the proxies and return."""
+    def stop(self, grace: float = CONNECTION_GRACE) -> None:
+        """Ask :meth:`run` to withdraw the proxies and return; running connections may go on for ``grace`` seconds."""
+        self._grace = grace
         self._stopping.set()
         self._wake.set()
 
@@ -184,7 +193,7 @@ class Client:
             await self._admin.close()
         if self._control is not None:
             control, self._control = self._control, None
-            await self.proxies.close(CONNECTION_GRACE)
+            await self.proxies.close(self._grace)
             over_datagrams = self.config.transport.protocol in ("kcp", "quic")
             await asyncio.sleep(DATAGRAM_GRACE if over_datagrams else GRACE)
             await control.close()

@@ -1,0 +1,281 @@
+"""A bandwidth limit shared by streams: what is beyond it waits, in order, and the sender is made to wait too.
+
+No task and no sleep: bytes that cannot be paid for wait in their stream, reading from below pauses, and one timer of
+the limit lets the next ones through. Knows no proxies and no configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from .base import Buffer, LayerStream, Pause, Stream
+
+#: Bytes written beyond the limit that may wait before the writer is told to pause, and the level to resume at.
+HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
+#: What one stream may send in its turn: this part of a second's worth, but not fewer bytes than these.
+_TURN, _MIN_TURN = 50, 1024
+#: Seconds the loop's clock may wake us early.
+_CLOCK_SLACK = 0.001
+
+
+class TokenBucket:
+    """Plain arithmetic of a limit: ``rate`` bytes a second, one second's worth at once at most, full in the beginning
+    (spec: server §4.3). Times are seconds of any steady clock."""
+
+    __slots__ = ("_stamp", "_tokens", "rate")
+
+    def __init__(self, rate: int, now: float) -> None:
+        """``rate``: bytes per second, at least 1."""
+        self.rate = rate
+        self._tokens = float(rate)
+        self._stamp = now
+
+    def take(self, wanted: int, now: float) -> int:
+        """How many of ``wanted`` bytes may pass now; they are paid for."""
+        self._tokens = min(float(self.rate), self._tokens + (now - self._stamp) * self.rate)
+        self._stamp = now
+        taken = min(wanted, int(self._tokens))
+        self._tokens -= taken
+        return taken
+
+    def wait(self, wanted: int) -> float:
+        """Seconds until ``wanted`` bytes may pass, as of the last :meth:`take`."""
+        return max(0.0, (min(wanted, self.rate) - self._tokens) / self.rate)
+
+
+class Limit:
+    """The bandwidth limit of one proxy: both directions of all its connections share it, and wait for it by turns."""
+
+    __slots__ = ("_bucket", "_loop", "_timer", "_turn", "_waiting")
+
+    def __init__(self, rate: int) -> None:
+        """``rate``: bytes per second, at least 1."""
+        self._loop = asyncio.get_running_loop()
+        self._bucket = TokenBucket(rate, self._loop.time())
+        self._turn = min(rate, max(rate // _TURN, _MIN_TURN))
+        self._waiting: deque[_Queue] = deque()  # limited by the connections: two each
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<Limit {self._bucket.rate} B/s waiting={len(self._waiting)}>"
+
+    def throttle(self, stream: Stream) -> Stream:
+        """``stream`` within the limit."""
+        return ThrottledStream(stream, self)
+
+    # For the queues
+
+    def spend(self, size: int) -> int:
+        """How many of ``size`` bytes may pass at once: none while others wait."""
+        return 0 if self._waiting else self._bucket.take(size, self._loop.time())
+
+    def enter(self, queue: _Queue) -> None:
+        """Wait for a turn."""
+        self._waiting.append(queue)
+        self._arm()
+
+    def leave(self, queue: _Queue) -> None:
+        """Wait no longer."""
+        if queue in self._waiting:
+            self._waiting.remove(queue)
+        if not self._waiting and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # Private
+
+    def _arm(self) -> None:
+        if self._waiting and self._timer is None:
+            delay = self._bucket.wait(self._share(self._waiting[0]))
+            self._timer = self._loop.call_later(delay + _CLOCK_SLACK, self._serve)
+
+    def _share(self, queue: _Queue) -> int:
+        return min(queue.size, self._turn)
+
+    def _serve(self) -> None:
+        self._timer = None
+        self._bucket.take(0, self._loop.time())
+        while self._waiting and not self._bucket.wait(self._share(self._waiting[0])):
+            queue = self._waiting.popleft()
+            queue.let(self._bucket.take(self._share(queue), self._loop.time()))
+            if queue.size:
+                self._waiting.append(queue)
+        self._arm()
+
+
+class _Queue:
+    """One direction of one stream: bytes that wait to be paid for."""
+
+    __slots__ = ("_chunks", "_limit", "_passed", "_relieved", "size")
+
+    def __init__(self, limit: Limit, passed: Callable[[Buffer], None], relieved: Callable[[], None]) -> None:
+        """``passed`` gets bytes that are paid for; ``relieved`` is called when fewer wait."""
+        self._limit = limit
+        self._passed = passed
+        self._relieved = relieved
+        self._chunks: deque[Buffer] = deque()  # limited by whoever fills it: paused reading or writing
+        self.size = 0
+
+    def put(self, data: Buffer) -> None:
+        """Let ``data`` pass, now or when its turn comes."""
+        size = len(data)
+        paid = 0 if self.size else self._limit.spend(size)
+        if paid == size:
+            self._passed(data)
+            return
+        first = not self.size
+        self._chunks.append(bytes(data[paid:]))
+        self.size += size - paid
+        if first:
+            self._limit.enter(self)
+        if paid:
+            self._passed(data[:paid])
+
+    def let(self, paid: int) -> None:
+        """Let ``paid`` bytes pass."""
+        while paid and self._chunks:
+            data = self._chunks.popleft()
+            if len(data) > paid:
+                self._chunks.appendleft(memoryview(data)[paid:])
+                data = data[:paid]
+            paid -= len(data)
+            self.size -= len(data)
+            self._passed(data)
+        self._relieved()
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        if self.size:
+            self._chunks.clear()
+            self.size = 0
+            self._limit.leave(self)
+
+
+class ThrottledStream(LayerStream):
+    """A stream within a limit: bytes count when they pass, in either direction.
+
+    The end of a direction comes after the bytes that wait; an error drops them.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_eof_due",
+        "_finish_due",
+        "_inward",
+        "_lost_due",
+        "_lower",
+        "_lower_full",
+        "_outward",
+    )
+
+    def __init__(self, lower: Stream, limit: Limit) -> None:
+        super().__init__()
+        self._lower = lower
+        self._lower_full = False
+        self._inward = _Queue(limit, self._deliver, self._inward_relieved)
+        self._outward = _Queue(limit, lower.write, self._outward_relieved)
+        self._eof_due = False  # the peer finished; told after what waits
+        self._lost_due = False  # the peer is gone, in order; told after what waits
+        self._finish_due = False  # we finished; told the peer after what waits
+        self._closing = False
+        lower.attach(self)
+
+    # Receiver of the carrier
+
+    def data_received(self, data: Buffer, /) -> None:
+        if self._closing:
+            return
+        self._inward.put(data)
+        if self._inward.size:
+            self._lower.pause_reading(Pause.RATE)
+
+    def eof_received(self) -> None:
+        if self._inward.size:
+            self._eof_due = True
+        else:
+            self._deliver_eof()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._outward.clear()
+        if exc is None and self._inward.size:
+            self._lost_due = True
+        else:
+            self._inward.clear()
+            self._deliver_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._lower_full = True
+        self._pause_writer()
+
+    def resume_writing(self) -> None:
+        self._lower_full = False
+        self._let_writer()
+
+    # Stream
+
+    def write(self, data: Buffer, /) -> None:
+        if self._closing or self._finish_due or self._lost or self._lost_due or not data:
+            return
+        self._outward.put(data)
+        if self._outward.size > HIGH_WATER:
+            self._pause_writer()
+
+    def write_eof(self) -> None:
+        self._finish_due = True
+        if not self._outward.size:
+            self._lower.write_eof()
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._inward.clear()
+            self._lower.resume_reading(Pause.RATE)
+            if not self._outward.size:
+                self._lower.close()
+        self._end_locally()
+
+    def abort(self) -> None:
+        self._closing = True
+        self._inward.clear()
+        self._outward.clear()
+        self._lower.abort()
+        self._end_locally()
+
+    def info(self, key: str, /) -> Any:
+        below = self._lower.info(key)
+        return ("throttle", *below) if key == "layers" else below
+
+    # Private
+
+    def _inward_relieved(self) -> None:
+        if self._inward.size:
+            return
+        if self._eof_due:
+            self._eof_due = False
+            self._deliver_eof()
+        if self._lost_due:
+            self._deliver_lost(None)
+        else:
+            self._lower.resume_reading(Pause.RATE)
+
+    def _outward_relieved(self) -> None:
+        self._let_writer()
+        if self._outward.size:
+            return
+        if self._closing:
+            self._lower.close()
+        elif self._finish_due:
+            self._lower.write_eof()
+
+    def _let_writer(self) -> None:
+        if not self._lower_full and self._outward.size <= LOW_WATER:
+            self._resume_writer()
+
+    def _gate_closed(self) -> None:
+        self._lower.pause_reading(Pause.PEER)
+
+    def _gate_opened(self) -> None:
+        self._lower.resume_reading(Pause.PEER)

@@ -75,6 +75,15 @@ async def recorded(ports: Ports, tmp_path: Path) -> AsyncIterator[Caller]:
 LABELS = [
     *("healthz no auth", "healthz any method", "status without auth", "status wrong auth", "root redirect"),
     *("static index", "favicon", "unknown path", "wrong method on status", "config get", "config put empty"),
+    *(
+        "proxy config tcp",
+        "proxy config http",
+        "proxy config plugin",
+        "proxy config health",
+        "proxy config xtcp",
+    ),
+    *("proxy config missing", "proxy config of a disabled file proxy", "visitor config stcp"),
+    *("visitor config xtcp", "visitor config missing"),
     *("config put", "reload", "config put invalid toml", "reload broken", "config put unknown field"),
     *("reload lenient with unknown field", "reload strict with unknown field", "config put invalid proxy"),
     *("reload invalid proxy", "config restore", "reload ok", "stop wrong method"),

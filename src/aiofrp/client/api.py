@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from aiofrp.client.definition import definition
 from aiofrp.client.proxies import RunningProxy
 from aiofrp.client.source import ConfigSource
+from aiofrp.config.literals import quote
+from aiofrp.config.proxy import ProxyConfig, VisitorConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.transport.net import join_host_port
-from aiofrp.transport.web import ApiError, WebServer, json_response
+from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
     from aiofrp.client.service import Client
@@ -33,9 +37,11 @@ class AdminApi:
         server.route("GET", "/api/status", self._status)
         server.route("GET", "/api/config", self._get_config)
         server.route("PUT", "/api/config", self._put_config, changes=True)
+        server.route("GET", "/api/proxy/{name}/config", self._proxy)
+        server.route("GET", "/api/visitor/{name}/config", self._visitor)
         server.route("GET", "/api/reload", self._reload, changes=True)
         server.route("POST", "/api/stop", self._stop, changes=True)
-        server.route("*", "/", self._index)
+        server.route("*", "/", to_pages)
 
     @property
     def address(self) -> str:
@@ -53,16 +59,18 @@ class AdminApi:
     async def _healthz(self, request: web.Request) -> web.Response:
         return web.Response()
 
-    async def _index(self, request: web.Request) -> web.Response:
-        page = '<a href="/static/">Moved Permanently</a>.\n\n'
-        return web.Response(text=page, status=301, content_type="text/html", headers={"Location": "/static/"})
-
     async def _status(self, request: web.Request) -> web.Response:
         client = self._client
         answer: dict[str, list[dict[str, str]]] = {}
         for proxy in client.proxies.running():
             answer.setdefault(proxy.config.type, []).append(status_of(proxy, client.config.server_addr))
         return json_response(dict(sorted(answer.items())))
+
+    async def _proxy(self, request: web.Request) -> web.Response:
+        return _definition("proxy", request.match_info["name"], self._client.config.proxies)
+
+    async def _visitor(self, request: web.Request) -> web.Response:
+        return _definition("visitor", request.match_info["name"], self._client.config.visitors)
 
     async def _get_config(self, request: web.Request) -> web.Response:
         try:
@@ -99,6 +107,13 @@ class AdminApi:
         if source is None:
             raise ApiError(400, "invalid argument: frpc has no config file path")
         return source
+
+
+def _definition(kind: str, name: str, configs: Iterable[ProxyConfig | VisitorConfig]) -> web.Response:
+    for config in configs:
+        if config.name == name:
+            return json_response(definition(config))
+    raise ApiError(404, f"{kind} {quote(name)} not found")
 
 
 def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, str]:

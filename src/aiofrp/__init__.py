@@ -1,8 +1,38 @@
-"""aiofrp: frp, the fast reverse proxy, in Python."""
+"""aiofrp: frp, the fast reverse proxy, in Python.
+
+The library is loaded when one of its names is first used: importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiofrp.library.client import Client
+    from aiofrp.library.server import Server
+    from aiofrp.library.tunnel import Tunnel, expose
 
 __version__ = "0.1.0"
 
 #: The release of frp whose behaviour is matched; told to peers and printed by ``-v``.
 FRP_VERSION = "0.70.1"
 
-__all__ = ["FRP_VERSION", "__version__"]
+__all__ = ["FRP_VERSION", "Client", "Server", "Tunnel", "__version__", "expose"]
+
+_LIBRARY = {
+    "Client": "aiofrp.library.client",
+    "Server": "aiofrp.library.server",
+    "Tunnel": "aiofrp.library.tunnel",
+    "expose": "aiofrp.library.tunnel",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LIBRARY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LIBRARY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LIBRARY})

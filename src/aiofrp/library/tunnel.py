@@ -1,0 +1,173 @@
+"""``async with aiofrp.expose(8000, server="host:7000") as tunnel``: one service of this program, made public."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiofrp.errors import ConfigError, ProxyError, TimedOut
+from aiofrp.library.asgi import Application, AsgiHalf, AsgiServer
+from aiofrp.library.client import Client
+from aiofrp.transport.net import join_host_port
+
+#: What can be exposed: a port of this machine, ``host:port``, or an ASGI application.
+Target = int | str | Application
+
+_SCHEMES = {"http": "http://", "https": "https://"}
+_RUNNING = "running"
+
+
+class Tunnel:
+    """A service that is public while the ``async with`` of :func:`expose` lasts."""
+
+    def __init__(self, client: Client, name: str) -> None:
+        self._client = client
+        self._remote = ""
+        self.name = name  #: of the proxy
+        (proxy,) = client.config.proxies
+        self.type = proxy.type  #: of the proxy
+
+    def __repr__(self) -> str:
+        return f"<Tunnel {self.name} {self.type} {self.addresses}>"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the service is reached: ``host:port`` for tcp and udp, URLs for http and https.
+
+        After a reconnection these may be others, where the server chooses the port.
+        """
+        for status in self._client.proxies():
+            self._remote = status.remote_addr or self._remote
+        if self.type in ("tcp", "udp"):
+            return (join_host_port(self._client.config.server_addr, int(self._remote.rpartition(":")[2])),)
+        return tuple(_SCHEMES.get(self.type, "") + part for part in self._remote.split(",") if part)
+
+    @property
+    def address(self) -> str:
+        """The first of :attr:`addresses`; empty for a type that has none."""
+        return next(iter(self.addresses), "")
+
+    async def wait(self) -> None:
+        """Serve until cancelled. Raises :class:`~aiofrp.errors.FrpError` when the tunnel is lost for good."""
+        await self._client.wait()
+
+
+@asynccontextmanager
+async def expose(
+    target: Target,
+    server: str,
+    *,
+    token: str = "",
+    type: str = "tcp",
+    remote_port: int = 0,
+    name: str = "",
+    custom_domains: Sequence[str] = (),
+    subdomain: str = "",
+    timeout: float = 10.0,
+    proxy: Mapping[str, Any] | None = None,
+    client: Mapping[str, Any] | None = None,
+) -> AsyncIterator[Tunnel]:
+    """Make ``target`` public at a frps (of aiofrp or of frp) until the block ends.
+
+    ``target`` is a port of this machine, ``"host:port"``, or an ASGI application, which needs no port.
+    ``server`` is ``"host:port"``. ``remote_port`` 0 lets the server choose. ``type`` ``http`` and ``https`` need
+    ``custom_domains`` or ``subdomain``. ``proxy`` and ``client`` are further settings, as in a file of frpc:
+    ``proxy={"transport": {"useEncryption": True}}``. ``timeout``: seconds for login and answer.
+
+    Raises :class:`~aiofrp.errors.FrpError`: of a wrong setting, a failed login, a proxy the server refuses.
+    """
+    application = target if callable(target) else None
+    name = name or f"expose-{secrets.token_hex(4)}"
+    asked: dict[str, Any] = {"type": type, **_local(target), **(proxy or {}), "name": name}
+    if type in ("tcp", "udp"):
+        asked["remotePort"] = remote_port
+    if custom_domains or subdomain:
+        asked |= {"customDomains": list(custom_domains), "subdomain": subdomain}
+    settings = _client_settings(server, token, client or {}) | {"proxies": [asked]}
+    if application is None:
+        async with _running(Client(settings), name, timeout) as tunnel:
+            yield tunnel
+        return
+    if type == "udp":
+        raise ConfigError('an ASGI application speaks HTTP: expose it with type="tcp" or type="http"')
+    asgi = AsgiServer(application)
+    await asgi.start()
+    try:
+        serving = Client(settings, halves={name: lambda context, config: AsgiHalf(context, config, asgi)})
+        async with _running(serving, name, timeout) as tunnel:
+            try:
+                yield tunnel
+            finally:
+                await asgi.drain()
+    finally:
+        await asgi.close()
+
+
+@asynccontextmanager
+async def _running(client: Client, name: str, timeout: float) -> AsyncIterator[Tunnel]:
+    try:
+        async with asyncio.timeout(timeout):
+            await client.start()
+    except TimeoutError:
+        raise TimedOut(
+            f"no tunnel within {timeout:g} s: is {client.config.server_addr}:{client.config.server_port} a frps "
+            "that answers? Raise the timeout for a slow one"
+        ) from None
+    try:
+        _check(client, name)
+        yield Tunnel(client, name)
+    finally:
+        await client.stop()
+
+
+def _check(client: Client, name: str) -> None:
+    for status in client.proxies():
+        if status.phase == _RUNNING:
+            return
+        raise ProxyError(
+            f"the server refuses the {status.type} proxy {name}: {status.error}{_hint(status.error)}"
+        )
+    raise ProxyError(
+        f"the session ended while the proxy {name} was announced: the log of the server says why"
+    )
+
+
+def _hint(error: str) -> str:
+    for sign, hint in {
+        "port already used": "choose another remote_port, or 0 for any free one",
+        "port not allowed": "the server's allowPorts does not hold it; 0 lets the server choose",
+        "vhost http port is not set": "set vhostHTTPPort on the server",
+        "vhost https port is not set": "set vhostHTTPSPort on the server",
+        "already exists": "choose another name",
+    }.items():
+        if sign in error:
+            return f" ({hint})"
+    return ""
+
+
+def _local(target: Target) -> dict[str, Any]:
+    """Where frpc finds the service."""
+    if callable(target):
+        return {}
+    if isinstance(target, bool) or not isinstance(target, int | str):
+        raise ConfigError(f'target is a port number, "host:port" or an ASGI application, not {target!r}')
+    host, port = ("127.0.0.1", target) if isinstance(target, int) else _host_port(target, "target")
+    return {"localIP": host, "localPort": port}
+
+
+def _client_settings(server: str, token: str, client: Mapping[str, Any]) -> dict[str, Any]:
+    host, port = _host_port(server, "server")
+    settings: dict[str, Any] = {"serverAddr": host, "serverPort": port, **client}
+    if token:
+        settings["auth"] = {**settings.get("auth", {}), "token": token}
+    return settings
+
+
+def _host_port(text: str, what: str) -> tuple[str, int]:
+    host, mark, port = text.rpartition(":")
+    if not mark or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError(f'{what} must be "host:port", such as "frps.example.com:7000", not {text!r}')
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)

@@ -82,6 +82,7 @@ class Exchange:
         "_body",
         "_buffer",
         "_early",
+        "_half_closed",
         "_head",
         "_over",
         "_paused",
@@ -107,6 +108,7 @@ class Exchange:
         self._size = 0
         self._body: Body | None = None
         self._sent = request.body_size == 0
+        self._half_closed = False
         self._paused = False
         self._over = False
 
@@ -134,6 +136,13 @@ class Exchange:
         self._sent = True
         if self._backend is not None:
             self._user.request_sent()
+
+    def half_close(self) -> None:
+        """The user finished sending, after all of its request. The service is told, as if it were connected: it may
+        answer or leave."""
+        self._half_closed = True
+        if self._backend is not None:
+            self._backend.stream.write_eof()
 
     def pause(self) -> None:
         """The user takes no more of the response for now."""
@@ -203,6 +212,8 @@ class Exchange:
         backend.write(b"".join((self._head, *early)) if early else self._head)
         if self._user.full:
             self.pause()
+        if self._half_closed:
+            backend.stream.write_eof()
         if self._sent:
             self._user.request_sent()
         elif backend.full:
@@ -275,8 +286,11 @@ class Exchange:
         if backend is not None:
             if self._paused:
                 backend.stream.resume_reading()
+            backend.user = None
             keep = self._response is not None and self._response.keep_alive and self._size != UNTIL_EOF
-            if clean and keep and self._sent:
+            if not self._sent:
+                backend.abort()
+            elif clean and keep and not self._half_closed:
                 backend.release()
             else:
                 backend.close()

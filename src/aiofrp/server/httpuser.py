@@ -112,9 +112,10 @@ class HttpUser:
 
     def eof_received(self) -> None:
         self._ended = True
-        if self._state is State.WAIT:
+        if self._state is State.WAIT and self._exchange is not None:
+            self._exchange.half_close()
             self._deadline.set(HALF_CLOSED)
-        else:
+        elif self._state is not State.WAIT:
             self._close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:

@@ -128,11 +128,13 @@ class ChunkedBody:
         limit = _LINE_LIMITS[self._state]
         known = len(self._line)
         line = self._line + data[position : position + limit - known]
-        end = line.find(b"\r\n", max(0, known - 1))
+        end = line.find(b"\n", known)
         if end >= 0:
+            if not end or line[end - 1] != _CR:
+                raise RemoteProtocolError("a bare LF in a body in chunks")
             self._line = b""
-            self._end_line(line[:end])
-            return position + end + 2 - known
+            self._end_line(line[: end - 1])
+            return position + end + 1 - known
         if len(line) == limit:
             raise RemoteProtocolError(f"no end of line within {limit} bytes of a body in chunks")
         self._line = line
@@ -163,6 +165,7 @@ class ChunkedBody:
             self.trailers.append((found[1], found[2].strip(b" \t")))
 
 
+_CR = 0x0D
 _SIZE, _DATA, _CHUNK_END, _TRAILERS = range(4)
 _LINE_LIMITS = {_SIZE: MAX_CHUNK_LINE, _CHUNK_END: 2, _TRAILERS: MAX_TRAILERS}
 

@@ -17,6 +17,7 @@ from aiofrp.client.control import ClientControl
 from aiofrp.client.proxies import MakeHalf, Proxies, Surroundings
 from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
+from aiofrp.client.visitors import Visitors
 from aiofrp.config.client import ClientConfig
 from aiofrp.config.unbuilt import refuse_client
 from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
@@ -26,6 +27,7 @@ from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.freshtls import client_tls
 from aiofrp.transport.net import join_host_port
+from aiofrp.transport.resolve import use_dns_server
 from aiofrp.wire.auth import derive_key
 from aiofrp.wire.codec import V1, Codec
 from aiofrp.wire.codec2 import V2
@@ -78,6 +80,7 @@ class Client:
         prefix = f"{config.user}." if config.user else ""
         around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size, halves or {})
         self.proxies = Proxies(config.proxies, around)
+        self.visitors = Visitors(config.visitors, around)
         self._options = dial_options(config)
         self._transport = registry.load(registry.TRANSPORTS[config.transport.protocol])()
         self._control: ClientControl | None = None
@@ -99,6 +102,8 @@ class Client:
         Raises :class:`LoginFailed` when the first login fails and ``loginFailExit`` is on, and
         :class:`~aiofrp.errors.FrpError` when the admin API cannot listen.
         """
+        if self.config.dns_server:
+            use_dns_server(self.config.dns_server)
         try:
             await self._open_admin()
             while not self._stopping.is_set():
@@ -133,6 +138,7 @@ class Client:
         if waiting:
             self._log.warning("these changes need a restart: [%s]", " ".join(waiting))
         self.config = self.config.model_copy(update={"proxies": config.proxies, "visitors": config.visitors})
+        await self.visitors.update(config.visitors)
         await self.proxies.update(config.proxies)
 
     async def _open_admin(self) -> None:
@@ -160,6 +166,7 @@ class Client:
                 ) from exc
         else:
             began = time.monotonic()
+            await self.visitors.session_started(control.open, self.run_id, self._log)
             reason = await self._until_lost(control)
             if reason is None:
                 return  # asked to stop: the session serves its running connections to their end
@@ -178,6 +185,7 @@ class Client:
 
     async def _leave(self, control: ClientControl) -> None:
         self._control = None
+        await self.visitors.session_lost()
         await self.proxies.session_lost()
         await control.close()
 
@@ -193,12 +201,12 @@ class Client:
             await self._admin.close()
         if self._control is not None:
             control, self._control = self._control, None
-            await self.proxies.close(self._grace)
+            await asyncio.gather(self.proxies.close(self._grace), self.visitors.close(self._grace))
             over_datagrams = self.config.transport.protocol in ("kcp", "quic")
             await asyncio.sleep(DATAGRAM_GRACE if over_datagrams else GRACE)
             await control.close()
         else:
-            await self.proxies.close(0)
+            await asyncio.gather(self.proxies.close(0), self.visitors.close(0))
 
     # Private: login
 

@@ -36,12 +36,10 @@ def _refuse_oidc(method: str) -> None:
 
 def client_leaves_out(config: ClientConfig) -> Iterator[str]:
     """What of a frpc's configuration has no effect."""
-    if config.visitors:
-        yield f"visitors: {', '.join(visitor.name for visitor in config.visitors)}"
+    if beyond := [visitor.name for visitor in config.visitors if visitor.type == "xtcp"]:
+        yield f"visitors of type xtcp: {', '.join(beyond)}"
     if config.virtual_net.address:
         yield "virtualNet"
-    if config.dns_server:
-        yield "dnsServer"
 
 
 def server_leaves_out(config: ServerConfig) -> Iterator[str]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from aiofrp.config.model import field
-from aiofrp.config.proxy import ProxyConfig
+from aiofrp.config.proxy import ProxyConfig, ProxyTransport
 from aiofrp.config.types import Int, Str
-from aiofrp.errors import FrpError
+from aiofrp.errors import ConnectFailed, FrpError, LocalProtocolError
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.host import ClientContext, ClientHalf, ServerHalf
 from aiofrp.proxy.packets import PacketStream, User, user_of
-from aiofrp.proxy.relay import layered
+from aiofrp.proxy.relay import client_side, server_side
+from aiofrp.proxy.userport import UserPort
 from aiofrp.stream.base import Stream
-from aiofrp.transport.net import bind_udp, plain_host
+from aiofrp.transport.net import bind_udp
+from aiofrp.transport.resolve import resolve
 from aiofrp.wire.messages import StartWorkConn, UDPPacket
+from aiofrp.wire.proxyproto import datagram_header
 
 #: Seconds after registration until the first work connection is asked for, and between attempts (spec: server §4.2).
 FIRST_FETCH, FETCH_PAUSE = 0.5, 1.0
@@ -27,6 +31,9 @@ MAX_WAITING = 1024
 SESSION_IDLE = 30.0
 #: Local sockets at most, one for each user; the one silent for longest makes room.
 MAX_SESSIONS = 16384
+
+#: A local UDP service: the family of its address, and the address.
+Local: TypeAlias = tuple[int, tuple[str, int]]
 
 
 class UdpConfig(ProxyConfig):
@@ -50,7 +57,7 @@ class UdpServer(ServerHalf):
 
     ports = 1
     _port: int
-    _socket: DatagramSocket
+    _users: UserPort
 
     async def start(self) -> str:
         context = self.context
@@ -62,9 +69,7 @@ class UdpServer(ServerHalf):
             context.udp_ports.release(self._port)
             raise
         context.log.info("udp proxy listen port [%d]", asked)
-        self._mapped = sock.family == socket.AF_INET6
-        self._socket = DatagramSocket(sock, context.udp_packet_size, self._from_users)
-        self._socket.widen()
+        self._users = UserPort(sock, context.udp_packet_size, self._from_users)
         self._waiting: list[tuple[bytes, User]] = []  # limited by MAX_WAITING
         self._work: PacketStream | None = None
         self._stopped = False
@@ -76,7 +81,7 @@ class UdpServer(ServerHalf):
         self._timer.cancel()
         if self._work is not None:
             self._work.close()
-        self._socket.close()
+        self._users.close()
         self.context.udp_ports.release(self._port)
 
     # The work connection
@@ -93,7 +98,7 @@ class UdpServer(ServerHalf):
             stream.close()
             return
         context = self.context
-        work = layered(stream, context.message, context.key)
+        work = server_side(stream, context)
         self._work = PacketStream(work, context.codec, self._from_client, self._work_lost)
         self._work.end_when_silent()
         waiting, self._waiting = self._waiting, []
@@ -112,35 +117,34 @@ class UdpServer(ServerHalf):
 
     # Datagrams
 
-    def _from_users(self, datagrams: list[tuple[bytes, Any]]) -> None:
-        packets = [(data, (plain_host(name[0]), name[1])) for data, name in datagrams]
+    def _from_users(self, datagrams: list[tuple[bytes, User]]) -> None:
         self.context.traffic.count(sum(len(data) for data, _ in datagrams), 0)
         if self._work is not None:
-            self._work.send(packets)
+            self._work.send(datagrams)
         else:
-            self._waiting += packets[: MAX_WAITING - len(self._waiting)]
+            self._waiting += datagrams[: MAX_WAITING - len(self._waiting)]
 
     def _from_client(self, packets: list[UDPPacket]) -> None:
-        size = 0
-        for packet in packets:
-            user = user_of(packet)
-            if user is not None:
-                self._socket.send(packet.content, self._address(user))
-                size += len(packet.content)
-        self.context.traffic.count(0, size)
-
-    def _address(self, user: User) -> User:
-        """The address to send to: on a dual-stack socket IPv4 is written inside IPv6."""
-        return (f"::ffff:{user[0]}", user[1]) if self._mapped and ":" not in user[0] else user
+        self.context.traffic.count(0, self._users.send(packets))
 
 
 class UdpForwarder:
-    """The local side of one work connection: a connected socket for each user, so that replies find their way."""
+    """The local side of one work connection: a connected socket for each user, so that replies find their way.
 
-    def __init__(self, context: ClientContext, local: tuple[str, int], family: int) -> None:
+    ``version``: of the PROXY header before each user's first datagram, or empty. ``ended`` is called once.
+    """
+
+    def __init__(
+        self,
+        context: ClientContext,
+        local: Local,
+        version: str = "",
+        ended: Callable[[UdpForwarder], None] | None = None,
+    ) -> None:
         self._context = context
-        self._local = local
-        self._family = family
+        self._family, self._local = local
+        self._version = version
+        self._ended = ended
         self._sessions: dict[User, _Session] = {}  # limited by MAX_SESSIONS
         self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
         self.packets: PacketStream | None = None
@@ -158,6 +162,16 @@ class UdpForwarder:
             session.socket.close()
         if self.packets is not None:
             self.packets.close()
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended(self)
+
+    def header(self, user: User) -> bytes:
+        """What goes before the first datagram of ``user``; nothing where none can be written."""
+        try:
+            return datagram_header(self._version, user, self._local)
+        except LocalProtocolError:
+            return b""
 
     def _from_server(self, packets: list[UDPPacket]) -> None:
         now = asyncio.get_running_loop().time()
@@ -165,7 +179,7 @@ class UdpForwarder:
             user = user_of(packet)
             if user is not None and (session := self._session(user)) is not None:
                 session.last = now
-                session.socket.send(packet.content)
+                session.send(packet.content)
 
     def _session(self, user: User) -> _Session | None:
         session = self._sessions.get(user)
@@ -207,13 +221,19 @@ class UdpForwarder:
 class _Session:
     """One user's socket towards the local service."""
 
-    __slots__ = ("_forwarder", "_user", "last", "socket")
+    __slots__ = ("_first", "_forwarder", "_user", "last", "socket")
 
     def __init__(self, forwarder: UdpForwarder, user: User) -> None:
         self._forwarder = forwarder
         self._user = user
+        self._first = forwarder.header(user)
         self.last = 0.0
         self.socket = DatagramSocket(forwarder.connect(), forwarder.packet_size, self._replied)
+
+    def send(self, data: bytes) -> None:
+        """A datagram of the user."""
+        first, self._first = self._first, b""
+        self.socket.send(first + data)
 
     def _replied(self, datagrams: list[tuple[bytes, Any]]) -> None:
         self.last = asyncio.get_running_loop().time()
@@ -221,38 +241,57 @@ class _Session:
             self._forwarder.packets.send([(data, self._user) for data, _ in datagrams])
 
 
+class LocalUdp(Protocol):
+    """The settings of a proxy that forwards datagrams to a local address."""
+
+    @property
+    def local_ip(self) -> str: ...
+    @property
+    def local_port(self) -> int: ...
+    @property
+    def transport(self) -> ProxyTransport: ...
+
+
 class UdpClient(ClientHalf):
     """Forwards the datagrams of one work connection at a time to the local service."""
 
-    def __init__(self, context: ClientContext, config: UdpConfig) -> None:
+    def __init__(self, context: ClientContext, config: LocalUdp) -> None:
         self._context = context
         self._config = config
-        self._forwarder: UdpForwarder | None = None
+        self._forwarders: set[UdpForwarder] = set()  # one work connection each; here there is one
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
         self._context.spawn(self._serve(stream), "udp")
 
     async def close(self) -> None:
-        if self._forwarder is not None:
-            self._forwarder.close()
+        for forwarder in list(self._forwarders):
+            forwarder.close()
+
+    async def make_room(self) -> None:
+        """A work connection is about to be served: end the one before."""
+        await self.close()
 
     async def _serve(self, stream: Stream) -> None:
         config = self._config
         try:
-            family, local = await resolve_udp(config.local_ip, config.local_port)
-        except OSError as exc:
+            local = await resolve_udp(config.local_ip, config.local_port)
+        except ConnectFailed as exc:
             self._context.log.error("udp local address %s: %s", config.local_ip, exc)
             stream.close()
             return
-        await self.close()
-        self._forwarder = UdpForwarder(self._context, local, family)
-        self._forwarder.start(layered(stream, config.transport, self._context.key))
+        except BaseException:
+            stream.abort()
+            raise
+        await self.make_room()
+        version = config.transport.proxy_protocol_version
+        forwarder = UdpForwarder(self._context, local, version, self._forwarders.discard)
+        self._forwarders.add(forwarder)
+        forwarder.start(client_side(stream, config.transport, self._context))
 
 
-async def resolve_udp(host: str, port: int) -> tuple[int, tuple[str, int]]:
-    """The family and address of a local UDP service. Raises :class:`OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    family, _, _, _, address = found[0]
+async def resolve_udp(host: str, port: int) -> Local:
+    """The family and address of a local UDP service. Raises :class:`~aiofrp.errors.ConnectFailed`."""
+    family, _, _, _, address = (await resolve(host, port, socket.SOCK_DGRAM))[0]
     return family, (str(address[0]), int(address[1]))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from aiofrp.stream.kcp import KcpStream
 from aiofrp.stream.kcplistener import KcpListener
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import bind_udp, connect_reason, join_host_port
+from aiofrp.transport.resolve import resolve
 from aiofrp.transport.session import Securer, session_over
 
 
@@ -39,12 +39,11 @@ async def connect_udp(host: str, port: int) -> socket.socket:
 
     Raises :class:`~aiofrp.errors.ConnectFailed`.
     """
-    loop = asyncio.get_running_loop()
     where = f"dial udp {join_host_port(host, port)}"
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as exc:
-        raise ConnectFailed(f"{where}: {connect_reason(exc)}") from exc
+        found = await resolve(host, port, socket.SOCK_DGRAM)
+    except ConnectFailed as exc:
+        raise ConnectFailed(f"{where}: {exc}") from exc
     error: OSError = OSError("no address")
     for family, kind, protocol, _, address in found:
         sock = socket.socket(family, kind, protocol)

@@ -14,9 +14,12 @@ from typing import Any
 
 from aiofrp.errors import ConnectFailed, TransportError
 from aiofrp.stream.tcp import TcpListener, TcpStream
+from aiofrp.transport.resolve import resolve
 
 #: Connections the kernel keeps ready for accept; it lowers this to its own limit.
 BACKLOG = 4096
+#: Seconds after which the next address of a name is tried as well (RFC 8305 §5).
+NEXT_ADDRESS_AFTER = 0.25
 _WILDCARDS = ("", "0.0.0.0", "::")
 
 
@@ -112,16 +115,34 @@ async def dial(host: str, port: int, *, timeout: float, local_ip: str = "") -> T
 
     Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
     """
-    loop = asyncio.get_running_loop()
     where = f"dial tcp {join_host_port(host, port)}"
-    local = (local_ip, 0) if local_ip else None
     try:
         async with asyncio.timeout(timeout):
-            _, stream = await loop.create_connection(TcpStream, host, port, local_addr=local)
+            return await (_connect if is_address(host) else _connect_name)(host, port, local_ip)
     except TimeoutError:
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None
+    except ConnectFailed as exc:
+        raise ConnectFailed(f"{where}: {exc}") from exc
     except (OSError, OverflowError, UnicodeError) as exc:
         raise ConnectFailed(f"{where}: {connect_reason(exc)}") from exc
+
+
+async def _connect(host: str, port: int, local_ip: str) -> TcpStream:
+    local = (local_ip, 0) if local_ip else None
+    _, stream = await asyncio.get_running_loop().create_connection(TcpStream, host, port, local_addr=local)
+    return stream
+
+
+async def _connect_name(host: str, port: int, local_ip: str) -> TcpStream:
+    """The first address that answers, each next one tried a moment later (RFC 8305)."""
+    found = await resolve(host, port)
+    if len(found) == 1:
+        return await _connect(str(found[0][4][0]), port, local_ip)
+    from aiohappyeyeballs import start_connection
+
+    local = await resolve(local_ip, 0) if local_ip else None
+    sock = await start_connection(found, local_addr_infos=local, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
+    _, stream = await asyncio.get_running_loop().create_connection(TcpStream, sock=sock)
     return stream
 
 

@@ -38,7 +38,7 @@ def block(config: Model, before: str = "") -> dict[str, Any]:
     for item in declared(type(config)).values():
         value, key = getattr(config, item.name), before + item.alias
         shown = block(value, f"{key}.") if isinstance(value, Model) else to_tree(value)
-        unlike_default = value is not None and not value and (item.optional or item.default)
+        unlike_default = value is not None and not value and (item.optional or item.default is True)
         if shown or unlike_default or key in _ALWAYS:
             table[item.alias] = shown
     return table

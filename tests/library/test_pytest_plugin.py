@@ -87,7 +87,17 @@ def test_fixtures_in_asynchronous_tests(project: pytest.Pytester) -> None:
             server.close()
         """
     )
-    arguments = (*OPTIONS, "-p", "pytest_asyncio.plugin", "-o", "asyncio_mode=auto", "-W", "error")
+    arguments = (
+        *OPTIONS,
+        "-p",
+        "pytest_asyncio.plugin",
+        "-o",
+        "asyncio_mode=auto",
+        "-o",
+        "asyncio_default_fixture_loop_scope=function",
+        "-W",
+        "error",
+    )
     project.runpytest_subprocess(*arguments).assert_outcomes(passed=1)
 
 

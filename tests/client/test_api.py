@@ -17,6 +17,7 @@ import pytest
 from aiofrp.cli.admin import Api, ApiError
 from aiofrp.client.service import Client
 from aiofrp.client.source import ConfigSource
+from aiofrp.client.states import Phase
 from aiofrp.config.shared import TlsConfig, WebServerConfig
 from aiofrp.config.types import Secret
 from aiofrp.errors import FrpError
@@ -67,8 +68,19 @@ async def recorded(ports: Ports, tmp_path: Path) -> AsyncIterator[Caller]:
     """
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(running_server(server_config(server, port=int(ports("17000")))))
-        await stack.enter_async_context(running_file(path))
+        await answered(await stack.enter_async_context(running_file(path, online=False)))
         yield await stack.enter_async_context(calling(int(ports("17400")), basic("admin", "adminpw")))
+
+
+async def answered(client: Client) -> None:
+    """Wait until the server answered for every proxy but the one whose service is dead."""
+    waiting = {Phase.NEW, Phase.WAIT_START}
+    names = {proxy.name for proxy in client.config.proxies} - {"checked"}
+    async with asyncio.timeout(PATIENCE):
+        while names:
+            done = {p.config.name for p in client.proxies.running() if p.state.phase not in waiting}
+            names -= done
+            await asyncio.sleep(0.01)
 
 
 #: In the recorded order; the calls about the store are left out.

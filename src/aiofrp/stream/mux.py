@@ -47,8 +47,6 @@ _QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
 _CONTROL_LIMIT = 1024 * 1024
 #: Seconds between looks at overdue streams, and how much early the loop's clock may wake us.
 _TICK, _CLOCK_SLACK = 30.0, 0.01
-#: Up to this size header and payload leave in one write; above, two writes cost less than the copy.
-_JOIN_BELOW = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +227,7 @@ class MuxSession:
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
         """Send one data frame."""
-        size = len(data)
-        write = self._carrier.write
-        if size < _JOIN_BELOW:
-            write(b"".join((header(DATA, 0, stream_id, size), data)))
-        else:
-            write(header(DATA, 0, stream_id, size))
-            write(data)
+        self._carrier.write(b"".join((header(DATA, 0, stream_id, len(data)), data)))
 
     def queue(self, stream: MuxStream) -> None:
         """The stream has something queued that its window lets pass: give it its turn."""

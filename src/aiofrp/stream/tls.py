@@ -1,8 +1,9 @@
 """TLS over any stream, by :class:`ssl.MemoryBIO`.
 
 One path serves TCP, KCP and WebSocket carriers, frp's 0x17 lead byte and the shared port (bytes already read are fed
-in first). Plaintext records of one wake-up are delivered as one chunk, and what is written in one loop turn leaves as
-one piece: wake-ups and system calls cost more than copies.
+in first). Plaintext records of one wake-up are delivered as one chunk. The first write of a loop turn leaves at once,
+for a lone message must not wait; what follows in the same turn leaves as one piece, for wake-ups and system calls cost
+more than copies.
 
 Half-close is a close_notify alert: the other direction goes on. A carrier that ends without one is an error, never a
 clean end.
@@ -47,7 +48,7 @@ class TlsStream(LayerStream):
         "_closing",
         "_eof_seen",
         "_eof_sent",
-        "_flush_scheduled",
+        "_gathering",
         "_incoming",
         "_lower",
         "_lower_full",
@@ -96,7 +97,7 @@ class TlsStream(LayerStream):
         self._eof_sent = False
         self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
         self._out_size = 0
-        self._flush_scheduled = False
+        self._gathering = False  # the first write of this turn is out
         lower.attach(self)
         if early:
             self.data_received(early)
@@ -152,14 +153,15 @@ class TlsStream(LayerStream):
             return
         self._out.append(data)
         self._out_size += len(data)
-        if self._out_size >= _FLUSH_AT:
-            if self._ready:
-                self._flush()
-            else:
+        if not self._ready:
+            if self._out_size >= _FLUSH_AT:
                 self._pause_writer()
-        elif not self._flush_scheduled:
-            self._flush_scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush_turn)
+        elif not self._gathering:
+            self._gathering = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+            self._flush()
+        elif self._out_size >= _FLUSH_AT:
+            self._flush()
 
     def write_eof(self) -> None:
         if not self._eof_sent and not self._closing and not self._lost:
@@ -254,8 +256,9 @@ class TlsStream(LayerStream):
 
     # Private: sending
 
-    def _flush_turn(self) -> None:
-        self._flush_scheduled = False
+    def _end_turn(self) -> None:
+        """What was written after the first write of a turn leaves together."""
+        self._gathering = False
         if self._out:
             self._flush()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from aiofrp.client.auth import Credentials
 from aiofrp.client.proxies import Proxies
@@ -74,6 +75,10 @@ class ClientControl:
         """Send one message on the control connection."""
         if self._stream is not None:
             self._stream.write(self.codec.encode(message))
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        """Open another logical connection to the server: see :meth:`aiofrp.transport.base.Session.open`."""
+        self._session.open(ready, failed)
 
     # Receiver of the control connection
 

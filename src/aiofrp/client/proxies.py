@@ -10,12 +10,14 @@ from typing import Any
 
 from aiofrp import logs, registry
 from aiofrp.aio import Scope
+from aiofrp.client.health import Monitor, is_checked
 from aiofrp.client.reload import diff
 from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
 from aiofrp.config.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.proxy.host import ClientContext, ClientHalf
+from aiofrp.proxy.relay import limit_of
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.wire.codec import Codec
@@ -44,12 +46,14 @@ class RunningProxy:
 
     __slots__ = (
         "_make",
+        "_monitor",
         "_scope",
         "codec",
         "config",
         "connections",
         "half",
         "key",
+        "limit",
         "log",
         "state",
         "udp_packet_size",
@@ -61,13 +65,36 @@ class RunningProxy:
         self.config = config
         self.connections = connections
         self.key = around.key
+        self.limit = limit_of(
+            config.transport.bandwidth_limit, config.transport.bandwidth_limit_mode == "client"
+        )
         self.codec = around.codec
         self.udp_packet_size = around.udp_packet_size
         self.log = log.bind(config.name)
-        self.state = ProxyState()
+        self.state = ProxyState(healthy=not is_checked(config))
         self.half: ClientHalf | None = None
         self._scope = scope
         self._make = around.halves.get(config.name)
+        self._monitor: asyncio.Task[None] | None = None
+
+    def watch(self, look: Callable[[], None]) -> None:
+        """Begin the health checks, if there are any; ``look`` is called when the state has changed by them."""
+        if not is_checked(self.config):
+            return
+
+        def changed(good: bool) -> None:
+            self.state.healthy = good
+            look()
+
+        monitor = Monitor(self.config, self.log, changed)
+        self._monitor = self._scope.spawn(monitor.run(), f"{self.config.name}/health")
+
+    async def close(self) -> None:
+        """Give back what serves users, and ask for the service's health no more."""
+        if self._monitor is not None:
+            self._monitor.cancel()
+        if self.half is not None:
+            await self.half.close()
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         self._scope.spawn(coro, f"{self.config.name}/{name}")
@@ -108,7 +135,8 @@ class Proxies:
         return [proxy for _, proxy in sorted(self._running.items())]
 
     async def settled(self) -> None:
-        """Wait until the server has answered for every proxy of the present session, or refused it."""
+        """Wait until the server has answered for every proxy of the present session, or refused it; proxies whose
+        service is not well are not waited for."""
         await self._settled.wait()
 
     # Sessions
@@ -189,6 +217,7 @@ class Proxies:
             self._running[config.name] = RunningProxy(
                 config, self._scope, self._connections, self._around, self._log
             )
+            self._running[config.name].watch(self._look)
         self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
         self._settled.clear()
         self._look()
@@ -198,8 +227,7 @@ class Proxies:
             proxy = self._running.pop(name)
             if proxy.state.close():
                 self._tell(CloseProxy(proxy_name=self._prefix + name))
-            if proxy.half is not None:
-                await proxy.half.close()
+            await proxy.close()
 
     def _schedule_look(self) -> None:
         self._look_timer = asyncio.get_running_loop().call_later(LOOK_EVERY, self._look_again)
@@ -221,7 +249,8 @@ class Proxies:
 
     def _check_settled(self) -> None:
         waiting = (Phase.NEW, Phase.WAIT_START)
-        if all(proxy.state.phase not in waiting for proxy in self._running.values()):
+        states = [proxy.state for proxy in self._running.values() if proxy.state.healthy]
+        if all(state.phase not in waiting for state in states):
             self._settled.set()
 
     def _tell(self, message: Message) -> None:

@@ -14,7 +14,7 @@ from aiofrp.aio import Scope
 from aiofrp.config.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.proxy.host import ClientContext, ClientHalf
-from aiofrp.proxy.relay import layered
+from aiofrp.proxy.relay import client_side
 from aiofrp.stream.adapter import StreamTransport
 from aiofrp.stream.base import Stream
 from aiofrp.wire.messages import StartWorkConn
@@ -108,7 +108,7 @@ class AsgiHalf(ClientHalf):
         self._server = server
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        self._server.accept(layered(stream, self._config.transport, self._context.key), start)
+        self._server.accept(client_side(stream, self._config.transport, self._context), start)
 
 
 class _UserTransport(StreamTransport):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from aiofrp.config.proxy import ProxyConfig, VisitorConfig
-from aiofrp.proxy.host import ClientHalf, ServerHalf
+from aiofrp.proxy.host import ClientHalf, ServerHalf, VisitorHalf
 
 
 class ProxyType:
@@ -19,4 +19,4 @@ class ProxyType:
     #: ``None`` where the half is not built yet.
     Server: ClassVar[type[ServerHalf] | None] = None
     Client: ClassVar[type[ClientHalf] | None] = None
-    Visitor: ClassVar[type | None] = None
+    Visitor: ClassVar[type[VisitorHalf] | None] = None

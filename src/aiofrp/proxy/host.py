@@ -15,6 +15,7 @@ from aiofrp.logs import Log
 from aiofrp.proxy.group import Groups
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
+from aiofrp.stream.throttle import Limit
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import NewProxy, StartWorkConn
 from aiofrp.wire.router import Router
@@ -67,6 +68,25 @@ class Traffic(Protocol):
         """Datagrams were relayed, which belong to no connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where visitors of one proxy enter frps; ``accept`` gets each as a plain stream, with its wire protocol."""
+
+    secret_key: str = field(repr=False)  #: visitors show that they know it
+    allow_users: tuple[str, ...]  #: users who may enter; ``*``: everybody
+    accept: Callable[[Stream, Codec], None]
+
+
+class Doors(Protocol):
+    """The rendezvous of visitors and proxies, by the name of the proxy."""
+
+    def open(self, name: str, door: Door) -> None:
+        """Let visitors of the proxy ``name`` in. Raises ProxyError when somebody does already."""
+
+    def close(self, name: str) -> None:
+        """Let no more in; visitors inside stay."""
+
+
 class ServerContext(Protocol):
     """frps, as the server half of one proxy sees it."""
 
@@ -83,8 +103,16 @@ class ServerContext(Protocol):
         """The address of proxy listeners."""
 
     @property
+    def user(self) -> str:
+        """The user of the proxy's client, or empty."""
+
+    @property
     def key(self) -> bytes:
         """The key of encrypted work connections, 16 bytes."""
+
+    @property
+    def limit(self) -> Limit | None:
+        """The bandwidth limit this side keeps for the proxy."""
 
     @property
     def codec(self) -> Codec:
@@ -105,6 +133,10 @@ class ServerContext(Protocol):
     @property
     def traffic(self) -> Traffic:
         """Where the proxy counts."""
+
+    @property
+    def doors(self) -> Doors:
+        """Where visitors enter."""
 
     def vhost(self, kind: str) -> Vhost:
         """The port shared by proxies of a type: http, https or tcpmux."""
@@ -159,6 +191,10 @@ class ClientContext(Protocol):
         """The key of encrypted work connections, 16 bytes."""
 
     @property
+    def limit(self) -> Limit | None:
+        """The bandwidth limit this side keeps for the proxy."""
+
+    @property
     def codec(self) -> Codec:
         """The wire protocol spoken with the server."""
 
@@ -179,3 +215,53 @@ class ClientHalf(ABC):
 
     async def close(self) -> None:  # noqa: B027 - most types hold nothing
         """Give back what the proxy holds; running connections go on."""
+
+
+class VisitorContext(Protocol):
+    """frpc, as one visitor sees it."""
+
+    @property
+    def connections(self) -> Splices:
+        """Where running connections are kept until they end."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with run id and the visitor's name."""
+
+    @property
+    def run_id(self) -> str:
+        """The run id of the present session."""
+
+    @property
+    def user(self) -> str:
+        """The user of this frpc, or empty."""
+
+    @property
+    def codec(self) -> Codec:
+        """The wire protocol spoken with the server."""
+
+    @property
+    def udp_packet_size(self) -> int:
+        """Bytes read of each datagram."""
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        """Open a logical connection to the server: ``ready`` is called with it, nobody attached."""
+
+    def find(self, name: str) -> VisitorHalf | None:
+        """Another visitor of this frpc, if it is running."""
+
+
+class VisitorHalf(ABC):
+    """A visitor on frpc: a local door to a proxy of another client."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Begin to serve users. Raises FrpError."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Take no more users; those already joined go on."""
+
+    def accept(self, user: Stream) -> None:
+        """Serve a user another visitor could not serve; nobody is attached to ``user``."""
+        user.close()

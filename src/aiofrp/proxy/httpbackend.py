@@ -11,7 +11,7 @@ from typing import Protocol
 
 from aiofrp.errors import Closed, FrpError
 from aiofrp.proxy.host import ServerContext
-from aiofrp.proxy.relay import layered
+from aiofrp.proxy.relay import server_side
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.wire.messages import StartWorkConn
@@ -222,7 +222,7 @@ class Backends:
 
     def _opened(self, work: Stream) -> Backend:
         context = self._context
-        backend = Backend(layered(work, context.message, context.key), self)
+        backend = Backend(server_side(work, context), self)
         context.traffic.opened(backend)
         return backend
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aiofrp.errors import ConnectFailed
+from aiofrp.config.proxy import ProxyTransport
+from aiofrp.errors import ConnectFailed, LocalProtocolError
 from aiofrp.proxy.host import ClientContext, ClientHalf
-from aiofrp.proxy.relay import LayerFlags, layered
+from aiofrp.proxy.relay import client_side
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.transport.net import dial, join_host_port
 from aiofrp.wire.messages import StartWorkConn
+from aiofrp.wire.proxyproto import connection_header
 
 #: Seconds to reach the local service (spec: client §3).
 DIAL_TIMEOUT = 10.0
@@ -24,7 +26,7 @@ class LocalConfig(Protocol):
     @property
     def local_port(self) -> int: ...
     @property
-    def transport(self) -> LayerFlags: ...
+    def transport(self) -> ProxyTransport: ...
 
 
 class LocalService(ClientHalf):
@@ -35,14 +37,15 @@ class LocalService(ClientHalf):
         self._config = config
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        self._context.spawn(self._serve(stream), "connect")
+        self._context.spawn(self._serve(stream, start), "connect")
 
-    async def _serve(self, stream: Stream) -> None:
+    async def _serve(self, stream: Stream, start: StartWorkConn) -> None:
         config = self._config
-        work = layered(stream, config.transport, self._context.key)
+        work = client_side(stream, config.transport, self._context)
         try:
+            header = connection_header(config.transport.proxy_protocol_version, start)
             local = await dial(config.local_ip, config.local_port, timeout=DIAL_TIMEOUT)
-        except ConnectFailed as exc:
+        except (ConnectFailed, LocalProtocolError) as exc:
             where = join_host_port(config.local_ip, config.local_port)
             self._context.log.error("connect to local service [%s] error: %s", where, exc)
             stream.close()
@@ -50,6 +53,8 @@ class LocalService(ClientHalf):
         except BaseException:
             stream.abort()
             raise
+        if header:
+            local.write(header)
         splice = Splice(work, local, self._context.connections.closed)
         self._context.connections.opened(splice)
         splice.start()

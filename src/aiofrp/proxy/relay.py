@@ -5,12 +5,15 @@ With a pooled work connection the whole path on frps is one callback and no task
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from aiofrp.config.types import Bandwidth
 from aiofrp.errors import FrpError
 from aiofrp.proxy.host import ServerContext
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
+from aiofrp.stream.throttle import Limit
 from aiofrp.stream.transform import through
 from aiofrp.transport.net import address_of, address_text
 from aiofrp.wire.messages import StartWorkConn
@@ -41,6 +44,32 @@ def layered(stream: Stream, flags: LayerFlags, key: bytes) -> Stream:
     return through(stream, transforms)
 
 
+class Proxied(Protocol):
+    """What either program knows of a proxy, as far as its work connections are concerned."""
+
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def limit(self) -> Limit | None: ...
+
+
+def server_side(work: Stream, context: ServerContext) -> Stream:
+    """A work connection as frps uses it: a limit kept here counts plain bytes (spec: server §4.3)."""
+    plain = layered(work, context.message, context.key)
+    return plain if context.limit is None else context.limit.throttle(plain)
+
+
+def client_side(work: Stream, flags: LayerFlags, context: Proxied) -> Stream:
+    """A work connection as frpc uses it: a limit kept here counts bytes on the wire (spec: client §3)."""
+    wire = work if context.limit is None else context.limit.throttle(work)
+    return layered(wire, flags, context.key)
+
+
+def limit_of(bandwidth: Bandwidth, kept: bool) -> Limit | None:
+    """The limit of a proxy's connections, if it has one and it is ``kept`` on this side."""
+    return Limit(bandwidth.bytes) if kept and bandwidth.bytes > 0 else None
+
+
 class UserConnections:
     """Joins users of one proxy to work connections and counts them."""
 
@@ -49,8 +78,9 @@ class UserConnections:
     def __init__(self, context: ServerContext) -> None:
         self._context = context
 
-    def accept(self, user: Stream, early: bytes = b"") -> None:
-        """Serve ``user``; ``early`` are bytes already read from it."""
+    def accept(self, user: Stream, early: bytes = b"", through_work: Sequence[Transform] = ()) -> None:
+        """Serve ``user``; ``early`` are bytes already read from it. ``through_work``: changes to what comes from the
+        work connection, inside its own layers."""
         context = self._context
         peer = user.info("peername")
         context.log.info("get a user connection [%s]", address_text(peer))
@@ -64,7 +94,8 @@ class UserConnections:
         )
 
         def ready(work: Stream) -> None:
-            splice = Splice(user, layered(work, context.message, context.key), context.traffic.closed)
+            plain = through(server_side(work, context), through_work)
+            splice = Splice(user, plain, context.traffic.closed)
             context.traffic.opened(splice)
             splice.start(early)
 

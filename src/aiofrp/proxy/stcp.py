@@ -7,7 +7,15 @@ from typing import ClassVar
 from aiofrp.config.model import field
 from aiofrp.config.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.types import Secret, Str, StrList
+from aiofrp.errors import FrpError
 from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.host import VisitorContext, VisitorHalf
+from aiofrp.proxy.local import LocalService
+from aiofrp.proxy.secret import SecretServer, VisitorConnections
+from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splice
+from aiofrp.stream.tcp import TcpListener
+from aiofrp.transport.net import listen
 
 
 class StcpConfig(ProxyConfig):
@@ -36,9 +44,46 @@ class StcpVisitorConfig(VisitorConfig):
     type: Str = field("stcp", alias="type", help="Kind of the visitor: `stcp`.", zero=True)
 
 
+class StcpVisitor(VisitorHalf):
+    """Listens on a local port, if it has one; each user is joined to a connection of its own to the server."""
+
+    def __init__(self, context: VisitorContext, config: VisitorConfig) -> None:
+        self._context = context
+        self._config = config
+        self._server = VisitorConnections(context, config)
+        self._listener: TcpListener | None = None
+
+    async def start(self) -> None:
+        config = self._config
+        if config.bind_port > 0:
+            self._listener = await listen(config.bind_addr, config.bind_port, self.accept)
+
+    async def stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._server.close()
+
+    def accept(self, user: Stream) -> None:
+        connections = self._context.connections
+
+        def ready(server: Stream) -> None:
+            splice = Splice(user, server, connections.closed)
+            connections.opened(splice)
+            splice.start()
+
+        def failed(error: FrpError) -> None:
+            self._context.log.warning("dialRawVisitorConn error: %s", error)
+            user.close()
+
+        self._server.open(ready, failed)
+
+
 class Stcp(ProxyType):
     """The proxy type ``stcp``."""
 
     name = "stcp"
     Config = StcpConfig
     VisitorConfig = StcpVisitorConfig
+    Server = SecretServer
+    Client = LocalService
+    Visitor = StcpVisitor

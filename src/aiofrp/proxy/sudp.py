@@ -7,7 +7,22 @@ from typing import ClassVar
 from aiofrp.config.model import field
 from aiofrp.config.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.types import Secret, Str, StrList
+from aiofrp.errors import FrpError, ProxyError
 from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.host import VisitorContext, VisitorHalf
+from aiofrp.proxy.packets import PacketStream, User
+from aiofrp.proxy.secret import SecretServer, VisitorConnections
+from aiofrp.proxy.udp import UdpClient
+from aiofrp.proxy.userport import UserPort
+from aiofrp.stream.base import Stream
+from aiofrp.stream.transform import through
+from aiofrp.transport.net import bind_udp, join_host_port
+from aiofrp.wire.codec import Codec
+from aiofrp.wire.messages import UDPPacket
+from aiofrp.wire.translate import Translation
+
+#: Datagrams kept while the visitor connects; later ones are dropped (spec: client §5).
+MAX_WAITING = 1024
 
 
 class SudpConfig(ProxyConfig):
@@ -36,9 +51,86 @@ class SudpVisitorConfig(VisitorConfig):
     type: Str = field("sudp", alias="type", help="Kind of the visitor: `sudp`.", zero=True)
 
 
+class SudpServer(SecretServer):
+    """Relays the bytes of a visitor, or its messages where it speaks another wire protocol than the proxy's client."""
+
+    def entered(self, visitor: Stream, codec: Codec) -> None:
+        own = self.context.codec
+        if codec.name == own.name:
+            self.users.accept(visitor)
+            return
+        translated = through(visitor, [Translation(codec, own, pings=False)])
+        self.users.accept(translated, through_work=[Translation(own, codec, pings=True)])
+
+
+class SudpClient(UdpClient):
+    """Forwards the datagrams of any number of work connections, one for each visitor, to the local service."""
+
+    async def make_room(self) -> None:
+        """All go on side by side."""
+
+
+class SudpVisitor(VisitorHalf):
+    """Listens on a local UDP port; all users share one connection to the server, opened by the first datagram."""
+
+    _port: UserPort
+
+    def __init__(self, context: VisitorContext, config: VisitorConfig) -> None:
+        self._context = context
+        self._config = config
+        self._server = VisitorConnections(context, config)
+        self._waiting: list[tuple[bytes, User]] = []  # limited by MAX_WAITING
+        self._packets: PacketStream | None = None
+        self._stopped = False
+
+    async def start(self) -> None:
+        addr, port = self._config.bind_addr, self._config.bind_port
+        if port < 0:
+            raise ProxyError(f"sudp ResolveUDPAddr error: address {port}: invalid port")
+        self._port = UserPort(bind_udp(addr, port), self._context.udp_packet_size, self._from_users)
+        self._context.log.info("sudp start to work, listen on %s", join_host_port(addr, port))
+
+    async def stop(self) -> None:
+        self._stopped = True
+        self._server.close()
+        if self._packets is not None:
+            self._packets.close()
+        self._port.close()
+
+    def _from_users(self, datagrams: list[tuple[bytes, User]]) -> None:
+        if self._packets is not None:
+            self._packets.send(datagrams)
+            return
+        connecting = bool(self._waiting)
+        self._waiting += datagrams[: MAX_WAITING - len(self._waiting)]
+        if not connecting:
+            self._server.open(self._connected, self._not_connected)
+
+    def _connected(self, server: Stream) -> None:
+        self._packets = PacketStream(server, self._context.codec, self._from_server, self._lost)
+        self._packets.end_when_silent()
+        waiting, self._waiting = self._waiting, []
+        self._packets.send(waiting)
+
+    def _not_connected(self, error: FrpError) -> None:
+        self._waiting = []
+        if not self._stopped:
+            self._context.log.warning("newVisitorConn to frps error: %s, try to reconnect", error)
+
+    def _lost(self) -> None:
+        self._packets = None
+        self._context.log.info("sudp worker is closed")
+
+    def _from_server(self, packets: list[UDPPacket]) -> None:
+        self._port.send(packets)
+
+
 class Sudp(ProxyType):
     """The proxy type ``sudp``."""
 
     name = "sudp"
     Config = SudpConfig
     VisitorConfig = SudpVisitorConfig
+    Server = SudpServer
+    Client = SudpClient
+    Visitor = SudpVisitor

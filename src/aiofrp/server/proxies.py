@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiofrp import registry
+from aiofrp.config.types import Bandwidth
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.logs import Log
 from aiofrp.proxy.group import Groups
-from aiofrp.proxy.host import Joined, Ports, ServerHalf, Vhost
+from aiofrp.proxy.host import Doors, Joined, Ports, ServerHalf, Vhost
+from aiofrp.proxy.relay import limit_of
 from aiofrp.server.statistics import Observer
 from aiofrp.stream.base import Stream
 from aiofrp.wire.messages import NewProxy, StartWorkConn
@@ -57,7 +59,7 @@ class Traffic:
 class Context:
     """frps as one proxy sees it: see :class:`aiofrp.proxy.host.ServerContext`."""
 
-    __slots__ = ("_pool", "_server", "codec", "key", "log", "message", "traffic")
+    __slots__ = ("_pool", "_server", "codec", "key", "limit", "log", "message", "traffic", "user")
 
     def __init__(
         self, server: Server, owner: ServerControl, message: NewProxy, log: Log, traffic: Traffic
@@ -66,6 +68,8 @@ class Context:
         self._pool = owner.pool
         self.codec = owner.codec
         self.key = owner.key
+        self.user = owner.login.user
+        self.limit = limit_of(_bandwidth(message.bandwidth_limit), message.bandwidth_limit_mode == "server")
         self.message = message
         self.log = log
         self.traffic = traffic
@@ -85,6 +89,10 @@ class Context:
     @property
     def udp_ports(self) -> Ports:
         return self._server.udp_ports
+
+    @property
+    def doors(self) -> Doors:
+        return self._server.visitors
 
     def vhost(self, kind: str) -> Vhost:
         return self._server.vhosts[kind]
@@ -219,3 +227,11 @@ class Proxies:
 
 def _kind(message: NewProxy) -> str:
     return message.proxy_type or "tcp"
+
+
+def _bandwidth(text: str) -> Bandwidth:
+    """A limit as a client tells it; one that cannot be read is none (spec: server §2.7)."""
+    try:
+        return Bandwidth.parse(text)
+    except ValueError:
+        return Bandwidth()

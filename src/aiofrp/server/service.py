@@ -13,6 +13,7 @@ from aiofrp.config.unbuilt import refuse_server
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.proxy.group import Groups
 from aiofrp.proxy.host import Vhost
+from aiofrp.proxy.relay import layered
 from aiofrp.server.accept import Acceptor
 from aiofrp.server.auth import TokenVerifier, Verifier
 from aiofrp.server.clients import Clients
@@ -24,6 +25,7 @@ from aiofrp.server.reload import Change, change
 from aiofrp.server.sessions import Sessions
 from aiofrp.server.statistics import LOOK_EVERY, REMEMBERED, Observer, Statistics
 from aiofrp.server.vhost import ListenError, VhostPorts
+from aiofrp.server.visitors import Visitors
 from aiofrp.server.workpool import WorkConnection
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux import MuxLimits
@@ -57,6 +59,7 @@ class Server:
         #: Counted only where the counts can be asked for (spec: server §10).
         self.statistics = Statistics() if config.web_server.port > 0 else None
         self.observers: list[Observer] = [] if self.statistics is None else [self.statistics]
+        self.visitors = Visitors()
         self.proxies = Proxies(self)
         self.scope = Scope("frps")
         addr = config.proxy_bind_addr
@@ -246,10 +249,25 @@ class Server:
         control.add_work_connection(stream, codec, message)
 
     def _visitor_connection(self, stream: Stream, codec: Codec, message: NewVisitorConn) -> None:
-        error = f"custom listener for [{message.proxy_name}] doesn't exist"
-        answer = NewVisitorConnResp(proxy_name=message.proxy_name, error=error)
-        stream.write(codec.encode(answer))
-        stream.close()
+        name = message.proxy_name
+        try:
+            door = self.visitors.find(message, self._user_of(message.run_id))
+        except FrpError as exc:
+            _log.warning("register visitor conn error: %s", exc)
+            error = self.explain(exc, "register visitor conn error")
+            stream.write(codec.encode(NewVisitorConnResp(proxy_name=name, error=error)))
+            stream.close()
+            return
+        stream.write(codec.encode(NewVisitorConnResp(proxy_name=name)))
+        door.accept(layered(stream, message, derive_key(door.secret_key)), codec)
+
+    def _user_of(self, run_id: str) -> str:
+        """The user of a client; an empty run id is nobody's. Raises :class:`~aiofrp.errors.ProxyError`."""
+        if not run_id:
+            return ""
+        control = self.sessions.find(run_id)
+        assert isinstance(control, ServerControl)
+        return control.login.user
 
 
 async def _forget_old(statistics: Statistics) -> None:

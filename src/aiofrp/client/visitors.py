@@ -1,0 +1,169 @@
+"""Every visitor of one frpc: started after the login, stopped when the session is lost (spec: client §5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from aiofrp import logs, registry
+from aiofrp.aio import Scope
+from aiofrp.client.proxies import Surroundings
+from aiofrp.client.reload import diff
+from aiofrp.config.proxy import VisitorConfig
+from aiofrp.errors import Closed, FrpError, ProxyError
+from aiofrp.logs import Log
+from aiofrp.proxy.host import VisitorHalf
+from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splices
+from aiofrp.wire.codec import Codec
+
+#: Seconds after which a visitor that could not start is tried again (spec: client §5).
+RETRY_EVERY = 10.0
+
+_log = logs.get(__name__)
+
+#: Opens a logical connection to the server: see :meth:`aiofrp.transport.base.Session.open`.
+Open = Callable[[Callable[[Stream], None], Callable[[FrpError], None]], None]
+
+
+class Context:
+    """frpc as one visitor sees it: see :class:`aiofrp.proxy.host.VisitorContext`."""
+
+    __slots__ = ("_visitors", "codec", "connections", "log", "udp_packet_size", "user")
+
+    def __init__(self, visitors: Visitors, around: Surroundings, log: Log) -> None:
+        self._visitors = visitors
+        self.connections = visitors.connections
+        self.codec: Codec = around.codec
+        self.log = log
+        self.udp_packet_size = around.udp_packet_size
+        self.user = around.prefix.removesuffix(".")
+
+    @property
+    def run_id(self) -> str:
+        return self._visitors.run_id
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        self._visitors.open(ready, failed)
+
+    def find(self, name: str) -> VisitorHalf | None:
+        return self._visitors.find(name)
+
+
+class Visitors:
+    """The visitors of one frpc over all its sessions; limited by its configuration."""
+
+    def __init__(self, configs: Sequence[VisitorConfig], around: Surroundings, log: Log = _log) -> None:
+        self._around = around
+        self._log = log
+        self._configs: dict[str, VisitorConfig] = {config.name: config for config in configs}
+        self._running: dict[str, VisitorHalf] = {}
+        self._open: Open | None = None
+        self._changing = asyncio.Lock()  # starting waits for sockets
+        self._retry: asyncio.TimerHandle | None = None
+        self._scope = Scope("visitors")
+        self.run_id = ""
+        self.connections = Splices()
+
+    def __repr__(self) -> str:
+        return f"<Visitors running={sorted(self._running)} of {sorted(self._configs)}>"
+
+    def find(self, name: str) -> VisitorHalf | None:
+        """A running visitor."""
+        return self._running.get(name)
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        """A logical connection of the present session."""
+        if self._open is None:
+            failed(Closed("connect to server error: there is no session"))
+        else:
+            self._open(ready, failed)
+
+    # Sessions
+
+    async def session_started(self, open_: Open, run_id: str, log: Log) -> None:
+        """Logged in: start everything."""
+        self._open, self.run_id, self._log = open_, run_id, log
+        async with self._changing:
+            await self._add([config for _, config in sorted(self._configs.items())])
+
+    async def session_lost(self) -> None:
+        """The session is gone: let no users in until the next one."""
+        self._open = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        async with self._changing:
+            await self._stop(list(self._running))
+
+    async def close(self, grace: float) -> None:
+        """Stop everything; running connections may finish for ``grace`` seconds."""
+        await self.session_lost()
+        await self.connections.drain(grace)
+        await self._scope.close()
+
+    async def update(self, configs: Sequence[VisitorConfig]) -> None:
+        """Go over to a new configuration; equal visitors and their users are not touched."""
+        async with self._changing:
+            change = diff(self._configs.values(), configs)
+            self._configs = {config.name: config for config in configs}
+            if self._open is None:
+                return
+            await self._stop(change.remove)
+            if change.remove:
+                self._log.info("visitor removed: [%s]", " ".join(change.remove))
+            await self._add(change.add)
+
+    # Private
+
+    async def _add(self, configs: Sequence[VisitorConfig]) -> None:
+        for config in configs:
+            await self._start(config)
+        if configs:
+            self._log.info("visitor added: [%s]", " ".join(config.name for config in configs))
+
+    async def _start(self, config: VisitorConfig) -> None:
+        log = self._log.bind(config.name)
+        try:
+            half = make_half(config, Context(self, self._around, log))
+            await half.start()
+        except FrpError as exc:
+            log.warning("start error: %s", exc)
+            self._retry_later()
+            return
+        self._running[config.name] = half
+        log.info("start visitor success")
+
+    async def _stop(self, names: Sequence[str]) -> None:
+        for name in names:
+            half = self._running.pop(name, None)
+            if half is not None:
+                await half.stop()
+
+    def _retry_later(self) -> None:
+        if self._retry is None and self._open is not None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_EVERY, self._spawn_retry)
+
+    def _spawn_retry(self) -> None:
+        self._retry = None
+        self._scope.spawn(self._start_missing(), "retry")
+
+    async def _start_missing(self) -> None:
+        async with self._changing:
+            if self._open is None:
+                return
+            for name, config in sorted(self._configs.items()):
+                if name not in self._running:
+                    self._log.info("try to start visitor [%s]", name)
+                    await self._start(config)
+
+
+def make_half(config: VisitorConfig, context: Context) -> VisitorHalf:
+    """The half that serves the users of a visitor. Raises :class:`~aiofrp.errors.ProxyError`."""
+    made = registry.load(registry.PROXIES[config.type]).Visitor
+    if made is None:
+        raise ProxyError(f"visitors of type {config.type} are not in this release of aiofrp's frpc")
+    if config.plugin is not None:
+        raise ProxyError(f"plugin {config.plugin.type} is not in this release of aiofrp's frpc")
+    half: VisitorHalf = made(context, config)
+    return half

@@ -1,0 +1,190 @@
+"""What the secret proxies have in common: a door on frps, and how a visitor reaches it (spec: wire §10).
+
+Knows nothing of what passes through the door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from aiofrp.config.proxy import VisitorConfig
+from aiofrp.errors import Closed, FrpError, ProtocolError, ProxyError, TimedOut
+from aiofrp.proxy.host import Door, ServerContext, ServerHalf, VisitorContext
+from aiofrp.proxy.relay import UserConnections, layered
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.wire.auth import derive_key, sign_key
+from aiofrp.wire.codec import Codec
+from aiofrp.wire.messages import NewVisitorConn, NewVisitorConnResp
+
+#: Seconds the server has to answer a visitor (spec: client §5).
+ANSWER_TIMEOUT = 10.0
+#: Visitor connections of one visitor that wait for an answer at most; further users are refused.
+MAX_WAITING = 4096
+
+
+class SecretServer(ServerHalf):
+    """Opens a door for visitors who know the secret key; each is served like a user of a port."""
+
+    def __init__(self, context: ServerContext) -> None:
+        super().__init__(context)
+        self.users = UserConnections(context)
+
+    async def start(self) -> str:
+        context = self.context
+        message = context.message
+        door = Door(message.sk, message.allow_users or (context.user,), self.entered)
+        context.doors.open(message.proxy_name, door)
+        context.log.info("%s proxy custom listen success", message.proxy_type)
+        return ""
+
+    async def stop(self) -> None:
+        self.context.doors.close(self.context.message.proxy_name)
+
+    def entered(self, visitor: Stream, codec: Codec) -> None:
+        """A visitor came in; ``codec`` is the wire protocol of its client."""
+        self.users.accept(visitor)
+
+
+class VisitorConnections:
+    """Connections of one visitor to the door of its proxy."""
+
+    __slots__ = ("_config", "_context", "_waiting")
+
+    def __init__(self, context: VisitorContext, config: VisitorConfig) -> None:
+        self._context = context
+        self._config = config
+        self._waiting: set[_Asking] = set()  # limited by MAX_WAITING
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        """Enter once more: ``ready`` gets the connection as a plain stream, nobody attached."""
+        if len(self._waiting) >= MAX_WAITING:
+            failed(Closed(f"{MAX_WAITING} users are already waiting for the server"))
+            return
+        asking = _Asking(self, ready, failed)
+        self._waiting.add(asking)
+        self._context.open(asking.opened, asking.fail)
+
+    def close(self) -> None:
+        """Give up those not answered; the others go on."""
+        for asking in list(self._waiting):
+            asking.fail(Closed("the visitor is closed"))
+
+    # For the connections
+
+    def left(self, asking: _Asking) -> None:
+        """One is answered or has failed."""
+        self._waiting.discard(asking)
+
+    @property
+    def codec(self) -> Codec:
+        return self._context.codec
+
+    def request(self) -> NewVisitorConn:
+        """What asks the server to be let in."""
+        config, now = self._config, int(time.time())
+        return NewVisitorConn(
+            run_id=self._context.run_id,
+            proxy_name=wire_name(self._context.user, config),
+            sign_key=sign_key(config.secret_key.reveal(), now),
+            timestamp=now,
+            use_encryption=config.transport.use_encryption,
+            use_compression=config.transport.use_compression,
+        )
+
+    def plain(self, stream: Stream) -> Stream:
+        """An answered connection through its layers."""
+        return layered(stream, self._config.transport, derive_key(self._config.secret_key.reveal()))
+
+
+class _Asking:
+    """A connection from its opening to the server's answer; the receiver of its stream."""
+
+    __slots__ = ("_decoder", "_failed", "_owner", "_ready", "_stream", "_timer")
+
+    def __init__(
+        self,
+        owner: VisitorConnections,
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        self._owner = owner
+        self._ready = ready
+        self._failed: Callable[[FrpError], None] | None = failed
+        self._decoder = owner.codec.decoder()
+        self._stream: Stream | None = None
+        self._timer = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT, self._time_out)
+
+    def opened(self, stream: Stream) -> None:
+        """Connected: ask."""
+        if self._failed is None:
+            stream.abort()
+            return
+        self._stream = stream
+        codec = self._owner.codec
+        stream.write(codec.preamble + codec.encode(self._owner.request()))
+        stream.attach(self)
+
+    def fail(self, error: FrpError) -> None:
+        """No answer is expected any more."""
+        failed = self._end()
+        if failed is not None:
+            if self._stream is not None:
+                self._stream.abort()
+            failed(error)
+
+    # Receiver
+
+    def data_received(self, data: Buffer, /) -> None:
+        try:
+            message = self._decoder.receive_one(data)
+        except ProtocolError as exc:
+            self.fail(exc)
+            return
+        if message is None:
+            return
+        if not isinstance(message, NewVisitorConnResp):
+            self.fail(ProxyError(f"the server answered with {type(message).__name__}"))
+        elif message.error:
+            self.fail(ProxyError(f"start new visitor connection error: {message.error}"))
+        else:
+            self._answered()
+
+    def eof_received(self) -> None:
+        self.fail(Closed("read newVisitorConnRespMsg error: EOF"))
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self.fail(exc if isinstance(exc, FrpError) else Closed("read newVisitorConnRespMsg error: EOF"))
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+    # Private
+
+    def _answered(self) -> None:
+        stream = self._stream
+        if stream is None or self._end() is None:
+            return
+        stream.detach()
+        stream.unread(self._decoder.leftover())
+        self._ready(self._owner.plain(stream))
+
+    def _time_out(self) -> None:
+        self.fail(TimedOut(f"read newVisitorConnRespMsg error: no answer within {ANSWER_TIMEOUT:g} s"))
+
+    def _end(self) -> Callable[[FrpError], None] | None:
+        """Leave the waiting; the callback for a failure, unless it was called or is not to be called any more."""
+        failed, self._failed = self._failed, None
+        self._timer.cancel()
+        self._owner.left(self)
+        return failed
+
+
+def wire_name(user: str, config: VisitorConfig) -> str:
+    """The proxy a visitor of ``user`` wants, as the server knows it (spec: wire §10)."""
+    owner = config.server_user or user
+    return f"{owner}.{config.server_name}" if owner else config.server_name

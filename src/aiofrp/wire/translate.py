@@ -1,0 +1,45 @@
+"""Datagrams between clients that speak different wire protocols, message by message (spec: wire §11)."""
+
+from __future__ import annotations
+
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.codec import MAX_BODY, Codec
+from aiofrp.wire.messages import Message, Ping, UDPPacket
+from aiofrp.wire.transform import Buffer
+
+#: Longest frame a v1 peer accepts: type byte, length, body.
+_MAX_FRAME = 9 + MAX_BODY
+
+
+class Translation:
+    """A transform for one side of the bridge: what that side sends is decoded into the other's protocol; what it is
+    sent has been translated already.
+
+    ``pings``: whether the side's pings are for the other. A frame too long for the other side is dropped.
+    """
+
+    __slots__ = ("_decoder", "_encode", "_pings")
+
+    def __init__(self, spoken: Codec, wanted: Codec, *, pings: bool) -> None:
+        self._decoder = spoken.decoder()
+        self._encode = wanted.encode
+        self._pings = pings
+
+    def encode(self, data: Buffer) -> bytes:
+        """Nothing to change."""
+        return bytes(data)
+
+    def decode(self, data: Buffer) -> bytes:
+        """Return the frames of what ``data`` completes.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` for a message that is neither packet nor ping.
+        """
+        frames = [self._translated(message) for message in self._decoder.receive_data(bytes(data))]
+        return b"".join([frame for frame in frames if len(frame) <= _MAX_FRAME])
+
+    def _translated(self, message: Message) -> bytes:
+        if isinstance(message, UDPPacket) or (isinstance(message, Ping) and self._pings):
+            return self._encode(message)
+        if isinstance(message, Ping):
+            return b""
+        raise RemoteProtocolError(f"message {type(message).__name__} is not for a sudp connection")

@@ -159,9 +159,8 @@ def verify(page: bytes) -> None:
 
 
 @contextmanager
-def tunnel(folder: Path, local: int) -> Iterator[tuple[str, list[Program]]]:
+def tunnel(folder: Path, local: int, port: int, remote: int) -> Iterator[tuple[str, list[Program]]]:
     """frps and frpc in front of the local port; gives the address for visitors."""
-    port, remote = free_port(7000), free_port(6000)
     proxy = f'[[proxies]]\nname = "page"\ntype = "tcp"\nlocalPort = {local}\nremotePort = {remote}\n'
     server = f'bindAddr = "127.0.0.1"\nbindPort = {port}\n'
     client = f'serverAddr = "127.0.0.1"\nserverPort = {port}\n{proxy}'
@@ -171,16 +170,17 @@ def tunnel(folder: Path, local: int) -> Iterator[tuple[str, list[Program]]]:
             yield f"http://127.0.0.1:{remote}/", [frps, frpc]
 
 
-def demonstrate(check: bool) -> None:
+def demonstrate(options: argparse.Namespace) -> None:
     """Build everything up, show or verify it, and take it down again."""
+    port, remote = free_port(options.port), free_port(options.remote_port)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frp-demo-")))
         local = stack.enter_context(web_server())
-        url, programs = stack.enter_context(tunnel(folder, local))
+        url, programs = stack.enter_context(tunnel(folder, local, port, remote))
         print(f"a web server on 127.0.0.1:{local} <- frpc <- frps <- {url}", flush=True)
         verify(first_visit(url, programs))
         print("the page came through the tunnel, byte for byte", flush=True)
-        if check:
+        if options.check:
             return
         print(f"\nOpen {url} in a browser. Ctrl-C ends the demonstration.\n", flush=True)
         while True:
@@ -195,11 +195,15 @@ def main() -> int:
         prog="scripts/demo", description="Share a web page through frps and frpc."
     )
     parser.add_argument("--check", action="store_true", help="fetch and verify the page, then end")
+    parser.add_argument(
+        "--port", type=int, default=7000, help="of frps, or another where it is taken (default 7000)"
+    )
+    parser.add_argument("--remote-port", type=int, default=6000, help="for visitors, likewise (default 6000)")
     options = parser.parse_args()
     # The same orderly end for both signals.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        demonstrate(options.check)
+        demonstrate(options)
     except KeyboardInterrupt:
         print("\nended", flush=True)
     except Failed as failure:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from aiofrp.errors import AuthError
@@ -22,14 +23,32 @@ class Verifier(Protocol):
 
 
 class TokenVerifier:
-    """The shared token."""
+    """The shared token.
 
-    def __init__(self, token: str, scopes: Collection[str]) -> None:
+    ``max_age``: seconds a login's timestamp may lie in the past or future, 0 for no limit
+    (``auth.authenticationTimeout``); ``clock`` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        scopes: Collection[str],
+        max_age: float = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._token = token
         self._scopes = frozenset(scopes)
+        self._max_age = max_age
+        self._clock = clock
 
     def check_login(self, message: Login) -> None:
         self._check(message.privilege_key, message.timestamp, "login")
+        age = self._clock() - message.timestamp
+        if 0 < self._max_age < abs(age):
+            raise AuthError(
+                f"the login's timestamp is {age:.0f} s old and authenticationTimeout allows {self._max_age:g} s: "
+                "are both clocks right?"
+            )
 
     def check_ping(self, message: Ping) -> None:
         if HEARTBEATS in self._scopes:

@@ -148,7 +148,8 @@ class Server:
         """Judge logins from now on by the configured token."""
         token = self.config.auth.token.reveal()
         self.key = derive_key(token)
-        self.auth: Verifier = TokenVerifier(token, self.config.auth.additional_scopes)
+        auth = self.config.auth
+        self.auth: Verifier = TokenVerifier(token, auth.additional_scopes, auth.authentication_timeout)
 
     def explain(self, error: FrpError, summary: str) -> str:
         """What the client is told: the error, or only ``summary`` without ``detailedErrorsToClient``."""

@@ -1,0 +1,81 @@
+"""The port manager: allow-list, leases, reservations, exact texts."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiofrp.errors import ProxyError
+from aiofrp.server.ports import RESERVATION, PortTable
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def table(
+    *allowed: tuple[int, int], busy: frozenset[int] = frozenset(), clock: Clock | None = None
+) -> PortTable:
+    return PortTable(allowed, lambda port: port not in busy, clock=clock or Clock())
+
+
+def test_a_free_port_is_leased_once() -> None:
+    ports = table((6000, 6010))
+    assert ports.acquire("a", 6000) == 6000
+    with pytest.raises(ProxyError, match="^port already used$"):
+        ports.acquire("b", 6000)
+    ports.release(6000)
+    assert ports.acquire("b", 6000) == 6000
+
+
+@pytest.mark.parametrize("port", [5999, 6011, -1, 65536, 10**9])
+def test_a_port_outside_the_list_is_not_allowed(port: int) -> None:
+    with pytest.raises(ProxyError, match="^port not allowed$"):
+        table((6000, 6010)).acquire("a", port)
+
+
+def test_a_port_someone_else_has_is_unavailable() -> None:
+    with pytest.raises(ProxyError, match="^port unavailable$"):
+        table(busy=frozenset({8080})).acquire("a", 8080)
+
+
+def test_without_a_list_every_port_is_allowed() -> None:
+    assert table().acquire("a", 65535) == 65535
+    assert 1 <= table().acquire("a", 0) <= 65535
+
+
+def test_zero_takes_a_free_allowed_port_until_there_is_none() -> None:
+    ports = table((7000, 7002))
+    assert {ports.acquire(name, 0) for name in "abc"} == {7000, 7001, 7002}
+    with pytest.raises(ProxyError, match="^no available port$"):
+        ports.acquire("d", 0)
+
+
+def test_zero_prefers_the_port_the_name_had_for_a_day() -> None:
+    clock = Clock()
+    ports = table((7000, 7999), clock=clock)
+    had = ports.acquire("a", 0)
+    ports.release(had)
+    clock.now = RESERVATION - 1
+    assert ports.acquire("a", 0) == had
+    ports.release(had)
+    assert ports.acquire("b", had) == had, "a reservation keeps nobody else out"
+    assert ports.acquire("a", 0) != had
+
+
+def test_a_new_list_holds_for_new_leases_only() -> None:
+    ports = table((7000, 7001))
+    ports.acquire("a", 7000)
+    ports.allow([(8000, 8000)])
+    with pytest.raises(ProxyError, match="not allowed"):
+        ports.acquire("b", 7001)
+    assert ports.acquire("b", 8000) == 8000
+
+
+def test_udp_texts_name_the_asked_port() -> None:
+    ports = PortTable([(1, 2)], lambda port: True, prefix=lambda port: f"acquire port {port} error: ")
+    with pytest.raises(ProxyError, match="^acquire port 3 error: port not allowed$"):
+        ports.acquire("a", 3)

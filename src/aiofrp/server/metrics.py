@@ -72,13 +72,13 @@ class Metrics(Collector):
 
     def proxy_opened(self, name: str, kind: str, user: str, client_id: str) -> None:
         self._types[kind] = self._types.get(kind, 0) + 1
-        series = self._of(name, kind)
+        series = self._series.setdefault((name, kind), _Series())
         series.proxies = (series.proxies or 0) + 1
         self._closed.pop((name, kind), None)
 
     def proxy_closed(self, name: str, kind: str) -> None:
         self._types[kind] -= 1
-        series = self._of(name, kind)
+        series = self._series[name, kind]
         series.proxies = (series.proxies or 1) - 1
         self._closed[name, kind] = None
         if len(self._closed) > CLOSED_LIMIT:
@@ -86,23 +86,17 @@ class Metrics(Collector):
             del self._closed[oldest], self._series[oldest]
 
     def connection_opened(self, name: str, kind: str) -> None:
-        series = self._of(name, kind)
-        series.connections = (series.connections or 0) + 1
+        if series := self._series.get((name, kind)):
+            series.connections = (series.connections or 0) + 1
 
     def connection_closed(self, name: str, kind: str) -> None:
-        series = self._of(name, kind)
-        series.connections = (series.connections or 1) - 1
+        if series := self._series.get((name, kind)):
+            series.connections = (series.connections or 1) - 1
 
     def traffic(self, name: str, kind: str, bytes_in: int, bytes_out: int) -> None:
-        series = self._of(name, kind)
-        series.traffic_in = (series.traffic_in or 0) + bytes_in
-        series.traffic_out = (series.traffic_out or 0) + bytes_out
-
-    def _of(self, name: str, kind: str) -> _Series:
-        series = self._series.get((name, kind))
-        if series is None:
-            series = self._series[name, kind] = _Series()
-        return series
+        if series := self._series.get((name, kind)):  # not once it was forgotten
+            series.traffic_in = (series.traffic_in or 0) + bytes_in
+            series.traffic_out = (series.traffic_out or 0) + bytes_out
 
     # Collector
 

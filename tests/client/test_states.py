@@ -69,7 +69,8 @@ def test_only_a_proxy_the_server_knows_is_withdrawn(answer: str | None, told: bo
 
 def test_the_back_off_stays_dense_for_a_minute_and_then_grows() -> None:
     backoff, now = Backoff(random.Random(1)), 0.0
-    quick, slow = [], []
+    quick: list[float] = []
+    slow: list[float] = []
     while now < 300:
         delay = backoff.next_delay(now)
         (quick if now < QUICK_PHASE else slow).append(delay)

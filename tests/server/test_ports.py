@@ -25,7 +25,7 @@ def table(
 def test_a_free_port_is_leased_once() -> None:
     ports = table((6000, 6010))
     assert ports.acquire("a", 6000) == 6000
-    with pytest.raises(ProxyError, match="^port already used$"):
+    with pytest.raises(ProxyError, match=r"^port already used$"):
         ports.acquire("b", 6000)
     ports.release(6000)
     assert ports.acquire("b", 6000) == 6000
@@ -33,12 +33,12 @@ def test_a_free_port_is_leased_once() -> None:
 
 @pytest.mark.parametrize("port", [5999, 6011, -1, 65536, 10**9])
 def test_a_port_outside_the_list_is_not_allowed(port: int) -> None:
-    with pytest.raises(ProxyError, match="^port not allowed$"):
+    with pytest.raises(ProxyError, match=r"^port not allowed$"):
         table((6000, 6010)).acquire("a", port)
 
 
 def test_a_port_someone_else_has_is_unavailable() -> None:
-    with pytest.raises(ProxyError, match="^port unavailable$"):
+    with pytest.raises(ProxyError, match=r"^port unavailable$"):
         table(busy=frozenset({8080})).acquire("a", 8080)
 
 
@@ -50,7 +50,7 @@ def test_without_a_list_every_port_is_allowed() -> None:
 def test_zero_takes_a_free_allowed_port_until_there_is_none() -> None:
     ports = table((7000, 7002))
     assert {ports.acquire(name, 0) for name in "abc"} == {7000, 7001, 7002}
-    with pytest.raises(ProxyError, match="^no available port$"):
+    with pytest.raises(ProxyError, match=r"^no available port$"):
         ports.acquire("d", 0)
 
 
@@ -77,5 +77,5 @@ def test_a_new_list_holds_for_new_leases_only() -> None:
 
 def test_udp_texts_name_the_asked_port() -> None:
     ports = PortTable([(1, 2)], lambda port: True, prefix=lambda port: f"acquire port {port} error: ")
-    with pytest.raises(ProxyError, match="^acquire port 3 error: port not allowed$"):
+    with pytest.raises(ProxyError, match=r"^acquire port 3 error: port not allowed$"):
         ports.acquire("a", 3)

@@ -24,7 +24,7 @@ def test_the_window_grows_by_half_an_epoch_up_to_its_limit() -> None:
     assert seen == [128, 192, 288, 432, 648, 972, 1024, 1024]
 
 
-@pytest.mark.parametrize(("share", "window"), [(0.05, 972), (0.2, 648), (0.3, 324)])
+@pytest.mark.parametrize(("share", "window"), [(0.05, 972), (0.25, 972), (0.35, 648), (0.5, 324)])
 def test_the_window_follows_the_losses(share: float, window: int) -> None:
     """A few are the path's own, many are ours."""
     pace = Pace(MAX_WINDOW)

@@ -36,6 +36,7 @@ def listen_kcp(host: str, port: int, connected: Callable[[KcpStream], None]) -> 
 
 async def connect_udp(host: str, port: int) -> socket.socket:
     """A non-blocking UDP socket connected to ``host:port``, which says nothing about whether anybody is there.
+    So there is no trying of several addresses; like the reference it prefers IPv4.
 
     Raises :class:`~aiofrp.errors.ConnectFailed`.
     """
@@ -45,7 +46,7 @@ async def connect_udp(host: str, port: int) -> socket.socket:
     except ConnectFailed as exc:
         raise ConnectFailed(f"{where}: {exc}") from exc
     error: OSError = OSError("no address")
-    for family, kind, protocol, _, address in found:
+    for family, kind, protocol, _, address in sorted(found, key=lambda info: info[0] != socket.AF_INET):
         sock = socket.socket(family, kind, protocol)
         try:
             sock.setblocking(False)

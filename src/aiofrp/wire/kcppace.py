@@ -9,11 +9,11 @@ from __future__ import annotations
 MAX_WINDOW = 1024
 #: What a sender starts with and never goes below: the reference's client has this much.
 MIN_WINDOW = 128
-#: The retransmission time-out (spec: wire §4). The reference's least is 30, which a busy peer often exceeds; losses on
-#: short paths are found by overtaking long before.
-RTO_FIRST, RTO_MIN, RTO_MAX, _INTERVAL = 200, 100, 60_000, 20
-#: Segments after which losses are counted up; shares of them beyond which the window shrinks and parity pays.
-EPOCH, _SHRINK_ABOVE, _GROW_BELOW, _LOSSY_ABOVE = 256, 0.25, 0.125, 0.01
+#: The retransmission time-out (spec: wire §4).
+RTO_FIRST, RTO_MIN, RTO_MAX, _INTERVAL = 200, 30, 60_000, 20
+#: New segments after which losses are counted up; shares of all sent beyond which the window shrinks and parity pays.
+#: A path may lose a fifth by itself, and the reference does not slow down for any loss.
+EPOCH, _SHRINK_ABOVE, _GROW_BELOW, _LOSSY_ABOVE = 256, 0.3, 0.22, 0.01
 #: Milliseconds that parity goes on after the last such loss: it hides the losses it repairs.
 _LOSSY_FOR = 10_000
 #: Longest grace for overtaken segments; the share of needless repetitions beyond which it is doubled, and the epochs
@@ -83,7 +83,7 @@ class Pace:
     def _end_epoch(self, now: int) -> None:
         """Open the window while the path carries it, close it when much gets lost."""
         self._judge_order()
-        share = (self._repeated - self._needless) / self._sent
+        share = (self._repeated - self._needless) / (self._sent + self._repeated)
         self._sent = self._repeated = self._needless = 0
         if share > _SHRINK_ABOVE:
             self.window = max(min(MIN_WINDOW, self._limit), self.window // 2)

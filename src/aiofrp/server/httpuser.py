@@ -107,8 +107,7 @@ class HttpUser:
             self._receive_body(data)
         elif self._state is State.WAIT:
             self._buffer += data
-            if len(self._buffer) > MAX_AHEAD:
-                self._stream.pause_reading(Pause.WAIT)
+            self._bound_ahead()
 
     def eof_received(self) -> None:
         self._ended = True
@@ -249,6 +248,11 @@ class HttpUser:
             data = bytes(buffer)
             buffer.clear()
             self._receive_body(data)
+        self._bound_ahead()
+
+    def _bound_ahead(self) -> None:
+        if self._state is State.WAIT and len(self._buffer) > MAX_AHEAD:
+            self._stream.pause_reading(Pause.WAIT)
 
     def _judge(self, head: bytes) -> None:
         if len(head) > MAX_HEAD:

@@ -1,0 +1,171 @@
+"""The vhost HTTP port under users that are slow, silent, too many or leave nothing but garbage."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+
+import pytest
+
+from aiofrp.proxy import httpbackend
+from aiofrp.server import httpuser, httpvhost
+from tests.support.ends import until
+from tests.support.web import Service, http_site, ok, saying, talk, user_of
+
+GET = b"GET / HTTP/1.1\r\nHost: web.test\r\n\r\n"
+
+
+async def test_a_head_that_is_too_long_is_refused() -> None:
+    async with http_site({"web": saying("web")}) as site:
+        for head in (
+            b"GET / HTTP/1.1\r\nHost: web.test\r\nX: " + b"x" * 70_000,
+            b"GET / HTTP/1.1\r\nHost: web.test\r\nX: " + b"x" * 70_000 + b"\r\n\r\n",
+            b"GET /" + b"x" * 70_000,
+        ):
+            answer = await talk(site.port, head)
+            assert answer == (
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                b"Connection: close\r\n\r\n431 Request Header Fields Too Large"
+            )
+        long = b"GET / HTTP/1.1\r\nHost: web.test\r\nConnection: close\r\nX: " + b"x" * 60_000 + b"\r\n\r\n"
+        assert (await talk(site.port, long)).endswith(b"web")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: web.test\r\n", GET + b"GET"])
+async def test_a_head_that_does_not_come_in_time_is_not_waited_for(
+    sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(httpuser, "HEAD_TIMEOUT", 0.2)
+    async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
+        user.send(sent)
+        if sent.startswith(GET):
+            assert (await user.response()).body == b"web"
+        with pytest.raises(ConnectionResetError):
+            await user.rest()
+
+
+async def test_a_user_may_be_silent_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpuser, "HEAD_TIMEOUT", 0.1)
+    async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
+        for _ in range(2):
+            user.send(GET)
+            assert (await user.response()).body == b"web"
+            await asyncio.sleep(0.3)
+
+
+async def test_the_longest_idle_user_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpvhost, "MAX_IDLE", 3)
+    async with http_site({"web": saying("web")}) as site, contextlib.AsyncExitStack() as stack:
+        idle = [await stack.enter_async_context(user_of(site.port)) for _ in range(3)]
+        idle[0].send(GET)
+        assert (await idle[0].response()).status == 200  # the youngest now
+        idle[1].send(b"GET / HT")
+        await asyncio.sleep(0.05)
+        for number in range(2):
+            other = await stack.enter_async_context(user_of(site.port))
+            other.send(GET)
+            assert (await other.response()).status == 200
+            if number == 0:
+                with pytest.raises(ConnectionResetError):
+                    await idle[1].rest()
+        assert await idle[2].rest() == b""
+        idle[0].send(GET)
+        assert (await idle[0].response()).status == 200
+
+
+async def test_requests_ahead_are_read_up_to_a_limit() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await go_on.wait()
+            writer.write(ok(b"x"))
+
+    async with http_site({"web": slow}) as site, user_of(site.port) as user:
+        request = GET[:-2] + b"X: " + b"y" * 1000 + b"\r\n\r\n"
+        user.send(request * 1000)
+        users = site.server._vhost_ports._http.users
+        await until(lambda: users)
+        (one,) = users
+        await until(lambda: len(one._buffer) > httpuser.MAX_AHEAD)
+        before = len(one._buffer)
+        await asyncio.sleep(0.1)
+        assert len(one._buffer) == before < 1_000_000
+        go_on.set()
+        for _ in range(1000):
+            assert (await user.response()).body == b"x"
+
+
+async def test_a_refused_user_may_read_why_although_it_goes_on_sending() -> None:
+    async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
+        user.send(b"GET / HTTP/1.1\nHost: web.test\r\n\r\n" + bytes(1 << 20))
+        answer = await user.rest()
+        assert answer.endswith(b"\r\n\r\n400 Bad Request")
+
+
+async def test_thousands_of_slow_users_do_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpvhost, "MAX_IDLE", 200)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    async with http_site({"web": saying("web")}) as site, contextlib.AsyncExitStack() as stack:
+        for _ in range(1000):
+            slow = await stack.enter_async_context(user_of(site.port))
+            slow.send(b"GET / HTTP/1.1\r\nX: ")
+        vhost = site.server._vhost_ports._http
+        await until(lambda: len(vhost.idle) <= 200)
+        assert len(vhost.users) <= 201
+        async with user_of(site.port) as user:
+            for _ in range(20):
+                assert (await user.get("web.test")).body == b"web"
+
+
+async def test_idle_connections_to_the_service_are_few_after_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpbackend, "SURPLUS_SECONDS", 0.1)
+    monkeypatch.setattr(httpbackend, "_LOOK", 0.05)
+    together = asyncio.Barrier(20)
+    service = Service()
+
+    async def at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await together.wait()
+        writer.write(ok(b"x"))
+        await service(reader, writer)
+
+    async def ask(port: int) -> None:
+        async with user_of(port) as user:
+            assert (await user.get("web.test")).body == b"x"
+
+    async with http_site({"web": at_once}) as site:
+        await asyncio.gather(*(ask(site.port) for _ in range(20)))
+        await until(lambda: service.open == httpbackend.KEPT)
+        async with user_of(site.port) as user:
+            assert (await user.get("web.test")).body == b"hello"
+        monkeypatch.setattr(httpbackend, "KEPT_SECONDS", 0.1)
+        await until(lambda: service.open == 0)
+
+
+async def test_nothing_is_left_of_users_that_came_and_went() -> None:
+    async with http_site({"web": saying("web")}) as site:
+        for sent in (
+            b"",
+            b"GET",
+            GET,
+            GET + GET,
+            b"\x00",
+            b"PRI * HTTP/2.0\r\n\r\nxx",
+            GET[:-2] + b"Expect: 1\r\n\r\n",
+        ):
+            async with user_of(site.port) as user:
+                user.send(sent)
+                await asyncio.sleep(0.01)
+        vhost = site.server._vhost_ports._http
+        await until(lambda: not vhost.users and not vhost.idle)
+        await site.client.proxies.update([])
+        await until(
+            lambda: (
+                not site.server.proxies._traffic
+                or not any(t.open for t in site.server.proxies._traffic.values())
+            )
+        )

@@ -6,6 +6,7 @@ long-running fuzzer with many.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.codec import V1, Decoder, MessageDecoder
 from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, DecoderV2
+from aiofrp.wire.connect import HttpConnect, NtlmConnect
 from aiofrp.wire.fec import FecDecoder, segments_of
 from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
 from aiofrp.wire.http1 import parse_request, parse_response
@@ -26,6 +28,7 @@ from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
 from aiofrp.wire.messages import BY_TYPE_BYTE
 from aiofrp.wire.opening import LoginV1, LoginV2, opening_of
 from aiofrp.wire.snappy import MAX_CHUNK, Snappy
+from aiofrp.wire.socks5 import Socks5Connect
 from aiofrp.wire.transform import Transform
 from aiofrp.wire.upgrade import ClientUpgrade, ServerUpgrade
 from aiofrp.wire.websocket import Buffer, WebSocket
@@ -272,6 +275,16 @@ def _server_name(data: bytes, step: int) -> str | None:
     return reader.server_name
 
 
+def proxy_answers(data: bytes) -> None:
+    """Answers of outbound proxies: SOCKS, HTTP, and HTTP with a challenge."""
+    login = ("domain\\user", "password")
+    challenge = b"HTTP/1.1 407 x\r\nProxy-Authenticate: Negotiate " + b64encode(data) + b"\r\n\r\n"
+    for stream in (data, b"\5\2\1\0" + data, b"\5\0\5\0\0" + data, b"HTTP/1.1 200 x\r\n" + data, challenge):
+        for proxy in (Socks5Connect("a", 1, login), HttpConnect("a:1", login), NtlmConnect("a:1", login)):
+            with suppress(RemoteProtocolError):
+                proxy.receive_data(stream)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "message_v1": message_v1,
     "message_v2": message_v2,
@@ -286,6 +299,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "fec_datagrams": fec_datagrams,
     "opening": opening,
     "login_answer": login_answer,
+    "proxy_answers": proxy_answers,
     "websocket_server": websocket_server,
     "websocket_client": websocket_client,
     "websocket_request": websocket_request,

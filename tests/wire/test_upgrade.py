@@ -73,13 +73,13 @@ def test_the_recorded_request_and_its_answer() -> None:
     request, answer = recorded()
     assert judged(request) == (True, answer.decode())
     client = ClientUpgrade("127.0.0.1:23032", key=key_of(request))
-    assert client.request == request
+    assert client.data_to_send() == request
     assert client.receive_data(answer) == b""
 
 
 def test_the_request_that_dialling_sends_first() -> None:
     (request,) = dial_requests()
-    assert ClientUpgrade("127.0.0.1:21001", key=key_of(request.encode())).request.decode() == request
+    assert ClientUpgrade("127.0.0.1:21001", key=key_of(request.encode())).data_to_send().decode() == request
 
 
 def test_both_sides_know_the_first_session_of_the_standard() -> None:
@@ -93,8 +93,8 @@ def test_both_sides_know_the_first_session_of_the_standard() -> None:
 )
 def test_our_two_sides_in_any_cuts(cuts: list[int], early: bytes, name: str) -> None:
     client, server = ClientUpgrade(name), ServerUpgrade()
-    for side, sent in ((server, client.request), (client, None)):
-        wire = (server.data_to_send() if sent is None else sent) + early
+    for side, sender in ((server, client), (client, server)):
+        wire = sender.data_to_send() + early
         rest = None
         for chunk in chunks(wire, cuts):
             rest = side.receive_data(chunk) if rest is None else rest + chunk
@@ -103,11 +103,11 @@ def test_our_two_sides_in_any_cuts(cuts: list[int], early: bytes, name: str) -> 
 
 
 def test_keys_are_not_the_same_twice() -> None:
-    assert ClientUpgrade("a").request != ClientUpgrade("a").request
+    assert ClientUpgrade("a").data_to_send() != ClientUpgrade("a").data_to_send()
 
 
 def test_host_and_origin() -> None:
-    request = ClientUpgrade("[FE80::1%eth0]:7000").request
+    request = ClientUpgrade("[FE80::1%eth0]:7000").data_to_send()
     assert b"Host: [FE80::1]:7000\r\n" in request
     assert b"Origin: http://[fe80::1]:7000\r\n" in request
 

@@ -1,34 +1,120 @@
-"""The proxy on the way to the server (``transport.proxyURL``)."""
+"""From frpc to the server over TCP, through the proxy of ``transport.proxyURL`` if there is one (spec: client §1.5)."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import unquote, urlsplit
 
-from aiofrp.errors import ConnectFailed
+from aiofrp.errors import ConnectFailed, FrpError, RemoteProtocolError, TransportError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tcp import set_keepalive
+from aiofrp.stream.tcp import TcpStream, set_keepalive
+from aiofrp.stream.tls import TlsStream, handshake
 from aiofrp.transport.base import DialOptions
-from aiofrp.transport.net import dial
+from aiofrp.transport.conversation import Conversation, converse
+from aiofrp.transport.net import dial, join_host_port
 
-_SCHEMES = ("http", "https", "socks5", "ntlm")
+#: Kinds of proxy and the port of one whose URL names none.
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "ntlm": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy on the way to the server."""
+
+    kind: str
+    host: str
+    port: int
+    login: tuple[str, str] | None  #: user name and password
+
+
+def parse_proxy_url(url: str) -> Proxy:
+    """The proxy at ``url``. Raises :class:`~aiofrp.errors.ConnectFailed` for one that cannot be used."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise ConnectFailed(f"fail to parse proxy url: {exc}") from None
+    if parts.scheme not in _PORTS:
+        raise ConnectFailed(f"ProxyType must be http, https, socks5 or ntlm, not [{parts.scheme}]")
+    if not parts.hostname:
+        raise ConnectFailed("fail to parse proxy url: it names no host")
+    login = None
+    if parts.username is not None:
+        login = unquote(parts.username), unquote(parts.password or "")
+    return Proxy(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], login)
 
 
 async def reach(options: DialOptions) -> Stream:
-    """A byte stream to the server over TCP, through the proxy if there is one, no layer of frp on it yet.
+    """A byte stream to the server with no layer of frp on it yet.
 
-    Raises :class:`~aiofrp.errors.ConnectFailed`.
+    Raises :class:`~aiofrp.errors.FrpError` saying what went wrong, with the reference's texts.
     """
-    check_proxy_url(options.proxy_url)
-    stream = await dial(options.host, options.port, timeout=options.timeout, local_ip=options.local_ip)
+    if not options.proxy_url:
+        return await _dial(options.host, options.port, options)
+    proxy = parse_proxy_url(options.proxy_url)
+    stream = await _dial(proxy.host, proxy.port, options)
+    return await _THROUGH[proxy.kind](stream, proxy, options)
+
+
+async def _dial(host: str, port: int, options: DialOptions) -> TcpStream:
+    stream = await dial(host, port, timeout=options.timeout, local_ip=options.local_ip)
     set_keepalive(stream, options.keepalive)
     return stream
 
 
-def check_proxy_url(url: str) -> None:
-    """Refuse to go round a proxy that cannot be used. Raises :class:`~aiofrp.errors.ConnectFailed`."""
-    if not url:
-        return
-    scheme = urlsplit(url).scheme
-    if scheme not in _SCHEMES:
-        raise ConnectFailed(f"ProxyType must be http, https, socks5 or ntlm, not [{scheme}]")
-    raise ConnectFailed(f"transport.proxyURL: proxies of type {scheme} are not in this release of aiofrp")
+# The kinds of proxy
+
+
+async def _through_http(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+    from aiofrp.wire.connect import HttpConnect
+
+    return await _ask(stream, HttpConnect(_target(options), proxy.login))
+
+
+async def _through_https(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+    """The same within TLS, verified by the system's authorities."""
+    context = ssl.create_default_context()
+    tls = TlsStream(stream, context, server_side=False, server_hostname=proxy.host)
+    try:
+        await handshake(tls, options.timeout)
+    except FrpError as exc:
+        raise ConnectFailed(f"TLS handshake with HTTPS proxy: {exc}") from exc
+    return await _through_http(tls, proxy, options)
+
+
+async def _through_ntlm(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+    from aiofrp.wire.connect import NtlmConnect
+
+    return await _ask(stream, NtlmConnect(_target(options), proxy.login))
+
+
+async def _through_socks5(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+    from aiofrp.wire.socks5 import Socks5Connect
+
+    where = f"socks connect tcp {join_host_port(proxy.host, proxy.port)}->{_target(options)}"
+    try:
+        return await _ask(stream, Socks5Connect(options.host, options.port, proxy.login))
+    except (RemoteProtocolError, TransportError, ValueError) as exc:
+        stream.abort()
+        raise ConnectFailed(f"{where}: {exc}") from exc
+
+
+async def _ask(stream: Stream, conversation: Conversation) -> Stream:
+    await converse(stream, conversation, "the request to the proxy of transport.proxyURL")
+    return stream
+
+
+def _target(options: DialOptions) -> str:
+    return join_host_port(options.host, options.port)
+
+
+_Through: TypeAlias = Callable[[Stream, Proxy, DialOptions], Awaitable[Stream]]
+_THROUGH: dict[str, _Through] = {
+    "http": _through_http,
+    "https": _through_https,
+    "socks5": _through_socks5,
+    "ntlm": _through_ntlm,
+}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from aiofrp.errors import Closed
 from aiofrp.stream.base import Stream
-from aiofrp.stream.reader import Reader
 from aiofrp.stream.websocket import WebSocketStream
 from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.conversation import converse
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
@@ -46,17 +45,5 @@ async def upgraded(stream: Stream, host: str) -> Stream:
 
     Raises :class:`~aiofrp.errors.RemoteProtocolError` when the server does not agree, and drops the stream then.
     """
-    upgrade = ClientUpgrade(host)
-    reader = Reader(stream)
-    try:
-        stream.write(upgrade.request)
-        rest = None
-        while rest is None:
-            if not (data := await reader.read()):
-                raise Closed("the connection ended during the websocket handshake")
-            rest = upgrade.receive_data(data)
-    except BaseException:
-        stream.abort()
-        raise
-    reader.detach()
-    return WebSocketStream(stream, client=True, early=rest)
+    await converse(stream, ClientUpgrade(host), "the websocket handshake")
+    return WebSocketStream(stream, client=True)

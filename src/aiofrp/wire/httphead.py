@@ -104,10 +104,9 @@ def _feed(
 ) -> None:
     try:
         parser.feed_data(head)
-    except httptools.HttpParserUpgrade:
-        pass  # the head was complete, and what follows is not HTTP
-    except httptools.HttpParserError as exc:
-        raise RemoteProtocolError(f"malformed HTTP head: {exc}") from None
+    except (httptools.HttpParserUpgrade, httptools.HttpParserError) as exc:
+        if not sink.complete:  # else it only says that what follows is not HTTP
+            raise RemoteProtocolError(f"malformed HTTP head: {exc}") from None
     if not sink.complete:
         raise RemoteProtocolError("malformed HTTP head: no start line")
 

@@ -34,16 +34,16 @@ def accept_value(key: str) -> str:
 
 
 class ClientUpgrade:
-    """The dialling side: send :attr:`request`, then feed what comes back."""
+    """The dialling side: send :meth:`data_to_send`, then feed what comes back."""
 
-    __slots__ = ("_key", "_reader", "request")
+    __slots__ = ("_key", "_reader", "_request")
 
     def __init__(self, host: str, *, key: bytes | None = None) -> None:
         """``host``: for the fields Host and Origin. ``key``: 16 bytes; random unless a test chooses them."""
         self._key = base64.b64encode(key or os.urandom(16)).decode()
         self._reader = HeadReader()
         host = _ZONE.sub("", host)  # RFC 6874 §1: the zone means nothing elsewhere
-        self.request = (
+        self._request = (
             f"GET {PATH} HTTP/1.1\r\n"
             f"Host: {host}\r\n"
             "Upgrade: websocket\r\n"
@@ -53,6 +53,11 @@ class ClientUpgrade:
             "Sec-WebSocket-Version: 13\r\n"
             "\r\n"
         ).encode()
+
+    def data_to_send(self) -> bytes:
+        """The request, once."""
+        request, self._request = self._request, b""
+        return request
 
     def receive_data(self, data: bytes | memoryview) -> bytes | None:
         """The bytes after the handshake, once the server agreed; ``None`` while more is needed.

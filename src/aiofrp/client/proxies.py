@@ -85,6 +85,7 @@ class RunningProxy:
         def changed(good: bool) -> None:
             self.state.healthy = good
             look()
+            self.log.info("health check %s", "success" if good else "failed")
 
         monitor = Monitor(self.config, self.log, changed)
         self._monitor = self._scope.spawn(monitor.run(), f"{self.config.name}/health")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -64,8 +65,8 @@ async def running_client(config: ClientConfig, *, settle: bool = True) -> AsyncI
 
 
 @asynccontextmanager
-async def local_service(handler: Handler) -> AsyncIterator[int]:
-    """A TCP service on a free port; gives the port."""
+async def local_service(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A TCP service on a free port, within TLS if there is a context; gives the port."""
     connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +83,7 @@ async def local_service(handler: Handler) -> AsyncIterator[int]:
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
-    service = await asyncio.start_server(serve, "127.0.0.1", 0)
+    service = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     try:
         yield service.sockets[0].getsockname()[1]
     finally:

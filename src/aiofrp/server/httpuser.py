@@ -19,7 +19,15 @@ from aiofrp.server.httppages import Answer, http_date, options_answer, refusal, 
 from aiofrp.server.httpreply import Reply, connection_fields
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
-from aiofrp.wire.http1 import MAX_HEAD, HeadError, RequestHead, ResponseHead, head_end, parse_request
+from aiofrp.wire.http1 import (
+    MAX_HEAD,
+    HeadError,
+    RequestHead,
+    ResponseHead,
+    head_end,
+    loose_head_end,
+    parse_request,
+)
 from aiofrp.wire.httpbody import Body, body_of
 from aiofrp.wire.httpforward import (
     encode_connect,
@@ -114,6 +122,8 @@ class HttpUser:
         if self._state is State.WAIT and self._exchange is not None:
             self._exchange.half_close()
             self._deadline.set(HALF_CLOSED)
+        elif self._state is State.HEAD and self._buffer:
+            self._next()
         elif self._state is not State.WAIT:
             self._close()
 
@@ -182,7 +192,7 @@ class HttpUser:
 
     def finished(self) -> None:
         assert self._reply is not None
-        keep = self._reply.keep and not self._ended
+        keep = self._reply.keep
         self._exchange = self._reply = None
         self._deadline.clear()
         self.go_on()
@@ -237,7 +247,11 @@ class HttpUser:
         while self._state is State.HEAD and buffer and not self.full:
             end = head_end(buffer, known)
             if end < 0:
-                if len(buffer) > MAX_HEAD:
+                if loose_head_end(buffer, known) >= 0:
+                    self._refuse(HeadError())
+                elif self._ended:
+                    self._close()
+                elif len(buffer) > MAX_HEAD:
                     self._refuse(HeadError(status=431))
                 return
             known = 0
@@ -288,6 +302,8 @@ class HttpUser:
             self._state = State.WAIT
         head = encode_request(request, request_fields(request, route.request, self._peer), route.rewrite)
         exchange = self._exchange = Exchange(self, route.next(), request, head)
+        if self._ended:
+            exchange.half_close()
         exchange.start()
 
     def _turn_away(self, request: RequestHead, answer: Answer) -> None:

@@ -150,7 +150,7 @@ class TcpMuxUser(VhostUser):
     def examine(self, known: int, data: Buffer) -> None:
         end = head_end(self._buffer, known)
         if end < 0:
-            if len(self._buffer) > MAX_HEAD or loose_head_end(self._buffer) >= 0:
+            if len(self._buffer) > MAX_HEAD or loose_head_end(self._buffer, known) >= 0:
                 self.dismiss()
             return
         try:

@@ -20,6 +20,8 @@ from aiofrp.transport.net import connect_reason, join_host_port
 
 #: Bytes an answer may have.
 _MAX_ANSWER = 64 * 1024 * 1024
+#: Where a server is reached that listens on all addresses.
+_LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 _COLUMNS = ("Name", "Status", "LocalAddr", "Plugin", "RemoteAddr", "Error")
 _KEYS = ("name", "status", "local_addr", "plugin", "remote_addr", "err")
 #: The order of tables.
@@ -110,7 +112,7 @@ class Api:
 
     def _connection(self) -> http.client.HTTPConnection:
         web = self._web
-        host, timeout = web.addr or "127.0.0.1", max(self._timeout, 0.001)
+        host, timeout = _LOCAL.get(web.addr, web.addr), max(self._timeout, 0.001)
         if web.tls is None:
             return http.client.HTTPConnection(host, web.port, timeout=timeout)
         return http.client.HTTPSConnection(host, web.port, timeout=timeout, context=_trusting(web.tls))

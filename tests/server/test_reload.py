@@ -41,6 +41,7 @@ def test_every_live_key_exists() -> None:
         log.level = "debug"
         auth.token = "t"
         auth.additionalScopes = ["HeartBeats"]
+        auth.authenticationTimeout = 5
         auth.tokenSource = { type = "file", file = { path = "p" } }
         allowPorts = [{ single = 5 }]
         maxPortsPerClient = 5

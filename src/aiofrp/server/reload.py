@@ -14,6 +14,7 @@ LIVE: Final = frozenset(
         "auth.token",
         "auth.tokenSource",
         "auth.additionalScopes",
+        "auth.authenticationTimeout",
         "allowPorts",
         "maxPortsPerClient",
         "userConnTimeout",

@@ -36,15 +36,12 @@ class Meter:
         return bytes(data)
 
 
-def client(
-    lower: Stream, context: ssl.SSLContext | None = None, session: ssl.SSLSession | None = None
-) -> TlsStream:
+def client(lower: Stream, context: ssl.SSLContext | None = None) -> TlsStream:
     return TlsStream(
         lower,
         context or authority().client_context(),
         server_side=False,
         server_hostname=NAME,
-        session=session,
     )
 
 
@@ -449,28 +446,3 @@ async def test_bulk_with_a_close_behind_it(carriers: Carriers) -> None:
     assert len(b.data) == 30_000
     await until(lambda: b.lost)
     assert b.error is None
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-async def test_a_session_is_resumed(version: ssl.TLSVersion) -> None:
-    """The client's context and the server's must be the same ones."""
-    ours, theirs = authority().client_context(), authority().server_context()
-    ours.maximum_version = version
-    near, far = memory_pair()
-    first = client(near, ours)
-    a, b = await ready(first, server(far, theirs))
-    assert not first.info("ssl_object").session_reused
-    b.write(b"x")
-    await until(lambda: a.data)
-    kept = first.session
-    assert kept is not None
-    a.close()
-    await until(lambda: b.lost)
-    near, far = memory_pair()
-    second = client(near, ours, session=kept)
-    a, b = await ready(second, server(far, theirs))
-    assert second.info("ssl_object").session_reused
-    a.write(b"hello")
-    await until(lambda: b.data == b"hello")
-    a.close()
-    await until(lambda: b.lost)

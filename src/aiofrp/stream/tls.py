@@ -67,11 +67,10 @@ class TlsStream(LayerStream):
         *,
         server_side: bool,
         server_hostname: str | None = None,
-        session: ssl.SSLSession | None = None,
         early: Buffer = b"",
         on_ready: Callable[[TlsStream], None] | None = None,
     ) -> None:
-        """``early``: bytes already read from ``lower``. ``session``: a client session to resume."""
+        """``early``: bytes already read from ``lower``."""
         super().__init__()
         self._lower = lower
         self._tls: ssl.SSLObject | VerifiedTls
@@ -84,7 +83,6 @@ class TlsStream(LayerStream):
                 self._outgoing,
                 server_side=server_side,
                 server_hostname=server_hostname,
-                session=session,
             )
         else:
             self._tls = context.open(server_side=server_side, server_hostname=server_hostname)
@@ -108,11 +106,6 @@ class TlsStream(LayerStream):
     def ready(self) -> bool:
         """Whether the handshake is done."""
         return self._ready
-
-    @property
-    def session(self) -> ssl.SSLSession | None:
-        """The client session, to resume a later connection with."""
-        return self._tls.session
 
     # Receiver of the carrier
 

@@ -127,7 +127,6 @@ class VerifiedTls:
         self._ended = False
         self.incoming = Incoming(self)
         self.outgoing = Outgoing(connection)
-        self.session: ssl.SSLSession | None = None  #: never resumed
 
     def feed(self, data: Buffer) -> None:
         """Bytes from the peer."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
@@ -11,7 +10,7 @@ from aiofrp.aio import Scope
 from aiofrp.errors import Closed, ConnectFailed, FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession
-from aiofrp.stream.tls import TlsContext, TlsStream, handshake
+from aiofrp.stream.tls import TlsStream, handshake
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import join_host_port
 from aiofrp.wire.sniff import TLS_LEAD
@@ -30,7 +29,10 @@ async def session_over(dial: Dial, options: DialOptions) -> Session:
 
 
 class Securer:
-    """Puts TLS on carriers of one server, resuming the last TLS session.
+    """Puts TLS on carriers of one server.
+
+    Sessions are not resumed: with TLS 1.3 the saved signature costs less than the standard library's handling of
+    sessions (measured: 65 µs of 470 against 400).
 
     ``lead_byte``: whether frp's lead byte may go first, where it is configured.
     """
@@ -38,24 +40,16 @@ class Securer:
     def __init__(self, options: DialOptions, *, lead_byte: bool = True) -> None:
         self._options = options
         self._lead_byte = lead_byte and options.tls_lead_byte
-        self._context: TlsContext | None = None
-        self._last: ssl.SSLSession | None = None
 
     async def __call__(self, carrier: Stream) -> Stream:
         """``carrier`` with TLS on it as configured; the carrier itself when TLS is off."""
         options = self._options
         if options.tls is None:
             return carrier
-        context = options.tls()
-        if context is not self._context:
-            self._context, self._last = context, None
         if self._lead_byte:
             carrier.write(bytes((TLS_LEAD,)))
-        tls = TlsStream(
-            carrier, context, server_side=False, server_hostname=options.tls_name or None, session=self._last
-        )
+        tls = TlsStream(carrier, options.tls(), server_side=False, server_hostname=options.tls_name or None)
         await handshake(tls, options.timeout)
-        self._last = tls.session
         return tls
 
 

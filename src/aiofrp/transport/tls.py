@@ -15,8 +15,8 @@ from aiofrp.stream.tls import TlsContext
 if TYPE_CHECKING:
     from aiofrp.stream.verified import VerifyingContext
 
-#: Session tickets a server issues per handshake: one is enough for the next connection of the same client.
-_TICKETS = 1
+#: Session tickets a server issues per handshake: neither frp's clients nor ours resume sessions.
+_TICKETS = 0
 
 
 class TlsFiles(Protocol):

@@ -19,6 +19,7 @@ from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.mux import MuxSession, MuxStream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
+from aiofrp.stream.throttle import Limit
 from aiofrp.stream.tls import TlsStream, handshake
 from aiofrp.stream.transform import through
 from aiofrp.stream.websocket import WebSocketStream
@@ -163,6 +164,18 @@ async def transforms(below: Pair) -> Pair:
     )
 
 
+async def throttle(below: Pair) -> Pair:
+    """A bandwidth limit on both sides, one of them low; a writer beyond it goes on as it pays, whoever reads."""
+    return Pair(
+        Limit(256 * KIB).throttle(below.a),
+        Limit(3000 * KIB).throttle(below.b),
+        below.bound + 256 * KIB,
+        min(below.volume, 300 * KIB),
+        trickles=True,
+        notices_cut=below.notices_cut,
+    )
+
+
 CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
     "tcp": tcp,
     "kcp": kcp,
@@ -173,6 +186,7 @@ CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
 LAYERS: dict[str, Callable[[Pair], Awaitable[Pair]]] = {
     "tls": tls,
     "mux": mux,
+    "throttle": throttle,
     "transforms": transforms,
     "websocket": websocket,
 }
@@ -200,6 +214,8 @@ STACKS = [
     "transforms/tcp",
     "transforms/memory7",
     "transforms/mux/tls/tcp",
+    "throttle/memory7",
+    "throttle/memory64k",
 ]
 
 

@@ -14,7 +14,9 @@ from aiofrp.proxy.host import ServerContext
 from aiofrp.proxy.relay import server_side
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.splice import Splice
+from aiofrp.stream.transform import through
 from aiofrp.wire.messages import StartWorkConn
+from aiofrp.wire.transform import Buffer as TransformBuffer
 
 #: Idle connections that are kept, and for how many seconds (spec: server §6.5).
 KEPT, KEPT_SECONDS = 5, 60.0
@@ -174,10 +176,28 @@ class Backends:
         elif self._idle and not fresh:
             ready(self._idle.pop())
         else:
-            start = StartWorkConn(
-                proxy_name=self._context.message.proxy_name, src_addr=source[0], src_port=source[1]
+            self._context.take_work_connection(
+                self._start(source), lambda work: ready(self._opened(work)), failed
             )
-            self._context.take_work_connection(start, lambda work: ready(self._opened(work)), failed)
+
+    def take_stream(
+        self,
+        source: tuple[str, int],
+        ready: Callable[[Stream, Callable[[], None]], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        """A new connection as a bare stream, for HTTP/2; ``ready`` also gets what to call when it is gone."""
+
+        def opened(work: Stream) -> None:
+            metered = _Metered(server_side(work, self._context))
+            traffic = self._context.traffic
+            traffic.opened(metered)
+            ready(metered.stream, lambda: traffic.closed(metered))
+
+        if self._closed:
+            failed(Closed("the proxy is closed"))
+        else:
+            self._context.take_work_connection(self._start(source), opened, failed)
 
     def put(self, backend: Backend) -> None:
         """A connection became idle."""
@@ -220,6 +240,10 @@ class Backends:
 
     # Private
 
+    def _start(self, source: tuple[str, int]) -> StartWorkConn:
+        name = self._context.message.proxy_name
+        return StartWorkConn(proxy_name=name, src_addr=source[0], src_port=source[1])
+
     def _opened(self, work: Stream) -> Backend:
         context = self._context
         backend = Backend(server_side(work, context), self)
@@ -235,3 +259,25 @@ class Backends:
 
     def _limit(self) -> float:
         return KEPT_SECONDS if len(self._idle) <= KEPT else SURPLUS_SECONDS
+
+
+class _Metered:
+    """Counts what passes through ``stream``, which belongs to somebody else."""
+
+    __slots__ = ("bytes_in", "bytes_out", "stream")
+
+    def __init__(self, work: Stream) -> None:
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.stream = through(work, [self])
+
+    def encode(self, data: TransformBuffer) -> bytes:
+        self.bytes_in += len(data)
+        return bytes(data)
+
+    def decode(self, data: TransformBuffer) -> bytes:
+        self.bytes_out += len(data)
+        return bytes(data)
+
+    def abort(self) -> None:
+        self.stream.abort()

@@ -134,7 +134,7 @@ class Exchange:
     def end(self) -> None:
         """That was all of the request."""
         self._sent = True
-        if self._backend is not None:
+        if self._backend is not None and self._body is None:
             self._user.request_sent()
 
     def half_close(self) -> None:

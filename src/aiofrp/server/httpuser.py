@@ -40,6 +40,8 @@ from aiofrp.wire.httpforward import (
 if TYPE_CHECKING:
     from aiofrp.server.httpvhost import HttpVhost
 
+#: What a connection with prior knowledge of HTTP/2 begins with, as far as it looks like a head (RFC 9113 §3.4).
+HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"
 #: Seconds for a head to come, from the accept or its first byte on (spec: server §6.5).
 HEAD_TIMEOUT = 60.0
 #: Bytes of the next requests read while one is under way.
@@ -272,6 +274,9 @@ class HttpUser:
         if len(head) > MAX_HEAD:
             self._refuse(HeadError(status=431))
             return
+        if head == HTTP2:
+            self._switch_to_http2(head)
+            return
         self._vhost.idle.pop(self, None)
         self._deadline.clear()
         try:
@@ -371,6 +376,13 @@ class HttpUser:
                 self.failed(Failure.NOBODY, error)
 
         route.next().take(self.source, ready, failed, fresh=True)
+
+    def _switch_to_http2(self, head: bytes) -> None:
+        ahead = bytes(self._buffer)
+        self._leave()
+        self._stream.detach()
+        self._stream.unread(head + ahead)
+        self._vhost.speak_http2(self._stream)
 
     def _tunnel(self, backend: Backend, early: bytes) -> None:
         """From here on bytes go both ways, and the connection is no longer ours."""

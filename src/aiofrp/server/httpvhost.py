@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from aiofrp import logs
 from aiofrp.server.httppages import Pages
@@ -19,6 +19,16 @@ MAX_IDLE = 4096
 RESPONSE_TIMEOUT = 60
 
 
+class VhostConnection(Protocol):
+    """A user's connection, whatever it speaks."""
+
+    def close_idle(self) -> None:
+        """End it; it has no request under way."""
+
+    def abort(self) -> None:
+        """End it now."""
+
+
 class HttpVhost:
     """Serves requests for the hosts in ``routes``. ``timeout``: ``vhostHTTPTimeout`` in seconds."""
 
@@ -26,8 +36,8 @@ class HttpVhost:
         self.routes = routes
         self.pages = pages
         self.response_timeout = timeout if timeout > 0 else RESPONSE_TIMEOUT
-        self.idle: dict[HttpUser, None] = {}  # in order of waiting; limited by MAX_IDLE
-        self.users: set[HttpUser] = set()  # limited by open files
+        self.idle: dict[VhostConnection, None] = {}  # in order of waiting; limited by MAX_IDLE
+        self.users: set[VhostConnection] = set()  # limited by open files
         self.stopping = False
 
     def __repr__(self) -> str:
@@ -41,6 +51,12 @@ class HttpVhost:
         if len(self.idle) >= MAX_IDLE:
             next(iter(self.idle)).close_idle()
         self.users.add(HttpUser(stream, self))
+
+    def speak_http2(self, stream: Stream) -> None:
+        """Serve a user that began with the preface of HTTP/2; nobody is attached to it."""
+        from aiofrp.server.h2user import H2User  # h2 is a weight of its own
+
+        H2User(stream, self)
 
     def tell_failure(self, request: RequestHead, why: str) -> None:
         """Log that a request gets no response of a service."""

@@ -20,7 +20,7 @@ MAX_CHUNK_LINE, MAX_TRAILERS = 4096, 16 * 1024
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
 #: Fields that would change what was judged already (RFC 9110 §6.5.1).
-_FORBIDDEN_TRAILERS = frozenset(
+FORBIDDEN_TRAILERS = frozenset(
     b"content-length transfer-encoding host trailer connection upgrade te authorization proxy-authorization "
     b"content-encoding content-type content-range".split()
 )
@@ -159,7 +159,7 @@ class ChunkedBody:
         found = _TRAILER.fullmatch(line)
         if found is None or self._trailers_size > MAX_TRAILERS:
             raise RemoteProtocolError("malformed trailer field")
-        if found[1].lower() in _FORBIDDEN_TRAILERS:
+        if found[1].lower() in FORBIDDEN_TRAILERS:
             raise RemoteProtocolError(f"field {found[1].decode()} may not come after a body")
         if self._decode:
             self.trailers.append((found[1], found[2].strip(b" \t")))

@@ -1,0 +1,268 @@
+"""A user's connection on the vhost HTTP port that speaks HTTP/2 with prior knowledge (RFC 9113 §3.3).
+
+Each request is judged like one of HTTP/1 and sent to the service in HTTP/1.1. gRPC, which needs HTTP/2 to the end,
+goes on in HTTP/2, see :mod:`aiofrp.server.h2call`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from aiofrp.errors import FrpError
+from aiofrp.proxy.http import HttpRoute
+from aiofrp.proxy.httpbackend import Backend, Backends
+from aiofrp.server.deadline import Deadline
+from aiofrp.server.h2call import H2Service
+from aiofrp.server.h2link import H2Link, Headers, Lane, LaneOwner, send_answer
+from aiofrp.server.httpexchange import Exchange, Failure
+from aiofrp.server.httpjudge import judge
+from aiofrp.server.httppages import Answer, http_date, options_answer, timed_out
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.transport.net import address_of
+from aiofrp.wire.http1 import CHUNKED, HeadError, RequestHead, ResponseHead, parse_request
+from aiofrp.wire.httpbody import FORBIDDEN_TRAILERS, Body, ChunkedBody, body_of, encode_chunk
+from aiofrp.wire.httpforward import encode_request, request_fields, response_fields
+
+if TYPE_CHECKING:
+    from aiofrp.server.httpvhost import HttpVhost
+
+_NOT_IN_HEADS = re.compile(rb"[\r\n\0]")
+
+
+class H2User:
+    """The connection and what its requests share."""
+
+    __slots__ = ("_link", "_services", "peer", "source", "vhost")
+
+    def __init__(self, stream: Stream, vhost: HttpVhost) -> None:
+        self.source = address_of(stream.info("peername"))
+        self.peer = self.source[0].encode()
+        self.vhost = vhost
+        self._services: dict[Backends, H2Service] = {}  # limited by the number of proxies
+        vhost.users.add(self)
+        vhost.idle[self] = None
+        self._link = H2Link(stream, opened=self._opened, changed=self._changed, lost=self._lost)
+
+    def __repr__(self) -> str:
+        return f"<H2User {self.source} lanes={len(self._link.lanes)}>"
+
+    def close_idle(self) -> None:
+        """End the connection, which has no request under way."""
+        self._link.close()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        self._link.abort()
+
+    def service(self, backends: Backends) -> H2Service:
+        """The HTTP/2 connection of this user to a service."""
+        service = self._services.get(backends)
+        if service is None or service.closed:
+            service = self._services[backends] = H2Service(backends, self.source)
+        return service
+
+    # For the link
+
+    def _opened(self, lane: Lane, headers: Headers, ended: bool) -> LaneOwner | None:
+        vhost = self.vhost
+        vhost.idle.pop(self, None)
+        try:
+            request = request_of(headers, ended)
+            if request.target == b"*":
+                send_answer(lane, options_answer(), request.method)
+                return None
+            outcome = judge(request, vhost.routes, vhost.pages)
+        except HeadError as exc:
+            status = b"%d" % exc.status
+            lane.send_headers([(b":status", status), (b"content-length", b"0")], end=True)
+            return None
+        if isinstance(outcome, Answer):
+            if outcome.status == 404:
+                vhost.tell_failure(request, "no route found")
+            send_answer(lane, outcome, request.method)
+            return None
+        if any(name == b"content-type" and value.startswith(b"application/grpc") for name, value in headers):
+            return self.service(outcome.next()).call(self, lane, request, outcome)
+        return H2Request(self, lane, request, outcome)
+
+    def _changed(self) -> None:
+        if not self._link.lanes:
+            if self.vhost.stopping:
+                self._link.close()
+            else:
+                self.vhost.idle[self] = None
+
+    def _lost(self) -> None:
+        self.vhost.users.discard(self)
+        self.vhost.idle.pop(self, None)
+        for service in self._services.values():
+            service.close()
+
+
+class H2Request:
+    """One request of an HTTP/2 user to a service of HTTP/1.1: owner of the user's lane, and user of the exchange."""
+
+    __slots__ = (
+        "_body",
+        "_deadline",
+        "_exchange",
+        "_held",
+        "_lane",
+        "_not_taken",
+        "_request",
+        "_route",
+        "_user",
+        "source",
+    )
+
+    def __init__(self, user: H2User, lane: Lane, request: RequestHead, route: HttpRoute) -> None:
+        self.source = user.source
+        self._user = user
+        self._lane = lane
+        self._request = request
+        self._route = route
+        self._body: Body | None = None
+        self._held = False
+        self._not_taken = 0
+        self._deadline = Deadline(self._miss)
+        head = encode_request(request, request_fields(request, route.request, user.peer), route.rewrite)
+        self._exchange: Exchange | None = Exchange(self, route.next(), request, head)
+        self._exchange.start()
+
+    @property
+    def full(self) -> bool:
+        return self._lane.full
+
+    # Owner of the lane
+
+    def lane_headers(self, headers: Headers) -> None:
+        """Not on a server's side."""
+
+    def lane_data(self, data: bytes) -> None:
+        if self._exchange is None:
+            self._lane.took(len(data))
+            return
+        self._exchange.send(encode_chunk(data) if self._request.body_size == CHUNKED else data)
+        self._not_taken += len(data)
+        if not self._held:
+            self.go_on()
+
+    def lane_ended(self, trailers: Headers) -> None:
+        if self._exchange is not None and self._request.body_size:
+            if self._request.body_size == CHUNKED:
+                self._exchange.send(_last_chunk(trailers))
+            self._exchange.end()
+
+    def lane_reset(self) -> None:
+        self._deadline.close()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.abandon()
+
+    def lane_full(self) -> None:
+        if self._exchange is not None:
+            self._exchange.pause()
+
+    def lane_drained(self) -> None:
+        if self._exchange is not None:
+            self._exchange.resume()
+
+    # User of the exchange
+
+    def request_sent(self) -> None:
+        self._deadline.set(self._user.vhost.response_timeout)
+
+    def hold_request(self) -> None:
+        self._held = True
+
+    def go_on(self) -> None:
+        self._held = False
+        size, self._not_taken = self._not_taken, 0
+        if size:
+            self._lane.took(size)
+
+    def inform(self, head: ResponseHead) -> None:
+        if head.status != 100 or self._request.body_size:
+            self._lane.send_headers(_response_headers(head, head.fields))
+
+    def begin(self, head: ResponseHead, size: int) -> Body:
+        self._deadline.close()
+        fields = response_fields(head, self._route.response, http_date())
+        if b"content-length" in head.noted and head.status != 204:
+            fields.append((b"content-length", head.noted[b"content-length"][0]))
+        self._lane.send_headers(_response_headers(head, fields))
+        self._body = body_of(size, decode=True)
+        return self._body
+
+    def send(self, data: Buffer, done: bool) -> None:
+        trailers: Headers = []
+        if isinstance(self._body, ChunkedBody):
+            for piece in self._body.take():
+                self._lane.write(piece)
+            trailers = [(name.lower(), value) for name, value in self._body.trailers]
+        else:
+            self._lane.write(data)
+        if done:
+            self._lane.end(trailers)
+
+    def finished(self) -> None:
+        self._exchange = None
+        self.go_on()
+
+    def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
+        """HTTP/2 has no upgrades, so that none was asked for."""
+        backend.abort()
+        self.broken(None)
+
+    def failed(self, failure: Failure, error: FrpError) -> None:
+        self._exchange = None
+        self._deadline.close()
+        vhost = self._user.vhost
+        vhost.tell_failure(self._request, str(error))
+        timed = failure is Failure.TIMED_OUT
+        send_answer(self._lane, timed_out() if timed else vhost.pages.not_found(), self._request.method)
+        self.go_on()
+
+    def broken(self, error: Exception | None) -> None:
+        self._exchange = None
+        self._lane.reset()
+
+    def _miss(self) -> None:
+        if self._exchange is not None:
+            self._exchange.time_out()
+
+
+def request_of(headers: Headers, ended: bool) -> RequestHead:
+    """The head of a request, judged as if it had come in HTTP/1.1. Raises HeadError."""
+    pseudo = {name: value for name, value in headers if name.startswith(b":")}
+    method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
+    if method == b"CONNECT":
+        raise HeadError(status=501)
+    if path != b"*" and not path.startswith(b"/"):
+        raise HeadError
+    lines = [b"%b %b HTTP/1.1" % (method, path)]
+    authority = pseudo.get(b":authority")
+    if authority is not None:
+        lines.append(b"host: " + authority)
+    left_out = (b"cookie", b"host") if authority is not None else (b"cookie",)
+    lines += [
+        b"%b: %b" % pair for pair in headers if not pair[0].startswith(b":") and pair[0] not in left_out
+    ]
+    cookies = [value for name, value in headers if name == b"cookie"]
+    if cookies:  # they may come in pieces (RFC 9113 §8.2.3)
+        lines.append(b"cookie: " + b"; ".join(cookies))
+    if not ended and not any(name == b"content-length" for name, _ in headers):
+        lines.append(b"transfer-encoding: chunked")
+    if any(_NOT_IN_HEADS.search(line) for line in lines):
+        raise HeadError
+    return parse_request(b"\r\n".join([*lines, b"", b""]))
+
+
+def _response_headers(head: ResponseHead, fields: Headers) -> Headers:
+    return [(b":status", b"%d" % head.status), *((name.lower(), value) for name, value in fields)]
+
+
+def _last_chunk(trailers: Headers) -> bytes:
+    lines = [b"%b: %b\r\n" % pair for pair in trailers if pair[0] not in FORBIDDEN_TRAILERS]
+    return b"0\r\n" + b"".join(lines) + b"\r\n"

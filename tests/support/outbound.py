@@ -7,8 +7,9 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from tests.support.tlsrelay import copy
 from tests.support.tunnel import Handler, local_service
 
 #: Names only the proxy knows, and their addresses: whoever reaches one has not looked it up.
@@ -26,15 +27,6 @@ class Seen:
 
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, port: int) -> None:
     far_reader, far_writer = await asyncio.open_connection(KNOWN.get(host, host), port)
-
-    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-        with suppress(ConnectionError, OSError, RuntimeError):
-            sink.close()
-
     try:
         await asyncio.gather(copy(reader, far_writer), copy(far_reader, writer))
     finally:

@@ -285,6 +285,17 @@ async def test_a_call_with_messages_both_ways_and_trailers() -> None:
     assert wanted.items() <= heads[0].items()
 
 
+async def test_an_error_that_is_all_head_stays_all_head() -> None:
+    async def unknown(peer: Peer, stream: int) -> None:
+        await peer.whole(stream)
+        peer.headers(stream, [(":status", "200"), ("grpc-status", "12")], end=True)
+
+    async with http_site({"web": h2_service(unknown)}) as site, h2_user(site.port) as user:
+        event = await user.next(user.open(GRPC))
+        assert isinstance(event, h2.events.ResponseReceived)
+        assert event.stream_ended is not None
+
+
 async def test_a_long_call_keeps_to_the_windows() -> None:
     async def mirror(peer: Peer, stream: int) -> None:
         _, body, _ = await peer.whole(stream)

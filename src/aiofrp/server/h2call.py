@@ -117,13 +117,13 @@ class Call:
 
     # For the sides
 
-    def headers(self, side: CallSide, headers: Headers) -> None:
-        """The service's response begins."""
+    def headers(self, side: CallSide, headers: Headers, ended: bool) -> None:
+        """The service's response begins, and ends with its head when it is an error of gRPC."""
         lane = self.near.lane
         if side is self.far and lane is not None:
             self._deadline.clear()
             self._responding = not headers[0][1].startswith(b"1")
-            lane.send_headers(self._route.response.apply(headers))
+            lane.send_headers(self._route.response.apply(headers), end=ended)
 
     def ended(self, side: CallSide) -> None:
         """One side finished."""
@@ -201,8 +201,8 @@ class CallSide:
 
     # Owner of the lane
 
-    def lane_headers(self, headers: Headers) -> None:
-        self._call.headers(self, headers)
+    def lane_headers(self, headers: Headers, ended: bool) -> None:
+        self._call.headers(self, headers, ended)
 
     def lane_data(self, data: bytes) -> None:
         self._not_taken += len(data)

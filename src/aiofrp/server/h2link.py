@@ -42,8 +42,8 @@ Headers = list[Field]
 class LaneOwner(Protocol):
     """Who has a lane."""
 
-    def lane_headers(self, headers: Headers) -> None:
-        """The head of a response (on a client's lane), interim ones too."""
+    def lane_headers(self, headers: Headers, ended: bool) -> None:
+        """The head of a response (on a client's lane), interim ones too; ``ended``: there is no body."""
 
     def lane_data(self, data: bytes) -> None:
         """Bytes of the peer's body; :meth:`Lane.took` them when they are on their way."""
@@ -335,7 +335,7 @@ class H2Link:
             case h2.events.ResponseReceived() | h2.events.InformationalResponseReceived():
                 lane = self.lanes.get(event.stream_id)
                 if lane is not None and lane.owner is not None:
-                    lane.owner.lane_headers(_pairs(event.headers))
+                    lane.owner.lane_headers(_pairs(event.headers), event.stream_ended is not None)
             case h2.events.DataReceived():
                 self._data(event)
             case h2.events.TrailersReceived():

@@ -136,7 +136,7 @@ class H2Request:
 
     # Owner of the lane
 
-    def lane_headers(self, headers: Headers) -> None:
+    def lane_headers(self, headers: Headers, ended: bool) -> None:
         """Not on a server's side."""
 
     def lane_data(self, data: bytes) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiofrp.cli import frpc, frps
+from aiofrp.config.reference import reference
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,6 +35,13 @@ def test_configurations_are_good(page: Path, tmp_path: Path, capsys: pytest.Capt
         path.write_text(block, encoding="utf-8")
         codes = [program.main(["verify", "-c", str(path)]) for program in (frps, frpc)]
         assert 0 in codes, (block, capsys.readouterr())
+
+
+def test_the_configuration_page_is_what_the_models_say() -> None:
+    page = ROOT / "docs" / "reference" / "configuration.md"
+    assert page.read_text(encoding="utf-8") == reference(), (
+        "aiofrp config reference > docs/reference/configuration.md"
+    )
 
 
 def test_every_page_is_reached_from_the_index() -> None:

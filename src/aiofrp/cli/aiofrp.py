@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="print the JSON Schema of configuration files, for editors")
     schema.add_argument("program", choices=("server", "client"), nargs="?", default="client")
     schema.set_defaults(run=_schema)
+    reference = commands.add_parser("reference", help="print every key of the files as a Markdown page")
+    reference.set_defaults(run=_reference)
     convert = commands.add_parser("convert", help="print a file as commented TOML with the same meaning")
     convert.set_defaults(run=_convert)
     show = commands.add_parser("show", help="print the completed configuration, secrets masked")
@@ -58,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--lenient", action="store_true", help="ignore unknown keys")
     return parser
+
+
+def _reference(arguments: argparse.Namespace) -> str:
+    from aiofrp.config.reference import reference
+
+    return reference()
 
 
 def _schema(arguments: argparse.Namespace) -> str:

@@ -13,7 +13,8 @@ from aiofrp.errors import Closed, FrpError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backends
 from aiofrp.server.deadline import Deadline
-from aiofrp.server.h2link import MAX_LANES, H2Link, Headers, Lane, send_answer
+from aiofrp.server.h2lane import Headers, Lane, send_answer
+from aiofrp.server.h2link import MAX_LANES, H2Link
 from aiofrp.server.httppages import timed_out
 from aiofrp.stream.base import Stream
 from aiofrp.wire.http1 import RequestHead

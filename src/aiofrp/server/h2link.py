@@ -1,4 +1,4 @@
-"""One HTTP/2 connection (RFC 9113) over a stream, on either side, and the lanes in it: h2's streams with their queues.
+"""One HTTP/2 connection (RFC 9113) over a stream, on either side, with its lanes.
 
 h2 knows the protocol; this module moves its bytes and keeps flow control honest: what is queued for a lane is bounded
 by telling its owner to pause, and windows reopen when an owner has taken the data.
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 import h2.connection
 import h2.errors
@@ -20,10 +18,9 @@ from h2.config import H2Configuration
 from h2.settings import SettingCodes, Settings
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.server.httppages import Answer
+from aiofrp.server.h2lane import Headers, Lane, LaneOwner
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.h2frames import FrameSizes
-from aiofrp.wire.http1 import Field
 
 #: What a client says first (RFC 9113 §3.4).
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -31,139 +28,15 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 LANE_WINDOW, LINK_WINDOW = 256 * 1024, 1024 * 1024
 #: Lanes a peer may have open at once, and bytes of its header lists (RFC 9113 §6.5.2).
 MAX_LANES, MAX_HEADERS = 128, 64 * 1024
-#: Bytes queued for a lane at which its owner is told to pause, and to go on.
-HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
 #: Lanes a peer may have taken back, beyond those that came to their end, before it is told to calm down.
 MAX_RESETS = 200
 
-Headers = list[Field]
-
-
-class LaneOwner(Protocol):
-    """Who has a lane."""
-
-    def lane_headers(self, headers: Headers, ended: bool) -> None:
-        """The head of a response (on a client's lane), interim ones too; ``ended``: there is no body."""
-
-    def lane_data(self, data: bytes) -> None:
-        """Bytes of the peer's body; :meth:`Lane.took` them when they are on their way."""
-
-    def lane_ended(self, trailers: Headers) -> None:
-        """The peer finished its body."""
-
-    def lane_reset(self) -> None:
-        """The lane is gone."""
-
-    def lane_full(self) -> None:
-        """Write no more until ``lane_drained``."""
-
-    def lane_drained(self) -> None:
-        """There is room again."""
-
-
-Opened = Callable[["Lane", Headers, bool], LaneOwner | None]
+Opened = Callable[[Lane, Headers, bool], LaneOwner | None]
 """Gives a peer's new lane with its request an owner; True: the request has no body."""
 
 
 def _nothing() -> None:
     pass
-
-
-class Lane:
-    """One stream of the connection."""
-
-    __slots__ = (
-        "_ended",
-        "_full",
-        "_link",
-        "_queue",
-        "_queued",
-        "_trailers",
-        "closed",
-        "number",
-        "owner",
-        "peer_ended",
-    )
-
-    def __init__(self, link: H2Link, number: int) -> None:
-        self.number = number
-        self.owner: LaneOwner | None = None
-        self.closed = False
-        self._link = link
-        self._queue: deque[Buffer] = deque()  # limited by HIGH_WATER and one write
-        self._queued = 0
-        self._ended = False
-        self._trailers: Headers | None = None  # of an end that is still to be sent
-        self._full = False
-        self.peer_ended = False
-
-    @property
-    def full(self) -> bool:
-        """Whether its owner was told to pause."""
-        return self._full
-
-    @property
-    def ended(self) -> bool:
-        """Whether all of our side is sent."""
-        return self._ended and self._trailers is None
-
-    def send_headers(self, headers: Headers, *, end: bool = False) -> None:
-        """Send a head; ``end``: there is no body."""
-        if not self.closed:
-            self._ended = end
-            self._link.send_headers(self, headers, end)
-
-    def write(self, data: Buffer) -> None:
-        """Queue bytes of our body."""
-        if self.closed or self._ended or not data:
-            return
-        self._queue.append(data)
-        self._queued += len(data)
-        self._link.pump(self)
-        if self._queued > HIGH_WATER and not self._full and self.owner is not None:
-            self._full = True
-            self.owner.lane_full()
-
-    def end(self, trailers: Headers | None = None) -> None:
-        """Our body is whole."""
-        if not self.closed and not self._ended:
-            self._ended, self._trailers = True, trailers or []
-            self._link.pump(self)
-
-    def reset(self, code: int = h2.errors.ErrorCodes.INTERNAL_ERROR) -> None:
-        """Give the lane up."""
-        self._link.reset(self, code)
-
-    def took(self, size: int) -> None:
-        """``size`` bytes of the peer's body are on their way: it may send as many more."""
-        self._link.took(self.number, size)
-
-    # For the link
-
-    def next_piece(self, room: int) -> Buffer | None:
-        """Up to ``room`` bytes of what is queued."""
-        if not self._queue or room <= 0:
-            return None
-        data = self._queue.popleft()
-        if len(data) > room:
-            view = memoryview(data)
-            self._queue.appendleft(view[room:])
-            data = view[:room]
-        self._queued -= len(data)
-        return data
-
-    def take_end(self) -> Headers | None:
-        """The trailers, once, when nothing is queued any more and the body is whole."""
-        if self._queue:
-            return None
-        trailers, self._trailers = self._trailers, None
-        return trailers
-
-    def relieve(self) -> None:
-        """Some of the queue has gone."""
-        if self._full and self._queued <= LOW_WATER and self.owner is not None:
-            self._full = False
-            self.owner.lane_drained()
 
 
 class H2Link:
@@ -248,6 +121,8 @@ class H2Link:
             self._conn.send_headers(lane.number, headers, end_stream=end)
         except h2.exceptions.ProtocolError:  # fields that HTTP/2 does not allow, or the lane is gone
             self.reset(lane, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        if end and lane.peer_ended:
+            self._finish(lane)
         self._flush_soon()
 
     def pump(self, lane: Lane) -> None:
@@ -335,7 +210,8 @@ class H2Link:
             case h2.events.ResponseReceived() | h2.events.InformationalResponseReceived():
                 lane = self.lanes.get(event.stream_id)
                 if lane is not None and lane.owner is not None:
-                    lane.owner.lane_headers(_pairs(event.headers), event.stream_ended is not None)
+                    ended = getattr(event, "stream_ended", None) is not None
+                    lane.owner.lane_headers(_pairs(event.headers), ended)
             case h2.events.DataReceived():
                 self._data(event)
             case h2.events.TrailersReceived():
@@ -421,16 +297,6 @@ class H2Link:
         data = self._conn.data_to_send()
         if data:
             self._stream.write(data)
-
-
-def send_answer(lane: Lane, made: Answer, method: bytes) -> None:
-    """An answer of frps itself to a request by ``method``; nothing more is expected of the lane."""
-    headers = [(b":status", b"%d" % made.status), *((name.lower(), value) for name, value in made.fields)]
-    lane.owner = None
-    lane.send_headers(headers)
-    if method != b"HEAD":
-        lane.write(made.body)
-    lane.end()
 
 
 def _pairs(headers: object) -> Headers:

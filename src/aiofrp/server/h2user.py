@@ -14,7 +14,8 @@ from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend, Backends
 from aiofrp.server.deadline import Deadline
 from aiofrp.server.h2call import H2Service
-from aiofrp.server.h2link import H2Link, Headers, Lane, LaneOwner, send_answer
+from aiofrp.server.h2lane import Headers, Lane, LaneOwner, send_answer
+from aiofrp.server.h2link import H2Link
 from aiofrp.server.httpexchange import Exchange, Failure
 from aiofrp.server.httpjudge import judge
 from aiofrp.server.httppages import Answer, http_date, options_answer, timed_out

@@ -1,0 +1,165 @@
+"""One stream of an HTTP/2 connection, called a lane here, with the queue of what its windows do not allow yet.
+
+Knows its link only as what sends and resets; who has the lane is its :class:`LaneOwner`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import h2.errors
+
+from aiofrp.server.httppages import Answer
+from aiofrp.stream.base import Buffer
+from aiofrp.wire.http1 import Field
+
+#: Bytes queued for a lane at which its owner is told to pause, and to go on.
+HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
+
+Headers = list[Field]
+
+
+class LaneOwner(Protocol):
+    """Who has a lane."""
+
+    def lane_headers(self, headers: Headers, ended: bool) -> None:
+        """The head of a response (on a client's lane), interim ones too; ``ended``: there is no body."""
+
+    def lane_data(self, data: bytes) -> None:
+        """Bytes of the peer's body; :meth:`Lane.took` them when they are on their way."""
+
+    def lane_ended(self, trailers: Headers) -> None:
+        """The peer finished its body."""
+
+    def lane_reset(self) -> None:
+        """The lane is gone."""
+
+    def lane_full(self) -> None:
+        """Write no more until ``lane_drained``."""
+
+    def lane_drained(self) -> None:
+        """There is room again."""
+
+
+class Link(Protocol):
+    """The connection, as its lanes see it."""
+
+    def send_headers(self, lane: Lane, headers: Headers, end: bool, /) -> None:
+        """Send a head."""
+
+    def pump(self, lane: Lane, /) -> None:
+        """Send of the lane's queue what the windows allow."""
+
+    def reset(self, lane: Lane, code: int, /) -> None:
+        """Give the lane up."""
+
+    def took(self, number: int, size: int, /) -> None:
+        """Reopen windows."""
+
+
+class Lane:
+    """One stream of the connection."""
+
+    __slots__ = (
+        "_ended",
+        "_full",
+        "_link",
+        "_queue",
+        "_queued",
+        "_trailers",
+        "closed",
+        "number",
+        "owner",
+        "peer_ended",
+    )
+
+    def __init__(self, link: Link, number: int) -> None:
+        self.number = number
+        self.owner: LaneOwner | None = None
+        self.closed = False
+        self._link = link
+        self._queue: deque[Buffer] = deque()  # limited by HIGH_WATER and one write
+        self._queued = 0
+        self._ended = False
+        self._trailers: Headers | None = None  # of an end that is still to be sent
+        self._full = False
+        self.peer_ended = False
+
+    @property
+    def full(self) -> bool:
+        """Whether its owner was told to pause."""
+        return self._full
+
+    @property
+    def ended(self) -> bool:
+        """Whether all of our side is sent."""
+        return self._ended and self._trailers is None
+
+    def send_headers(self, headers: Headers, *, end: bool = False) -> None:
+        """Send a head; ``end``: there is no body."""
+        if not self.closed:
+            self._ended = end
+            self._link.send_headers(self, headers, end)
+
+    def write(self, data: Buffer) -> None:
+        """Queue bytes of our body."""
+        if self.closed or self._ended or not data:
+            return
+        self._queue.append(data)
+        self._queued += len(data)
+        self._link.pump(self)
+        if self._queued > HIGH_WATER and not self._full and self.owner is not None:
+            self._full = True
+            self.owner.lane_full()
+
+    def end(self, trailers: Headers | None = None) -> None:
+        """Our body is whole."""
+        if not self.closed and not self._ended:
+            self._ended, self._trailers = True, trailers or []
+            self._link.pump(self)
+
+    def reset(self, code: int = h2.errors.ErrorCodes.INTERNAL_ERROR) -> None:
+        """Give the lane up."""
+        self._link.reset(self, code)
+
+    def took(self, size: int) -> None:
+        """``size`` bytes of the peer's body are on their way: it may send as many more."""
+        self._link.took(self.number, size)
+
+    # For the link
+
+    def next_piece(self, room: int) -> Buffer | None:
+        """Up to ``room`` bytes of what is queued."""
+        if not self._queue or room <= 0:
+            return None
+        data = self._queue.popleft()
+        if len(data) > room:
+            view = memoryview(data)
+            self._queue.appendleft(view[room:])
+            data = view[:room]
+        self._queued -= len(data)
+        return data
+
+    def take_end(self) -> Headers | None:
+        """The trailers, once, when nothing is queued any more and the body is whole."""
+        if self._queue:
+            return None
+        trailers, self._trailers = self._trailers, None
+        return trailers
+
+    def relieve(self) -> None:
+        """Some of the queue has gone."""
+        if self._full and self._queued <= LOW_WATER and self.owner is not None:
+            self._full = False
+            self.owner.lane_drained()
+
+
+def send_answer(lane: Lane, made: Answer, method: bytes) -> None:
+    """An answer of frps itself to a request by ``method``; nothing more is expected of the lane."""
+    headers = [(b":status", b"%d" % made.status), *((name.lower(), value) for name, value in made.fields)]
+    lane.owner = None
+    lane.send_headers(headers)
+    if method != b"HEAD":
+        lane.write(made.body)
+    lane.end()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import b64decode
 from hmac import compare_digest
 from typing import NamedTuple
 
@@ -54,7 +53,7 @@ def parse_basic(value: bytes) -> Credential | None:
     if value[:6].lower() != b"basic ":
         return None
     try:
-        text = b64decode(value[6:], validate=True)
+        text = binascii.a2b_base64(value[6:], strict_mode=True)
     except binascii.Error:
         return None
     user, colon, password = text.partition(b":")

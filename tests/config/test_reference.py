@@ -1,6 +1,6 @@
 """Generated configurations: our ``verify`` and the reference's agree.
 
-Runs only where ``FRP_REFERENCE`` names the folder of the reference's programs (frps and frpc, 0.70.1).
+Runs only where ``FRP_GO_BIN`` names the folder of the reference's programs (frps and frpc, 0.70.1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,10 +26,11 @@ from aiofrp.config.shape import Shape, shapes
 from aiofrp.config.toml import key_text, value_text
 from aiofrp.config.types import Bandwidth
 from aiofrp.config.verify import verify
+from tests.support.peers import needs_go
 
 EXAMPLES = int(os.environ.get("FRP_EXAMPLES", "200"))
-REFERENCE = os.environ.get("FRP_REFERENCE", "")
-pytestmark = pytest.mark.skipif(not REFERENCE, reason="FRP_REFERENCE does not name the reference's folder")
+REFERENCE = os.environ.get("FRP_GO_BIN", "")
+pytestmark = needs_go
 
 WRONG: list[Any] = [0, -1, 7, 7.0, 7.5, 70000, 1e30, "", "x", "7", "true", True, False, None]
 WRONG += [[], {}, ["a"], {"a": "b"}]

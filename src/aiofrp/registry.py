@@ -25,6 +25,7 @@ PROXIES = {
 TRANSPORTS = {
     "tcp": "aiofrp.transport.tcp:Tcp",
     "kcp": "aiofrp.transport.kcp:Kcp",
+    "quic": "aiofrp.transport.quic:Quic",
     "websocket": "aiofrp.transport.websocket:WebSocket",
     "wss": "aiofrp.transport.websocket:Wss",
 }

@@ -311,8 +311,10 @@ def dial_options(config: ClientConfig) -> DialOptions:
         tls=client_tls(tls).context if tls.enable or transport.protocol == "wss" else None,
         tls_name=tls.server_name or config.server_addr,
         tls_lead_byte=not tls.disable_custom_tls_first_byte,
+        tls_files=tls if tls.enable else None,
         mux=transport.tcp_mux,
         mux_keepalive=transport.tcp_mux_keepalive_interval,
+        quic=transport.quic,
     )
 
 

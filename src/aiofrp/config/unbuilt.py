@@ -45,7 +45,6 @@ def client_leaves_out(config: ClientConfig) -> Iterator[str]:
 def server_leaves_out(config: ServerConfig) -> Iterator[str]:
     """What of a frps's configuration has no effect."""
     ports = {
-        "quicBindPort": config.quic_bind_port,
         "sshTunnelGateway": config.ssh_tunnel_gateway.bind_port,
     }
     yield from (key for key, port in ports.items() if port)

@@ -120,6 +120,14 @@ class Acceptor:
             return
         self._await_look(stream, source)
 
+    def logical(self, stream: Stream) -> None:
+        """A logical connection as it is, secured already (a QUIC stream): from its first message on."""
+        source = address_of(stream.info("peername"))[0]
+        if not self._strangers.enter(source):
+            stream.abort()
+            return
+        self._await_message(stream, b"", lambda: self._strangers.leave(source))
+
     def _upgrade(self, stream: Stream, head: bytes, source: str, then: Callable[[Stream], None]) -> None:
         Upgrading(stream, head, then, lambda: self._strangers.leave(source))
 

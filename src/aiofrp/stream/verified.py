@@ -82,6 +82,30 @@ class VerifyingContext:
                 connection.set_tlsext_host_name(server_hostname.encode("idna"))
         return VerifiedTls(connection, verdict)
 
+    def judge_chain(self, chain: Sequence[bytes], name: str = "") -> str:
+        """What is wrong with a chain that the TLS of another library showed, DER, the peer's own certificate first;
+        empty if nothing. ``name``: whom it must be for, empty for anybody."""
+        if not chain:
+            return "there is none"
+        try:
+            first, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
+            leaf = first.to_cryptography()
+        except (crypto.Error, ValueError):
+            return "it cannot be read"
+        store = self._context.get_cert_store()
+        assert store is not None
+        try:
+            crypto.X509StoreContext(store, first, others).verify_certificate()
+        except crypto.X509StoreContextError as exc:
+            code, depth = exc.errors[0], exc.errors[1]
+            if not (code == _SELF_SIGNED_LEAF and depth == 0 and self._issued(leaf)):
+                return _PROBLEMS.get(code, f"OpenSSL verification error {code}")
+        if not self._has_purpose(leaf):
+            return _PROBLEMS[26]
+        if name and not matches_name(leaf, name):
+            return f"it is not for {name} (transport.tls.serverName)"
+        return ""
+
     def _judge(self, connection: SSL.Connection, cert: crypto.X509, code: int, depth: int, ok: int) -> bool:
         verdict = connection.get_app_data()
         assert isinstance(verdict, _Verdict)

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from aiofrp.config.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls import TlsContext
+from aiofrp.transport.tls import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,10 @@ class DialOptions:
     tls: Callable[[], TlsContext] | None  #: asked at every dial; ``None`` speaks plain
     tls_name: str  #: of the server, for SNI and the name check
     tls_lead_byte: bool  #: send frp's 0x17 before the handshake
+    tls_files: TlsFiles | None  #: for transports with TLS of their own; ``None`` shows and demands no certificate
     mux: bool  #: share one carrier
     mux_keepalive: float  #: seconds between yamux pings
+    quic: QuicOptions  #: of QUIC connections
 
 
 class Session(ABC):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 from aiofrp import logs
 from aiofrp.errors import ConfigError
@@ -19,12 +19,15 @@ from aiofrp.transport.tls import TlsFiles, client_context, server_context
 #: Seconds frps goes on without looking at its files; a look is three system calls.
 SERVER_LOOKS_EVERY = 2.0
 
+#: What is made of the files: a context, or what another TLS wants in its place.
+Made = TypeVar("Made")
+
 _Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 
 _log = logs.get(__name__)
 
 
-class FreshTls:
+class FreshTls(Generic[Made]):
     """The context made of some files as they are now.
 
     ``look_every``: seconds between two looks at them. Raises :class:`~aiofrp.errors.ConfigError` at first.
@@ -35,7 +38,7 @@ class FreshTls:
     def __init__(
         self,
         files: TlsFiles,
-        make: Callable[[TlsFiles], TlsContext],
+        make: Callable[[TlsFiles], Made],
         look_every: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -47,7 +50,7 @@ class FreshTls:
         self._stamp = _stamp(files)
         self._context = make(files)
 
-    def context(self) -> TlsContext:
+    def context(self) -> Made:
         """The context for the next handshake."""
         now = self._clock()
         if now >= self._look_at:
@@ -67,12 +70,12 @@ class FreshTls:
             _log.info("TLS files were read again")
 
 
-def server_tls(files: TlsFiles) -> FreshTls:
+def server_tls(files: TlsFiles) -> FreshTls[TlsContext]:
     """What frps ends TLS with; see :func:`~aiofrp.transport.tls.server_context`."""
     return FreshTls(files, server_context, SERVER_LOOKS_EVERY)
 
 
-def client_tls(files: TlsFiles) -> FreshTls:
+def client_tls(files: TlsFiles) -> FreshTls[TlsContext]:
     """What frpc dials with, looked at for every dial; see :func:`~aiofrp.transport.tls.client_context`."""
     return FreshTls(files, client_context, 0.0)
 

@@ -1,0 +1,446 @@
+"""QUIC: many streams over one connection over UDP (spec: wire §5).
+
+A connection's streams open without a word; the peer hears of one by its first bytes, so whoever opens writes first.
+See :mod:`aiofrp.stream.quicdial` and :mod:`aiofrp.stream.quiclistener` for the two sides.
+
+The library reopens windows for what is taken out of it, whichever stream it belongs to. Bytes for a stream whose user
+does not read are held here up to a limit for the connection; beyond it nothing more is taken out, and the windows stop
+the peer. That stops the connection's other streams too, as the peer's own connection window would; a stream that
+keeps the others waiting too long is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from qh3.quic.connection import QuicConnectionError
+
+from aiofrp.errors import Closed, RemoteProtocolError, TimedOut, TransportError
+
+from .base import Buffer
+from .quiccore import QuicCore, QuicLimits
+from .quicstream import LOW_WATER, QuicStream
+from .udp import Address
+
+#: Seconds a stream that takes nothing may keep the others of its connection waiting.
+STALL = 60.0
+#: Seconds a closed connection lives on, to repeat its farewell.
+FAREWELL = 1.0
+#: Error codes of the application; frp has no others (spec: wire §5).
+_NO_ERROR = 0
+#: Codes of a failed TLS handshake are this and the alert (RFC 9001 §4.8).
+_CRYPTO_ERROR = 0x100
+_ALERTS = {
+    40: "the peer refused the handshake",
+    42: "a certificate was refused",
+    48: "the certificate's issuer is not trusted (transport.tls.trustedCaFile)",
+    116: "the peer demands a client certificate (transport.tls.certFile, keyFile)",
+    120: "the peer does not speak frp here",
+}
+
+
+class QuicFailed(TransportError):
+    """The connection could not be made; the text says the likely cause."""
+
+
+class Endpoint(Protocol):
+    """What carries a connection's datagrams."""
+
+    def send(self, datagrams: list[bytes], address: Address, /) -> None:
+        """Send them."""
+
+    def poll(self) -> None:
+        """Take in what has arrived already."""
+
+    def connection_id(self, session: QuicSession, cid: bytes, valid: bool, /) -> None:
+        """The peer may use ``cid`` from now on, or does not any more."""
+
+    def gone(self, session: QuicSession, /) -> None:
+        """The connection needs no datagrams any more."""
+
+
+class QuicSession:
+    """One connection.
+
+    ``on_ready`` is called when the handshake is done, ``on_stream`` with each stream the peer opens (without one they
+    are refused), ``on_lost`` once when the connection is over, with the reason or ``None``.
+    """
+
+    __slots__ = (
+        "_address",
+        "_closing",
+        "_core",
+        "_endpoint",
+        "_flush_scheduled",
+        "_gaps",
+        "_heard_at",
+        "_limits",
+        "_loop",
+        "_next_peer_id",
+        "_on_lost",
+        "_on_stream",
+        "_over",
+        "_pings",
+        "_stalled_at",
+        "_streams",
+        "_timer",
+        "_timer_due",
+        "_waiting",
+        "held",
+        "lost",
+        "on_ready",
+        "ready",
+        "sockname",
+    )
+
+    def __init__(
+        self,
+        make_core: Callable[[QuicSession], QuicCore],
+        endpoint: Endpoint,
+        *,
+        peer: Address,
+        sockname: Address,
+        limits: QuicLimits,
+        on_ready: Callable[[], None] | None = None,
+        on_stream: Callable[[QuicStream], None] | None = None,
+        on_lost: Callable[[Exception | None], None] | None = None,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._core = core = make_core(self)
+        self._endpoint = endpoint
+        self._address = peer
+        self.sockname = sockname
+        self._limits = limits
+        self.on_ready = on_ready
+        self._on_stream = on_stream
+        self._on_lost = on_lost
+        self.ready = False  #: the handshake is done
+        self.lost = False  #: no stream may be opened or used any more
+        self.held = 0  #: bytes for users who do not read; limits.max_held
+        self._streams: dict[int, QuicStream] = {}  # limited by max_streams on either side
+        self._next_peer_id = 0 if not core.configuration.is_client else 1
+        self._gaps: set[int] = (
+            set()
+        )  # the peer's ids below that one which it has not used; limits.max_streams
+        self._waiting: set[QuicStream] = set()  # their writers are paused
+        self._closing = False
+        self._over = False  # no datagrams any more
+        self._stalled_at: float | None = None
+        self._flush_scheduled = False
+        self._pings = 0
+        self._heard_at = time.monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
+
+    def __repr__(self) -> str:
+        return (
+            f"<QuicSession {self._address} ready={self.ready} lost={self.lost} streams={len(self._streams)}>"
+        )
+
+    @property
+    def core(self) -> QuicCore:
+        """The connection itself."""
+        return self._core
+
+    @property
+    def stream_count(self) -> int:
+        """Streams now in the table."""
+        return len(self._streams)
+
+    @property
+    def peername(self) -> Address:
+        """The peer's address when the connection began."""
+        return self._address
+
+    # Public: open and close
+
+    def open(self) -> QuicStream:
+        """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when it cannot."""
+        if self.lost or self._closing:
+            raise Closed("the QUIC connection is closed")
+        stream = QuicStream(self, self._core._open_stream())
+        self._streams[stream.id] = stream
+        return stream
+
+    def close(self) -> None:
+        """End the connection and every stream on it; what is not on its way yet is lost (spec: wire §5)."""
+        if not self._closing and not self._over:
+            self._closing = True
+            self._flush()
+            with contextlib.suppress(QuicConnectionError):
+                self._core.close(_NO_ERROR)
+            self._flush()
+            self._loop.call_soon(self._end, None)
+            if not self._over:
+                self._loop.call_later(FAREWELL, self._stop)
+
+    def abort(self) -> None:
+        """End it now and say nothing."""
+        self._closing = True
+        self._stop()
+        self._loop.call_soon(self._end, None)
+
+    # For the endpoint
+
+    def connect(self) -> None:
+        """Send the client's first packet."""
+        self._core.connect(self._address, time.monotonic())
+        self._flush()
+
+    def receive(self, data: bytes, size: int, address: Address) -> None:
+        """Take datagrams of ``size`` bytes each."""
+        if self._over:
+            return
+        self._heard_at = now = time.monotonic()
+        try:
+            self._core.receive(data, size, address, now)
+        except RemoteProtocolError as exc:
+            self._fail(exc)
+
+    def received(self) -> None:
+        """Answer: the end of a batch."""
+        self._flush()
+
+    def refused(self) -> None:
+        """Nobody listens at the peer's address."""
+        self._fail(QuicFailed(f"quic: nothing answers at {self._address}: connection refused"))
+
+    # Handler of the core
+
+    def handshake_done(self) -> None:
+        self.ready = True
+        on_ready, self.on_ready = self.on_ready, None
+        if on_ready is not None:
+            on_ready()
+
+    def stream_data(self, stream_id: int, data: bytes, end: bool, /) -> None:
+        stream = self._streams.get(stream_id) or self._accept(stream_id)
+        if stream is not None:
+            stream.receive(data, end)
+
+    def stream_reset(self, stream_id: int, /) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.reset_received()
+
+    def stream_stopped(self, stream_id: int, /) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.stop_received()
+
+    def connection_id(self, cid: bytes, valid: bool, /) -> None:
+        self._endpoint.connection_id(self, cid, valid)
+
+    def terminated(self, code: int, reason: str, /) -> None:
+        if self._closing:
+            self._stop()
+            return
+        self._fail(_explain(code, reason, ready=self.ready))
+
+    # For streams
+
+    def send(self, stream: QuicStream, data: Buffer, end: bool = False) -> bool:
+        """Queue bytes of ``stream``; returns False when they cannot go any more."""
+        try:
+            self._core.send_stream_data(stream.id, data, end)
+        except QuicConnectionError:
+            return False
+        self._schedule_flush()
+        return True
+
+    def unsent(self, stream: QuicStream) -> int:
+        """Bytes of ``stream`` that are not on their way yet."""
+        return self._core.get_send_buffer_size(stream.id)
+
+    def wait(self, stream: QuicStream) -> None:
+        """Resume the writer of ``stream`` when most has gone."""
+        self._waiting.add(stream)
+
+    def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
+        """Read no more of ``stream``, and take back what it was sending if ``reset``."""
+        with contextlib.suppress(QuicConnectionError):
+            if reset:
+                self._core.reset_stream(stream.id, _NO_ERROR)
+        with contextlib.suppress(QuicConnectionError):
+            self._core.stop_stream(stream.id, _NO_ERROR)
+        self._schedule_flush()
+
+    def forget(self, stream: QuicStream) -> None:
+        """``stream`` is over."""
+        self._streams.pop(stream.id, None)
+        self._waiting.discard(stream)
+
+    def held_changed(self, size: int) -> None:
+        """``size`` bytes more are held for users who do not read, or less when negative."""
+        self.held += size
+        if self.held > self._limits.max_held:
+            if self._stalled_at is None:
+                self._stalled_at = time.monotonic()
+                self._core.paused = True
+        elif self._stalled_at is not None:
+            self._stalled_at = time.monotonic()
+            if self.held <= self._limits.max_held // 2:
+                self._stalled_at = None
+                self._loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self._stalled_at is None and self._core.paused and not self._over:
+            self._core.resume()
+            self._flush()
+
+    # Private
+
+    def _accept(self, stream_id: int) -> QuicStream | None:
+        """A new stream of the peer's; ``None`` for one that is over, or none of the peer's to open."""
+        if stream_id % 4 != self._next_peer_id % 4 or self._closing:
+            return None
+        if stream_id >= self._next_peer_id:
+            self._gaps.update(range(self._next_peer_id, stream_id, 4))
+            self._next_peer_id = stream_id + 4
+        elif stream_id in self._gaps:
+            self._gaps.discard(stream_id)
+        else:
+            return None
+        stream = QuicStream(self, stream_id)
+        if self._on_stream is None:
+            self.end_stream(stream, reset=True)
+            return None
+        self._streams[stream_id] = stream
+        self._on_stream(stream)
+        return stream
+
+    def _schedule_flush(self) -> None:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        self._flush_scheduled = False
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what may go, wake writers, set the timer."""
+        if self._over:
+            return
+        now = time.monotonic()
+        try:
+            transmits = self._core.to_send(now)
+        except RemoteProtocolError as exc:
+            self._fail(exc)
+            return
+        self._send(transmits)
+        if self._waiting:
+            for stream in list(self._waiting):
+                if self.unsent(stream) <= LOW_WATER:
+                    self._waiting.discard(stream)
+                    stream.resume()
+        self._set_timer(now)
+
+    def _send(self, transmits: list[tuple[bytes, Any]]) -> None:
+        if not transmits:
+            return
+        address = transmits[0][1]
+        if all(other is address or other == address for _, other in transmits):
+            self._endpoint.send([data for data, _ in transmits], address)
+        else:
+            for data, other in transmits:
+                self._endpoint.send([data], other)
+
+    # Private: time
+
+    def _set_timer(self, now: float) -> None:
+        due = self._heard_at + self._limits.keepalive if self._limits.keepalive > 0 else now + STALL
+        wanted = self._core.get_timer()
+        if wanted is not None and wanted < due:
+            due = wanted
+        if self._timer is not None:
+            if self._timer_due <= due and self._timer_due > now:
+                return  # it comes early enough, and sets the next
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = self._loop.call_later(max(0.0, due - now), self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        self._endpoint.poll()  # the loop may have been busy: what is missed may be here
+        if self._over:
+            return
+        now = time.monotonic()
+        wanted = self._core.get_timer()
+        try:
+            if wanted is not None and wanted <= now:
+                self._core.handle_timer(now)
+            self._keep_alive(now)
+        except QuicConnectionError as exc:
+            self._fail(RemoteProtocolError(f"quic: {exc}"))
+            return
+        self._break_stall(now)
+        self._flush()
+
+    def _keep_alive(self, now: float) -> None:
+        limits = self._limits
+        if (
+            self.ready
+            and limits.keepalive > 0
+            and now - self._heard_at >= limits.keepalive * (1 + self._pings)
+        ):
+            self._pings += 1
+            self._core.send_ping(self._pings)
+        elif now - self._heard_at < limits.keepalive:
+            self._pings = 0
+
+    def _break_stall(self, now: float) -> None:
+        if self._core.paused and self._core.ended:
+            self._stalled_at = None
+            self._core.resume()
+        elif self._stalled_at is not None and now - self._stalled_at >= STALL:
+            slowest = max(self._streams.values(), key=QuicStream.held_bytes)
+            slowest.drop(TimedOut(f"quic: nothing was read for {STALL:g} s while others waited"))
+
+    # Private: the end
+
+    def _fail(self, exc: Exception) -> None:
+        if not self._over:
+            with contextlib.suppress(RemoteProtocolError):  # the peer is told why, if there is still a way
+                self._send(self._core.to_send(time.monotonic()))
+        self._stop()
+        self._end(exc)
+
+    def _stop(self) -> None:
+        """No datagrams from here on."""
+        if not self._over:
+            self._over = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self._endpoint.gone(self)
+
+    def _end(self, exc: Exception | None) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        streams = list(self._streams.values())
+        self._streams.clear()
+        self._waiting.clear()
+        for stream in streams:
+            stream.session_lost(exc)
+        on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
+        if on_lost is not None:
+            on_lost(exc)
+
+
+def _explain(code: int, reason: str, *, ready: bool) -> TransportError:
+    """The end of a connection in words that name the likely cause."""
+    if _CRYPTO_ERROR <= code < _CRYPTO_ERROR + 0x100:
+        alert = code - _CRYPTO_ERROR
+        return QuicFailed(f"TLS: {_ALERTS.get(alert, f'alert {alert}')}" + (f" ({reason})" if reason else ""))
+    if not code:
+        return Closed("the peer closed the QUIC connection")
+    text = f"quic: the connection ended with code {code:#x}" + (f": {reason}" if reason else "")
+    return Closed(text) if ready else QuicFailed(text)
+
+
+__all__ = ["Endpoint", "QuicFailed", "QuicSession"]

@@ -169,3 +169,27 @@ async def test_nothing_is_left_of_users_that_came_and_went() -> None:
                 or not any(t.open for t in site.server.proxies._traffic.values())
             )
         )
+
+
+async def test_other_proxies_may_come_and_go_under_load() -> None:
+    """No request to an untouched proxy fails while another one changes again and again."""
+    over = False
+    statuses: list[int] = []
+
+    async def ask(port: int) -> None:
+        async with user_of(port) as user:
+            while not over:
+                statuses.append((await user.get("web.test")).status)
+
+    async with http_site({"web": saying("web"), "other": saying("other")}) as site:
+        asking = [asyncio.create_task(ask(site.port)) for _ in range(8)]
+        configs = [proxy.config for proxy in site.client.proxies.running()]
+        kept = [config for config in configs if config.name == "web"]
+        for _ in range(30):
+            await site.client.proxies.update(kept)
+            await site.client.proxies.update(configs)
+            await asyncio.sleep(0.02)
+        over = True
+        await asyncio.gather(*asking)
+    assert len(statuses) > 100
+    assert set(statuses) == {200}

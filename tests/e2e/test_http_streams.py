@@ -15,6 +15,7 @@ from tests.support.web import Service, User, http_site, ok, talk, user_of
 
 GET = b"GET / HTTP/1.1\r\nHost: web.test\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: web.test\r\n"
+CHUNKED = b"6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 

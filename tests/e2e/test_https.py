@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
@@ -16,16 +19,32 @@ from tests.support.vhosts import Proxy, ask_tls, refusals, rig
 from tests.support.web import RECORDINGS, talk, user_of
 from tests.wire.test_clienthello import HELLO, fragmented, hello_for
 
+T = TypeVar("T")
+
 
 def secure(name: str) -> Handler:
     """A TLS service that answers a line with its name."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            await writer.start_tls(authority().server_context())
-            line = await reader.readline()
-            writer.write(name.encode() + b" " + line)
-            writer.close()
+        came, goes = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = authority().server_context().wrap_bio(came, goes, server_side=True)
+
+        async def done(step: Callable[[], T]) -> T:
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    writer.write(goes.read())
+                    came.write(await reader.readexactly(1))
+
+        await done(tls.do_handshake)
+        line = b""
+        while not line.endswith(b"\n"):
+            line += await done(lambda: tls.read(65536))
+        tls.write(name.encode() + b" " + line)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.unwrap()
+        writer.write(goes.read())
 
     return serve
 

@@ -50,7 +50,7 @@ def judge(request: RequestHead, routes: Router[HttpRoute], pages: Pages) -> Http
 
 def parse_basic(value: bytes) -> Credential | None:
     """The credential in the value of an Authorization or Proxy-Authorization field, or ``None``."""
-    if value[:6].lower() != b"basic ":
+    if value[:6].lower() != b"basic " or len(value[6:]) % 4:
         return None
     try:
         text = binascii.a2b_base64(value[6:], strict_mode=True)

@@ -26,6 +26,7 @@ TRANSPORTS = {
     "websocket": Transport(),
     "wss": Transport(tls_relay=True),
     "kcp": Transport(server="kcpBindPort = {bind}\n"),
+    "quic": Transport(server="quicBindPort = {bind}\n"),
 }
 
 SIDES: list[tuple[Side, Side]] = [("ours", "ours"), ("ours", "go"), ("go", "ours")]

@@ -17,6 +17,10 @@ from aiofrp.stream.kcp import dial as dial_kcp
 from aiofrp.stream.kcplistener import KcpLimits, KcpListener
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.mux import MuxSession, MuxStream
+from aiofrp.stream.quiccore import QuicIdentity, QuicLimits, server_configuration
+from aiofrp.stream.quicdial import dial as dial_quic
+from aiofrp.stream.quiclistener import QuicListener, QuicListenLimits
+from aiofrp.stream.quicstream import QuicStream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.throttle import Limit
@@ -48,6 +52,7 @@ class Pair:
     notices_cut: bool = False  #: a carrier that ends without a farewell is an error to its user
     carriers: tuple[Stream, Stream] = field(init=False)  #: the lowest streams
     ends: list[End] = field(default_factory=list)  #: their users so far
+    below: list[Callable[[], None]] = field(default_factory=list)  #: drops what carries the carriers
 
     def __post_init__(self) -> None:
         self.carriers = (self.a, self.b)
@@ -67,6 +72,8 @@ class Pair:
         """Drop everything."""
         for stream in (self.a, self.b, *self.carriers):
             stream.abort()
+        for drop in self.below:
+            drop()
 
 
 # Carriers
@@ -109,6 +116,37 @@ async def kcp() -> Pair:
     reader.detach()
     listener.close()
     return Pair(a, b, bound=1024 * KIB, volume=512 * KIB)
+
+
+async def quic() -> Pair:
+    """A stream of a connection on 127.0.0.1 with small windows; a first word opens it."""
+    loop = asyncio.get_running_loop()
+    accepted: asyncio.Future[QuicStream] = loop.create_future()
+    listening, dialling = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    for sock in (listening, dialling):
+        sock.setblocking(False)
+    listening.bind(("127.0.0.1", 0))
+    dialling.connect(listening.getsockname())
+    limits = QuicLimits(stream_window=128 * KIB, connection_window=256 * KIB, max_held=64 * KIB)
+    identity = QuicIdentity(authority().certificate, authority().key)
+    listener = QuicListener(
+        listening,
+        lambda: (server_configuration(identity, limits), None),
+        accepted.set_result,
+        limits=QuicListenLimits(connection=limits),
+    )
+    session = await dial_quic(
+        dialling, server_name=NAME, identity=QuicIdentity(), limits=limits, timeout=PATIENCE
+    )
+    a = session.open()
+    a.write(b"word")
+    b = await accepted
+    reader = Reader(b)
+    assert await reader.read_exactly(4) == b"word"
+    reader.detach()
+    pair = Pair(a, b, bound=1536 * KIB, volume=512 * KIB)
+    pair.below = [session.abort, listener.abort]
+    return pair
 
 
 def memory(chunk: int) -> Callable[[], Awaitable[Pair]]:
@@ -179,6 +217,7 @@ async def throttle(below: Pair) -> Pair:
 CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
     "tcp": tcp,
     "kcp": kcp,
+    "quic": quic,
     "memory1": memory(1),
     "memory7": memory(7),
     "memory64k": memory(64 * KIB),
@@ -211,6 +250,8 @@ STACKS = [
     "kcp",
     "mux/kcp",
     "mux/tls/kcp",
+    "quic",
+    "tls/quic",
     "transforms/tcp",
     "transforms/memory7",
     "transforms/mux/tls/tcp",
@@ -223,8 +264,8 @@ async def build(name: str) -> Pair:
     """The stack called ``name``."""
     *layers, carrier = name.split("/")
     pair = await CARRIERS[carrier]()
-    carriers = pair.carriers
+    carriers, below = pair.carriers, pair.below
     for layer in reversed(layers):
         pair = await LAYERS[layer](pair)
-    pair.carriers = carriers
+    pair.carriers, pair.below = carriers, below
     return pair

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aiofrp.errors import ConfigError
+from aiofrp.stream.tls import TlsContext
 from aiofrp.transport.freshtls import FreshTls, client_tls, server_tls
 from aiofrp.transport.tls import server_context
 from tests.support.certs import authority
@@ -42,7 +43,7 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.mark.parametrize("make", [server_tls, client_tls])
-def test_files_that_do_not_change_are_read_once(make: Callable[[Files], FreshTls], files: Files) -> None:
+def test_files_that_do_not_change_are_read_once(make: Callable[[Files], FreshTls[TlsContext]], files: Files) -> None:
     tls = make(files)
     assert tls.context() is tls.context()
 

@@ -30,6 +30,8 @@ from .udp import Address
 STALL = 60.0
 #: Seconds a closed connection lives on, to repeat its farewell.
 FAREWELL = 1.0
+#: What the library raises when a stream or the connection is past what is asked of it.
+_REFUSED = (QuicConnectionError, ValueError)
 #: Error codes of the application; frp has no others (spec: wire §5).
 _NO_ERROR = 0
 #: Codes of a failed TLS handshake are this and the alert (RFC 9001 §4.8).
@@ -171,7 +173,7 @@ class QuicSession:
         if not self._closing and not self._over:
             self._closing = True
             self._flush()
-            with contextlib.suppress(QuicConnectionError):
+            with contextlib.suppress(*_REFUSED):
                 self._core.close(_NO_ERROR)
             self._flush()
             self._loop.call_soon(self._end, None)
@@ -247,7 +249,7 @@ class QuicSession:
         """Queue bytes of ``stream``; returns False when they cannot go any more."""
         try:
             self._core.send_stream_data(stream.id, data, end)
-        except QuicConnectionError:
+        except _REFUSED:
             return False
         self._schedule_flush()
         return True
@@ -262,10 +264,10 @@ class QuicSession:
 
     def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
         """Read no more of ``stream``, and take back what it was sending if ``reset``."""
-        with contextlib.suppress(QuicConnectionError):
+        with contextlib.suppress(*_REFUSED):
             if reset:
                 self._core.reset_stream(stream.id, _NO_ERROR)
-        with contextlib.suppress(QuicConnectionError):
+        with contextlib.suppress(*_REFUSED):
             self._core.stop_stream(stream.id, _NO_ERROR)
         self._schedule_flush()
 

@@ -93,6 +93,12 @@ class QuicListener:
         self._closed = True
         self._close_socket()
 
+    def abort(self) -> None:
+        """Close, and end every connection now."""
+        for session in list(self._sessions):
+            session.abort()
+        self.close()
+
     async def drain(self, seconds: float) -> None:
         """Close every connection and wait ``seconds`` for their farewells, then drop those that are left."""
         self._emptied = self._loop.create_future()
@@ -100,8 +106,7 @@ class QuicListener:
             session.close()
         self.close()
         await asyncio.wait({self._emptied}, timeout=seconds)
-        for session in list(self._sessions):
-            session.abort()
+        self.abort()
 
     # Endpoint of the sessions
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from aiofrp.errors import FrpError
 from aiofrp.server.service import Server
 from tests.support import peers, procs
+from tests.support.certs import authority
 from tests.support.ports import free_port
 from tests.support.tunnel import (
     PATIENCE,
@@ -156,3 +158,94 @@ async def test_a_client_that_ends_takes_its_port_with_it(tmp_path: Path, client_
             async with procs.frpc(tmp_path, client + proxy(local, remote), side=client_side) as frpc:
                 assert await echoed(remote, b"hello") == b"hello"
                 assert await frpc.stop() == 0
+
+
+# Certificates
+
+
+def signed(folder: Path, who: str, authority_name: str = "tests") -> str:
+    """Settings that show a certificate of an authority."""
+    made = authority(authority_name)
+    (folder / f"{who}.crt").write_bytes(made.certificate)
+    (folder / f"{who}.key").write_bytes(made.key)
+    return f'transport.tls.certFile = "{folder / who}.crt"\ntransport.tls.keyFile = "{folder / who}.key"\n'
+
+
+def trusting(folder: Path, authority_name: str = "tests") -> str:
+    """Settings that demand a certificate of an authority."""
+    path = folder / f"{authority_name}-ca.crt"
+    path.write_bytes(authority(authority_name).ca)
+    return f'transport.tls.trustedCaFile = "{path}"\n'
+
+
+@peers.needs_go
+@pytest.mark.parametrize(("server_side", "client_side"), PAIRS, ids=lambda side: str(side))
+async def test_both_sides_show_certificates(
+    tmp_path: Path, server_side: procs.Side, client_side: procs.Side
+) -> None:
+    remote, port = free_port(), free_port()
+    server = f'bindAddr = "127.0.0.1"\nbindPort = {free_port()}\nquicBindPort = {port}\n'
+    server += signed(tmp_path, "server") + trusting(tmp_path)
+    async with local_service(echo) as local, procs.frps(tmp_path, server, side=server_side):
+        client = f'serverAddr = "127.0.0.1"\nserverPort = {port}\ntransport.protocol = "quic"\n'
+        client += signed(tmp_path, "client") + trusting(tmp_path) + proxy(local, remote)
+        async with procs.frpc(tmp_path, client, side=client_side):
+            assert await echoed(remote, b"hello") == b"hello"
+
+
+REFUSALS = {
+    "no certificate": ("", "demands a client certificate|provide a certificate"),
+    "another authority's": (
+        "other",
+        "issuer is not trusted|not signed by a CA of transport.tls.trustedCaFile",
+    ),
+}
+
+
+@peers.needs_go
+@pytest.mark.parametrize("shown", REFUSALS)
+@pytest.mark.parametrize(("server_side", "client_side"), PAIRS, ids=lambda side: str(side))
+async def test_a_server_that_demands_certificates(
+    tmp_path: Path, server_side: procs.Side, client_side: procs.Side, shown: str
+) -> None:
+    name, reason = REFUSALS[shown]
+    port = free_port()
+    server = f'bindAddr = "127.0.0.1"\nbindPort = {free_port()}\nquicBindPort = {port}\n'
+    server += signed(tmp_path, "server") + trusting(tmp_path)
+    client = f'serverAddr = "127.0.0.1"\nserverPort = {port}\ntransport.protocol = "quic"\n'
+    client += signed(tmp_path, "client", name) if name else ""
+    async with procs.frps(tmp_path, server, side=server_side):
+        (tmp_path / "c.toml").write_text(client, encoding="utf-8")
+        command = [*procs.command("frpc", client_side), "-c", str(tmp_path / "c.toml")]
+        async with procs.running(command, tmp_path / "c.log") as frpc:
+            assert await frpc.ended() == 1
+            assert re.search(reason, frpc.text), frpc.text
+
+
+async def test_a_client_that_trusts_another_authority(tmp_path: Path) -> None:
+    port = free_port()
+    server = server_config(f"quicBindPort = {port}\n" + signed(tmp_path, "server"))
+    async with running_server(server):
+        toml = 'transport.protocol = "quic"\n' + trusting(tmp_path, "other")
+        with pytest.raises(FrpError, match=r"not signed by a CA of transport\.tls\.trustedCaFile"):
+            async with running_client(client_config(port, toml)):
+                pass
+
+
+async def test_a_client_that_expects_another_name(tmp_path: Path) -> None:
+    port = free_port()
+    server = server_config(f"quicBindPort = {port}\n" + signed(tmp_path, "server"))
+    async with running_server(server):
+        toml = 'transport.protocol = "quic"\ntransport.tls.serverName = "other.test"\n' + trusting(tmp_path)
+        with pytest.raises(FrpError, match=r"not for other\.test"):
+            async with running_client(client_config(port, toml)):
+                pass
+
+
+async def test_tls_that_is_off_shows_and_demands_nothing(tmp_path: Path) -> None:
+    """QUIC is never without TLS (spec: wire §5)."""
+    remote, port = free_port(), free_port()
+    async with local_service(echo) as local, running_server(server_config(f"quicBindPort = {port}\n")):
+        toml = 'transport.protocol = "quic"\ntransport.tls.enable = false\n' + trusting(tmp_path, "other")
+        async with running_client(client_config(port, toml + proxy(local, remote))):
+            assert await echoed(remote, b"hello") == b"hello"

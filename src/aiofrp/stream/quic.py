@@ -162,9 +162,12 @@ class QuicSession:
 
     def open(self) -> QuicStream:
         """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when it cannot."""
-        if self.lost or self._closing:
+        if self.lost or self._closing or not self.ready:
             raise Closed("the QUIC connection is closed")
-        stream = QuicStream(self, self._core._open_stream())
+        stream_id = self._core.open_bidirectional()
+        if stream_id is None:
+            raise Closed("the peer allows no more streams (its transport.quic.maxIncomingStreams)")
+        stream = QuicStream(self, stream_id)
         self._streams[stream.id] = stream
         return stream
 

@@ -153,6 +153,11 @@ class QuicCore(QuicConnection):
             raise RemoteProtocolError(f"quic: {exc}") from exc
         return found
 
+    def open_bidirectional(self) -> int | None:
+        """The id of a new stream; ``None`` when the peer allows no more. Only after the handshake."""
+        allowed, _, opened, _ = self._require_core().stream_limits
+        return self._open_stream() if opened < allowed else None
+
     @property
     def ended(self) -> bool:
         """Whether the connection is over, though perhaps nobody was told while ``paused``."""

@@ -27,6 +27,8 @@ from .quicstream import QuicStream
 from .udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 
 _VERSIONS = (VERSION_1,)
+#: Bytes of the connection id a client chooses for its server, at least (RFC 9000 §7.2).
+_MIN_CHOSEN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,9 @@ class QuicListener:
                 answer = encode_quic_version_negotiation(header.destination, header.source, list(_VERSIONS))
                 self._udp.send([answer], address)
             return None
-        return self._begin(header, address) if header.initial else None
+        if not header.initial or len(header.destination) < _MIN_CHOSEN:
+            return None
+        return self._begin(header, address)
 
     def _begin(self, header: LongHeader, address: Address) -> QuicSession | None:
         limits = self._limits

@@ -43,7 +43,9 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.mark.parametrize("make", [server_tls, client_tls])
-def test_files_that_do_not_change_are_read_once(make: Callable[[Files], FreshTls[TlsContext]], files: Files) -> None:
+def test_files_that_do_not_change_are_read_once(
+    make: Callable[[Files], FreshTls[TlsContext]], files: Files
+) -> None:
     tls = make(files)
     assert tls.context() is tls.context()
 

@@ -30,7 +30,9 @@ class DialOptions:
     tls: Callable[[], TlsContext] | None  #: asked at every dial; ``None`` speaks plain
     tls_name: str  #: of the server, for SNI and the name check
     tls_lead_byte: bool  #: send frp's 0x17 before the handshake
-    tls_files: TlsFiles | None  #: for transports with TLS of their own; ``None`` shows and demands no certificate
+    tls_files: (
+        TlsFiles | None
+    )  #: for transports with TLS of their own; ``None`` shows and demands no certificate
     mux: bool  #: share one carrier
     mux_keepalive: float  #: seconds between yamux pings
     quic: QuicOptions  #: of QUIC connections

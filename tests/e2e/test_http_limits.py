@@ -89,10 +89,11 @@ async def test_requests_ahead_are_read_up_to_a_limit() -> None:
         users = site.server._vhost_ports._http.users
         await until(lambda: users)
         (one,) = users
-        await until(lambda: len(one._buffer) > httpuser.MAX_AHEAD)
-        before = len(one._buffer)
+        assert isinstance(one, httpuser.HttpUser)
+        await until(lambda: len(one._ahead) > httpuser.MAX_AHEAD)
+        before = len(one._ahead)
         await asyncio.sleep(0.1)
-        assert len(one._buffer) == before < 1_000_000
+        assert len(one._ahead) == before < 1_000_000
         go_on.set()
         for _ in range(1000):
             assert (await user.response()).body == b"x"

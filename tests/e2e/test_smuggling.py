@@ -256,7 +256,10 @@ def found_by_h11(data: bytes) -> list[Seen]:
         assert request is not None
         if is_for_open(request):
             found.append(Seen(request.method, normal(request.target), body))
-        if peer.their_state is not h11.DONE:
+        if peer.their_state not in (
+            h11.DONE,
+            h11.MIGHT_SWITCH_PROTOCOL,
+        ):  # the service declines every upgrade
             return found
         data = peer.trailing_data[0]
     return found
@@ -309,6 +312,7 @@ async def test_services_get_what_was_judged_and_nothing_else() -> None:
     open_, safe = Service(lambda request: ok(b"open")), Service(lambda request: ok(b"SECRET"))
     own = {"safe": ('httpUser = "u"', 'httpPassword = "p"')}
     wrong: list[str] = []
+    agreed = 0
     async with http_site({"open": open_, "safe": safe}, own=own) as site:
         for case in CASES:
             before = len(open_.requests)
@@ -318,13 +322,14 @@ async def test_services_get_what_was_judged_and_nothing_else() -> None:
             line = case.split(b"\r\n")[0]
             if line in ONLY_FRPS:
                 theirs = [*ONLY_FRPS[line], *found_by_h11(END)]
+            agreed += got == theirs
             if got != theirs[: len(got)]:
                 wrong.append(f"{case!r}\n   frps let pass {got}\n   h11 finds      {theirs}")
             if b"SECRET" in answer or safe.requests:
                 wrong.append(f"{case!r}\n   reached the protected service")
                 safe.requests.clear()
         assert not wrong, f"{len(wrong)} cases:\n" + "\n".join(wrong)
-        assert len(open_.requests) > 100
+        assert agreed > 300  # in the others frps is the stricter of the two
         await _check_what_services_received([*open_.received])
 
 

@@ -1,6 +1,6 @@
 """A user's connection on the vhost HTTP port, as long as it speaks HTTP/1: requests one after another.
 
-Heads are parsed and judged here, bodies pass to the :class:`~aiofrp.server.httpexchange.Exchange` of the request.
+Heads are parsed and judged here; a request that has a route is a :class:`~aiofrp.server.httpturn.HttpTurn`.
 """
 
 from __future__ import annotations
@@ -13,29 +13,16 @@ from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend
 from aiofrp.server.deadline import Deadline
-from aiofrp.server.httpexchange import Exchange, Failure
+from aiofrp.server.httpexchange import Failure
 from aiofrp.server.httpjudge import judge
-from aiofrp.server.httppages import Answer, http_date, options_answer, refusal, timed_out
-from aiofrp.server.httpreply import Reply, connection_fields
+from aiofrp.server.httppages import Answer, options_answer, refusal, timed_out
+from aiofrp.server.httpreply import connection_fields
+from aiofrp.server.httpturn import HttpTurn
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
-from aiofrp.wire.http1 import (
-    MAX_HEAD,
-    HeadError,
-    RequestHead,
-    ResponseHead,
-    head_end,
-    loose_head_end,
-    parse_request,
-)
-from aiofrp.wire.httpbody import Body, body_of
-from aiofrp.wire.httpforward import (
-    encode_connect,
-    encode_request,
-    encode_response,
-    request_fields,
-    response_fields,
-)
+from aiofrp.wire.headbuffer import HeadBuffer
+from aiofrp.wire.http1 import HeadError, RequestHead, head_end, parse_request
+from aiofrp.wire.httpforward import encode_connect
 
 if TYPE_CHECKING:
     from aiofrp.server.httpvhost import HttpVhost
@@ -63,50 +50,38 @@ class State(enum.Enum):
 
 
 class HttpUser:
-    """The receiver of a user's stream, and the user of its exchanges."""
+    """The receiver of a user's stream."""
 
     __slots__ = (
-        "_body",
-        "_buffer",
-        "_deadline",
+        "_ahead",
         "_ended",
-        "_exchange",
-        "_held",
         "_peer",
-        "_reply",
-        "_request",
-        "_route",
         "_state",
-        "_stream",
+        "_turn",
         "_vhost",
+        "deadline",
         "full",
         "source",
+        "stream",
     )
 
     def __init__(self, stream: Stream, vhost: HttpVhost) -> None:
         self.source = address_of(stream.info("peername"))
+        self.stream = stream
         self.full = False
+        self.deadline = Deadline(self._miss)
         self._peer = self.source[0].encode()
-        self._stream = stream
         self._vhost = vhost
         self._state = State.HEAD
-        self._buffer = (
-            bytearray()
-        )  # a head that is not whole, limited by MAX_HEAD; or requests ahead, by MAX_AHEAD
-        self._request: RequestHead | None = None
-        self._route: HttpRoute | None = None
-        self._body: Body | None = None
-        self._exchange: Exchange | None = None
-        self._reply: Reply | None = None
-        self._held = False
+        self._ahead = HeadBuffer()  # while a request is under way limited by MAX_AHEAD and one piece
+        self._turn: HttpTurn | None = None
         self._ended = False  # the user finished sending
-        self._deadline = Deadline(self._miss)
-        self._deadline.set(HEAD_TIMEOUT)
+        self.deadline.set(HEAD_TIMEOUT)
         vhost.idle[self] = None
         stream.attach(self)
 
     def __repr__(self) -> str:
-        return f"<HttpUser {self.source} {self._state.value}>"
+        return f"<HttpUser {self.source} {self._state.value} ahead={len(self._ahead)}>"
 
     # Receiver of the user's stream
 
@@ -116,15 +91,15 @@ class HttpUser:
         elif self._state is State.BODY:
             self._receive_body(data)
         elif self._state is State.WAIT:
-            self._buffer += data
+            self._ahead.receive_data(data)
             self._bound_ahead()
 
     def eof_received(self) -> None:
         self._ended = True
-        if self._state is State.WAIT and self._exchange is not None:
-            self._exchange.half_close()
-            self._deadline.set(HALF_CLOSED)
-        elif self._state is State.HEAD and self._buffer:
+        if self._state is State.WAIT and self._turn is not None:
+            self._turn.exchange.half_close()
+            self.deadline.set(HALF_CLOSED)
+        elif self._state is State.HEAD and self._ahead:
             self._next()
         elif self._state is not State.WAIT:
             self._close()
@@ -134,13 +109,13 @@ class HttpUser:
 
     def pause_writing(self) -> None:
         self.full = True
-        if self._exchange is not None:
-            self._exchange.pause()
+        if self._turn is not None:
+            self._turn.exchange.pause()
 
     def resume_writing(self) -> None:
         self.full = False
-        if self._exchange is not None:
-            self._exchange.resume()
+        if self._turn is not None:
+            self._turn.exchange.resume()
         elif self._state is State.HEAD:
             self._next()
 
@@ -148,56 +123,35 @@ class HttpUser:
 
     def close_idle(self) -> None:
         """End the connection, which is between two requests or slow with one."""
-        if self._buffer:
-            self._stream.abort()
+        if self._ahead:
+            self.stream.abort()
         self._close()
 
     def abort(self) -> None:
         """End the connection now."""
-        self._stream.abort()
+        self.stream.abort()
         self._leave()
 
-    # User of an exchange
+    # For the turn
 
-    def request_sent(self) -> None:
-        self._deadline.set(self._vhost.response_timeout)
+    def expect_answer(self) -> None:
+        """The service has all of the request."""
+        self.deadline.set(self._vhost.response_timeout)
 
-    def hold_request(self) -> None:
-        if not self._held:
-            self._held = True
-            self._stream.pause_reading(Pause.PEER)
-
-    def go_on(self) -> None:
-        if self._held:
-            self._held = False
-            self._stream.resume_reading(Pause.PEER)
-
-    def inform(self, head: ResponseHead) -> None:
-        if self._request is not None and self._request.minor:
-            self._stream.write(encode_response(head.status, head.reason, 1, head.fields))
-
-    def begin(self, head: ResponseHead, size: int) -> Body:
-        assert self._request is not None
-        assert self._route is not None
-        self._deadline.clear()
-        keep = self._may_keep(self._request)
-        self._reply = Reply(head, size, self._request, self._route.response, keep)
-        return self._reply.body
-
-    def send(self, data: Buffer, done: bool) -> None:
-        assert self._reply is not None
-        data = self._reply.encode(data, done)
-        if data:
-            self._stream.write(data)
+    def progressed(self) -> None:
+        """Some of the response was written; a user that finished sending may be gone all the same."""
         if self._ended:
-            self._deadline.set(HALF_CLOSED)
+            self.deadline.set(HALF_CLOSED)
 
-    def finished(self) -> None:
-        assert self._reply is not None
-        keep = self._reply.keep
-        self._exchange = self._reply = None
-        self._deadline.clear()
-        self.go_on()
+    def may_keep(self, request: RequestHead) -> bool:
+        """Whether the connection may go on after the response to ``request``, as far as is known now."""
+        more = not self._ended or bool(self._ahead)
+        return request.keep_alive and self._state is not State.BODY and more and not self._vhost.stopping
+
+    def answered(self, keep: bool) -> None:
+        """The response is complete."""
+        self._turn = None
+        self.deadline.clear()
         if self._state is State.BODY:
             self._linger()
         elif keep:
@@ -206,93 +160,75 @@ class HttpUser:
         else:
             self._close()
 
-    def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
-        assert self._route is not None
-        fields = response_fields(head, self._route.response, http_date())
-        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b", ".join(head.noted[b"upgrade"]))]
-        self._stream.write(encode_response(101, head.reason, 1, fields))
-        self._tunnel(backend, early)
-
-    def failed(self, failure: Failure, error: FrpError) -> None:
-        assert self._request is not None
-        self._exchange = None
-        self._deadline.clear()
-        self.go_on()
-        self._vhost.tell_failure(self._request, str(error))
+    def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> None:
+        """There is no response."""
+        self._turn = None
+        self.deadline.clear()
+        self._vhost.tell_failure(request, str(error))
         timed = failure is Failure.TIMED_OUT
-        self._turn_away(self._request, timed_out() if timed else self._vhost.pages.not_found())
-        if self._buffer:  # perhaps we are within _next: it is not to call itself
+        self._turn_away(request, timed_out() if timed else self._vhost.pages.not_found())
+        if self._ahead:  # perhaps we are within _next: it is not to call itself
             asyncio.get_running_loop().call_soon(self._next)
 
-    def broken(self, error: Exception | None) -> None:
-        self.abort()
+    def tunnel(self, backend: Backend, early: bytes) -> None:
+        """From here on bytes go both ways, and the connection is no longer ours; ``early`` came from the service."""
+        self._turn = None
+        self._leave()
+        self.stream.detach()
+        self.stream.resume_reading(Pause.WAIT)
+        backend.tunnel(self.stream, self._ahead.take(), early)
 
     # Private: heads
 
     def _receive_head(self, data: Buffer) -> None:
-        buffer = self._buffer
-        if not buffer:
+        if not self._ahead:
             data = bytes(data)
-            end = head_end(data)
-            if end == len(data):
+            if head_end(data) == len(data) <= MAX_AHEAD:  # the usual case
                 self._judge(data)
                 return
-        known = len(buffer)
-        buffer += data
-        if not known:
-            self._deadline.set(HEAD_TIMEOUT)
-        self._next(known)
+            self.deadline.set(HEAD_TIMEOUT)
+        self._ahead.receive_data(data)
+        self._next()
 
-    def _next(self, known: int = 0) -> None:
-        """Go on with the requests in the buffer, until one takes its time; ``known``: bytes without an end."""
-        buffer = self._buffer
-        while self._state is State.HEAD and buffer and not self.full:
-            end = head_end(buffer, known)
-            if end < 0:
-                if loose_head_end(buffer, known) >= 0:
-                    self._refuse(HeadError())
-                elif self._ended:
-                    self._close()
-                elif len(buffer) > MAX_HEAD:
-                    self._refuse(HeadError(status=431))
+    def _next(self) -> None:
+        """Go on with the requests that are there, until one takes its time."""
+        while self._state is State.HEAD and self._ahead and not self.full:
+            try:
+                head = self._ahead.next_head()
+            except HeadError as exc:
+                self._refuse(exc)
                 return
-            known = 0
-            head = bytes(buffer[:end])
-            del buffer[:end]
+            if head is None:
+                if self._ended:
+                    self._close()
+                return
             self._judge(head)
-        if self._state is State.BODY and buffer:
-            data = bytes(buffer)
-            buffer.clear()
-            self._receive_body(data)
+        if self._state is State.BODY and self._ahead:
+            self._receive_body(self._ahead.take())
         self._bound_ahead()
 
     def _bound_ahead(self) -> None:
-        if self._state is State.WAIT and len(self._buffer) > MAX_AHEAD:
-            self._stream.pause_reading(Pause.WAIT)
+        if self._state is State.WAIT and len(self._ahead) > MAX_AHEAD:
+            self.stream.pause_reading(Pause.WAIT)
 
     def _judge(self, head: bytes) -> None:
-        if len(head) > MAX_HEAD:
-            self._refuse(HeadError(status=431))
-            return
         if head == HTTP2:
             self._switch_to_http2(head)
             return
-        self._vhost.idle.pop(self, None)
-        self._deadline.clear()
+        vhost = self._vhost
+        vhost.idle.pop(self, None)
+        self.deadline.clear()
         try:
-            request = self._request = parse_request(head)
-            if request.target == b"*":
-                outcome: HttpRoute | Answer = options_answer()
-            else:
-                outcome = judge(request, self._vhost.routes, self._vhost.pages)
+            request = parse_request(head)
+            about_frps = request.target == b"*"
+            outcome = options_answer() if about_frps else judge(request, vhost.routes, vhost.pages)
         except HeadError as exc:
             self._refuse(exc)
             return
         if isinstance(outcome, Answer):
-            if request.body_size:
-                self._state = State.BODY
             if outcome.status == 404:
-                self._vhost.tell_failure(request, "no route found")
+                vhost.tell_failure(request, "no route found")
+            self._state = State.BODY if request.body_size else State.HEAD
             self._turn_away(request, outcome)
         elif request.method == b"CONNECT":
             self._connect(request, outcome)
@@ -300,115 +236,89 @@ class HttpUser:
             self._forward(request, outcome)
 
     def _forward(self, request: RequestHead, route: HttpRoute) -> None:
-        self._route = route
-        if request.body_size:
-            self._body, self._state = body_of(request.body_size), State.BODY
-        else:
-            self._state = State.WAIT
-        head = encode_request(request, request_fields(request, route.request, self._peer), route.rewrite)
-        exchange = self._exchange = Exchange(self, route.next(), request, head)
+        turn = self._turn = HttpTurn(self, request, route, self._peer)
+        self._state = State.BODY if turn.sending else State.WAIT
         if self._ended:
-            exchange.half_close()
-        exchange.start()
+            turn.exchange.half_close()
+        turn.exchange.start()
 
     def _turn_away(self, request: RequestHead, answer: Answer) -> None:
         """An answer of frps itself; with the request's body still to come it is the last."""
         if answer.status == 404 and request.method == b"CONNECT":
-            self._stream.write(self._vhost.pages.not_found_bytes())
+            self.stream.write(self._vhost.pages.not_found_bytes())
             self._close()
             return
-        keep = self._may_keep(request)
+        keep = self.may_keep(request)
         fields = connection_fields(request.minor, keep)
-        self._stream.write(answer.encode(request.minor, fields, body=request.method != b"HEAD"))
+        self.stream.write(answer.encode(request.minor, fields, body=request.method != b"HEAD"))
         if keep:
             self._wait_for_head()
         else:
             self._linger()
 
     def _refuse(self, error: HeadError) -> None:
-        self._stream.write(refusal(error))
+        self.stream.write(refusal(error))
         self._linger()
-
-    def _may_keep(self, request: RequestHead) -> bool:
-        return (
-            request.keep_alive and self._state is not State.BODY and not (self._ended or self._vhost.stopping)
-        )
 
     # Private: bodies
 
     def _receive_body(self, data: Buffer) -> None:
-        body, exchange = self._body, self._exchange
-        if body is None or exchange is None:
+        turn = self._turn
+        if turn is None:
             return
         try:
-            size = body.receive_data(data)
+            rest = turn.receive_data(data)
         except RemoteProtocolError:
-            exchange.abandon()
-            if exchange.responding:
+            turn.exchange.abandon()
+            if turn.exchange.responding:
                 self.abort()
             else:
                 self._refuse(HeadError())
             return
-        whole = size == len(data)
-        if size:
-            exchange.send(data if whole else data[:size])
-        if body.done and self._state is State.BODY:
+        if not turn.sending and self._state is State.BODY:
             self._state = State.WAIT
-            if not whole:
-                self._buffer += data[size:]
-            exchange.end()
+            self._ahead.receive_data(rest)
 
-    # Private: CONNECT
+    # Private: connections that change hands
 
     def _connect(self, request: RequestHead, route: HttpRoute) -> None:
         self._state = State.WAIT
-        head = encode_connect(request)
 
         def ready(backend: Backend) -> None:
             if self._state is State.WAIT:
-                backend.write(head)
-                self._tunnel(backend, b"")
+                backend.write(encode_connect(request))
+                self.tunnel(backend, b"")
             else:
                 backend.close()
 
         def failed(error: FrpError) -> None:
             if self._state is State.WAIT:
-                self.failed(Failure.NOBODY, error)
+                self.failed(request, Failure.NOBODY, error)
 
         route.next().take(self.source, ready, failed, fresh=True)
 
     def _switch_to_http2(self, head: bytes) -> None:
-        ahead = bytes(self._buffer)
         self._leave()
-        self._stream.detach()
-        self._stream.unread(head + ahead)
-        self._vhost.speak_http2(self._stream)
-
-    def _tunnel(self, backend: Backend, early: bytes) -> None:
-        """From here on bytes go both ways, and the connection is no longer ours."""
-        self._exchange = None
-        ahead = bytes(self._buffer)
-        self._leave()
-        self._stream.detach()
-        self._stream.resume_reading(Pause.WAIT)
-        backend.tunnel(self._stream, ahead, early)
+        self.stream.detach()
+        self.stream.unread(head + self._ahead.take())
+        self._vhost.speak_http2(self.stream)
 
     # Private: time and the end
 
     def _wait_for_head(self) -> None:
         self._state = State.HEAD
-        self._request = self._route = self._body = None
+        self._turn = None
         self._vhost.idle[self] = None
-        if self._buffer:
-            self._deadline.set(HEAD_TIMEOUT)
-            self._stream.resume_reading(Pause.WAIT)
+        if self._ahead:
+            self.deadline.set(HEAD_TIMEOUT)
+            self.stream.resume_reading(Pause.WAIT)
 
     def _miss(self) -> None:
         """What was expected did not come in time."""
-        if self._state is State.WAIT and self._exchange is not None and not self._exchange.responding:
-            self._exchange.time_out()
+        if self._state is State.WAIT and self._turn is not None and not self._turn.exchange.responding:
+            self._turn.exchange.time_out()
         elif self._state is State.CLOSING:
-            self._stream.close()
+            self.stream.close()
         else:
             self.abort()
 
@@ -416,25 +326,25 @@ class HttpUser:
         """Our last words are written: let the user read them although it may still be sending."""
         self._end()
         self._state = State.CLOSING
-        self._buffer.clear()
-        self._stream.write_eof()
-        self._stream.resume_reading(Pause.WAIT)
-        self._deadline.set(LINGER)
+        self._ahead.take()
+        self.stream.write_eof()
+        self.stream.resume_reading(Pause.WAIT)
+        self.deadline.set(LINGER)
 
     def _close(self) -> None:
         self._leave()
-        self._stream.close()
+        self.stream.close()
 
     def _leave(self) -> None:
         """The connection is no longer ours to serve."""
         self._end()
         self._state = State.GONE
         self._vhost.users.discard(self)
-        self._deadline.close()
+        self.deadline.close()
 
     def _end(self) -> None:
         self._vhost.idle.pop(self, None)
-        self._deadline.clear()
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.abandon()
+        self.deadline.clear()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.exchange.abandon()

@@ -256,9 +256,9 @@ def found_by_h11(data: bytes) -> list[Seen]:
         assert request is not None
         if is_for_open(request):
             found.append(Seen(request.method, normal(request.target), body))
-        if peer.their_state not in (
-            h11.DONE,
-            h11.MIGHT_SWITCH_PROTOCOL,
+        if repr(peer.their_state) not in (
+            "DONE",
+            "MIGHT_SWITCH_PROTOCOL",
         ):  # the service declines every upgrade
             return found
         data = peer.trailing_data[0]

@@ -67,6 +67,7 @@ class KcpStream(LayerStream):
         "_eof_sent",
         "_flush_scheduled",
         "_gone",
+        "_in_batch",
         "_loop",
         "_over",
         "_quiet_until",
@@ -110,6 +111,7 @@ class KcpStream(LayerStream):
         self._closed_at: int | None = None
         self._quiet_until: int | None = None  # both ends are through, and the user was told
         self._flush_scheduled = False
+        self._in_batch = False  # a flush follows
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = sys.maxsize
         self._set_timer(self._now())
@@ -170,7 +172,9 @@ class KcpStream(LayerStream):
             if self._closed_at is not None:
                 self._refuse()
                 return
+            self._in_batch = True
             self._deliver(data)
+            self._in_batch = False
         if core.eof and not self._eof_seen and not self._over:
             self._eof_seen = True
             self._deliver_eof()
@@ -192,6 +196,8 @@ class KcpStream(LayerStream):
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush_turn)
+            if not self._in_batch:
+                self._send(self._now())  # the first write of a turn leaves at once, the rest together
 
     def write_eof(self) -> None:
         if not self._eof_sent and not self._over:
@@ -251,10 +257,7 @@ class KcpStream(LayerStream):
         if self._over:
             return
         core, now = self._core, self._now()
-        packets = core.data_to_send(now)
-        if packets:
-            self._encoder.parity = core.lossy
-            self._endpoint.send(self._encoder.encode(packets, now), self._send_to)
+        self._send(now)
         if core.queued <= LOW_WATER and self._writing_paused and not self._eof_sent:
             self._resume_writer()
         if core.finished and self._over_alone(now):
@@ -265,6 +268,12 @@ class KcpStream(LayerStream):
             self._loop.call_soon(self._deliver_lost, None)
         elif core.next_timeout(now) < self._timer_due - _SLACK:
             self._set_timer(now)
+
+    def _send(self, now: int) -> None:
+        packets = self._core.data_to_send(now)
+        if packets:
+            self._encoder.parity = self._core.lossy
+            self._endpoint.send(self._encoder.encode(packets, now), self._send_to)
 
     def _over_alone(self, now: int) -> bool:
         """Whether there is nothing to wait for: the peer has had time to repeat its last words, or will not say that

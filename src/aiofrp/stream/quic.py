@@ -80,6 +80,7 @@ class QuicSession:
         "_flush_scheduled",
         "_gaps",
         "_heard_at",
+        "_in_batch",
         "_limits",
         "_loop",
         "_next_peer_id",
@@ -133,6 +134,7 @@ class QuicSession:
         self._over = False  # no datagrams any more
         self._stalled_at: float | None = None
         self._flush_scheduled = False
+        self._in_batch = False  # received() follows, and flushes
         self._pings = 0
         self._heard_at = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
@@ -201,6 +203,7 @@ class QuicSession:
         if self._over:
             return
         self._heard_at = now = time.monotonic()
+        self._in_batch = True
         try:
             self._core.receive(data, size, address, now)
         except RemoteProtocolError as exc:
@@ -208,6 +211,7 @@ class QuicSession:
 
     def received(self) -> None:
         """Answer: the end of a batch."""
+        self._in_batch = False
         self._flush()
 
     def refused(self) -> None:
@@ -254,7 +258,10 @@ class QuicSession:
             self._core.send_stream_data(stream.id, data, end)
         except _REFUSED:
             return False
-        self._schedule_flush()
+        if not self._flush_scheduled:
+            self._schedule_flush()
+            if not self._in_batch:
+                self._send_first()
         return True
 
     def unsent(self, stream: QuicStream) -> int:
@@ -322,6 +329,11 @@ class QuicSession:
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._flush_turn)
+
+    def _send_first(self) -> None:
+        """What the first write of a turn makes ready leaves at once; the rest of the turn's goes together."""
+        with contextlib.suppress(RemoteProtocolError):  # the flush at the end of the turn meets it again
+            self._send(self._core.to_send(time.monotonic()))
 
     def _flush_turn(self) -> None:
         self._flush_scheduled = False

@@ -132,11 +132,24 @@ class QuicCore(QuicConnection):
 
         Raises :class:`~aiofrp.errors.RemoteProtocolError` when the library gives up on the connection.
         """
+        if not self._handshake_complete:
+            self._receive_handshake(data, size, address, now)
+            return
+        core = self._require_core()
         try:
-            if size >= len(data):
-                self.receive_datagram(data, address, now)
+            if size < len(data):
+                core.receive_gro_buffer(data, size, address, now)
             else:
-                self.receive_gro_buffer(data, size, address, now)
+                core.receive_datagram(data, address, now)
+        except (RuntimeError, ValueError) as exc:
+            raise RemoteProtocolError(f"quic: {exc}") from exc
+        self._drain_core()
+
+    def _receive_handshake(self, data: bytes, size: int, address: Any, now: float) -> None:
+        """One by one and packet by packet: each may bring the keys for the next."""
+        try:
+            for at in range(0, len(data), size):
+                self.receive_datagram(data[at : at + size], address, now)
         except (QuicConnectionError, QuicTlsBridgeError, ValueError) as exc:
             raise RemoteProtocolError(f"quic: {exc}") from exc
 

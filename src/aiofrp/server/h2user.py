@@ -189,7 +189,7 @@ class H2Request:
 
     def begin(self, head: ResponseHead, size: int) -> Body:
         self._deadline.close()
-        fields = response_fields(head, self._route.response, http_date())
+        fields = response_fields(head, self._route.response, http_date)
         if b"content-length" in head.noted and head.status != 204:
             fields.append((b"content-length", head.noted[b"content-length"][0]))
         self._lane.send_headers(_response_headers(head, fields))

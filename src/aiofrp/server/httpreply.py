@@ -30,7 +30,7 @@ class Reply:
     ) -> None:
         """``size``: what the service's body is framed by (see :mod:`aiofrp.wire.http1`). ``keep``: whether the
         connection may go on."""
-        fields = response_fields(head, changes, http_date())
+        fields = response_fields(head, changes, http_date)
         self.keep = keep
         self._coding = _Coding.AS_IT_IS
         self._frame(fields, head, size, request.minor)

@@ -95,7 +95,7 @@ class HttpTurn:
         self._user.answered(self._reply.keep)
 
     def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
-        fields = response_fields(head, self._route.response, http_date())
+        fields = response_fields(head, self._route.response, http_date)
         fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b", ".join(head.noted[b"upgrade"]))]
         self._user.stream.write(encode_response(101, head.reason, 1, fields))
         self.go_on()

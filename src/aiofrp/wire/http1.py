@@ -69,6 +69,9 @@ _UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
 _END = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
+_USUAL_OPTIONS = {
+    value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
+}
 
 
 class HeadError(RemoteProtocolError):
@@ -262,7 +265,10 @@ def _options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
     values = noted.get(b"connection")
     if values is None:
         return _NO_OPTIONS
-    return frozenset(option.strip(b" \t").lower() for value in values for option in value.split(b","))
+    usual = _USUAL_OPTIONS.get(values[0]) if len(values) == 1 else None
+    return usual or frozenset(
+        option.strip(b" \t").lower() for value in values for option in value.split(b",")
+    )
 
 
 def _keeps_alive(minor: int, options: frozenset[bytes]) -> bool:

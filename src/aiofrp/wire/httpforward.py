@@ -6,7 +6,7 @@ Heads are written anew from what was parsed, so that nobody behind can read them
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from aiofrp.wire.http1 import CHUNKED, Field, RequestHead, ResponseHead
 
@@ -86,12 +86,12 @@ def encode_connect(request: RequestHead) -> bytes:
     return b"\r\n".join(lines)
 
 
-def response_fields(response: ResponseHead, changes: HeaderChanges, date: bytes) -> list[Field]:
-    """The fields a user gets besides those about the connection. ``date``: the present time, for a service that
-    does not tell it."""
+def response_fields(response: ResponseHead, changes: HeaderChanges, date: Callable[[], bytes]) -> list[Field]:
+    """The fields a user gets besides those about the connection. ``date``: asked for the present time when a
+    service does not tell it."""
     fields = _without_named(response.fields, response.connection)
     if b"date" not in response.noted:
-        fields.append((b"Date", date))
+        fields.append((b"Date", date()))
     return changes.apply(fields)
 
 

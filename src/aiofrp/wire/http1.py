@@ -66,6 +66,9 @@ _ABSOLUTE = re.compile(
 _PATH = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*")
 _ILLEGAL_IN_PATH = re.compile(rb"[\x80-\xff\"#<>\\^`{|}]")
 _UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
+# A + after a token makes it possessive: no second try at what was read once.
+_FIELDS = re.compile(rb"(?:%b+:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n" % _TOKEN)
+_FIELD = re.compile(rb"(%b+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
 _END = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
@@ -170,15 +173,13 @@ def parse_request(head: bytes) -> RequestHead:
 def parse_response(head: bytes) -> ResponseHead:
     """A response's head, its empty line included, as a value; lines may be folded and end in a bare LF, as those of
     small devices do. Raises :class:`HeadError`."""
-    if b"\n " in head or b"\n\t" in head:
-        head = _FOLD.sub(b" ", head)
     line = _STATUS_LINE.match(head)
     if line is None:
         raise HeadError("malformed HTTP response")
     minor, status, reason = line.groups()
     response = ResponseHead()
     response.minor, response.status, response.reason = minor[0] - 0x30, int(status), reason or b""
-    response.fields, response.noted = _sorted(_response_fields(head[line.end() :]), _RESPONSE_FIELDS)
+    response.fields, response.noted = _sorted(_response_fields(head, line.end()), _RESPONSE_FIELDS)
     response.connection = _options(response.noted)
     response.keep_alive = _keeps_alive(response.minor, response.connection)
     response.body_size = _response_body_size(response)
@@ -221,16 +222,15 @@ def _request_fields(lines: bytes) -> list[Field]:
     return _run(httptools.HttpRequestParser(found), found, b"POST / HTTP/1.1\r\n" + lines)
 
 
-def _response_fields(lines: bytes) -> list[Field]:
-    """As strict as requests, or else with the liberties that hurt nobody, since the head is written anew."""
-    text, found = b"HTTP/1.1 200 OK\r\n" + lines, _Found()
-    try:
-        return _run(httptools.HttpResponseParser(found), found, text)
-    except HeadError:
-        found = _Found()
-        parser = httptools.HttpResponseParser(found)
-        parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
-        return _run(parser, found, text)
+def _response_fields(head: bytes, start: int) -> list[Field]:
+    """The fields from ``start`` on. What is written by the book one expression reads, at twice the speed; for the rest
+    llhttp takes liberties that hurt nobody, since the head is written anew."""
+    if _FIELDS.fullmatch(head, start):
+        return _FIELD.findall(head, start)
+    found = _Found()
+    parser = httptools.HttpResponseParser(found)
+    parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
+    return _run(parser, found, b"HTTP/1.1 200 OK\r\n" + _FOLD.sub(b" ", head[start:]))
 
 
 def _run(parser: Any, found: _Found, text: bytes) -> list[Field]:

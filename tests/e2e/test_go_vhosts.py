@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -148,11 +148,17 @@ async def test_groups(tmp_path: Path, server: Side, client: Side) -> None:
     async with programs(tmp_path, (server, client), services, proxies, options):
         async with user_of(ports[0]) as user:
             web = [(await user.get("g.test", "/", "Accept-Encoding: x")).body for _ in range(4)]
-        assert web == [b"y", b"x", b"y", b"x"]
-        assert [await ask_https(ports[1]) for _ in range(4)] == ["x", "y", "x", "y"]
+        in_turn(web)
+        in_turn([await ask_https(ports[1]) for _ in range(4)])
         if (server, client) == ("ours", "ours"):  # a half-close goes through ours alone
-            assert [await ask_tcpmux(ports[2]) for _ in range(4)] == ["x", "y", "x", "y"]
-            assert [await ask_tcp(ports[3]) for _ in range(4)] == ["x", "y", "x", "y"]
+            in_turn([await ask_tcpmux(ports[2]) for _ in range(4)])
+            in_turn([await ask_tcp(ports[3]) for _ in range(4)])
+
+
+def in_turn(answers: Sequence[object]) -> None:
+    """The two members of a group answered by turns; the reference's client registers them in any order."""
+    assert len(set(answers)) == 2
+    assert answers[:2] == answers[2:]
 
 
 async def test_a_service_that_dies_is_asked_anew(tmp_path: Path, server: Side, client: Side) -> None:

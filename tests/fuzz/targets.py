@@ -9,8 +9,23 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from qh3 import tls
+from qh3.quic.tls_bridge import QuicTlsBridgeError
 
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.stream.quiccore import (
+    Handler,
+    Judge,
+    QuicCore,
+    QuicIdentity,
+    QuicLimits,
+    initial_keys,
+    server_configuration,
+)
 from aiofrp.wire.aead import AeadStream
 from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.clienthello import ClientHelloReader
@@ -27,11 +42,13 @@ from aiofrp.wire.kcp import Kcp
 from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
 from aiofrp.wire.messages import BY_TYPE_BYTE
 from aiofrp.wire.opening import LoginV1, LoginV2, opening_of
+from aiofrp.wire.quicheader import MIN_INITIAL, VERSION_1, RetryTokens, parse_long
 from aiofrp.wire.snappy import MAX_CHUNK, Snappy
 from aiofrp.wire.socks5 import Socks5Connect
 from aiofrp.wire.transform import Transform
 from aiofrp.wire.upgrade import ClientUpgrade, ServerUpgrade
 from aiofrp.wire.websocket import Buffer, WebSocket
+from tests.support.certs import authority
 
 KEY = bytes(range(32))
 
@@ -285,6 +302,64 @@ def proxy_answers(data: bytes) -> None:
                 proxy.receive_data(stream)
 
 
+def quic_headers(data: bytes) -> None:
+    """What is read of packets without keys is what stands there; no token can be made up."""
+    for datagram in (data, b"\xc0\0\0\0\x01" + data):
+        header = parse_long(datagram)
+        if header is not None:
+            assert len(header.destination) <= 20
+            assert all(part in datagram for part in (header.destination, header.source, header.token))
+    assert RetryTokens(KEY).read(data, b"address", 0) is None
+
+
+class _Silent:
+    """Takes note of nothing that happens on a connection."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+_IDENTITY = QuicIdentity(authority().certificate, authority().key)
+_QUIC = server_configuration(_IDENTITY, QuicLimits())
+_CID = b"12345678"
+
+
+def _quic_server(judge: Judge | None = None) -> QuicCore:
+    return QuicCore(
+        _QUIC, cast(Handler, _Silent()), QuicLimits(), original_cid=_CID, peer_cid=b"87654321", judge=judge
+    )
+
+
+def quic_hello(data: bytes) -> None:
+    """A first message of TLS that anybody can send; nothing but an alert comes of a wrong one."""
+    hello = b"\x01" + len(data).to_bytes(3, "big") + data
+    for judge in (None, lambda chain: ""):
+        core = _quic_server(judge)
+        core._version = VERSION_1
+        with suppress(QuicTlsBridgeError):
+            core._create_tls(None).receive_crypto(tls.Epoch.INITIAL, hello)
+
+
+def quic_frames(data: bytes) -> None:
+    """Frames in a client's first packet, whose keys everybody knows; and the same bytes as whole datagrams."""
+    for datagram in (first_packet(data), data):
+        core = _quic_server()
+        with suppress(RemoteProtocolError):
+            core.receive(datagram, max(1, len(datagram)), ("192.0.2.1", 1), 0.0)
+            core.to_send(0.0)
+
+
+def first_packet(frames: bytes) -> bytes:
+    """A client's first packet with these frames, cut or padded to the size of one (RFC 9001 §5)."""
+    key, iv, mask_key = initial_keys(_CID, b"client in", VERSION_1)
+    plain = frames[:1300].ljust(MIN_INITIAL, b"\0")
+    head = b"\xc0\0\0\0\x01\x08" + _CID + b"\x0887654321\0" + (0x4000 | len(plain) + 17).to_bytes(2, "big")
+    head += b"\0"  # the packet's number, 0
+    body = AESGCM(key).encrypt(iv, plain, head)
+    mask = Cipher(algorithms.AES(mask_key), modes.ECB()).encryptor().update(body[3:19])
+    return bytes((head[0] ^ mask[0] & 0x0F,)) + head[1:-1] + bytes((head[-1] ^ mask[1],)) + body
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "message_v1": message_v1,
     "message_v2": message_v2,
@@ -297,6 +372,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "aead_xchacha": aead_xchacha,
     "kcp_segments": kcp_segments,
     "fec_datagrams": fec_datagrams,
+    "quic_frames": quic_frames,
+    "quic_headers": quic_headers,
+    "quic_hello": quic_hello,
     "opening": opening,
     "login_answer": login_answer,
     "proxy_answers": proxy_answers,

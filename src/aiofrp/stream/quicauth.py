@@ -1,7 +1,9 @@
-"""A QUIC server that demands a certificate of its clients (RFC 8446 §4.3.2, §4.4).
+"""A QUIC server's half of TLS, where the library's needs help.
 
-The library's TLS can show a client's certificate and cannot ask for one. The handshake here is the library's, with a
-CertificateRequest put behind its EncryptedExtensions and the client's answer read before its Finished.
+- It passes a client's ML-KEM key on unchecked, and its compiled part panics at a wrong one.
+- It can show a client's certificate and cannot ask for one (RFC 8446 §4.3.2, §4.4). The handshake here is the
+  library's, with a CertificateRequest put behind its EncryptedExtensions and the client's answer read before its
+  Finished.
 """
 
 from __future__ import annotations
@@ -18,6 +20,29 @@ _SIGNATURE_ALGORITHMS = 13
 _ALGORITHMS = (0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601)
 #: Bytes of a message of the client's that is still incomplete; a certificate chain is the longest.
 _MESSAGE_LIMIT = 64 * 1024
+#: Coefficients of an ML-KEM-768 key, 12 bits each, and what they must be below (FIPS 203 §7.2, §8).
+_KEM_COEFFICIENTS, _KEM_MODULUS = 768, 3329
+
+
+class ServerContext(tls.Context):
+    """A server's TLS that looks at a client's keys before it uses them.
+
+    The library makes contexts itself and lets nobody choose their class, so :meth:`take_over` changes it.
+    """
+
+    @classmethod
+    def take_over(cls, context: tls.Context) -> None:
+        """Make ``context``, which has done nothing yet, one of these."""
+        context.__class__ = cls
+
+    def _server_handle_hello(
+        self, input_buf: Buffer, initial_buf: Buffer, handshake_buf: Buffer, onertt_buf: Buffer
+    ) -> None:
+        hello = tls.pull_client_hello(Buffer(data=input_buf.data_slice(0, input_buf.capacity)))
+        for group, key in hello.key_share or ():
+            if group == tls.Group.X25519ML768 and not is_kem_key(key):
+                raise tls.AlertIllegalParameter("an ML-KEM key that is none")
+        super()._server_handle_hello(input_buf, initial_buf, handshake_buf, onertt_buf)
 
 
 class CertificateRequired(tls.Alert):
@@ -26,7 +51,7 @@ class CertificateRequired(tls.Alert):
     description = tls.AlertDescription.certificate_required
 
 
-class DemandingContext(tls.Context):
+class DemandingContext(ServerContext):
     """A server's TLS that lets only clients in whose certificate chain, DER, ``judge`` finds nothing wrong with."""
 
     judge: Callable[[list[bytes]], str]
@@ -37,10 +62,9 @@ class DemandingContext(tls.Context):
     _proven: bool
 
     @classmethod
-    def take_over(cls, context: tls.Context, judge: Callable[[list[bytes]], str]) -> None:
-        """Make ``context``, which has done nothing yet, one of these; the library makes it itself and lets nobody
-        choose its class."""
-        context.__class__ = cls
+    def demand(cls, context: tls.Context, judge: Callable[[list[bytes]], str]) -> None:
+        """Take ``context`` over."""
+        cls.take_over(context)
         assert isinstance(context, DemandingContext)
         context.judge = judge
         context._partial = b""
@@ -127,6 +151,15 @@ class _Transcript:
         then, self._then = self._then, None
         if then is not None:
             then()
+
+
+def is_kem_key(key: bytes) -> bool:
+    """Whether a client's X25519MLKEM768 share begins with an ML-KEM-768 key: all coefficients must be reduced."""
+    size = _KEM_COEFFICIENTS * 3 // 2
+    if len(key) < size:
+        return False
+    pairs = (int.from_bytes(key[at : at + 3], "little") for at in range(0, size, 3))
+    return all(pair & 0xFFF < _KEM_MODULUS and pair >> 12 < _KEM_MODULUS for pair in pairs)
 
 
 def certificate_request() -> bytes:

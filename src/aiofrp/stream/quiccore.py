@@ -9,8 +9,9 @@ No sockets and no loop here: datagrams and times in, datagrams and calls of a :c
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -18,14 +19,14 @@ from qh3 import tls
 from qh3._hazmat import Buffer, QuicConnectionCore
 from qh3.quic import events
 from qh3.quic.configuration import QuicConfiguration
-from qh3.quic.connection import QuicConnection, QuicConnectionError, QuicConnectionState
+from qh3.quic.connection import QuicConnection, QuicConnectionState
 from qh3.quic.crypto import derive_key_iv_hp
 from qh3.quic.packet import pull_quic_transport_parameters, push_quic_transport_parameters
 from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
 
 from aiofrp.errors import RemoteProtocolError
 
-from .quicauth import DemandingContext
+from .quicauth import DemandingContext, ServerContext
 
 #: What both sides must name in the TLS handshake (spec: wire §5).
 ALPN = "frp"
@@ -136,22 +137,18 @@ class QuicCore(QuicConnection):
             self._receive_handshake(data, size, address, now)
             return
         core = self._require_core()
-        try:
+        with _failures():
             if size < len(data):
                 core.receive_gro_buffer(data, size, address, now)
             else:
                 core.receive_datagram(data, address, now)
-        except (RuntimeError, ValueError) as exc:
-            raise RemoteProtocolError(f"quic: {exc}") from exc
         self._drain_core()
 
     def _receive_handshake(self, data: bytes, size: int, address: Any, now: float) -> None:
         """One by one and packet by packet: each may bring the keys for the next."""
-        try:
+        with _failures():
             for at in range(0, len(data), size):
                 self.receive_datagram(data[at : at + size], address, now)
-        except (QuicConnectionError, QuicTlsBridgeError, ValueError) as exc:
-            raise RemoteProtocolError(f"quic: {exc}") from exc
 
     def to_send(self, now: float) -> list[tuple[bytes, Any]]:
         """Datagrams with their addresses. Raises :class:`~aiofrp.errors.RemoteProtocolError` as :meth:`receive`."""
@@ -159,11 +156,9 @@ class QuicCore(QuicConnection):
         if self._core is None:
             return found
         poll = self._core.poll_transmit
-        try:
+        with _failures():
             while (transmit := poll(now)) is not None:
                 found.append((transmit[0], transmit[1]))
-        except RuntimeError as exc:
-            raise RemoteProtocolError(f"quic: {exc}") from exc
         return found
 
     def open_bidirectional(self) -> int | None:
@@ -230,8 +225,12 @@ class QuicCore(QuicConnection):
             retry_source_connection_id=self._retry_source_connection_id,
             version_change_handler=self._set_version,
         )
-        if self._judge is not None and not self._is_client:
-            DemandingContext.take_over(self._tls.tls, self._judge)
+        if self._is_client:
+            return self._tls
+        if self._judge is None:
+            ServerContext.take_over(self._tls.tls)
+        else:
+            DemandingContext.demand(self._tls.tls, self._judge)
         return self._tls
 
     def _drain_core(self) -> None:
@@ -302,12 +301,32 @@ class QuicCore(QuicConnection):
             self._handler.terminated(code, reason)
 
 
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    """Whatever way the library gives up, panics of its compiled part included, is an error of the peer's."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as exc:
+        raise RemoteProtocolError(f"quic: {type(exc).__name__}: {exc}") from exc
+
+
 class _Bridge(QuicTlsBridge):
     """The TLS half, with transport parameters of our own."""
 
     def __init__(self, limits: QuicLimits, configuration: QuicConfiguration, **parts: Any) -> None:
         self._limits = limits
         super().__init__(configuration, **parts)
+
+    def _handle_tls(self, data: bytes, epoch: tls.Epoch) -> None:
+        try:
+            super()._handle_tls(data, epoch)
+        except (QuicTlsBridgeError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:  # as in _failures, and the peer is told
+            code = _CRYPTO_ERROR + tls.AlertDescription.decode_error
+            raise QuicTlsBridgeError(code, f"{type(exc).__name__}: {exc}") from exc
 
     def serialize_transport_parameters(self) -> bytes:
         parameters = pull_quic_transport_parameters(Buffer(data=super().serialize_transport_parameters()))

@@ -13,6 +13,8 @@ import random
 QUICK_PHASE = 60.0
 #: Pause at the start of an outage, while it is young, and at most, in seconds.
 FIRST_DELAY, QUICK_DELAY, MAX_DELAY = 0.2, 2.0, 20.0
+#: Seconds a session lasts that ends the outage before it.
+STEADY = 10.0
 #: Growth of the pause from one attempt to the next, and its random part.
 _FACTOR, _JITTER = 1.6, 0.25
 
@@ -37,5 +39,5 @@ class Backoff:
 
     def succeeded(self, lasted: float) -> None:
         """A session was up for ``lasted`` seconds: one that lived a while ends the outage, a short one does not."""
-        if lasted >= 10.0:
+        if lasted >= STEADY:
             self._since = None

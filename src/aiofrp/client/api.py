@@ -15,6 +15,7 @@ from aiofrp.config.literals import quote
 from aiofrp.config.proxy import ProxyConfig, VisitorConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.transport.net import join_host_port
+from aiofrp.transport.profiling import add_profiling
 from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class AdminApi:
         server.route("GET", "/api/visitor/{name}/config", self._visitor)
         server.route("GET", "/api/reload", self._reload, changes=True)
         server.route("POST", "/api/stop", self._stop, changes=True)
+        if client.config.web_server.pprof_enable:
+            add_profiling(server)
         server.route("*", "/", to_pages)
 
     @property

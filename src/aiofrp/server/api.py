@@ -10,6 +10,7 @@ from aiofrp.server import views
 from aiofrp.server.apiv2 import ApiV2
 from aiofrp.server.statistics import ProxyRecord, Statistics
 from aiofrp.server.views import Object
+from aiofrp.transport.profiling import add_profiling
 from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class ServerApi:
         ApiV2(server, statistics).add_to(web_server)
         if metrics is not None:
             web_server.route("*", "/metrics", self._exposition)
+        if server.config.web_server.pprof_enable:
+            add_profiling(web_server)
         web_server.route("*", "/", to_pages)
 
     @property

@@ -1,0 +1,108 @@
+"""``webServer.pprofEnable``: what a running program does, under the reference's paths (spec: server §13).
+
+The pages answer the questions of the reference's in Python's terms: tasks stand for goroutines, and a profile is one
+of :mod:`cProfile`, to be read with :mod:`pstats`. Unlike there, they want the web server's credentials.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import gc
+import io
+import marshal
+import sys
+import threading
+import traceback
+from collections import Counter
+from types import FrameType
+
+from aiohttp import web
+
+from aiofrp.transport.web import ApiError, WebServer, text_response
+
+#: Seconds a profile takes when the request names none (the reference's), and at most (the web server's limit is 60).
+_PROFILE_SECONDS, _PROFILE_LIMIT = 30.0, 55.0
+#: Types the page on memory lists, those with most objects first.
+_TYPES = 100
+
+#: The pages, and what they say.
+_PAGES = {
+    "cmdline": "the command line, its words separated by NUL",
+    "goroutine": "what every task and thread waits for",
+    "heap": "objects by type, those alive since the start left out",
+    "profile": "where time goes; ?seconds=30; read the file with python -m pstats",
+}
+
+
+def add_profiling(server: WebServer) -> None:
+    """Serve the pages."""
+    profiler = _Profiler()
+    for path in ("/debug/pprof", "/debug/pprof/"):
+        server.route("GET", path, _index)
+    server.route("GET", "/debug/pprof/cmdline", _command_line)
+    server.route("GET", "/debug/pprof/goroutine", _tasks)
+    server.route("GET", "/debug/pprof/heap", _objects)
+    server.route("GET", "/debug/pprof/profile", profiler.page)
+
+
+async def _index(request: web.Request) -> web.Response:
+    return text_response("".join(f"/debug/pprof/{name}: {text}\n" for name, text in _PAGES.items()))
+
+
+async def _command_line(request: web.Request) -> web.Response:
+    return text_response("\0".join(sys.orig_argv))
+
+
+async def _tasks(request: web.Request) -> web.Response:
+    out = io.StringIO()
+    for task in sorted(asyncio.all_tasks(), key=lambda task: task.get_name()):
+        out.write(f"task {task.get_name()}:\n")
+        task.print_stack(file=out)
+        out.write("\n")
+    frames: dict[int, FrameType] = sys._current_frames()
+    for thread in threading.enumerate():
+        if thread.ident in frames:
+            out.write(f"thread {thread.name}:\n{''.join(traceback.format_stack(frames[thread.ident]))}\n")
+    return text_response(out.getvalue())
+
+
+async def _objects(request: web.Request) -> web.Response:
+    counts = Counter(f"{type(thing).__module__}.{type(thing).__qualname__}" for thing in gc.get_objects())
+    lines = [f"{count:8} {name}\n" for name, count in counts.most_common(_TYPES)]
+    return text_response(f"{counts.total():8} in all\n" + "".join(lines))
+
+
+class _Profiler:
+    """One profile at a time: the interpreter cannot do more."""
+
+    def __init__(self) -> None:
+        self._running = False
+
+    async def page(self, request: web.Request) -> web.Response:
+        seconds = _seconds(request.query.get("seconds", ""))
+        if self._running:
+            raise ApiError(409, "a profile is being taken")
+        self._running = True
+        profile = cProfile.Profile()
+        profile.enable()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            profile.disable()
+            self._running = False
+        profile.create_stats()
+        return web.Response(
+            body=marshal.dumps(profile.stats),
+            content_type="application/octet-stream",
+            headers={"Content-Disposition": 'attachment; filename="profile"'},
+        )
+
+
+def _seconds(text: str) -> float:
+    """The time asked for; the usual one where none is, or nonsense, as in the reference."""
+    try:
+        asked = float(text)
+    except ValueError:
+        asked = 0
+    return min(asked, _PROFILE_LIMIT) if asked > 0 else _PROFILE_SECONDS

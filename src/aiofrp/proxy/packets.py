@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 from typing import TypeAlias
 
 from aiofrp.errors import ProtocolError
 from aiofrp.stream.base import Buffer, Stream
+from aiofrp.transport.net import is_address
 from aiofrp.wire.codec import MAX_BODY, Codec
 from aiofrp.wire.messages import Ping, UDPAddress, UDPPacket
 from aiofrp.wire.udppacket import encode_udp
@@ -141,14 +141,6 @@ class PacketStream:
 def user_of(packet: UDPPacket) -> User | None:
     """The user a packet is of or for; ``None`` when the peer sent no usable address."""
     address = packet.remote_addr
-    if address is None or not 0 < address.port <= 65535 or not _is_ip(address.ip):
+    if address is None or not 0 < address.port <= 65535 or not is_address(address.ip):
         return None
     return address.ip, address.port
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -10,6 +10,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from aiofrp.errors import ConnectFailed, TransportError
@@ -146,8 +147,9 @@ async def _connect_name(host: str, port: int, local_ip: str) -> TcpStream:
     return stream
 
 
+@lru_cache(1024)
 def is_address(host: str) -> bool:
-    """Whether ``host`` is an IP address, not a name."""
+    """Whether ``host`` is an IP address, not a name. Asked for every connection and datagram, so answers are kept."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -197,7 +197,7 @@ REFUSALS = {
     "no certificate": ("", "demands a client certificate|provide a certificate"),
     "another authority's": (
         "other",
-        "issuer is not trusted|not signed by a CA of transport.tls.trustedCaFile",
+        "not trust our certificate's issuer|not signed by a CA of transport.tls.trustedCaFile",
     ),
 }
 

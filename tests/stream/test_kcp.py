@@ -126,6 +126,16 @@ async def test_data_after_a_close_is_refused(rig: Rig) -> None:
     await until(lambda: not len(rig.listener))
 
 
+async def test_last_words_before_a_reset_are_heard(rig: Rig) -> None:
+    """Such as the alert of a server that refuses a certificate: both come at once."""
+    a, b = await session(rig)
+    a.write(b" and why")
+    a.stream.abort()
+    await until(lambda: b.lost)
+    assert b.data == b"word and why"
+    assert isinstance(b.error, Closed)
+
+
 async def test_a_closed_stream_waits_for_its_peer_only_so_long(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -289,7 +289,7 @@ async def test_a_client_without_a_certificate(make: Make, judge: Callable[..., J
 
 async def test_a_client_with_another_authoritys_certificate(make: Make, judge: Callable[..., Judge]) -> None:
     rig = make(judge(server_side=True))
-    assert "certificate was refused" in await refused(rig, identity("other"))
+    assert "the peer refused our certificate" in await refused(rig, identity("other"))
 
 
 # Ends

@@ -164,17 +164,17 @@ class KcpStream(LayerStream):
         if self._over:
             return
         core = self._core
-        data = core.take()
-        if core.reset:
-            self._end_by_peer(Closed("kcp: the peer does not know this connection any more"))
-            return
-        if data:
-            if self._closed_at is not None:
-                self._refuse()
-                return
+        data, late = core.take(), self._closed_at is not None
+        if data and not late:  # before a reset that came along with it: its last words say why
             self._in_batch = True
             self._deliver(data)
             self._in_batch = False
+        if core.reset:
+            self._end_by_peer(Closed("kcp: the peer does not know this connection any more"))
+            return
+        if data and late:
+            self._refuse()
+            return
         if core.eof and not self._eof_seen and not self._over:
             self._eof_seen = True
             self._deliver_eof()

@@ -36,11 +36,17 @@ _REFUSED = (QuicConnectionError, ValueError)
 _NO_ERROR = 0
 #: Codes of a failed TLS handshake are this and the alert (RFC 9001 §4.8).
 _CRYPTO_ERROR = 0x100
-_ALERTS = {
+#: What alerts of the peer's mean, and our own (RFC 8446 §6.2).
+_PEERS_ALERTS = {
     40: "the peer refused the handshake",
-    42: "a certificate was refused",
-    48: "the certificate's issuer is not trusted (transport.tls.trustedCaFile)",
+    42: "the peer refused our certificate",
+    48: "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
     116: "the peer demands a client certificate (transport.tls.certFile, keyFile)",
+    120: "the peer does not speak frp here",
+}
+_OUR_ALERTS = {
+    42: "the peer's certificate was refused",
+    116: "the client sent no certificate, and transport.tls.trustedCaFile demands one",
     120: "the peer does not speak frp here",
 }
 
@@ -244,11 +250,11 @@ class QuicSession:
     def connection_id(self, cid: bytes, valid: bool, /) -> None:
         self._endpoint.connection_id(self, cid, valid)
 
-    def terminated(self, code: int, reason: str, /) -> None:
+    def terminated(self, code: int, reason: str, by_peer: bool, /) -> None:
         if self._closing:
             self._stop()
             return
-        self._fail(_explain(code, reason, ready=self.ready))
+        self._fail(_explain(code, reason, by_peer=by_peer, ready=self.ready))
 
     # For streams
 
@@ -449,11 +455,12 @@ class QuicSession:
             on_lost(exc)
 
 
-def _explain(code: int, reason: str, *, ready: bool) -> TransportError:
+def _explain(code: int, reason: str, *, by_peer: bool, ready: bool) -> TransportError:
     """The end of a connection in words that name the likely cause."""
     if _CRYPTO_ERROR <= code < _CRYPTO_ERROR + 0x100:
         alert = code - _CRYPTO_ERROR
-        return QuicFailed(f"TLS: {_ALERTS.get(alert, f'alert {alert}')}" + (f" ({reason})" if reason else ""))
+        meaning = (_PEERS_ALERTS if by_peer else _OUR_ALERTS).get(alert, f"alert {alert}")
+        return QuicFailed(f"TLS: {meaning}" + (f": {reason}" if reason else ""))
     if not code:
         return Closed("the peer closed the QUIC connection")
     text = f"quic: the connection ended with code {code:#x}" + (f": {reason}" if reason else "")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from qh3 import tls
-from qh3._hazmat import Buffer, QuicConnectionCore
+from qh3._hazmat import Buffer, CryptoError, QuicConnectionCore
 from qh3.quic import events
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnection, QuicConnectionState
@@ -24,7 +24,7 @@ from qh3.quic.crypto import derive_key_iv_hp
 from qh3.quic.packet import pull_quic_transport_parameters, push_quic_transport_parameters
 from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
 
-from aiofrp.errors import RemoteProtocolError
+from aiofrp.errors import ConfigError, RemoteProtocolError
 
 from .quicauth import DemandingContext, ServerContext
 
@@ -83,8 +83,8 @@ class Handler(Protocol):
     def connection_id(self, cid: bytes, valid: bool, /) -> None:
         """The peer may use a connection id from now on, or does not any more."""
 
-    def terminated(self, code: int, reason: str, /) -> None:
-        """The connection is over."""
+    def terminated(self, code: int, reason: str, by_peer: bool, /) -> None:
+        """The connection is over; ``by_peer``: the code is the peer's word."""
 
 
 class QuicCore(QuicConnection):
@@ -277,7 +277,7 @@ class QuicCore(QuicConnection):
         elif kind in ("connection_id_issued", "connection_id_retired"):
             self._handler.connection_id(event[1], kind == "connection_id_issued")
         elif kind == "peer_closed":
-            self._end(event[2], event[4].decode("utf-8", "replace"))
+            self._end(event[2], event[4].decode("utf-8", "replace"), by_peer=True)
         elif kind == "protocol_error":
             self._end(event[1], str(event[3]))
         elif kind == "connection_terminated":
@@ -294,11 +294,11 @@ class QuicCore(QuicConnection):
             self._call_core(core.close, exc.error_code, int(exc.frame_type), exc.reason_phrase.encode())
             self._end(exc.error_code, exc.reason_phrase)
 
-    def _end(self, code: int, reason: str) -> None:
+    def _end(self, code: int, reason: str, *, by_peer: bool = False) -> None:
         if not self._told_end:
             self._told_end = True
             self._close_event = events.ConnectionTerminated(code, None, reason)
-            self._handler.terminated(code, reason)
+            self._handler.terminated(code, reason, by_peer)
 
 
 @contextlib.contextmanager
@@ -348,14 +348,14 @@ def initial_keys(cid: bytes, label: bytes, version: int) -> tuple[bytes, bytes, 
 
 
 def client_configuration(identity: QuicIdentity, limits: QuicLimits, server_name: str) -> QuicConfiguration:
-    """What a client's connections share. Raises :class:`ValueError` for unusable certificates."""
+    """What a client's connections share. Raises :class:`~aiofrp.errors.ConfigError` for unusable certificates."""
     configuration = _configuration(identity, limits, is_client=True)
     configuration.server_name = server_name or None
     return configuration
 
 
 def server_configuration(identity: QuicIdentity, limits: QuicLimits) -> QuicConfiguration:
-    """What a server's connections share. Raises :class:`ValueError` for unusable certificates."""
+    """What a server's connections share. Raises :class:`~aiofrp.errors.ConfigError` for unusable certificates."""
     return _configuration(identity, limits, is_client=False)
 
 
@@ -372,7 +372,12 @@ def _configuration(identity: QuicIdentity, limits: QuicLimits, *, is_client: boo
         verify_mode=ssl.CERT_NONE,  # judged here, as for every other transport
     )
     if identity.certificate:
-        configuration.load_cert_chain(identity.certificate, identity.key)
+        try:
+            configuration.load_cert_chain(identity.certificate, identity.key)
+        except (CryptoError, ValueError) as exc:
+            raise ConfigError(
+                f"QUIC cannot use this certificate or key: {exc}", "transport.tls.certFile"
+            ) from exc
     return configuration
 
 

@@ -6,26 +6,23 @@ TLS is part of it, and each logical connection is a stream: no yamux, no TLS loo
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from collections.abc import Callable
-from pathlib import Path
 
 from qh3.quic.configuration import QuicConfiguration
 
 from aiofrp.config.shared import QuicOptions
-from aiofrp.errors import Closed, ConfigError, FrpError
+from aiofrp.errors import Closed, FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.quic import QuicSession
 from aiofrp.stream.quiccore import Judge, QuicIdentity, QuicLimits, server_configuration
 from aiofrp.stream.quicdial import dial
 from aiofrp.stream.quiclistener import QuicListener, QuicListenLimits
 from aiofrp.stream.quicstream import QuicStream
-from aiofrp.stream.verified import VerifyingContext
+from aiofrp.transport import freshtls
 from aiofrp.transport.base import DialOptions, Session
-from aiofrp.transport.freshtls import SERVER_LOOKS_EVERY, FreshTls
 from aiofrp.transport.kcp import connect_udp
 from aiofrp.transport.net import bind_udp
-from aiofrp.transport.tls import TlsFiles, self_signed
+from aiofrp.transport.tls import TlsFiles, read_identity, self_signed, verifying_context
 
 
 class Quic:
@@ -88,7 +85,7 @@ def listen_quic(
     Raises :class:`~aiofrp.transport.net.ListenFailed` or :class:`~aiofrp.errors.ConfigError`.
     """
     limits = quic_limits(options)
-    fresh = FreshTls(files, lambda current: server_tls(current, limits), SERVER_LOOKS_EVERY)
+    fresh = freshtls.FreshTls(files, lambda current: server_tls(current, limits), freshtls.SERVER_LOOKS_EVERY)
     return QuicListener(
         bind_udp(host, port), fresh.context, on_stream, limits=QuicListenLimits(connection=limits)
     )
@@ -97,7 +94,7 @@ def listen_quic(
 def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[QuicConfiguration, Judge | None]:
     """What frps ends QUIC's TLS with: its certificate, or a fresh self-signed one, and the judge of clients'
     certificates if ``trusted_ca_file`` demands any. Raises :class:`~aiofrp.errors.ConfigError`."""
-    identity = _identity(files)
+    identity = QuicIdentity(*read_identity(files))
     if not identity.certificate:
         identity = QuicIdentity(*self_signed())
     return server_configuration(identity, limits), _judge(files, "", server_side=True)
@@ -106,25 +103,14 @@ def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[QuicConfiguration, 
 def _client_tls(options: DialOptions) -> tuple[QuicIdentity, Judge | None]:
     if options.tls_files is None:
         return QuicIdentity(), None
-    return _identity(options.tls_files), _judge(options.tls_files, options.tls_name, server_side=False)
-
-
-def _identity(files: TlsFiles) -> QuicIdentity:
-    if not (files.cert_file and files.key_file):
-        return QuicIdentity()
-    try:
-        return QuicIdentity(Path(files.cert_file).read_bytes(), Path(files.key_file).read_bytes())
-    except OSError as exc:
-        raise ConfigError(f"open {exc.filename}: {(exc.strerror or str(exc)).lower()}") from exc
+    identity = QuicIdentity(*read_identity(options.tls_files))
+    return identity, _judge(options.tls_files, options.tls_name, server_side=False)
 
 
 def _judge(files: TlsFiles, name: str, *, server_side: bool) -> Judge | None:
     if not files.trusted_ca_file:
         return None
-    try:
-        context = VerifyingContext(files.trusted_ca_file, server_side=server_side)
-    except (OSError, ssl.SSLError) as exc:
-        raise ConfigError(f"open {files.trusted_ca_file}: {exc}", "transport.tls.trustedCaFile") from exc
+    context = verifying_context(files, server_side=server_side)
     return lambda chain: context.judge_chain(chain, name)
 
 

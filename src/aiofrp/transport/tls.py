@@ -34,7 +34,7 @@ def server_context(files: TlsFiles) -> TlsContext:
     """The context frps ends TLS with: its certificate, or a fresh self-signed one; with ``trusted_ca_file`` clients
     must show a certificate of that CA. Raises :class:`~aiofrp.errors.ConfigError`."""
     if files.trusted_ca_file:
-        verifying = _verifying(files, server_side=True)
+        verifying = verifying_context(files, server_side=True)
         if not (files.cert_file and files.key_file):
             verifying.use_identity(*self_signed())
         return verifying
@@ -57,13 +57,58 @@ def client_context(files: TlsFiles) -> TlsContext:
 
     Raises :class:`~aiofrp.errors.ConfigError`."""
     if files.trusted_ca_file:
-        return _verifying(files, server_side=False)
+        return verifying_context(files, server_side=False)
     context = _context(ssl.PROTOCOL_TLS_CLIENT)
     if files.cert_file and files.key_file:
         _load_cert(context, files.cert_file, files.key_file)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def verifying_context(files: TlsFiles, *, server_side: bool) -> VerifyingContext:
+    """The context of a side that has a ``trusted_ca_file``. Raises :class:`~aiofrp.errors.ConfigError`."""
+    from aiofrp.stream.verified import VerifyingContext
+
+    if files.cert_file and files.key_file:
+        _load_cert(_context(ssl.PROTOCOL_TLS_SERVER), files.cert_file, files.key_file)  # for its error texts
+    _check_readable(files.trusted_ca_file)
+    try:
+        return VerifyingContext(
+            files.trusted_ca_file, files.cert_file, files.key_file, server_side=server_side
+        )
+    except (ssl.SSLError, OSError) as exc:
+        raise ConfigError(
+            f'failed to parse CA certificate from file "{files.trusted_ca_file}": no valid PEM certificates found',
+            "transport.tls.trustedCaFile",
+        ) from exc
+
+
+def read_identity(files: TlsFiles) -> tuple[bytes, bytes]:
+    """Certificates and key of ``files``, PEM with nothing else in it, both empty where it names none.
+
+    Raises :class:`~aiofrp.errors.ConfigError`."""
+    if not (files.cert_file and files.key_file):
+        return b"", b""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import serialization
+
+    _load_cert(_context(ssl.PROTOCOL_TLS_SERVER), files.cert_file, files.key_file)  # for its checks
+    pem = serialization.Encoding.PEM
+    try:
+        chain = x509.load_pem_x509_certificates(Path(files.cert_file).read_bytes())
+        key = serialization.load_pem_private_key(Path(files.key_file).read_bytes(), None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as exc:
+        raise ConfigError(
+            f"cannot use certificate {files.cert_file} with key {files.key_file}: {exc}",
+            "transport.tls.certFile",
+        ) from exc
+    private = serialization.PrivateFormat.PKCS8
+    return (
+        b"".join(certificate.public_bytes(pem) for certificate in chain),
+        key.private_bytes(pem, private, serialization.NoEncryption()),
+    )
 
 
 def self_signed() -> tuple[bytes, bytes]:
@@ -117,23 +162,6 @@ def _load_cert(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
         raise ConfigError(
             f"cannot use certificate {cert_file} with key {key_file}: {exc}: both must be PEM and belong together",
             "transport.tls.certFile",
-        ) from exc
-
-
-def _verifying(files: TlsFiles, *, server_side: bool) -> VerifyingContext:
-    from aiofrp.stream.verified import VerifyingContext
-
-    if files.cert_file and files.key_file:
-        _load_cert(_context(ssl.PROTOCOL_TLS_SERVER), files.cert_file, files.key_file)  # for its error texts
-    _check_readable(files.trusted_ca_file)
-    try:
-        return VerifyingContext(
-            files.trusted_ca_file, files.cert_file, files.key_file, server_side=server_side
-        )
-    except (ssl.SSLError, OSError) as exc:
-        raise ConfigError(
-            f'failed to parse CA certificate from file "{files.trusted_ca_file}": no valid PEM certificates found',
-            "transport.tls.trustedCaFile",
         ) from exc
 
 

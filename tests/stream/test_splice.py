@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -244,3 +245,20 @@ async def test_joining_what_is_already_lost_ends_at_once(middle: Middle) -> None
     middle.join()
     await middle.over()
     assert isinstance(middle.service.error, FrpError)
+
+
+async def test_the_end_leaves_nothing_for_the_garbage_collector() -> None:
+    (user, a), (b, service) = memory_pair(), memory_pair()
+    ends = End(user).attach(), End(service).attach()
+    over: list[bool] = []
+    gc.collect()
+    gc.disable()
+    try:
+        join(a, b, done=lambda _: over.append(True))
+        for end in ends:
+            end.stream.close()
+        await until(lambda: over and all(end.lost for end in ends))
+        del a, b
+        assert [thing for thing in gc.get_objects() if isinstance(thing, Splice)] == []
+    finally:
+        gc.enable()

@@ -81,6 +81,8 @@ class Splice:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._a.release()
+        self._b.release()
         done, self._done = self._done, None
         if done is not None:
             done(self)
@@ -165,6 +167,10 @@ class _End:
 
     def resume_writing(self) -> None:
         self._other.resume_reading(Pause.PEER)
+
+    def release(self) -> None:
+        """Nobody calls any more: end the ring of references, which would wait for the garbage collector."""
+        del self._splice
 
     def stop_writing_back(self) -> None:
         """The other stream is gone: what still arrives here goes nowhere."""

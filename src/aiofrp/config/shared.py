@@ -73,7 +73,11 @@ class WebServerConfig(Model):
     assets_dir: Str = field(
         "", alias="assetsDir", help="Directory served as user interface instead of the built-in one."
     )
-    pprof_enable: Bool = field(False, alias="pprofEnable", help="Show tasks, objects and profiles of the running program under `/debug/pprof/`.")
+    pprof_enable: Bool = field(
+        False,
+        alias="pprofEnable",
+        help="Show tasks, objects and profiles of the running program under `/debug/pprof/`.",
+    )
     tls: TlsConfig | None = field(
         None, alias="tls", help="Serve HTTPS; both `certFile` and `keyFile` are then needed."
     )

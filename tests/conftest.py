@@ -2,7 +2,7 @@
 
 - Async tests run on uvloop; marked ``both_loops`` they run on uvloop and on plain asyncio.
 - The leak gate: a test that leaves a task, a descriptor or a process behind fails.
-- A run without Go's frp says at its end what it could not test.
+- A run without Go's frp, or without the services of ``scripts/services``, says at its end what it could not test.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 import uvloop
 
-from tests.support import peers, ports
+from tests.support import peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -90,10 +90,7 @@ def go_peers() -> peers.GoPeers:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = sum(
-        peers.ABSENT in str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])
-    )
-    if skipped:
-        terminalreporter.write_line(
-            f"NOT TESTED: {skipped} tests with real frp peers: {peers.ABSENT}", yellow=True
-        )
+    reports = terminalreporter.stats.get("skipped", [])
+    for what, why in (("frp peers", peers.ABSENT), ("services", realservices.ABSENT)):
+        if skipped := sum(why in str(report.longrepr) for report in reports):
+            terminalreporter.write_line(f"NOT TESTED: {skipped} tests with real {what}: {why}", yellow=True)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-#: The name every certificate of :func:`authority` is for.
+#: The name certificates of :func:`authority` are for where none is given.
 NAME = "frp.test"
 
 
@@ -51,13 +51,13 @@ class Authority:
             context.load_cert_chain(path)
 
 
-def authority(name: str = "tests") -> Authority:
-    """The CA called ``name``, made on first use."""
-    return _made(name)
+def authority(name: str = "tests", host: str = NAME) -> Authority:
+    """The CA called ``name`` and its certificate for ``host``, made on first use."""
+    return _made(name, host)
 
 
 @cache
-def _made(name: str) -> Authority:
+def _made(name: str, host: str) -> Authority:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CA {name}")])
     ca = (
@@ -66,7 +66,7 @@ def _made(name: str) -> Authority:
         .sign(ca_key, hashes.SHA256())
     )
     names = x509.SubjectAlternativeName(
-        [x509.DNSName(NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     )
     leaf = (
         _builder(x509.Name([]), ca_name, key.public_key())

@@ -3,20 +3,18 @@
     python -m bench.loadgen serve 127.0.0.1:9000
     python -m bench.loadgen ping 127.0.0.1:9000 --connections 32 --seconds 3
 
-The clients are bare protocols on uvloop, and new connections bare sockets on epoll, so that on a direct
-connection they read about what a load generator in a compiled language reads: the tunnel is the bottleneck, not
-this program.
+The clients are bare protocols on uvloop, and where many sockets each do little, bare sockets on epoll, so that on a
+direct connection they read about what a load generator in a compiled language reads: the tunnel is the bottleneck,
+not this program.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import resource
-import select
-import socket
-import struct
 import sys
 from collections.abc import Callable, Coroutine
 from time import perf_counter
@@ -24,34 +22,35 @@ from typing import Any, cast
 
 import uvloop
 
-from bench.server import REPORT_SIZE, payload, serve
+from bench import webload
+from bench.crowd import Crowd
+from bench.dialler import Dialler
+from bench.figures import PATIENCE, Address, Figures, percentiles
+from bench.payload import payload
+from bench.server import REPORT_SIZE, client_hello, serve
 
 #: Messages at the start of a connection that do not count: the first ones pay for dialling the far end.
 _WARM_UP = 20
 #: Seconds after which a datagram is lost.
 _DATAGRAM_PATIENCE = 0.2
-#: Seconds a new or a held connection gets to answer.
-_PATIENCE = 15.0
 #: Bytes of address space this program may have, lest a fault in it take the machine down.
 _MAX_MEMORY = 4 << 30
 #: Connections that "hold" opens at a time.
 _AT_A_TIME = 64
-
-Address = tuple[str, int]
-Figures = dict[str, float]
 
 
 # Client protocols
 
 
 class Down(asyncio.Protocol):
-    """Asks a source and counts."""
+    """Asks a source and counts; ``preface`` goes before the question."""
 
-    def __init__(self) -> None:
+    def __init__(self, preface: bytes = b"") -> None:
         self.bytes = 0
+        self._preface = preface
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).write(b"g")
+        cast(asyncio.Transport, transport).write(self._preface + b"g")
 
     def data_received(self, data: bytes) -> None:
         self.bytes += len(data)
@@ -140,7 +139,7 @@ class Held(asyncio.Protocol):
         self._answer = asyncio.get_running_loop().create_future()
         self.transport.write(b"x")
         try:
-            return await asyncio.wait_for(self._answer, _PATIENCE)
+            return await asyncio.wait_for(self._answer, PATIENCE)
         except TimeoutError:
             return False
 
@@ -193,6 +192,11 @@ async def bulk(kind: Callable[[], Down | Up], address: Address, options: argpars
 async def down(address: Address, options: argparse.Namespace) -> Figures:
     """Bulk from the server."""
     return await bulk(Down, address, options)
+
+
+async def https(address: Address, options: argparse.Namespace) -> Figures:
+    """Bulk from the server, on connections that begin as TLS does."""
+    return await bulk(functools.partial(Down, client_hello()), address, options)
 
 
 async def up(address: Address, options: argparse.Namespace) -> Figures:
@@ -264,86 +268,14 @@ async def hold(address: Address, options: argparse.Namespace) -> Figures:
     return {"opened": opened, "alive": alive, "open_s": elapsed}
 
 
-class Dialler:
-    """New connections as fast as they go: dial, have one byte echoed, reset, and again.
-
-    On epoll by hand, because an event loop's own connecting would cost more than what is measured.
-    """
-
-    def __init__(self, address: Address) -> None:
-        self.times: list[float] = []
-        self.errors = 0
-        self._address = address
-        self._poll = select.epoll()
-        self._open: dict[int, tuple[socket.socket, float]] = {}
-
-    def run(self, connections: int, seconds: float) -> None:
-        """Keep ``connections`` on their way for ``seconds``."""
-        end = perf_counter() + seconds
-        for _ in range(connections):
-            self._dial()
-        while perf_counter() < end:
-            for descriptor, _ in self._poll.poll(0.1):
-                self._finish(descriptor)
-                self._dial()
-            self._give_up()
-        for connection, _ in self._open.values():
-            connection.close()
-        self._poll.close()
-
-    def _dial(self) -> None:
-        start = perf_counter()
-        connection = socket.socket()
-        connection.setblocking(False)
-        connection.connect_ex(self._address)
-        try:
-            connection.send(b"ex")  # on the loopback address it is connected by now
-            wanted = select.EPOLLIN
-        except OSError:
-            wanted = select.EPOLLOUT
-        self._open[connection.fileno()] = connection, start
-        self._poll.register(connection.fileno(), wanted)
-
-    def _finish(self, descriptor: int) -> None:
-        connection, start = self._open.pop(descriptor)
-        try:
-            if connection.recv(2):
-                self.times.append(perf_counter() - start)
-            else:
-                self.errors += 1
-        except OSError:
-            self.errors += 1
-        self._reset(connection)
-
-    def _give_up(self) -> None:
-        late = perf_counter() - _PATIENCE
-        for descriptor in [fd for fd, (_, start) in self._open.items() if start < late]:
-            self.errors += 1
-            self._reset(self._open.pop(descriptor)[0])
-            self._dial()
-
-    @staticmethod
-    def _reset(connection: socket.socket) -> None:
-        # No TIME_WAIT: tens of thousands of them would use up the ports.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        connection.close()
-
-
 async def conn(address: Address, options: argparse.Namespace) -> Figures:
     """New connections per second."""
-    dialler = Dialler(address)
-    start = perf_counter()
-    dialler.run(options.connections, options.seconds)
-    elapsed = perf_counter() - start
-    return {"per_s": len(dialler.times) / elapsed, "errors": dialler.errors, **percentiles(dialler.times)}
+    return Dialler(address).run(options.connections, options.seconds)
 
 
-def percentiles(times: list[float]) -> Figures:
-    """The middle and the slow end, in microseconds; nothing without times."""
-    if not times:
-        return {}
-    times.sort()
-    return {f"p{p}_us": times[int(p / 100 * (len(times) - 1))] * 1e6 for p in (50, 90, 99)}
+async def crowd(address: Address, options: argparse.Namespace) -> Figures:
+    """How many datagrams of a crowd are lost."""
+    return Crowd(address, options.connections, options.size).run(options.seconds)
 
 
 Client = Callable[[Address, argparse.Namespace], Coroutine[Any, Any, Figures]]
@@ -355,6 +287,13 @@ CLIENTS: dict[str, Client] = {
     "conn": conn,
     "hold": hold,
     "udp": udp,
+    "crowd": crowd,
+    "https": https,
+    "http": webload.keep_alive,
+    "httpclose": webload.close,
+    "post": webload.post,
+    "get": webload.get,
+    "slowloris": webload.slowloris,
 }
 
 

@@ -15,30 +15,43 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.server import client_hello
+from bench.web import HOST_NAME, request
+
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parent.parent
 
-#: Seconds until the first proxy must answer.
+#: Seconds until a program must listen and a proxy answer.
 _START_LIMIT = 20.0
+#: Seconds a proxy gets for one answer, before it is asked again.
+_ASK_LIMIT = 1.0
 #: Seconds a program gets to end after SIGTERM.
 _STOP_LIMIT = 10.0
 _TICK = os.sysconf("SC_CLK_TCK")
+#: The name of the relay among a pair's processes.
+_LOSSY = "lossy"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How the tunnel is set up: lines added to the server's, the client's and each proxy's configuration."""
+    """How the tunnel is set up: lines added to the server's, the client's and each proxy's configuration.
+
+    ``{bind}`` stands for the number of bindPort. With ``lossy`` datagrams between frpc and it go through
+    :mod:`bench.lossy`, which gets these arguments.
+    """
 
     title: str
     server: str = ""
     client: str = ""
     proxy: str = ""
+    lossy: tuple[str, ...] = ()
 
 
 _NO_TLS = "transport.tls.enable = false\n"
 _NO_MUX = "transport.tcpMux = false\n"
 #: Without mux each visitor costs a dial unless some connections wait ready.
 _POOL = "transport.poolCount = 5\n"
+_KCP_SERVER, _KCP_CLIENT = "kcpBindPort = {bind}\n", 'transport.protocol = "kcp"\n'
 
 SCENARIOS = {
     "tls-mux": Scenario("TLS, mux (frp's default)"),
@@ -50,6 +63,31 @@ SCENARIOS = {
         client=_NO_TLS,
         proxy="transport.useEncryption = true\ntransport.useCompression = true\n",
     ),
+    "v2": Scenario("TLS, mux, wire protocol v2", client='transport.wireProtocol = "v2"\n'),
+    "websocket": Scenario("websocket, TLS, mux", client='transport.protocol = "websocket"\n'),
+    "quic": Scenario("QUIC", server="quicBindPort = {bind}\n", client='transport.protocol = "quic"\n'),
+    "kcp": Scenario("KCP, TLS, mux", server=_KCP_SERVER, client=_KCP_CLIENT),
+    "kcp-loss": Scenario(
+        "KCP, TLS, mux; 5 % of the datagrams lost, 20 ms each way",
+        server=_KCP_SERVER,
+        client=_KCP_CLIENT,
+        lossy=("--loss", "0.05", "--delay", "0.02"),
+    ),
+}
+
+#: What a proxy's first answer is asked with, by its type.
+_QUESTIONS = {
+    "tcp": b"ex",
+    "udp": b"x",
+    "http": request("GET", 1),
+    "https": client_hello() + b"ex",
+    "stcp": b"ex",
+}
+#: A type's own lines, where it has more than a remote port.
+_OWN_LINES = {
+    "http": f'customDomains = ["{HOST_NAME}"]\n',
+    "https": f'customDomains = ["{HOST_NAME}"]\n',
+    "stcp": 'secretKey = "bench"\n',
 }
 
 
@@ -90,12 +128,13 @@ class Usage:
 
 
 def free_ports() -> Iterator[int]:
-    """Ports nobody listens on, below those the system gives to outgoing connections."""
+    """Ports nobody has for TCP or UDP, below those the system gives to outgoing connections."""
     for port in range(21000, 32000):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((HOST, port))
+                tcp.bind((HOST, port))
+                udp.bind((HOST, port))
             except OSError:
                 continue
         yield port
@@ -116,32 +155,55 @@ def wait_for_port(port: int, *processes: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
 
 
+def answers(kind: str, port: int) -> bool:
+    """Whether the far end of a proxy answers."""
+    with socket.socket(type=socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM) as user:
+        user.settimeout(_ASK_LIMIT)
+        try:
+            user.connect((HOST, port))
+            user.sendall(_QUESTIONS[kind])
+            return user.recv(64).startswith(b"HTTP/1.1 200 " if kind == "http" else b"x")
+        except OSError:
+            return False
+
+
 class Pair:
     """One pair of programs in front of the load generator's server."""
 
     def __init__(self, commands: Commands, scenario: Scenario, folder: Path, ports: Iterator[int], echo: int):
         self.name = commands.name
-        self.tcp = self.udp = echo
+        self._echo = echo
         self._commands = commands
         self._scenario = scenario
         self._folder = folder / commands.name
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         if commands.frps:
-            self._bind, self.tcp, self.udp = next(ports), next(ports), next(ports)
-            self._write_configuration(echo)
+            self._bind = next(ports)
+            self._front = next(ports) if scenario.lossy else self._bind  # where frpc connects
+            self._ports = {kind: next(ports) for kind in _QUESTIONS}
+            self._write_configurations()
 
-    def _write_configuration(self, echo: int) -> None:
+    def _write_configurations(self) -> None:
+        scenario, ports = self._scenario, self._ports
         common = 'auth.token = "bench"\nlog.level = "warn"\n'
-        server = f'bindAddr = "{HOST}"\nbindPort = {self._bind}\n{common}{self._scenario.server}'
-        client = f'serverAddr = "{HOST}"\nserverPort = {self._bind}\n{common}{self._scenario.client}'
-        for kind, remote in (("tcp", self.tcp), ("udp", self.udp)):
-            client += (
-                f'[[proxies]]\nname = "{kind}"\ntype = "{kind}"\nlocalPort = {echo}\nremotePort = {remote}\n'
-                f"{self._scenario.proxy}"
-            )
+        server = (
+            f'bindAddr = "{HOST}"\nbindPort = {self._bind}\n{common}{scenario.server.format(bind=self._bind)}'
+            f"vhostHTTPPort = {ports['http']}\nvhostHTTPSPort = {ports['https']}\n"
+        )
+        client = f'serverAddr = "{HOST}"\nserverPort = {self._front}\n{common}{scenario.client}'
+        proxies = "".join(
+            f'[[proxies]]\nname = "{kind}"\ntype = "{kind}"\nlocalPort = {self._echo}\n'
+            f"{_OWN_LINES.get(kind, f'remotePort = {port}' + chr(10))}{scenario.proxy}"
+            for kind, port in ports.items()
+        )
+        visitor = (
+            f'[[visitors]]\nname = "visitor"\ntype = "stcp"\nserverName = "stcp"\n{_OWN_LINES["stcp"]}'
+            f'bindAddr = "{HOST}"\nbindPort = {ports["stcp"]}\n{scenario.proxy}'
+        )
         self._folder.mkdir()
         (self._folder / "frps.toml").write_text(server)
-        (self._folder / "frpc.toml").write_text(client)
+        (self._folder / "frpc.toml").write_text(client + proxies)
+        (self._folder / "visitor.toml").write_text(client + visitor)
 
     def start(self) -> None:
         """Start both programs and wait until the tunnel answers; RuntimeError with their output if it does not."""
@@ -149,29 +211,66 @@ class Pair:
             return
         try:
             self._run("frps", self._commands.frps)
-            wait_for_port(self._bind, *self._processes)
+            wait_for_port(self._bind, *self._processes.values())
+            if self._scenario.lossy:
+                self._run_lossy()
             self._run("frpc", self._commands.frpc)
-            wait_for_port(self.tcp, *self._processes)
+            self.reach("tcp")
         except RuntimeError as error:
+            said = self._said()
             self.stop()
-            said = "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("*.log")))
             raise RuntimeError(f"{self.name}: {error}\n{said}") from error
+
+    def reach(self, kind: str) -> int:
+        """The port of the proxy of a type, once it answers; RuntimeError if it does not.
+
+        The visitor of stcp is another frpc, as in life, and runs from its first use.
+        """
+        if not self._commands.frps:
+            return self._echo
+        if kind == "stcp" and "visitor" not in self._processes:
+            self._run("visitor", self._commands.frpc)
+        port = self._ports[kind]
+        end = time.monotonic() + _START_LIMIT
+        while not answers(kind, port):
+            if ended := [name for name, process in self._processes.items() if process.poll() is not None]:
+                raise RuntimeError(f"ended: {', '.join(ended)}")
+            if time.monotonic() > end:
+                raise RuntimeError(f"{kind} does not answer")
+            time.sleep(0.02)
+        return port
 
     def _run(self, name: str, command: tuple[str, ...]) -> None:
         with (self._folder / f"{name}.log").open("wb") as log:
-            self._processes.append(
-                subprocess.Popen(
-                    [*command, "-c", str(self._folder / f"{name}.toml")],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
+            self._processes[name] = subprocess.Popen(
+                [*command, "-c", str(self._folder / f"{name}.toml")],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
+    def _run_lossy(self) -> None:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "bench.lossy", f"{HOST}:{self._front}", f"{HOST}:{self._bind}"),
+                *self._scenario.lossy,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        self._processes[_LOSSY] = process
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+
+    def _said(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self._folder.glob("*.log")))
+
     def stop(self) -> None:
-        """End both, the client first."""
+        """End all, the clients first."""
         while self._processes:
-            process = self._processes.pop()
+            _, process = self._processes.popitem()
             process.terminate()
             try:
                 process.wait(_STOP_LIMIT)
@@ -180,8 +279,9 @@ class Pair:
                 process.wait()
 
     def usage(self) -> Usage:
-        """What both programs and their children have used."""
-        pids = [pid for process in self._processes for pid in _family(process.pid)]
+        """What the programs and their children have used, without the lossy path."""
+        programs = [process for name, process in self._processes.items() if name != _LOSSY]
+        pids = [pid for process in programs for pid in _family(process.pid)]
         return Usage(sum(map(_cpu, pids)), sum(map(_memory, pids)))
 
 

@@ -31,13 +31,17 @@ LOADGEN = [sys.executable, "-m", "bench.loadgen"]
 _REST = 0.3
 #: Seconds between the opening of the held connections and the look at memory.
 _SETTLE = 2.0
+#: Bytes of a large body.
+_LARGE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """What the load generator is asked for, and figures made of what it says and what the pair used."""
+    """What the load generator is asked for, through which type of proxy, and figures made of what it says and what
+    the pair used."""
 
     mode: str
+    proxy: str = "tcp"
     connections: int = 1
     size: int = 64
     derive: Callable[[Measurement], Measurement] = lambda _: {}
@@ -62,7 +66,15 @@ TESTS = {
     "ping": Test("ping", derive=_per_event),
     "ping32": Test("ping", connections=32, derive=_per_event),
     "conn": Test("conn", connections=16, derive=_per_event),
-    "udp": Test("udp", connections=8, size=512, derive=_lost),
+    "udp": Test("udp", "udp", connections=8, size=512, derive=_lost),
+    "udpmany": Test("crowd", "udp", connections=1000, derive=_lost),
+    "http": Test("http", "http", connections=32, size=1024, derive=_per_event),
+    "httpclose": Test("httpclose", "http", connections=32, size=1024, derive=_per_event),
+    "get64": Test("get", "http", size=_LARGE, derive=_per_gigabyte),
+    "post64": Test("post", "http", size=_LARGE, derive=_per_gigabyte),
+    "slowloris": Test("slowloris", "http", connections=8, size=1024),
+    "https": Test("https", "https", derive=_per_gigabyte),
+    "stcp": Test("down", "stcp", derive=_per_gigabyte),
     "hold": Test("hold"),
 }
 
@@ -91,12 +103,12 @@ def generate(test: Test, port: int, seconds: float, connections: int) -> Iterato
 
 def measure(test: Test, pair: Pair, seconds: float) -> Measurement:
     """One test of one pair."""
-    port = pair.udp if test.mode == "udp" else pair.tcp
+    port = pair.reach(test.proxy)
     before = pair.usage()
     *_, out = generate(test, port, seconds, test.connections)
     after = pair.usage()
-    found: Measurement = json.loads(out)
-    found |= {"cpu_s": after.cpu - before.cpu, "elapsed_s": seconds}
+    found: Measurement = {"elapsed_s": seconds} | json.loads(out)
+    found["cpu_s"] = after.cpu - before.cpu
     return found | test.derive(found)
 
 
@@ -107,7 +119,7 @@ def measure_memory(pair: Pair, connections: int) -> Measurement:
     time.sleep(_SETTLE)
     base = pair.usage().memory
     full, out = base, "{}"
-    for line in generate(TESTS["hold"], pair.tcp, 2 * _SETTLE, connections):
+    for line in generate(TESTS["hold"], pair.reach("tcp"), 2 * _SETTLE, connections):
         if line == "holding\n":
             time.sleep(_SETTLE)
             full = pair.usage().memory

@@ -1,17 +1,21 @@
-"""The load generator's server: echo, sink and source on one TCP port, and UDP echo on the same number.
+"""The load generator's server: echo, sink, source and web on one TCP port, and UDP echo on the same number.
 
 The first byte of a connection picks what it does: ``e`` sends everything back, ``s`` swallows everything and
-tells from time to time how much it has, ``g`` sends until the peer goes.
+tells from time to time how much it has, ``g`` sends until the peer goes, ``G`` and ``P`` begin a request. A TLS
+hello is passed over, and what follows it picks.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import socket
+import ssl
+from contextlib import suppress
 from typing import cast
 
-#: Bytes of one write; as large as what the event loop reads at once.
-CHUNK = 1 << 18
+from bench.payload import payload
+from bench.web import HOST_NAME, Web
+
 #: Bytes the event loop may hold for one connection before its source pauses.
 _HIGH_WATER = 1 << 20
 #: Seconds between two reports of a sink. Each is the count so far, in eight bytes, big-endian.
@@ -19,12 +23,12 @@ _REPORT_EVERY = 0.02
 
 REPORT_SIZE = 8
 
-
-def payload(size: int = CHUNK) -> bytes:
-    """Bytes that compress to about a half, as ordinary traffic does: random and constant stretches by turns."""
-    chance = random.Random(1)
-    piece = 512
-    return b"".join(chance.randbytes(piece) + bytes(piece) for _ in range(size // (2 * piece)))
+#: Bytes of a TLS record before its body; the last two are the body's length.
+_RECORD_HEAD = 5
+#: Bytes of datagrams the kernel may keep for us; and of one datagram, at most.
+_DATAGRAM_BUFFER, _DATAGRAM = 4 << 20, 65_535
+#: Datagrams read at one wake-up.
+_BATCH = 64
 
 
 class Chooser(asyncio.Protocol):
@@ -43,6 +47,8 @@ class Chooser(asyncio.Protocol):
         self._transport.set_protocol(chosen)
         if isinstance(chosen, Source):
             chosen.resume_writing()
+        elif isinstance(chosen, Web | Hello):
+            chosen.data_received(data)
         elif len(data) > 1:
             chosen.data_received(data[1:])
 
@@ -97,27 +103,67 @@ class Source(asyncio.Protocol):
             self._transport.write(self._chunk)
 
 
-BEHAVIOURS: dict[bytes, type[Echo | Sink | Source]] = {b"e": Echo, b"s": Sink, b"g": Source}
+def client_hello() -> bytes:
+    """The first record of a TLS connection to the https proxy's host."""
+    sent = ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), sent, server_hostname=HOST_NAME)
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return sent.read()
 
 
-class DatagramEcho(asyncio.DatagramProtocol):
-    """Sends every datagram back."""
+class Hello(asyncio.Protocol):
+    """Passes over a TLS record and lets the rest choose.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
+    An https proxy looks at the hello alone, so bare bytes after it cost a tunnel what sealed ones would, and the
+    load generator much less.
+    """
 
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._transport.sendto(data, addr)
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._early = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._early += data
+        size = _RECORD_HEAD + int.from_bytes(self._early[_RECORD_HEAD - 2 : _RECORD_HEAD], "big")
+        if len(self._early) <= size:
+            return
+        chooser = Chooser()
+        chooser.connection_made(self._transport)
+        self._transport.set_protocol(chooser)
+        chooser.data_received(self._early[size:])
+
+
+BEHAVIOURS: dict[bytes, type[Echo | Sink | Source | Web | Hello]] = {
+    b"e": Echo,
+    b"s": Sink,
+    b"g": Source,
+    b"G": Web,
+    b"P": Web,
+    b"\x16": Hello,
+}
+
+
+def echo_datagrams(sock: socket.socket) -> None:
+    """Send what came back to where it came from; bare, because an event loop's own way costs more."""
+    with suppress(OSError):  # nothing more there, or no room for an answer: lost, as datagrams may be
+        for _ in range(_BATCH):
+            sock.sendto(*sock.recvfrom(_DATAGRAM))
 
 
 async def serve(host: str, port: int) -> None:
     """Listen for TCP and UDP, until cancelled; says so on standard output once it does."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Chooser, host, port, backlog=4096)
-    transport, _ = await loop.create_datagram_endpoint(DatagramEcho, local_addr=(host, port))
-    try:
-        async with server:
-            print("ready", flush=True)
-            await server.serve_forever()
-    finally:
-        transport.close()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        datagrams.setblocking(False)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            datagrams.setsockopt(socket.SOL_SOCKET, option, _DATAGRAM_BUFFER)
+        datagrams.bind((host, port))
+        loop.add_reader(datagrams, echo_datagrams, datagrams)
+        try:
+            async with server:
+                print("ready", flush=True)
+                await server.serve_forever()
+        finally:
+            loop.remove_reader(datagrams)

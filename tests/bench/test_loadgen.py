@@ -10,8 +10,12 @@ from contextlib import suppress
 
 import pytest
 
-from bench import loadgen
-from bench.server import payload, serve
+from bench import crowd, loadgen
+from bench.crowd import RATE, Crowd
+from bench.dialler import Dialler
+from bench.figures import percentiles
+from bench.payload import payload
+from bench.server import serve
 from tests.support.ports import free_port
 
 
@@ -36,7 +40,7 @@ def options(connections: int = 2) -> argparse.Namespace:
     return argparse.Namespace(connections=connections, size=64, seconds=0.1)
 
 
-@pytest.mark.parametrize("client", [loadgen.down, loadgen.up])
+@pytest.mark.parametrize("client", [loadgen.down, loadgen.up, loadgen.https])
 async def test_bulk_moves_bytes(client: loadgen.Client, address: tuple[str, int]) -> None:
     figures = await client(address, options())
     assert figures["bytes"] > 1 << 20
@@ -50,15 +54,26 @@ async def test_round_trips_are_timed(client: loadgen.Client, address: tuple[str,
     assert 0 < figures["p50_us"] <= figures["p90_us"] <= figures["p99_us"]
 
 
+async def test_a_crowd_of_datagrams_is_counted(address: tuple[str, int]) -> None:
+    figures = await asyncio.to_thread(Crowd(address, 20, 64).run, 0.1)
+    assert (figures["sent"], figures["lost"]) == (20 * RATE * 0.1, 0)
+
+
+async def test_datagrams_to_nobody_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "_DRAIN", 0.01)
+    figures = Crowd(("127.0.0.1", free_port()), 20, 64).run(0.1)
+    assert figures["lost"] == figures["sent"] == 20 * RATE * 0.1
+
+
 async def test_new_connections_are_counted(address: tuple[str, int]) -> None:
-    dialler = loadgen.Dialler(address)
+    dialler = Dialler(address)
     await asyncio.to_thread(dialler.run, 4, 0.1)
     assert len(dialler.times) > 4
     assert dialler.errors == 0
 
 
 async def test_refused_connections_are_errors() -> None:
-    dialler = loadgen.Dialler(("127.0.0.1", free_port()))
+    dialler = Dialler(("127.0.0.1", free_port()))
     dialler.run(2, 0.05)
     assert not dialler.times
     assert dialler.errors > 0
@@ -77,5 +92,5 @@ def test_payload_compresses_to_about_a_half() -> None:
 
 
 def test_percentiles() -> None:
-    assert loadgen.percentiles([n / 1e6 for n in range(101)])["p90_us"] == pytest.approx(90)
-    assert loadgen.percentiles([]) == {}
+    assert percentiles([n / 1e6 for n in range(101)])["p90_us"] == pytest.approx(90)
+    assert percentiles([]) == {}

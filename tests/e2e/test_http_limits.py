@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import resource
 
 import pytest
 
 from aiofrp.proxy import httpbackend
 from aiofrp.server import httpuser, httpvhost
+from aiofrp.server.httpexchange import Exchange
+from aiofrp.server.httpturn import HttpTurn
+from aiofrp.server.httpuser import HttpUser
 from tests.support.ends import until
 from tests.support.web import Service, http_site, ok, saying, talk, user_of
 
@@ -170,6 +174,23 @@ async def test_nothing_is_left_of_users_that_came_and_went() -> None:
                 or not any(t.open for t in site.server.proxies._traffic.values())
             )
         )
+
+
+async def test_nothing_waits_for_the_garbage_collector() -> None:
+    async with http_site({"web": saying("web")}) as site:
+        gc.collect()
+        gc.disable()
+        try:
+            async with user_of(site.port) as user:
+                for _ in range(5):
+                    assert (await user.get("web.test")).body == b"web"
+            await until(lambda: not site.server._vhost_ports._http.users)
+            left = [
+                type(thing) for thing in gc.get_objects() if isinstance(thing, HttpUser | HttpTurn | Exchange)
+            ]
+            assert left == []
+        finally:
+            gc.enable()
 
 
 async def test_other_proxies_may_come_and_go_under_load() -> None:

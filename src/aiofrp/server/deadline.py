@@ -32,7 +32,8 @@ class Deadline:
         self._when = None
 
     def close(self) -> None:
-        """Nothing will be expected any more."""
+        """Nothing will be expected any more; the owner may go."""
+        self._missed = _nothing
         self._when = None
         if self._timer is not None:
             self._timer.cancel()
@@ -48,3 +49,7 @@ class Deadline:
         else:
             self._when = None
             self._missed()
+
+
+def _nothing() -> None:
+    """What a closed deadline calls."""

@@ -57,6 +57,10 @@ class HttpTurn:
             self.exchange.end()
         return data[size:]
 
+    def release(self) -> None:
+        """It is over: end the ring of references, which would wait for the garbage collector."""
+        del self.exchange
+
     # User of the exchange
 
     def request_sent(self) -> None:

@@ -150,7 +150,7 @@ class HttpUser:
 
     def answered(self, keep: bool) -> None:
         """The response is complete."""
-        self._turn = None
+        self._drop_turn()
         self.deadline.clear()
         if self._state is State.BODY:
             self._linger()
@@ -162,7 +162,7 @@ class HttpUser:
 
     def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> None:
         """There is no response."""
-        self._turn = None
+        self._drop_turn()
         self.deadline.clear()
         self._vhost.tell_failure(request, str(error))
         timed = failure is Failure.TIMED_OUT
@@ -172,7 +172,7 @@ class HttpUser:
 
     def tunnel(self, backend: Backend, early: bytes) -> None:
         """From here on bytes go both ways, and the connection is no longer ours; ``early`` came from the service."""
-        self._turn = None
+        self._drop_turn()
         self._leave()
         self.stream.detach()
         self.stream.resume_reading(Pause.WAIT)
@@ -307,7 +307,6 @@ class HttpUser:
 
     def _wait_for_head(self) -> None:
         self._state = State.HEAD
-        self._turn = None
         self._vhost.idle[self] = None
         if self._ahead:
             self.deadline.set(HEAD_TIMEOUT)
@@ -345,6 +344,10 @@ class HttpUser:
     def _end(self) -> None:
         self._vhost.idle.pop(self, None)
         self.deadline.clear()
+        self._drop_turn()
+
+    def _drop_turn(self) -> None:
         turn, self._turn = self._turn, None
         if turn is not None:
             turn.exchange.abandon()
+            turn.release()

@@ -166,3 +166,21 @@ async def test_a_client_that_ends_takes_its_port_with_it(tmp_path: Path, client_
             async with procs.frpc(tmp_path, client + proxy(local, remote), side=client_side) as frpc:
                 assert await echoed(remote, b"hello") == b"hello"
                 assert await frpc.stop() == 0
+
+
+@peers.needs_go
+@pytest.mark.parametrize("tls", [True, False])
+async def test_short_connections_one_after_the_other_at_their_server(tmp_path: Path, tls: bool) -> None:
+    """It closes without a word, takes what then still comes for a new conversation, and lets nobody else in for 10 s
+    unless that says something."""
+    remote, port = free_port(), free_port()
+    server = (
+        f'bindAddr = "127.0.0.1"\nbindPort = {free_port()}\nkcpBindPort = {port}\ntransport.tcpMux = false\n'
+    )
+    async with local_service(echo) as local, procs.frps(tmp_path, server, side="go") as frps:
+        client = f'serverAddr = "127.0.0.1"\nserverPort = {port}\ntransport.protocol = "kcp"\n'
+        async with procs.frpc(tmp_path, client + layers(tls, False) + proxy(local, remote)):
+            for _ in range(10):
+                assert await echoed(remote, b"hello") == b"hello"
+                await asyncio.sleep(0.05)  # until what comes late has come
+            assert "checkAndEnableTLSServerConnWithTimeout" not in frps.text

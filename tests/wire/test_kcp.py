@@ -288,6 +288,8 @@ def test_a_peer_that_ignores_the_window_is_cut_off() -> None:
 
 def test_an_idle_peer_is_asked_for_a_sign_of_life() -> None:
     core = Kcp(7, 0)
+    core.receive_data(segment(PUSH, sn=0, data=b"a"), 0)
+    sent(core, 0)
     assert core.next_timeout(0) == IDLE
     assert commands(core, IDLE) == [ASK]
     assert core.next_timeout(IDLE) == IDLE + 5000
@@ -296,6 +298,42 @@ def test_an_idle_peer_is_asked_for_a_sign_of_life() -> None:
     core.receive_data(segment(TELL), IDLE + 6000)
     assert not core.dead(IDLE + DEAD_AFTER)
     assert core.silent(IDLE + 6500) == 500
+
+
+def test_a_peer_that_never_was_heard_is_not_asked() -> None:
+    """A reference server would take the question for the begin of a conversation, and wait for its first byte."""
+    core = Kcp(7, 0)
+    assert not core.heard
+    assert not commands(core, IDLE)
+    assert core.next_timeout(IDLE) == IDLE + 5000
+    core.receive_data(segment(PUSH, sn=0, data=b"a"), IDLE + 1)
+    assert core.heard
+
+
+def test_a_server_that_took_a_late_word_for_another_conversation_is_freed_of_that() -> None:
+    """The reference lets nobody in until the first byte of a conversation is there, for 10 s."""
+    core = Kcp(7, 0)
+    core.send(b"a")
+    sent(core, 0)
+    core.receive_data(segment(ACK, sn=0, una=1), 1)
+    core.send(b"b")
+    sent(core, 2)
+    core.receive_data(segment(ACK, sn=1, una=0), 40)
+    (first,) = sent(core, 40)
+    assert (first["command"], first["sn"]) == (PUSH, 0)
+    assert not sent(core, 41)
+    assert not core.reset, "it may have been an old word"
+
+
+def test_a_server_that_forgot_everything_has_no_conversation_with_us_any_more() -> None:
+    core = Kcp(7, 0)
+    core.send(b"a")
+    sent(core, 0)
+    core.receive_data(segment(ACK, sn=0, una=1), 1)
+    assert commands(core, IDLE + 1) == [ASK]
+    core.receive_data(segment(TELL, una=0), IDLE + 20)
+    assert core.reset
+    assert commands(core, IDLE + 20) == [PUSH]
 
 
 def test_a_peer_that_acknowledges_nothing_is_dead() -> None:
@@ -311,7 +349,7 @@ def test_an_end_takes_a_number_and_comes_after_all_data() -> None:
     core = Kcp(7, 0)
     core.send(b"a")
     core.finish()
-    assert [(part["command"], part["sn"]) for part in sent(core, 0)] == [(PUSH, 0), (FIN, 1)]
+    assert [(part["command"], part["sn"]) for part in sent(core, 0)] == [(PUSH, 0), (ASK, 0), (FIN, 1)]
     assert not core.finished
     assert not core.delivered
     core.receive_data(segment(ACK, sn=0, una=1), 1)

@@ -170,6 +170,7 @@ class KcpStream(LayerStream):
             self._deliver(data)
             self._in_batch = False
         if core.reset:
+            self._send(self._now())
             self._end_by_peer(Closed("kcp: the peer does not know this connection any more"))
             return
         if data and late:
@@ -216,7 +217,8 @@ class KcpStream(LayerStream):
 
     def abort(self) -> None:
         if not self._over:
-            self._endpoint.send([reset_segment(self.conv)], self._send_to)
+            if self._core.heard:  # to others it would be the begin of a conversation
+                self._endpoint.send([reset_segment(self.conv)], self._send_to)
             self._stop()
         self._end_locally()
 

@@ -44,6 +44,9 @@ _FIN_TIMES = 5
 #: Milliseconds without a sign of the peer after which it is asked for one, how often, and without progress after
 #: which the link is dead.
 IDLE, _IDLE_EVERY, DEAD_AFTER = 30_000, 5_000, 20_000
+#: What ends a conversation that a reference server began by mistake, see :meth:`Kcp._peer_forgot`: no protocol of frp's
+#: begins like this. Milliseconds of silence after which there is no doubt about the mistake.
+_NONSENSE, _NO_DOUBT = b"\xff" * 16, 1_000
 
 
 class _Segment:
@@ -75,6 +78,7 @@ class Kcp:
         "_clock",
         "_due",
         "_early",
+        "_end_other",
         "_fin_queued",
         "_fin_sent",
         "_head",
@@ -131,6 +135,7 @@ class Kcp:
         self._pace = Pace(send_window)
         self._peer_window = MIN_WINDOW
         self._due = now  # no segment is to be sent again before
+        self._end_other = False  # see _peer_forgot
         self._more_late = False  # more are due than were sent again at once
         self._skips_below = 0  # segments below may have skips
         self._progress_at = now  # when the peer acknowledged something new
@@ -266,6 +271,8 @@ class Kcp:
     def _acknowledge_below(self, una: int, now: int) -> None:
         count = (una - self._una) & MASK
         if not 0 < count <= self._sn - self._una:
+            if not una and count:
+                self._peer_forgot(now)
             return
         pop = self._inflight.pop
         soon = (now + self._clock - self._pace.least_rtt) & MASK
@@ -274,6 +281,17 @@ class Kcp:
             if segment is not None and segment.tries > 1 and 0 < (segment.stamp - soon) & MASK < HALF:
                 self._pace.needless()
         self._una += count
+
+    def _peer_forgot(self, now: int) -> None:
+        """The peer has nothing of ours, it says, though it acknowledged something before.
+
+        A reference server that closed its side says nothing, and takes whatever still comes for the begin of another
+        conversation. Until that says its first byte, for 10 s, the server lets nobody else in (measured): so it gets
+        one. Should the word merely be old, then so is the byte.
+        """
+        self._end_other = True
+        if now - self._heard_at >= _NO_DOUBT:
+            self.reset = True
 
     def _count_skips(self, acked: list[tuple[int, int]]) -> None:
         """What is still on its way below a segment that arrived was overtaken by it."""
@@ -315,6 +333,11 @@ class Kcp:
         return self._fin_sent and not self._inflight
 
     @property
+    def heard(self) -> bool:
+        """Whether anything of the peer's came."""
+        return self.proven or self._next > 0 or self._una > 0
+
+    @property
     def delivered(self) -> bool:
         """Whether the peer acknowledged all data; an end of ours may be on its way."""
         return not self.queued and all(segment.command == FIN for segment in self._inflight.values())
@@ -323,6 +346,11 @@ class Kcp:
         """Packets of at most :data:`MTU` bytes: acknowledgements, what was lost, what is new."""
         free = self._free()
         segments: list[bytes] = []
+        if self._end_other:
+            self._end_other = False
+            segments.append(pack(self.conv, PUSH, 0, free, 0, 0, self._next, len(_NONSENSE)) + _NONSENSE)
+        if self.reset:
+            return segments
         if self._acks:
             self._answer(segments, free)
         self._probe(segments, free, now)
@@ -361,10 +389,17 @@ class Kcp:
             ask = True
         if ask or (now - self._heard_at >= IDLE and now - self._asked_at >= _IDLE_EVERY):
             self._asked_at = now
-            segments.append(pack(self.conv, ASK, 0, free, 0, 0, self._next, 0))
+            if (
+                ask or self.heard
+            ):  # before, nothing but the begin of the conversation means anything to the peer
+                segments.append(self._question(free))
         if self._tells and now >= self._tell_at:
             self._tells, self._tell_at = self._tells - 1, now + _TELL_EVERY
             segments.append(pack(self.conv, TELL, 0, free, 0, 0, self._next, 0))
+
+    def _question(self, free: int) -> bytes:
+        """What the peer answers with its window, and what it received."""
+        return pack(self.conv, ASK, 0, free, 0, 0, self._next, 0)
 
     def _resend(self, segments: list[bytes], free: int, now: int) -> None:
         """What was overtaken twice, once when there is nothing new to send, or has waited too long."""
@@ -394,6 +429,8 @@ class Kcp:
             segment.tries += 1
             due = min(due, segment.due)
             data = segment.data
+            if segment.command == FIN:
+                segments.append(self._question(free))  # the reference answers nothing else
             segments.append(
                 pack(self.conv, segment.command, 0, free, stamp, number & MASK, self._next, len(data)) + data
             )
@@ -438,6 +475,7 @@ class Kcp:
         if self._fin_queued and not self.queued:
             self._fin_queued, self._fin_sent = False, True
             inflight[number] = _Segment(FIN, b"", stamp, due, rto)
+            segments.append(self._question(free))
             segments.append(pack(conv, FIN, 0, free, stamp, number & MASK, next_, 0))
             number += 1
         self._sn = number

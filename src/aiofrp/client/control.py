@@ -63,13 +63,18 @@ class ClientControl:
                 self._check_pong()
 
     async def close(self) -> None:
-        """End the session; the last words are flushed."""
+        """End the session; the last words are flushed, unless the server is silent."""
         self._end(Closed("the session was closed"))
-        for work in list(self.idle_work):
-            work.stream.close()
+        silent = isinstance(self.lost.result(), TimedOut)
+        streams = [work.stream for work in self.idle_work]
         if self._stream is not None:
-            self._stream.close()
-        await self._session.close()
+            streams.append(self._stream)
+        for stream in streams:
+            if silent:
+                stream.abort()
+            else:
+                stream.close()
+        await (self._session.abort() if silent else self._session.close())
 
     def send(self, message: Message) -> None:
         """Send one message on the control connection."""

@@ -52,6 +52,11 @@ class Session(ABC):
     async def close(self) -> None:
         """End the session; what was written is flushed, logical connections with a carrier of their own go on."""
 
+    async def abort(self) -> None:
+        """End the session with a server that is silent: nothing is sent again and again until it may hear it, for by
+        then it may have forgotten the session and take that for the begin of another. Else like :meth:`close`."""
+        await self.close()
+
 
 class Transport(Protocol):
     """One row of the registry's table of transports."""

@@ -70,6 +70,9 @@ class SharedSession(Session):
     async def close(self) -> None:
         self._mux.close()
 
+    async def abort(self) -> None:
+        self._mux.abort()
+
     def _lost(self, exc: Exception | None) -> None:
         if self.on_lost is not None:
             self.on_lost(exc)

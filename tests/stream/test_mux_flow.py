@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.errors import Closed
+from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.stream.mux import MuxLimits
 from aiofrp.wire.yamux import ACK, DATA, FIN, PING, RST, SYN, WINDOW_UPDATE, header
 from tests.stream.yamuxrig import INITIAL, OPEN_CREDIT, WINDOW, Make, refused
@@ -109,11 +109,14 @@ async def test_a_window_that_overflows_ends_the_session(rig: Make) -> None:
     await refused(r, "overflows")
 
 
-async def test_what_is_no_yamux_ends_the_session(rig: Make) -> None:
-    r = rig()
-    r.open()
+async def test_what_is_no_yamux_ends_the_session_and_is_not_answered(rig: Make) -> None:
+    r = rig(client=False)
     r.peer.write(b"GET / HTTP/1.1\r\n\r\n")
-    await refused(r, "tcpMux")
+    await until(lambda: r.losses)
+    assert isinstance(r.losses[0], RemoteProtocolError)
+    assert "tcpMux" in str(r.losses[0])
+    await until(lambda: r.peer.eofs)
+    assert not r.peer.heads
 
 
 async def test_a_violation_ends_the_session_in_the_middle_of_a_chunk(rig: Make) -> None:

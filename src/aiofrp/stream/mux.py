@@ -172,6 +172,11 @@ class MuxSession:
     def data_received(self, data: Buffer, /) -> None:
         try:
             frames = self._decoder.receive_data(data)
+        except RemoteProtocolError as exc:  # whoever speaks no yamux is not answered in it
+            self._end(exc)
+            self._carrier.close()
+            return
+        try:
             streams = self._streams
             for kind, flags, stream_id, length, payload in frames:
                 if not kind and not flags:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiofrp.proxy.http import HttpRoute
-from aiofrp.server.httpjudge import Credential, fits, judge, parse_basic, resolve
-from aiofrp.server.httppages import Answer, Pages
+from aiofrp.server.httpjudge import Credential, NoRoute, fits, judge, parse_basic, resolve
+from aiofrp.server.httppages import Answer
 from aiofrp.wire.http1 import HeadError, parse_request
 from aiofrp.wire.messages import NewProxy
 from aiofrp.wire.router import Router
@@ -27,7 +27,10 @@ def route(user: str = "", password: str = "") -> HttpRoute:
 def outcome(routes: Router[HttpRoute], *lines: str) -> HttpRoute | int:
     """The route of a request of these lines, or the status it is answered with."""
     request = parse_request("\r\n".join([*lines, "", ""]).encode())
-    judged = judge(request, routes, Pages())
+    try:
+        judged = judge(request, routes)
+    except NoRoute:
+        return 404
     return judged.status if isinstance(judged, Answer) else judged
 
 
@@ -43,6 +46,20 @@ def test_a_route_without_credential() -> None:
     assert outcome(routes, GET, "Host: other") == 404
     assert outcome(routes, "GET http://other/ HTTP/1.1", HOST) == 404
     assert outcome(routes, "GET / HTTP/1.0") == 404
+
+
+@pytest.mark.parametrize(
+    ("lines", "looked_for"),
+    [
+        (["GET /a%20b?c HTTP/1.1", "Host: Other.:80"], "other /a b "),
+        (["GET http://other/%ff HTTP/1.1", HOST, f"Proxy-Authorization: {basic('bob:x')}"], "other /\\xff bob"),
+        (["CONNECT other:443 HTTP/1.1"], "other  "),
+    ],
+)
+def test_what_nobody_has_is_named(lines: list[str], looked_for: str) -> None:
+    with pytest.raises(NoRoute) as caught:
+        judge(parse_request("\r\n".join([*lines, "", ""]).encode()), Router())
+    assert str(caught.value) == f"no route found: {looked_for}"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from aiofrp.server.h2call import H2Service
 from aiofrp.server.h2lane import Headers, Lane, LaneOwner, send_answer
 from aiofrp.server.h2link import H2Link
 from aiofrp.server.httpexchange import Exchange, Failure
-from aiofrp.server.httpjudge import judge
+from aiofrp.server.httpjudge import NoRoute, judge
 from aiofrp.server.httppages import Answer, http_date, options_answer, timed_out
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import address_of
@@ -73,14 +73,15 @@ class H2User:
             if request.target == b"*":
                 send_answer(lane, options_answer(), request.method)
                 return None
-            outcome = judge(request, vhost.routes, vhost.pages)
+            outcome = judge(request, vhost.routes)
         except HeadError as exc:
             status = b"%d" % exc.status
             lane.send_headers([(b":status", status), (b"content-length", b"0")], end=True)
             return None
+        except NoRoute as exc:
+            vhost.tell_failure(request, str(exc))
+            outcome = vhost.pages.not_found()
         if isinstance(outcome, Answer):
-            if outcome.status == 404:
-                vhost.tell_failure(request, "no route found")
             send_answer(lane, outcome, request.method)
             return None
         if any(name == b"content-type" and value.startswith(b"application/grpc") for name, value in headers):

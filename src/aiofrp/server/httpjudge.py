@@ -10,12 +10,17 @@ import re
 from hmac import compare_digest
 from typing import NamedTuple
 
+from aiofrp.errors import FrpError
 from aiofrp.proxy.http import HttpRoute
-from aiofrp.server.httppages import Answer, Pages, proxy_unauthorized, unauthorized
+from aiofrp.server.httppages import Answer, proxy_unauthorized, unauthorized
 from aiofrp.wire.http1 import HeadError, RequestHead
 from aiofrp.wire.router import Router, canonical_host
 
 _DOTS = re.compile(rb"//|/\.|\\")
+
+
+class NoRoute(FrpError):
+    """A request is for nobody; the text says what was looked for, in the reference's words."""
 
 
 class Credential(NamedTuple):
@@ -25,10 +30,11 @@ class Credential(NamedTuple):
     password: bytes
 
 
-def judge(request: RequestHead, routes: Router[HttpRoute], pages: Pages) -> HttpRoute | Answer:
-    """The route of ``request`` when its credential is good, else the answer it gets.
+def judge(request: RequestHead, routes: Router[HttpRoute]) -> HttpRoute | Answer:
+    """The route of ``request`` when its credential is good, else the answer that asks for one.
 
-    Raises :class:`~aiofrp.wire.http1.HeadError` for a path that a service may take for one of another route.
+    Raises :class:`NoRoute`, and :class:`~aiofrp.wire.http1.HeadError` for a path that a service may take for one of
+    another route.
     """
     name = b"proxy-authorization" if request.absolute else b"authorization"
     shown = request.note(name)
@@ -42,7 +48,7 @@ def judge(request: RequestHead, routes: Router[HttpRoute], pages: Pages) -> Http
     if _DOTS.search(request.path) and routes.find(host, resolve(request.path), user) is not route:
         raise HeadError
     if route is None:
-        return pages.not_found()
+        raise NoRoute(f"no route found: {host} {request.path.decode('utf-8', 'backslashreplace')} {user}")
     if (route.user or route.password) and not fits(credential, route.user, route.password):
         return proxy_unauthorized() if request.absolute else unauthorized()
     return route

@@ -14,7 +14,7 @@ from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend
 from aiofrp.server.deadline import Deadline
 from aiofrp.server.httpexchange import Failure
-from aiofrp.server.httpjudge import judge
+from aiofrp.server.httpjudge import NoRoute, judge
 from aiofrp.server.httppages import Answer, options_answer, refusal, timed_out
 from aiofrp.server.httpreply import connection_fields
 from aiofrp.server.httpturn import HttpTurn
@@ -221,13 +221,14 @@ class HttpUser:
         try:
             request = parse_request(head)
             about_frps = request.target == b"*"
-            outcome = options_answer() if about_frps else judge(request, vhost.routes, vhost.pages)
+            outcome = options_answer() if about_frps else judge(request, vhost.routes)
         except HeadError as exc:
             self._refuse(exc)
             return
+        except NoRoute as exc:
+            vhost.tell_failure(request, str(exc))
+            outcome = vhost.pages.not_found()
         if isinstance(outcome, Answer):
-            if outcome.status == 404:
-                vhost.tell_failure(request, "no route found")
             self._state = State.BODY if request.body_size else State.HEAD
             self._turn_away(request, outcome)
         elif request.method == b"CONNECT":

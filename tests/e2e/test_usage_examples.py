@@ -100,14 +100,15 @@ async def test_ssh(tmp_path: Path, sides: Sides, form: Form) -> None:
 @pytest.mark.parametrize(
     ("parts", "also", "form"),
     [
-        ("encryption.frpc", "", "toml"),
-        ("encryption.frpc", "", "ini"),
-        ("health-tcp.frpc", "", "toml"),
-        ("kcp.frps kcp.frpc encryption.frpc", "", "toml"),
-        ("kcp.frps kcp.frpc encryption.frpc", "", "ini"),
-        ("quic.frps quic.frpc encryption.frpc", "", "toml"),
-        ("encryption.frpc", "transport.tcpMux = false\n", "toml"),
-        ("encryption.frpc", "tcp_mux = false\n", "ini"),
+        pytest.param("encryption.frpc", "", "toml", id="encryption"),
+        pytest.param("encryption.frpc", "", "ini", id="encryption-ini"),
+        pytest.param("health-tcp.frpc", "", "toml", id="health"),
+        pytest.param("kcp.frps kcp.frpc encryption.frpc", "", "toml", id="kcp"),
+        pytest.param("kcp.frps kcp.frpc encryption.frpc", "", "ini", id="kcp-ini"),
+        pytest.param("quic.frps quic.frpc encryption.frpc", "", "toml", id="quic"),
+        pytest.param("encryption.frpc", "transport.tcpMux = false\n", "toml", id="no-mux"),
+        pytest.param("encryption.frpc", "tcp_mux = false\n", "ini", id="no-mux-ini"),
+        pytest.param("encryption.frpc", 'auth.token = "abc"\n', "toml", id="token"),
     ],
 )
 async def test_ssh_in_other_ways(tmp_path: Path, parts: str, also: str, form: Form) -> None:
@@ -151,6 +152,26 @@ async def test_ssh_with_a_limit(tmp_path: Path) -> None:
         await site.type(f"ssh -o Port=6000 test@x.x.x.x cat {tmp_path}/data >{site.got}")
         assert clock() - start > 1.5
     assert site.got.read_bytes() == (tmp_path / "data").read_bytes()
+
+
+@with_ssh
+@needs("openssl", "bash")
+@kinds(["toml"])
+async def test_ssh_between_programs_that_prove_who_they_are(tmp_path: Path, sides: Sides, form: Form) -> None:
+    """Certificates made by the commands of the documentation, verified by both programs."""
+    site = Site(tmp_path, form, {"/to/cert/path": str(tmp_path), "/to/ca/path": str(tmp_path)})
+    await site.type(f"bash -e {EXAMPLES}/certificates.sh", at=tmp_path)
+    pair = """transport.tls.certFile = "/to/cert/path/{name}.crt"
+transport.tls.keyFile = "/to/cert/path/{name}.key"
+transport.tls.trustedCaFile = "/to/ca/path/ca.crt"
+"""
+    async with (
+        ssh_server(site) as server,
+        site.frps(also=pair.format(name="server"), side=sides[0]),
+        site.frpc("encryption.frpc", local={22: server.port}, also=pair.format(name="client"), side=sides[1]),
+    ):
+        site.new_visitor(tmp_path / "key", {"x.x.x.x:6000": server})
+        assert await site.type("ssh -o Port=6000 test@x.x.x.x 'echo $MACHINE'") == "a\n"
 
 
 @with_ssh

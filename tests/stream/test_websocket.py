@@ -129,6 +129,19 @@ async def test_broken_rules_are_told_and_end_the_stream(server: tuple[End, Peer]
     await until(lambda: peer.end.eofs)
 
 
+async def test_what_came_before_broken_rules_counts_though_it_came_with_them(
+    server: tuple[End, Peer],
+) -> None:
+    end, peer = server
+    good = b"".join(
+        b"".join(map(bytes, peer.websocket._frame(*frame))) for frame in ((2, b"good"), (9, b"?"))
+    )
+    peer.end.write(good + b"\x82\x01x")
+    await until(lambda: end.lost)
+    assert end.data == b"good"
+    assert await peer.received(7) == b"\x8a\x01?\x88\x02\x03\xea"
+
+
 async def test_a_carrier_that_ends_in_the_middle_of_a_frame(server: tuple[End, Peer]) -> None:
     end, peer = server
     peer.end.write(b"".join(map(bytes, peer.websocket.frame(b"hello")))[:-1])

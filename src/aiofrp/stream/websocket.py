@@ -60,6 +60,8 @@ class WebSocketStream(LayerStream):
         try:
             payload = self._websocket.receive_data(data)
         except RemoteProtocolError as exc:
+            if before := self._websocket.before:
+                self._deliver(before)
             self._answer()
             self._fail(exc)
             return

@@ -68,6 +68,7 @@ class WebSocket:
         "_refusal",
         "_rest",
         "_shortest",
+        "before",
         "peer_close",
     )
 
@@ -85,6 +86,7 @@ class WebSocket:
         self._closed = False  # our close frame is out
         self._refusal = 0  # the status the peer is told for breaking the rules
         self.peer_close: Close | None = None
+        self.before = b""  #: the payload that came in one piece with what broke the rules, before it
 
     def __repr__(self) -> str:
         side = "client" if self._client else "server"
@@ -96,12 +98,16 @@ class WebSocket:
         """The payload in ``data``, perhaps none; a view onto ``data`` where that saves a copy.
 
         Look at :attr:`peer_close` and :meth:`data_to_send` afterwards, also when this raises
-        :class:`RemoteProtocolError`: the peer is told with a close frame.
+        :class:`RemoteProtocolError`: the peer is told with a close frame. What came before that is :attr:`before`.
         """
         if self.peer_close is not None or self._refusal:
             return b""
         payload: list[Buffer] = []
-        self._parse(self._rest + data if self._rest else data, payload)
+        try:
+            self._parse(self._rest + data if self._rest else data, payload)
+        except RemoteProtocolError:
+            self.before = b"".join(payload)
+            raise
         if len(payload) == 1:
             return payload[0]
         return b"".join(payload)
@@ -215,13 +221,12 @@ class WebSocket:
         return b"".join(self._frame(_CLOSE, status.to_bytes(2, "big")))
 
     def data_to_send(self) -> bytes:
-        """Answers to what was received: pongs, or the close frame for a peer that broke the rules."""
-        if self._refusal:
-            return self.close(self._refusal)
-        if not self._pongs or self._closed:
+        """Answers to what was received: pongs, and the close frame for a peer that broke the rules."""
+        if not self._pongs and not self._refusal:
             return b""
         pongs, self._pongs = self._pongs, []
-        return b"".join(b"".join(self._frame(_PONG, content)) for content in pongs)
+        answer = b"" if self._closed else b"".join(b"".join(self._frame(_PONG, content)) for content in pongs)
+        return answer + self.close(self._refusal) if self._refusal else answer
 
     def _frame(self, opcode: int, data: Buffer) -> tuple[bytes, Buffer]:
         size, masked = len(data), _MASKED if self._client else 0

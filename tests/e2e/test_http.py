@@ -212,7 +212,9 @@ async def test_a_service_that_is_not_there(caplog: pytest.LogCaptureFixture) -> 
             for _ in range(2):
                 assert (await user.get("gone.test")).status == 404
             assert (await user.get("web.test")).status == 200
+            assert (await user.get("nobody.test", "/a")).status == 404
     assert "do http proxy request [host: gone.test] error: EOF" in caplog.text
+    assert "do http proxy request [host: nobody.test] error: no route found: nobody.test /a " in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ async def test_a_service_that_does_not_answer() -> None:
         assert head[":status"] == "504"
 
 
-async def test_a_response_that_breaks_off_resets_its_stream_alone() -> None:
+async def test_a_response_that_breaks_off_resets_its_stream_alone(caplog: pytest.LogCaptureFixture) -> None:
     service = Manual()
     async with http_site({"web": service}) as site, h2_user(site.port) as user:
         first, second = user.open(get("/1")), user.open(get("/2"))
@@ -172,6 +172,7 @@ async def test_a_response_that_breaks_off_resets_its_stream_alone() -> None:
         seen = [await user.next(first) for _ in range(3)]
         assert isinstance(seen[-1], h2.events.StreamReset)
         assert (await user.whole(second))[1] == b"whole"
+    assert "error: the response broke off: the connection ended 5 bytes before the body" in caplog.text
 
 
 async def test_the_service_learns_that_the_user_gave_up() -> None:

@@ -100,7 +100,9 @@ async def test_interim_responses_come_before() -> None:
         assert (await user.response()).body == b"done"
 
 
-async def test_a_response_that_breaks_off_breaks_the_users_connection() -> None:
+async def test_a_response_that_breaks_off_breaks_the_users_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     service = Manual()
     for answer in (
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello",
@@ -113,6 +115,8 @@ async def test_a_response_that_breaks_off_breaks_the_users_connection() -> None:
             writer.write(answer)
             with pytest.raises(ConnectionResetError):
                 await broken_after(user, b"hello", writer)
+    told = "do http proxy request [host: web.test] error: the response broke off: "
+    assert caplog.text.count(told) == 3
 
 
 async def broken_after(user: User, mark: bytes, writer: asyncio.StreamWriter) -> None:

@@ -247,6 +247,7 @@ def test_a_response() -> None:
         (response(b"Content-Length: 5\r\nConnection: close\r\n"), 5, False),
         (response(b"Content-Length: 5\r\n", b"HTTP/1.0 200 OK"), 5, False),
         (response(b"Content-Length: 5\r\nConnection: keep-alive\r\n", b"HTTP/1.0 200 OK"), 5, True),
+        (response(b"Content-Length: 5\r\ncontent-length: 5\r\n"), 5, True),
         (response(b"Transfer-Encoding: chunked\r\n"), CHUNKED, True),
         (response(b"Transfer-Encoding: Chunked\r\nContent-Length: 5\r\n"), CHUNKED, True),
         (response(b"Transfer-Encoding: identity\r\nContent-Length: 5\r\n"), 5, True),
@@ -281,7 +282,7 @@ def test_small_devices_may_take_liberties() -> None:
     ],
 )
 def test_nonsense_of_services_is_refused(head: bytes) -> None:
-    with pytest.raises(HeadError):
+    with pytest.raises(HeadError, match=r"malformed HTTP response|unsupported transfer encoding"):
         parse_response(head)
 
 

@@ -75,6 +75,13 @@ def test_framing_and_upgrades_are_written_anew(fields: str, kept: list[str]) -> 
     assert forwarded(fields) == ["GET /x HTTP/1.1", "Host: a.test", *OURS, *kept]
 
 
+@pytest.mark.parametrize(
+    ("method", "told"), [("POST", True), ("PUT", True), ("PATCH", True), ("DELETE", False)]
+)
+def test_no_body_where_one_may_be_expected_has_a_length(method: str, told: bool) -> None:
+    assert ("Content-Length: 0" in forwarded("", f"{method} / HTTP/1.1")) is told
+
+
 def test_the_host_is_rewritten_and_told_as_it_was() -> None:
     lines = forwarded("", rewrite=b"inner.test:81")
     assert lines[1] == "Host: inner.test:81"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from aiofrp.errors import FrpError
+from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend, Backends
 from aiofrp.server.deadline import Deadline
@@ -215,7 +215,7 @@ class H2Request:
     def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
         """HTTP/2 has no upgrades, so that none was asked for."""
         backend.abort()
-        self.broken(None)
+        self.broken(RemoteProtocolError("the service switched protocols unasked"))
 
     def failed(self, failure: Failure, error: FrpError) -> None:
         self._exchange = None
@@ -228,6 +228,7 @@ class H2Request:
 
     def broken(self, error: Exception | None) -> None:
         self._exchange = None
+        self._user.vhost.tell_break(self._request, error)
         self._lane.reset()
 
     def _miss(self) -> None:

@@ -110,4 +110,4 @@ class HttpTurn:
         self._user.failed(self.request, failure, error)
 
     def broken(self, error: Exception | None) -> None:
-        self._user.abort()
+        self._user.broken(self.request, error)

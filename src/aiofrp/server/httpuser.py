@@ -170,6 +170,11 @@ class HttpUser:
         if self._ahead:  # perhaps we are within _next: it is not to call itself
             asyncio.get_running_loop().call_soon(self._next)
 
+    def broken(self, request: RequestHead, error: Exception | None) -> None:
+        """The response broke off, which the user must not take for its end."""
+        self._vhost.tell_break(request, error)
+        self.abort()
+
     def tunnel(self, backend: Backend, early: bytes) -> None:
         """From here on bytes go both ways, and the connection is no longer ours; ``early`` came from the service."""
         self._drop_turn()

@@ -62,6 +62,10 @@ class HttpVhost:
         """Log that a request gets no response of a service."""
         _log.warning("do http proxy request [host: %s] error: %s", request.host.decode("latin-1"), why)
 
+    def tell_break(self, request: RequestHead, error: Exception | None) -> None:
+        """Log that the response of a service broke off in the middle."""
+        self.tell_failure(request, f"the response broke off: {error or 'EOF'}")
+
     def close(self) -> None:
         """No more requests: idle users are closed, the others after their response."""
         self.stopping = True

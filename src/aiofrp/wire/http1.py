@@ -72,6 +72,7 @@ _FIELD = re.compile(rb"(%b+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
 _END = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
+_MALFORMED = "malformed HTTP response"
 _USUAL_OPTIONS = {
     value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
 }
@@ -175,7 +176,7 @@ def parse_response(head: bytes) -> ResponseHead:
     small devices do. Raises :class:`HeadError`."""
     line = _STATUS_LINE.match(head)
     if line is None:
-        raise HeadError("malformed HTTP response")
+        raise HeadError(_MALFORMED)
     minor, status, reason = line.groups()
     response = ResponseHead()
     response.minor, response.status, response.reason = minor[0] - 0x30, int(status), reason or b""
@@ -230,18 +231,18 @@ def _response_fields(head: bytes, start: int) -> list[Field]:
     found = _Found()
     parser = httptools.HttpResponseParser(found)
     parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
-    return _run(parser, found, b"HTTP/1.1 200 OK\r\n" + _FOLD.sub(b" ", head[start:]))
+    return _run(parser, found, b"HTTP/1.1 200 OK\r\n" + _FOLD.sub(b" ", head[start:]), _MALFORMED)
 
 
-def _run(parser: Any, found: _Found, text: bytes) -> list[Field]:
+def _run(parser: Any, found: _Found, text: bytes, complaint: str = "") -> list[Field]:
     try:
         parser.feed_data(text)
     except httptools.HttpParserUpgrade:  # what follows the head is not looked at here
         pass
     except httptools.HttpParserError as exc:
-        raise HeadError from exc
+        raise HeadError(complaint) from exc
     if not found.complete:
-        raise HeadError
+        raise HeadError(complaint)
     return found.pairs
 
 
@@ -303,18 +304,19 @@ def _request_body_size(request: RequestHead) -> int:
 def _response_body_size(response: ResponseHead) -> int:
     codings = b",".join(response.noted.get(b"transfer-encoding", ())).lower()
     if response.minor == 0 or codings in (b"", b"identity"):
-        return _content_length(response.noted, UNTIL_EOF)
+        return _content_length(response.noted, UNTIL_EOF, _MALFORMED)
     if codings != b"chunked":
         raise HeadError("unsupported transfer encoding")
     return CHUNKED
 
 
-def _content_length(noted: dict[bytes, list[bytes]], otherwise: int) -> int:
+def _content_length(noted: dict[bytes, list[bytes]], otherwise: int, complaint: str = "") -> int:
+    """Some services say the same length twice; in requests llhttp has refused that."""
     values = noted.get(b"content-length")
     if values is None:
         return otherwise
-    if len(values) != 1 or not values[0].isdigit():
-        raise HeadError
+    if len(set(values)) != 1 or not values[0].isdigit():
+        raise HeadError(complaint)
     return int(values[0])
 
 

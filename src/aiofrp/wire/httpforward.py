@@ -16,6 +16,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_SET = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"trailer", b"connection", b"upgrade")
 )
+#: Methods whose requests say how long their body is although there is none (RFC 9110 §8.6): some services insist.
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 #: Connection options that name no field to be removed.
 _PLAIN_OPTIONS = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te"))
 
@@ -69,7 +71,7 @@ def encode_request(request: RequestHead, fields: list[Field], rewrite: bytes) ->
     if request.body_size == CHUNKED:
         lines.append(b"Transfer-Encoding: chunked")
         lines += [b"Trailer: %b" % value for value in request.noted.get(b"trailer", ())]
-    elif request.body_size or b"content-length" in request.noted:
+    elif request.body_size or b"content-length" in request.noted or request.method in _WITH_BODY:
         lines.append(b"Content-Length: %d" % request.body_size)
     if request.upgrade:
         lines.append(b"Connection: Upgrade\r\nUpgrade: %b" % request.upgrade)

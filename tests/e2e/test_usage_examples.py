@@ -91,9 +91,9 @@ async def test_ssh(tmp_path: Path, sides: Sides, form: Form) -> None:
         site.frpc("ssh.frpc", local={22: server.port}, side=sides[1]),
     ):
         site.new_visitor(tmp_path / "key", {"x.x.x.x:6000": server})
-        await enter(site, "ssh -o Port=6000 test@x.x.x.x", "a")
-        if form == "ini":
-            await enter(site, "ssh -oPort=6000 test@x.x.x.x", "a")
+        await enter(
+            site, "ssh -o Port=6000 test@x.x.x.x" if form == "toml" else "ssh -oPort=6000 test@x.x.x.x", "a"
+        )
 
 
 @with_ssh

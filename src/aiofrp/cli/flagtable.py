@@ -390,7 +390,7 @@ VISITOR = (
     Flag(
         "ue",
         "bool",
-        "Encrypt connections with the token as key.",
+        "Encrypt connections with secretKey as key.",
         default=False,
         path="transport.use_encryption",
     ),

@@ -216,7 +216,7 @@ class VisitorTransport(Model):
     reference_name: ClassVar[str] = "VisitorTransport"
 
     use_encryption: Bool = field(
-        False, alias="useEncryption", help="Encrypt connections with the token as key.", flag="ue"
+        False, alias="useEncryption", help="Encrypt connections with `secretKey` as key.", flag="ue"
     )
     use_compression: Bool = field(False, alias="useCompression", help="Compress connections.", flag="uc")
 

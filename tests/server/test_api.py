@@ -351,7 +351,7 @@ async def test_a_client_with_an_id_is_remembered() -> None:
 # Filters and pages
 
 
-async def test_filters_of_v2(recorded: tuple[Api, AsyncExitStack]) -> None:
+async def test_filters_of_v2(recorded: tuple[Api, AsyncExitStack], caplog: pytest.LogCaptureFixture) -> None:
     api, _ = recorded
 
     async def names(query: str, what: str = "proxies", key: str = "name") -> list[str]:
@@ -374,6 +374,7 @@ async def test_filters_of_v2(recorded: tuple[Api, AsyncExitStack]) -> None:
         ("page=9223372036854775807", "page is too large"),
     ]:
         assert (await api(f"/api/v2/users?{query}")).json == {"code": 400, "msg": message, "data": None}
+        assert f"http response [/api/v2/users]: error: {message}" in caplog.messages
 
 
 # Guards and the socket

@@ -14,7 +14,7 @@ from aiofrp.server import views
 from aiofrp.server.clients import ClientRecord
 from aiofrp.server.statistics import ProxyRecord, Statistics
 from aiofrp.server.views import Object
-from aiofrp.transport.web import ApiError, Handler, WebServer, json_response
+from aiofrp.transport.web import ApiError, Handler, WebServer, json_response, tell_error
 
 if TYPE_CHECKING:
     from aiofrp.server.service import Server
@@ -31,6 +31,7 @@ def _enveloped(answer: Callable[[web.Request], Any]) -> Handler:
         try:
             return json_response({"code": 200, "msg": "success", "data": answer(request)})
         except ApiError as error:
+            tell_error(request, error)
             return json_response({"code": error.status, "msg": str(error), "data": None}, error.status)
 
     return handle

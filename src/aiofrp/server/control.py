@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 #: Messages of one client waiting to be handled; above, its control connection is not read.
 _INBOX_LIMIT = 100
-#: Seconds to flush the last words of a closing control connection.
 _log = logs.get(__name__)
 
 

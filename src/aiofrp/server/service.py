@@ -216,7 +216,8 @@ class Server:
 
     async def _login(self, stream: Stream, codec: Codec, login: Login) -> None:
         peer = address_text(stream.info("peername"))
-        _log.info(
+        run_id = login.run_id or secrets.token_hex(8)
+        _log.bind(run_id).info(
             "client login info: ip [%s] version [%s] hostname [%s] os [%s] arch [%s]",
             peer,
             login.version,
@@ -224,7 +225,6 @@ class Server:
             login.os,
             login.arch,
         )
-        run_id = login.run_id or secrets.token_hex(8)
         try:
             layer = codec.control_layer(self.config.auth.token.reveal(), server=True)
             check_login_numbers(login)

@@ -193,8 +193,13 @@ async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> w
         error = ApiError(413, f"a body may have {MAX_SIZE} bytes")
     except ApiError as exc:
         error = exc
-    _log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)
+    tell_error(request, error)
     return json_response({"Code": error.status, "Msg": str(error)}, error.status)
+
+
+def tell_error(request: web.Request, error: ApiError) -> None:
+    """Log why a request is answered with an error."""
+    _log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)
 
 
 def _same_site(request: web.Request) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.kcp import DEAD_AFTER, IDLE, Kcp
 from aiofrp.wire.kcppace import MIN_WINDOW
-from aiofrp.wire.kcpsegment import ACK, ASK, FIN, MSS, MTU, OVERHEAD, PUSH, TELL
+from aiofrp.wire.kcpsegment import ACK, ASK, FIN, MSS, MTU, OVERHEAD, PUSH, TELL, reset_segment
 from tests.wire.kcplink import segment
 
 
@@ -334,6 +334,16 @@ def test_a_server_that_forgot_everything_has_no_conversation_with_us_any_more() 
     core.receive_data(segment(TELL, una=0), IDLE + 20)
     assert core.reset
     assert commands(core, IDLE + 20) == [PUSH]
+
+
+def test_a_peer_of_our_kind_that_knows_no_such_conversation_is_told_nothing_more() -> None:
+    core = Kcp(7, 0)
+    core.send(b"a")
+    sent(core, 0)
+    core.receive_data(segment(ACK, sn=0, una=1), 1)
+    core.receive_data(reset_segment(7), 2)
+    assert core.reset
+    assert not sent(core, 2)
 
 
 def test_a_peer_that_acknowledges_nothing_is_dead() -> None:

@@ -184,7 +184,7 @@ class Kcp:
                 self._ack(sn, stamp, acked)
             elif command >= ASK:
                 self._control(command, sn, stamp)
-            if peer_una != una & MASK:
+            if peer_una != una & MASK and command != RST:
                 self._acknowledge_below(peer_una, now)
             at = stop
         self._heard_at = now

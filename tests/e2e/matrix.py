@@ -19,14 +19,13 @@ class Transport:
 
     server: str = ""  #: TOML of frps; ``{bind}`` is its port
     tls_relay: bool = False  #: the reference's frps needs a relay that ends TLS in front of it
-    burst: int = 50  #: users at once that the reference's frps serves its own frpc without tcpMux
 
 
 TRANSPORTS = {
     "tcp": Transport(),
     "websocket": Transport(),
     "wss": Transport(tls_relay=True),
-    "kcp": Transport(server="kcpBindPort = {bind}\n", burst=5),
+    "kcp": Transport(server="kcpBindPort = {bind}\n"),
     "quic": Transport(server="quicBindPort = {bind}\n"),
 }
 

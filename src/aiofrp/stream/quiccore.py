@@ -9,9 +9,8 @@ No sockets and no loop here: datagrams and times in, datagrams and calls of a :c
 
 from __future__ import annotations
 
-import contextlib
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -137,7 +136,7 @@ class QuicCore(QuicConnection):
             self._receive_handshake(data, size, address, now)
             return
         core = self._require_core()
-        with _failures():
+        with _FAILURES:
             if size < len(data):
                 core.receive_gro_buffer(data, size, address, now)
             else:
@@ -146,7 +145,7 @@ class QuicCore(QuicConnection):
 
     def _receive_handshake(self, data: bytes, size: int, address: Any, now: float) -> None:
         """One by one and packet by packet: each may bring the keys for the next."""
-        with _failures():
+        with _FAILURES:
             for at in range(0, len(data), size):
                 self.receive_datagram(data[at : at + size], address, now)
 
@@ -156,7 +155,7 @@ class QuicCore(QuicConnection):
         if self._core is None:
             return found
         poll = self._core.poll_transmit
-        with _failures():
+        with _FAILURES:
             while (transmit := poll(now)) is not None:
                 found.append((transmit[0], transmit[1]))
         return found
@@ -301,15 +300,21 @@ class QuicCore(QuicConnection):
             self._handler.terminated(code, reason, by_peer)
 
 
-@contextlib.contextmanager
-def _failures() -> Iterator[None]:
-    """Whatever way the library gives up, panics of its compiled part included, is an error of the peer's."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as exc:
-        raise RemoteProtocolError(f"quic: {type(exc).__name__}: {exc}") from exc
+class _Failures:
+    """A block in which whatever way the library gives up, panics of its compiled part included, is an error of the
+    peer's. Entered for every datagram, so it is one object and no generator."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
+        if exc is not None and not isinstance(exc, KeyboardInterrupt | SystemExit):
+            raise RemoteProtocolError(f"quic: {type(exc).__name__}: {exc}") from exc
+
+
+_FAILURES = _Failures()
 
 
 class _Bridge(QuicTlsBridge):
@@ -324,7 +329,7 @@ class _Bridge(QuicTlsBridge):
             super()._handle_tls(data, epoch)
         except (QuicTlsBridgeError, KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as exc:  # as in _failures, and the peer is told
+        except BaseException as exc:  # as in _FAILURES, and the peer is told
             code = _CRYPTO_ERROR + tls.AlertDescription.decode_error
             raise QuicTlsBridgeError(code, f"{type(exc).__name__}: {exc}") from exc
 

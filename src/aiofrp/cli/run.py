@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,6 +19,12 @@ from aiofrp.transport.net import raise_file_limit
 
 #: Allocations between two looks for reference cycles: connections make few, and each look costs latency.
 _GC_THRESHOLD = (50_000, 20, 20)
+
+#: Of glibc's allocator (malloc.h): the parameters, bytes of freed memory that are kept for the next buffers, and bytes
+#: of blocks that come from the kernel each anew. The defaults give every large buffer back and take it again, and pages
+#: that are new each time cost more than what is done with them: 2.6 times the CPU time with compression.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEEP, _LARGE = 32 * 1024 * 1024, 4 * 1024 * 1024
 
 
 def set_up_logs(config: LogConfig) -> None:
@@ -31,10 +40,21 @@ def set_up_logs(config: LogConfig) -> None:
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run ``main`` on the fastest loop there is; returns its exit code."""
     raise_file_limit()
+    _keep_freed_memory()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main)
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library keep some of what is freed, where it is glibc."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_TRIM_THRESHOLD, _KEEP)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def on_termination(callback: Callable[[], object]) -> None:

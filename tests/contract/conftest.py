@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.stacks import STACKS, Pair, build
+from tests.contract.stacks import STACKS, Pair, build, configurable
 from tests.support.ends import End, until
 
 
 def _cases() -> list[str]:
     """A stack whose sides differ is a case twice; ``~`` means seen from the accepting side."""
-    return [case for name in STACKS for case in ([name] if name.startswith("memory") else [name, f"~{name}"])]
+    names = dict.fromkeys(STACKS + configurable()) if os.environ.get("AIOFRP_SOAK") else STACKS
+    return [case for name in names for case in ([name] if name.startswith("memory") else [name, f"~{name}"])]
 
 
 @pytest.fixture(params=_cases())

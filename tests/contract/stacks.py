@@ -1,7 +1,9 @@
 """The stacks of layers the contract is checked on.
 
 A stack is named from the top: ``mux/tls/tcp`` is a yamux stream over TLS over TCP. A carrier is a row of
-:data:`CARRIERS`, a layer a row of :data:`LAYERS`; a new transport adds one row there and its names to :data:`STACKS`.
+:data:`CARRIERS`, a layer a row of :data:`LAYERS`; a new transport adds one row there and its names to :data:`STACKS`
+and :data:`CONNECTIONS`. Every run checks :data:`STACKS`, which holds each neighbourhood of two layers; a soak run
+checks everything a configuration can ask for.
 """
 
 from __future__ import annotations
@@ -246,18 +248,43 @@ STACKS = [
     "websocket/memory1",
     "websocket/tls/tcp",
     "tls/websocket/tcp",
+    "mux/websocket/tls/tcp",
     "mux/tls/websocket/tcp",
     "kcp",
+    "tls/kcp",
     "mux/kcp",
     "mux/tls/kcp",
     "quic",
     "tls/quic",
     "transforms/tcp",
     "transforms/memory7",
+    "transforms/quic",
     "transforms/mux/tls/tcp",
     "throttle/memory7",
     "throttle/memory64k",
 ]
+
+#: What carries the logical connections of one client, by ``transport.protocol`` and ``transport.tls``.
+CONNECTIONS = [
+    "tcp",
+    "tls/tcp",
+    "websocket/tcp",
+    "tls/websocket/tcp",
+    "websocket/tls/tcp",  # wss
+    "kcp",
+    "tls/kcp",
+]
+#: A proxy's bandwidth limit with encryption and compression, at frpc and at frps.
+_LIMITED = ["transforms/throttle/", "throttle/transforms/"]
+
+
+def configurable() -> list[str]:
+    """Every stack between a work connection's two ends that a configuration can ask for; limits, which take their
+    time, without yamux."""
+    single = [*CONNECTIONS, "quic"]
+    logical = [*single, *(f"mux/{connection}" for connection in CONNECTIONS)]
+    plain = [top + connection for top in ("", "transforms/") for connection in logical]
+    return plain + [limited + connection for limited in _LIMITED for connection in single]
 
 
 async def build(name: str) -> Pair:

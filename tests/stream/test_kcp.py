@@ -126,6 +126,22 @@ async def test_data_after_a_close_is_refused(rig: Rig) -> None:
     await until(lambda: not len(rig.listener))
 
 
+async def test_a_peer_that_closed_and_takes_no_more_loses_nobody_what_it_said(rig: Rig) -> None:
+    a, b = await session(rig)
+    b.pause()
+    a.write(b", and all")
+    a.stream.close()
+    await until(lambda: b.stream._core.eof)  # type: ignore[attr-defined]
+    b.write(b"late")
+    await until(lambda: b.stream._core.reset)  # type: ignore[attr-defined]
+    assert not b.lost
+    b.resume()
+    await until(lambda: b.lost)
+    assert b.data == b"word, and all"
+    assert b.eofs == 1
+    assert b.error is None
+
+
 async def test_last_words_before_a_reset_are_heard(rig: Rig) -> None:
     """Such as the alert of a server that refuses a certificate: both come at once."""
     a, b = await session(rig)

@@ -169,6 +169,9 @@ class KcpStream(LayerStream):
             self._in_batch = True
             self._deliver(data)
             self._in_batch = False
+        if core.eof and not self._eof_seen and not self._over:
+            self._eof_seen = True
+            self._deliver_eof()
         if core.reset:
             self._send(self._now())
             self._end_by_peer(Closed("kcp: the peer does not know this connection any more"))
@@ -176,9 +179,6 @@ class KcpStream(LayerStream):
         if data and late:
             self._refuse()
             return
-        if core.eof and not self._eof_seen and not self._over:
-            self._eof_seen = True
-            self._deliver_eof()
         self._flush()
 
     def refused(self) -> None:
@@ -322,7 +322,8 @@ class KcpStream(LayerStream):
     def _end_by_peer(self, exc: FrpError) -> None:
         if self._over:
             return
-        orderly = self._eof_seen and self._eof_sent and self._core.delivered
+        # A peer that said all it had to say, and resets then, takes no more: what it said stays.
+        orderly = self._eof_seen and (self._core.reset or (self._eof_sent and self._core.delivered))
         self._stop()
         self._deliver_lost(None if orderly else exc)
 

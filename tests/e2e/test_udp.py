@@ -103,3 +103,20 @@ async def test_a_new_work_connection_follows_a_lost_one() -> None:
                         return
                 except TimeoutError:
                     continue
+
+
+@pytest.mark.parametrize(("wire", "largest"), [("v1", 7600), ("v2", 20_000)])
+async def test_the_largest_datagram_is_what_the_wire_protocol_carries(wire: str, largest: int) -> None:
+    remote = free_port()
+    size = "udpPacketSize = 20000\n"
+    speaks = f'transport.wireProtocol = "{wire}"\n'
+    async with (
+        udp_echo() as (local, _),
+        running_server(server_config(size)) as server,
+        running_client(client_config(server.address[1], size + speaks + proxy(local, remote))),
+    ):
+        assert await ask(remote, b"first") == [b"first"]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as user:
+            user.connect(("127.0.0.1", remote))
+            user.send(bytes(20_001))  # cut, and dropped where a frame cannot hold it; the connection goes on
+        assert await ask(remote, bytes(largest)) == [bytes(largest)]

@@ -9,14 +9,12 @@ from typing import TypeAlias
 from aiofrp.errors import ProtocolError
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import is_address
-from aiofrp.wire.codec import MAX_BODY, Codec
+from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import Ping, UDPAddress, UDPPacket
 from aiofrp.wire.udppacket import encode_udp
 
 #: Seconds between the client's pings, and of silence after which a connection counts as dead (spec: wire §11).
 PING_EVERY, SILENCE = 30.0, 60.0
-#: Longest frame a v1 peer accepts: type byte, length, body.
-_MAX_FRAME = 9 + MAX_BODY
 
 #: The address of a UDP user: (IP text, port).
 User: TypeAlias = tuple[str, int]
@@ -63,9 +61,9 @@ class PacketStream:
         """Send datagrams of, or for, their users; longer ones than a peer may accept are dropped."""
         if self._full or self._lost is None:
             return
-        encode = self._encode
+        encode, longest = self._encode, self.codec.max_frame
         frames = [encode(data, user[0], user[1]) for data, user in datagrams]
-        self.stream.write(b"".join([frame for frame in frames if len(frame) <= _MAX_FRAME]))
+        self.stream.write(b"".join([frame for frame in frames if len(frame) <= longest]))
 
     def keep_alive(self) -> None:
         """Ping every :data:`PING_EVERY` seconds from now on."""

@@ -33,8 +33,12 @@ class Codec(Protocol):
     def preamble(self) -> bytes:
         """What the side that dialled sends before its first message, on every logical connection."""
 
+    @property
+    def max_frame(self) -> int:
+        """Bytes of the longest frame a peer accepts."""
+
     def encode(self, message: Message) -> bytes:
-        """Return the whole frame of one message."""
+        """Return the whole frame of one message, which may be longer than a peer accepts."""
 
     def decoder(self) -> MessageDecoder:
         """Return a decoder for one direction of one connection, past the preamble."""
@@ -144,6 +148,7 @@ class CodecV1:
 
     name: Final = "v1"
     preamble: Final = b""
+    max_frame: Final = _HEADER + MAX_BODY
     encode = staticmethod(encode)
     decoder = Decoder
 

@@ -99,6 +99,7 @@ class CodecV2:
 
     name: Final = "v2"
     preamble: Final = MAGIC
+    max_frame: Final = _HEADER.size + MAX_PAYLOAD
     encode = staticmethod(encode_v2)
     decoder = DecoderV2
 

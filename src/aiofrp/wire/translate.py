@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.codec import MAX_BODY, Codec
+from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import Message, Ping, UDPPacket
 from aiofrp.wire.transform import Buffer
-
-#: Longest frame a v1 peer accepts: type byte, length, body.
-_MAX_FRAME = 9 + MAX_BODY
 
 
 class Translation:
@@ -18,11 +15,12 @@ class Translation:
     ``pings``: whether the side's pings are for the other. A frame too long for the other side is dropped.
     """
 
-    __slots__ = ("_decoder", "_encode", "_pings")
+    __slots__ = ("_decoder", "_encode", "_max_frame", "_pings")
 
     def __init__(self, spoken: Codec, wanted: Codec, *, pings: bool) -> None:
         self._decoder = spoken.decoder()
         self._encode = wanted.encode
+        self._max_frame = wanted.max_frame
         self._pings = pings
 
     def encode(self, data: Buffer) -> bytes:
@@ -35,7 +33,7 @@ class Translation:
         Raises :class:`~aiofrp.errors.RemoteProtocolError` for a message that is neither packet nor ping.
         """
         frames = [self._translated(message) for message in self._decoder.receive_data(bytes(data))]
-        return b"".join([frame for frame in frames if len(frame) <= _MAX_FRAME])
+        return b"".join([frame for frame in frames if len(frame) <= self._max_frame])
 
     def _translated(self, message: Message) -> bytes:
         if isinstance(message, UDPPacket) or (isinstance(message, Ping) and self._pings):

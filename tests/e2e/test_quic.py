@@ -160,6 +160,24 @@ async def test_a_client_that_ends_takes_its_port_with_it(tmp_path: Path, client_
                 assert await frpc.stop() == 0
 
 
+@peers.needs_go
+@pytest.mark.parametrize(("server_side", "client_side"), PAIRS, ids=lambda side: str(side))
+async def test_more_users_than_streams_wait_for_each_other(
+    tmp_path: Path, server_side: procs.Side, client_side: procs.Side
+) -> None:
+    """Of six streams one is for control and one for the pool; each user's ends with him."""
+    remote, port = free_port(), free_port()
+    server = (
+        f'bindAddr = "127.0.0.1"\nbindPort = {free_port()}\nquicBindPort = {port}\n'
+        "transport.quic.maxIncomingStreams = 6\n"
+    )
+    async with local_service(echo) as local, procs.frps(tmp_path, server, side=server_side):
+        client = f'serverAddr = "127.0.0.1"\nserverPort = {port}\ntransport.protocol = "quic"\n'
+        async with procs.frpc(tmp_path, client + proxy(local, remote), side=client_side):
+            answers = await asyncio.gather(*(echoed(remote, b"%d" % i) for i in range(20)))
+            assert answers == [b"%d" % i for i in range(20)]
+
+
 # Certificates
 
 

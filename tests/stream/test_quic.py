@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 from qh3.quic.configuration import QuicConfiguration
 
-from aiofrp.errors import Closed, TimedOut
+from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.stream import quic, quiccore
-from aiofrp.stream.quic import QuicFailed
+from aiofrp.stream.quic import NoMoreStreams, QuicFailed
 from aiofrp.stream.quiccore import Judge, QuicIdentity
 from aiofrp.stream.quicdial import dial
+from aiofrp.stream.quicstream import QuicStream
 from aiofrp.stream.verified import VerifyingContext
 from tests.stream.quicrig import LIMITS, Rig, connected, identity, udp
 from tests.support.certs import NAME, authority
-from tests.support.ends import until
+from tests.support.ends import End, until
 from tests.support.ports import free_port
 
 Make = Callable[..., Rig]
@@ -85,6 +86,35 @@ async def test_the_peer_may_have_only_so_many_streams(make: Make) -> None:
     await until(lambda: core.max_concurrent_bidi_streams > 3)
     rig.open(session, b"word")
     await until(lambda: len(rig.streams) == 4)
+
+
+async def test_who_wants_more_streams_waits_for_them(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quic, "MOST_WISHES", 2)
+    rig = make(connection=replace(LIMITS, max_streams=2))
+    session = await rig.dial()
+    first = [rig.open(session, b"word") for _ in range(2)]
+    await until(lambda: len(rig.streams) == 2)
+    granted: list[End] = []
+    reasons: list[FrpError] = []
+
+    def ready(stream: QuicStream) -> None:
+        granted.append(End(stream).attach())
+        rig.ends.append(granted[-1])
+        granted[-1].write(b"later")
+
+    for _ in range(3):
+        session.open_when_allowed(ready, reasons.append)
+    assert not granted
+    assert [type(reason) for reason in reasons] == [NoMoreStreams]
+    rig.streams[0].close()
+    first[0].close()
+    await until(lambda: len(rig.streams) == 3 and rig.ends[-1].data == b"later")
+    assert len(granted) == 1
+    session.close()
+    await until(lambda: len(reasons) == 2)
+    session.open_when_allowed(ready, reasons.append)
+    assert len(reasons) == 3
+    assert len(granted) == 1
 
 
 async def test_a_client_takes_no_streams(make: Make) -> None:

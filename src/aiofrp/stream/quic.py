@@ -14,12 +14,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from qh3.quic.connection import QuicConnectionError
 
-from aiofrp.errors import Closed, RemoteProtocolError, TimedOut, TransportError
+from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut, TransportError
 
 from .base import Buffer
 from .quiccore import QuicCore, QuicLimits
@@ -28,6 +29,8 @@ from .udp import Address
 
 #: Seconds a stream that takes nothing may keep the others of its connection waiting.
 STALL = 60.0
+#: Streams waited for at once, before the next is refused.
+MOST_WISHES = 4096
 #: Seconds a closed connection lives on, to repeat its farewell.
 FAREWELL = 1.0
 #: What the library raises when a stream or the connection is past what is asked of it.
@@ -51,8 +54,16 @@ _OUR_ALERTS = {
 }
 
 
+#: Who waits for a stream: what is called with it, and with the reason why there will be none.
+Wish: TypeAlias = tuple[Callable[[QuicStream], None], Callable[[FrpError], None]]
+
+
 class QuicFailed(TransportError):
     """The connection could not be made; the text says the likely cause."""
+
+
+class NoMoreStreams(Closed):
+    """The peer allows no more streams until one ends."""
 
 
 class Endpoint(Protocol):
@@ -99,6 +110,7 @@ class QuicSession:
         "_timer",
         "_timer_due",
         "_waiting",
+        "_wishes",
         "held",
         "lost",
         "on_ready",
@@ -136,6 +148,7 @@ class QuicSession:
             set()
         )  # the peer's ids below that one which it has not used; limits.max_streams
         self._waiting: set[QuicStream] = set()  # their writers are paused
+        self._wishes: deque[Wish] = deque()  # for streams the peer does not allow yet; limited by MOST_WISHES
         self._closing = False
         self._over = False  # no datagrams any more
         self._stalled_at: float | None = None
@@ -169,15 +182,32 @@ class QuicSession:
     # Public: open and close
 
     def open(self) -> QuicStream:
-        """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when it cannot."""
+        """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when it cannot, and its
+        kind :class:`NoMoreStreams` when the peer allows no more for now."""
         if self.lost or self._closing or not self.ready:
             raise Closed("the QUIC connection is closed")
         stream_id = self._core.open_bidirectional()
         if stream_id is None:
-            raise Closed("the peer allows no more streams (its transport.quic.maxIncomingStreams)")
+            raise NoMoreStreams("the peer allows no more streams (its transport.quic.maxIncomingStreams)")
         stream = QuicStream(self, stream_id)
         self._streams[stream.id] = stream
         return stream
+
+    def open_when_allowed(
+        self, ready: Callable[[QuicStream], None], failed: Callable[[FrpError], None]
+    ) -> None:
+        """Open a stream now, or when the peer has seen the end of another one. Neither call comes after the other."""
+        try:
+            stream = self.open()
+        except NoMoreStreams as exc:
+            if len(self._wishes) < MOST_WISHES:
+                self._wishes.append((ready, failed))
+            else:
+                failed(exc)
+        except Closed as exc:
+            failed(exc)
+        else:
+            ready(stream)
 
     def close(self) -> None:
         """End the connection and every stream on it; what is not on its way yet is lost (spec: wire §5)."""
@@ -218,6 +248,8 @@ class QuicSession:
     def received(self) -> None:
         """Answer: the end of a batch."""
         self._in_batch = False
+        if self._wishes:
+            self._grant_wishes()
         self._flush()
 
     def refused(self) -> None:
@@ -330,6 +362,15 @@ class QuicSession:
         self._streams[stream_id] = stream
         self._on_stream(stream)
         return stream
+
+    def _grant_wishes(self) -> None:
+        wishes = self._wishes
+        while wishes and not self.lost and not self._closing:
+            try:
+                stream = self.open()
+            except NoMoreStreams:
+                return
+            wishes.popleft()[0](stream)
 
     def _schedule_flush(self) -> None:
         if not self._flush_scheduled:
@@ -450,6 +491,8 @@ class QuicSession:
         self._waiting.clear()
         for stream in streams:
             stream.session_lost(exc)
+        while self._wishes:
+            self._wishes.popleft()[1](Closed("the QUIC connection is closed"))
         on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
         if on_lost is not None:
             on_lost(exc)
@@ -467,4 +510,4 @@ def _explain(code: int, reason: str, *, by_peer: bool, ready: bool) -> Transport
     return Closed(text) if ready else QuicFailed(text)
 
 
-__all__ = ["Endpoint", "QuicFailed", "QuicSession"]
+__all__ = ["Endpoint", "NoMoreStreams", "QuicFailed", "QuicSession"]

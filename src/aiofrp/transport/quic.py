@@ -11,7 +11,7 @@ from collections.abc import Callable
 from qh3.quic.configuration import QuicConfiguration
 
 from aiofrp.config.shared import QuicOptions
-from aiofrp.errors import Closed, FrpError
+from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.quic import QuicSession
 from aiofrp.stream.quiccore import Judge, QuicIdentity, QuicLimits, server_configuration
@@ -52,12 +52,7 @@ class QuicClientSession(Session):
     carrier: QuicSession
 
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
-        try:
-            stream = self.carrier.open()
-        except Closed as exc:
-            failed(exc)
-            return
-        ready(stream)
+        self.carrier.open_when_allowed(ready, failed)
 
     async def close(self) -> None:
         self.carrier.close()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiofrp import registry
+from aiofrp.config.annotations import annotation_problems
 from aiofrp.config.types import Bandwidth
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.logs import Log
@@ -141,6 +142,7 @@ class Proxies:
 
     async def _publish(self, owner: ServerControl, message: NewProxy, half: ServerHalf) -> str:
         name = message.proxy_name
+        _check_annotations(message)
         half.check()
         self._check_quota(owner, half)
         if name in self._table:
@@ -227,6 +229,13 @@ class Proxies:
 
 def _kind(message: NewProxy) -> str:
     return message.proxy_type or "tcp"
+
+
+def _check_annotations(message: NewProxy) -> None:
+    """frpc has looked at them, other clients may not. Raises :class:`~aiofrp.errors.ProxyError`."""
+    problems = [text for _, text in annotation_problems(message.annotations)]
+    if problems:
+        raise ProxyError("\n".join(problems))
 
 
 def _bandwidth(text: str) -> Bandwidth:

@@ -100,9 +100,8 @@ class Exchange:
         self._request = request
         self._head = head
         self._backend: Backend | None = None
-        self._early: list[
-            Buffer
-        ] = []  # body that came before the work connection; the user is held after the first
+        # Body that came before the work connection; the user is held after the first piece.
+        self._early: list[Buffer] = []
         self._buffer = b""  # beginning of a response head, limited by MAX_RESPONSE_HEAD
         self._response: ResponseHead | None = None
         self._size = 0

@@ -45,9 +45,8 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._clients = 0
         self._types: dict[str, int] = {}  # there are eight
-        self._series: dict[
-            tuple[str, str], _Series
-        ] = {}  # by name and type; closed ones limited by CLOSED_LIMIT
+        # By name and type; the closed ones limited by CLOSED_LIMIT.
+        self._series: dict[tuple[str, str], _Series] = {}
         self._closed: dict[tuple[str, str], None] = {}  # the longest closed first
         self._registry = CollectorRegistry()
         self._registry.register(self)

@@ -54,7 +54,7 @@ class Server:
         refuse_server(config)
         self.config = config
         self._use_token()
-        self.sessions = Sessions()
+        self.sessions: Sessions[ServerControl] = Sessions()
         self.clients = Clients()
         #: Counted only where the counts can be asked for (spec: server §10).
         self.statistics = Statistics() if config.web_server.port > 0 else None
@@ -115,7 +115,7 @@ class Server:
         """Stop accepting, let running connections finish for ``grace`` seconds, then end everything."""
         self._close_listeners()
         await self._close_api()
-        sessions = [session for session in self.sessions.all() if isinstance(session, ServerControl)]
+        sessions = self.sessions.all()
         for session in sessions:
             await session.stop_proxies()
         await self.proxies.drain(grace)
@@ -246,7 +246,6 @@ class Server:
             _log.warning("%s", exc)
             WorkConnection(stream, codec).refuse(self.explain(exc, "invalid NewWorkConn"))
             return
-        assert isinstance(control, ServerControl)
         control.add_work_connection(stream, codec, message)
 
     def _visitor_connection(self, stream: Stream, codec: Codec, message: NewVisitorConn) -> None:
@@ -266,9 +265,7 @@ class Server:
         """The user of a client; an empty run id is nobody's. Raises :class:`~aiofrp.errors.ProxyError`."""
         if not run_id:
             return ""
-        control = self.sessions.find(run_id)
-        assert isinstance(control, ServerControl)
-        return control.login.user
+        return self.sessions.find(run_id).login.user
 
 
 async def _forget_old(statistics: Statistics) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from aiofrp.errors import AuthError, ProxyError
 
@@ -24,17 +24,20 @@ class LoggedIn(Protocol):
         """Close everything: returns when ports and names are free."""
 
 
-class Sessions:
+_S = TypeVar("_S", bound=LoggedIn)
+
+
+class Sessions(Generic[_S]):
     """The live control sessions of one frps; one entry per logged-in client."""
 
     def __init__(self) -> None:
-        self._by_run_id: dict[str, LoggedIn] = {}
-        self._by_client: dict[str, LoggedIn] = {}
+        self._by_run_id: dict[str, _S] = {}
+        self._by_client: dict[str, _S] = {}
 
     def __len__(self) -> int:
         return len(self._by_run_id)
 
-    async def admit(self, session: LoggedIn, client_id: str, user: str) -> None:
+    async def admit(self, session: _S, client_id: str, user: str) -> None:
         """Enter ``session``; one with the same run id is replaced and fully released first.
 
         Raises :class:`~aiofrp.errors.AuthError` when its client id is online elsewhere, and
@@ -50,14 +53,14 @@ class Sessions:
             if self._by_run_id.get(session.run_id) is not session:
                 raise ProxyError("control was replaced during login")
 
-    def leave(self, session: LoggedIn) -> None:
+    def leave(self, session: _S) -> None:
         """Take ``session`` out, unless it was replaced already."""
         if self._by_run_id.get(session.run_id) is session:
             del self._by_run_id[session.run_id]
         if self._by_client.get(session.client_key) is session:
             del self._by_client[session.client_key]
 
-    def find(self, run_id: str) -> LoggedIn:
+    def find(self, run_id: str) -> _S:
         """The running session of ``run_id``; raises :class:`~aiofrp.errors.ProxyError` with the reference's text."""
         session = self._by_run_id.get(run_id)
         if session is None:
@@ -66,11 +69,11 @@ class Sessions:
             raise ProxyError(f"client control for run id [{run_id}] is no longer current")
         return session
 
-    def all(self) -> list[LoggedIn]:
+    def all(self) -> list[_S]:
         """Every session, in order of login."""
         return list(self._by_run_id.values())
 
-    def _check_unique(self, session: LoggedIn, client_id: str, user: str) -> None:
+    def _check_unique(self, session: _S, client_id: str, user: str) -> None:
         other = self._by_client.get(session.client_key) if session.client_key else None
         if other is not None and other.run_id != session.run_id:
             raise AuthError(f"client_id [{client_id}] for user [{user}] is already online")

@@ -93,9 +93,8 @@ class WorkPool:
         self._timeout = timeout
         self._idle: deque[WorkConnection] = deque()  # limited by _capacity
         self._waiting: deque[_Waiting] = deque()  # limited by MAX_WAITING
-        self._asked: deque[float] = (
-            deque()
-        )  # loop times of requests not answered yet; at most one for each missing connection
+        # Loop times of requests not answered yet; at most one for each missing connection.
+        self._asked: deque[float] = deque()
         self._size = size
         self._closed = False
 

@@ -13,7 +13,7 @@ from aiofrp.config.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProtocolError, ProxyError, TimedOut
 from aiofrp.proxy.host import Door, ServerContext, ServerHalf, VisitorContext
 from aiofrp.proxy.relay import UserConnections, layered
-from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.wire.auth import derive_key, sign_key
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import NewVisitorConn, NewVisitorConnResp
@@ -98,7 +98,7 @@ class VisitorConnections:
         return layered(stream, self._config.transport, derive_key(self._config.secret_key.reveal()))
 
 
-class _Asking:
+class _Asking(NullReceiver):
     """A connection from its opening to the server's answer; the receiver of its stream."""
 
     __slots__ = ("_decoder", "_failed", "_owner", "_ready", "_stream", "_timer")
@@ -156,12 +156,6 @@ class _Asking:
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         self.fail(exc if isinstance(exc, FrpError) else Closed("read newVisitorConnRespMsg error: EOF"))
-
-    def pause_writing(self) -> None:
-        pass
-
-    def resume_writing(self) -> None:
-        pass
 
     # Private
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from aiofrp import logs
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.server.websocket import Upgrading
-from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession, MuxStream
 from aiofrp.stream.tls import TlsContext, TlsStream
 from aiofrp.transport.net import address_of, address_text
@@ -224,7 +224,7 @@ class _Session:
         self._acceptor.sessions.discard(self.session)
 
 
-class _FirstBytes:
+class _FirstBytes(NullReceiver):
     """Receiver that waits for the first ``size`` bytes, then detaches and hands them on."""
 
     __slots__ = ("_decided", "_gone", "_head", "_size", "_stream", "_timer")
@@ -259,17 +259,11 @@ class _FirstBytes:
         self._timer.cancel()
         self._gone()
 
-    def pause_writing(self) -> None:
-        pass
-
-    def resume_writing(self) -> None:
-        pass
-
     def _end(self) -> None:
         self._stream.close()
 
 
-class _FirstMessage:
+class _FirstMessage(NullReceiver):
     """Receiver that waits for the first message of a logical connection, then detaches and hands it on."""
 
     __slots__ = ("_gone", "_opened", "_opening", "_stream", "_timer")
@@ -310,12 +304,6 @@ class _FirstMessage:
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._timer.cancel()
         self._gone()
-
-    def pause_writing(self) -> None:
-        pass
-
-    def resume_writing(self) -> None:
-        pass
 
     def _time_out(self) -> None:
         self._stream.abort()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.stream.websocket import WebSocketStream
 from aiofrp.wire.upgrade import ServerUpgrade
 
@@ -13,7 +13,7 @@ from aiofrp.wire.upgrade import ServerUpgrade
 TIMEOUT = 60.0
 
 
-class Upgrading:
+class Upgrading(NullReceiver):
     """Receiver of ``stream`` until its request is answered.
 
     ``early``: bytes already read. ``done`` is called with the websocket, nobody attached, or else ``gone`` once the
@@ -51,9 +51,3 @@ class Upgrading:
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._timer.cancel()
         self._gone()
-
-    def pause_writing(self) -> None:
-        pass
-
-    def resume_writing(self) -> None:
-        pass

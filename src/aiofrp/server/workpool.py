@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from aiofrp.errors import Closed, FrpError, TimedOut
-from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import StartWorkConn
 
@@ -17,7 +17,7 @@ SPARE = 10
 MAX_WAITING = 4096
 
 
-class WorkConnection:
+class WorkConnection(NullReceiver):
     """One idle work connection; the receiver of its stream until it is taken."""
 
     __slots__ = ("_pool", "codec", "stream")
@@ -54,12 +54,6 @@ class WorkConnection:
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._leave()
-
-    def pause_writing(self) -> None:
-        pass
-
-    def resume_writing(self) -> None:
-        pass
 
     def _leave(self) -> None:
         if self._pool is not None:

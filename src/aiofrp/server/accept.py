@@ -13,6 +13,7 @@ from typing import Protocol
 
 from aiofrp import logs
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.server.firstbytes import FirstBytes
 from aiofrp.server.websocket import Upgrading
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession, MuxStream
@@ -110,7 +111,7 @@ class Acceptor:
             stream.unread(head)
             routes(kind, stream)
 
-        _FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, lambda: self._strangers.leave(source))
+        FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, lambda: self._strangers.leave(source))
 
     def carrier(self, stream: Stream) -> None:
         """A connection of a transport with a port of its own (KCP): from the TLS look on."""
@@ -132,7 +133,7 @@ class Acceptor:
         Upgrading(stream, head, then, lambda: self._strangers.leave(source))
 
     def _await_look(self, stream: Stream, source: str) -> None:
-        _FirstBytes(
+        FirstBytes(
             stream,
             1,
             TLS_LOOK,
@@ -163,7 +164,7 @@ class Acceptor:
             else:
                 self._carry(tls, head, source)
 
-        _FirstBytes(tls, 1, TLS_LOOK, decided, lambda: self._strangers.leave(source))
+        FirstBytes(tls, 1, TLS_LOOK, decided, lambda: self._strangers.leave(source))
 
     def _carry(self, stream: Stream, early: bytes, source: str) -> None:
         if self._mux is None:
@@ -222,45 +223,6 @@ class _Session:
     def _on_lost(self, exc: Exception | None) -> None:
         self._identified()
         self._acceptor.sessions.discard(self.session)
-
-
-class _FirstBytes(NullReceiver):
-    """Receiver that waits for the first ``size`` bytes, then detaches and hands them on."""
-
-    __slots__ = ("_decided", "_gone", "_head", "_size", "_stream", "_timer")
-
-    def __init__(
-        self,
-        stream: Stream,
-        size: int,
-        timeout: float,
-        decided: Callable[[bytes], None],
-        gone: Callable[[], None],
-    ) -> None:
-        self._stream = stream
-        self._size = size
-        self._decided = decided
-        self._gone = gone
-        self._head = b""
-        self._timer = asyncio.get_running_loop().call_later(timeout, self._end)
-        stream.attach(self)
-
-    def data_received(self, data: Buffer, /) -> None:
-        self._head += data
-        if len(self._head) >= self._size:
-            self._timer.cancel()
-            self._stream.detach()
-            self._decided(self._head)
-
-    def eof_received(self) -> None:
-        self._end()
-
-    def connection_lost(self, exc: Exception | None, /) -> None:
-        self._timer.cancel()
-        self._gone()
-
-    def _end(self) -> None:
-        self._stream.close()
 
 
 class _FirstMessage(NullReceiver):

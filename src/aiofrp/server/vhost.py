@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 
 from aiofrp import logs
 from aiofrp.config.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.proxy.host import Vhost
+from aiofrp.server.firstbytes import FirstBytes
 from aiofrp.server.httppages import Pages
 from aiofrp.server.httpvhost import HttpVhost
 from aiofrp.server.vhostuser import HttpsUser, Strangers, TcpMuxUser
-from aiofrp.stream.base import Buffer, NullReceiver, Stream
+from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import ListenFailed, join_host_port, listen
 from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
@@ -117,35 +117,13 @@ class VhostPorts:
         if len(sharing) == 1:
             self.accept(next(iter(sharing)), stream)
         else:
-            _VhostSniff(stream, self, sharing)
+            FirstBytes(
+                stream, VHOST_SNIFF_SIZE, FIRST_BYTES, lambda head: self._sniffed(stream, head, sharing)
+            )
+
+    def _sniffed(self, stream: Stream, head: bytes, sharing: Collection[Kind]) -> None:
+        stream.unread(head)
+        self.accept(classify_vhost(head, sharing), stream)
 
     def _address(self, kind: Kind) -> str:
         return join_host_port(self._config.proxy_bind_addr, self._ports[kind])
-
-
-class _VhostSniff(NullReceiver):
-    """Receiver of the first bytes on a port that vhosts share."""
-
-    __slots__ = ("_head", "_ports", "_sharing", "_stream", "_timer")
-
-    def __init__(self, stream: Stream, ports: VhostPorts, sharing: Collection[Kind]) -> None:
-        self._stream = stream
-        self._ports = ports
-        self._sharing = sharing
-        self._head = b""
-        self._timer = asyncio.get_running_loop().call_later(FIRST_BYTES, stream.abort)
-        stream.attach(self)
-
-    def data_received(self, data: Buffer, /) -> None:
-        self._head += data
-        if len(self._head) >= VHOST_SNIFF_SIZE:
-            self._timer.cancel()
-            self._stream.detach()
-            self._stream.unread(self._head)
-            self._ports.accept(classify_vhost(self._head, self._sharing), self._stream)
-
-    def eof_received(self) -> None:
-        self._stream.close()
-
-    def connection_lost(self, exc: Exception | None, /) -> None:
-        self._timer.cancel()

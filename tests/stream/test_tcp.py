@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
@@ -172,6 +173,25 @@ async def test_a_reset_by_the_peer_says_so(port: Port) -> None:
     assert isinstance(end.error.__cause__, ConnectionResetError)
     end.write(b"dropped")
     end.check()
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_an_answer_before_a_reset_is_read_although_a_write_failed(port: Port, paused: bool) -> None:
+    """A service that refuses an upload answers and closes: with bytes unread that is a reset."""
+    end, sock = await port.pair()
+    if paused:
+        end.pause()
+    end.write(b"unread")
+    await until(lambda: select.select([sock], [], [], 0)[0])
+    sock.sendall(b"answer")
+    sock.close()
+    end.write(b"more")
+    if paused:
+        await settle(lambda: end.losses)
+        end.resume()
+    await until(lambda: end.losses)
+    assert end.data == b"answer"
+    assert isinstance(end.error, Closed)
 
 
 async def test_writing_to_a_peer_that_is_gone_raises_nothing(port: Port) -> None:

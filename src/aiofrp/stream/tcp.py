@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, drop
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
 #: Seconds a closing stream may go without sending a byte of what is still buffered, before it is dropped.
 CLOSE_STALL = 10.0
+#: Bytes read at once, and at most, of what is left when a peer reset the connection.
+_READ, _MOST_REST = 64 * 1024, 8 * 1024 * 1024
 #: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -64,6 +67,8 @@ class TcpStream(LayerStream, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.write = drop
+        if exc is not None and self._reading():
+            self._receive_rest()
         self._deliver_lost(exc and _closed(exc))
         self.data_received = drop  # the receiver's bound method would keep it alive
 
@@ -145,6 +150,15 @@ class TcpStream(LayerStream, asyncio.Protocol):
             sock = self._transport.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._transport.abort()
+
+    def _receive_rest(self) -> None:
+        """A write failed: the peer reset the connection, perhaps after an answer that nobody has read yet."""
+        with contextlib.suppress(OSError):  # there is no more, or it can no longer be had
+            number = self._transport.get_extra_info("socket").fileno()
+            for _ in range(_MOST_REST // _READ):
+                if not (data := os.read(number, _READ)):
+                    break
+                self.data_received(data)
 
     def _gate_closed(self) -> None:
         if self._reading():

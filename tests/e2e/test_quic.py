@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,10 @@ from tests.support.tunnel import (
 
 MIXES = list(itertools.product((True, False), repeat=2))
 PAIRS: list[tuple[procs.Side, procs.Side]] = [("ours", "go"), ("go", "ours"), ("ours", "ours")]
+
+
+#: Bytes both programs and the kernel may hold of a connection whose user does not read: windows and buffers.
+MOST_HELD = 40 * 1024 * 1024
 
 
 def layers(tls: bool, mux: bool) -> str:
@@ -176,6 +181,99 @@ async def test_more_users_than_streams_wait_for_each_other(
         async with procs.frpc(tmp_path, client + proxy(local, remote), side=client_side):
             answers = await asyncio.gather(*(echoed(remote, b"%d" % i) for i in range(20)))
             assert answers == [b"%d" % i for i in range(20)]
+
+
+@peers.needs_go
+@pytest.mark.parametrize(("server_side", "client_side"), PAIRS, ids=lambda side: str(side))
+async def test_a_user_who_does_not_read_stops_the_service(
+    tmp_path: Path, server_side: procs.Side, client_side: procs.Side
+) -> None:
+    """What is on its way is bounded, another user goes on, and nothing is lost."""
+    remote, port = free_port(), free_port()
+    sent, enough = 0, asyncio.Event()
+
+    async def pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        if await reader.readexactly(1) == b"?":
+            writer.write(b"!")
+            await writer.drain()
+            return
+        while not enough.is_set():
+            writer.write(bytes(64 * 1024))
+            sent += 64 * 1024
+            await writer.drain()
+
+    server = f'bindAddr = "127.0.0.1"\nbindPort = {free_port()}\nquicBindPort = {port}\n'
+    async with local_service(pour) as local, procs.frps(tmp_path, server, side=server_side):
+        client = f'serverAddr = "127.0.0.1"\nserverPort = {port}\ntransport.protocol = "quic"\n'
+        async with procs.frpc(tmp_path, client + proxy(local, remote), side=client_side):
+            reader, writer = await asyncio.open_connection("127.0.0.1", remote, limit=1024)
+            writer.write(b".")
+            await reader.readexactly(1)
+            before = 0
+            while sent > before:  # for half a second
+                before = sent
+                assert sent < MOST_HELD
+                await asyncio.sleep(0.5)
+            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", remote)
+            other_writer.write(b"?")
+            async with asyncio.timeout(PATIENCE):
+                assert await other_reader.read() == b"!"
+                enough.set()
+                got = 1
+                while data := await reader.read(1 << 20):
+                    got += len(data)
+            assert got == sent
+            for each in (writer, other_writer):
+                each.close()
+                await each.wait_closed()
+
+
+@peers.needs_go
+@pytest.mark.parametrize(("server_side", "client_side"), PAIRS, ids=lambda side: str(side))
+async def test_a_service_that_does_not_read_stops_the_user(
+    tmp_path: Path, server_side: procs.Side, client_side: procs.Side
+) -> None:
+    """The same the other way."""
+    remote, port = free_port(), free_port()
+    enough = asyncio.Event()
+
+    async def sink(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.readexactly(1) == b"?":
+            writer.write(b"!")
+            return
+        await enough.wait()
+        got = 0
+        while (data := await reader.read(1 << 20))[-1:] != b"$":
+            got += len(data)
+        writer.write(b"%d" % (got + len(data) - 1))
+
+    server = f'bindAddr = "127.0.0.1"\nbindPort = {free_port()}\nquicBindPort = {port}\n'
+    async with local_service(sink) as local, procs.frps(tmp_path, server, side=server_side):
+        client = f'serverAddr = "127.0.0.1"\nserverPort = {port}\ntransport.protocol = "quic"\n'
+        async with (
+            procs.frpc(tmp_path, client + proxy(local, remote), side=client_side),
+            asyncio.timeout(PATIENCE),
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", remote)
+            writer.write(b".")
+            sent = 0
+            with suppress(TimeoutError):
+                while True:
+                    writer.write(bytes(64 * 1024))
+                    sent += 64 * 1024
+                    async with asyncio.timeout(0.5):
+                        await writer.drain()
+                    assert sent < MOST_HELD
+            other_reader, other_writer = await asyncio.open_connection("127.0.0.1", remote)
+            other_writer.write(b"?")
+            assert await other_reader.read(1) == b"!"
+            enough.set()
+            writer.write(b"$")
+            assert await reader.read(20) == b"%d" % sent
+            for each in (writer, other_writer):
+                each.close()
+                await each.wait_closed()
 
 
 # Certificates

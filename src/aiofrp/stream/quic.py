@@ -3,10 +3,10 @@
 A connection's streams open without a word; the peer hears of one by its first bytes, so whoever opens writes first.
 See :mod:`aiofrp.stream.quicdial` and :mod:`aiofrp.stream.quiclistener` for the two sides.
 
-The library reopens windows for what is taken out of it, whichever stream it belongs to. Bytes for a stream whose user
-does not read are held here up to a limit for the connection; beyond it nothing more is taken out, and the windows stop
-the peer. That stops the connection's other streams too, as the peer's own connection window would; a stream that
-keeps the others waiting too long is dropped.
+Bytes for a stream whose user does not read are held here, and its peer gets no more room; the others go on (see
+:mod:`aiofrp.stream.quiccredit`). What many such streams hold has a limit for the connection: beyond it nothing more is
+taken out of the library, which stops all its streams, as the peer's own connection window would; a stream that keeps
+the others waiting too long is dropped.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ from .udp import Address
 
 #: Seconds a stream that takes nothing may keep the others of its connection waiting.
 STALL = 60.0
+#: Bytes held of a stream at which its peer gets no more room, and again some. What it has may be used up then: up to
+#: the window of a stream more is held.
+WITHHOLD_AT, RELEASE_AT = 2 * 1024 * 1024, 1024 * 1024
+#: How often the peer is told of room again, which may get lost, and after how many seconds first; then the double.
+TELLS, TELL_AFTER = 10, 0.1
+#: Of pings for that: a number no keep-alive has.
+_TELLING = 1 << 40
 #: Streams waited for at once, before the next is refused.
 MOST_WISHES = 4096
 #: Seconds a closed connection lives on, to repeat its farewell.
@@ -107,6 +114,7 @@ class QuicSession:
         "_pings",
         "_stalled_at",
         "_streams",
+        "_teller",
         "_timer",
         "_timer_due",
         "_waiting",
@@ -158,6 +166,7 @@ class QuicSession:
         self._heard_at = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
+        self._teller: asyncio.TimerHandle | None = None  # of _tell_room
 
     def __repr__(self) -> str:
         return (
@@ -268,6 +277,7 @@ class QuicSession:
         stream = self._streams.get(stream_id) or self._accept(stream_id)
         if stream is not None:
             stream.receive(data, end)
+            self._core.room_used(stream_id, stream.received)
 
     def stream_reset(self, stream_id: int, /) -> None:
         stream = self._streams.get(stream_id)
@@ -321,12 +331,22 @@ class QuicSession:
 
     def forget(self, stream: QuicStream) -> None:
         """``stream`` is over."""
+        self._core.room_used(stream.id, None)
         self._streams.pop(stream.id, None)
         self._waiting.discard(stream)
 
-    def held_changed(self, size: int) -> None:
-        """``size`` bytes more are held for users who do not read, or less when negative."""
+    def held_changed(self, stream: QuicStream, size: int) -> None:
+        """``size`` bytes more of ``stream`` are held for its user who does not read, or less when negative."""
         self.held += size
+        if size > 0:
+            if stream.held >= WITHHOLD_AT and not stream.dead:
+                self._core.credit.withhold(stream.id)
+        elif stream.held - size > RELEASE_AT >= stream.held and not stream.dead:
+            self._core.credit.release(stream.id)
+            self._tell_room()
+        self._limit_held()
+
+    def _limit_held(self) -> None:
         if self.held > self._limits.max_held:
             if self._stalled_at is None:
                 self._stalled_at = time.monotonic()
@@ -336,6 +356,21 @@ class QuicSession:
             if self.held <= self._limits.max_held // 2:
                 self._stalled_at = None
                 self._loop.call_soon(self._resume)
+
+    def _tell_room(self, tries: int = TELLS) -> None:
+        """Have packets leave for the room that streams have again, until the peer shows that it knows."""
+        if self._teller is not None:
+            self._teller.cancel()
+            self._teller = None
+        if self._over or not self._core.credit.tell():
+            return
+        if not tries:
+            self._core.credit.give_up()
+            return
+        self._core.send_ping(_TELLING)
+        self._schedule_flush()
+        after = TELL_AFTER * 2 ** (TELLS - tries)
+        self._teller = self._loop.call_later(after, self._tell_room, tries - 1)
 
     def _resume(self) -> None:
         if self._stalled_at is None and self._core.paused and not self._over:
@@ -462,7 +497,7 @@ class QuicSession:
             self._stalled_at = None
             self._core.resume()
         elif self._stalled_at is not None and now - self._stalled_at >= STALL:
-            slowest = max(self._streams.values(), key=QuicStream.held_bytes)
+            slowest = max(self._streams.values(), key=lambda stream: stream.held)
             slowest.drop(TimedOut(f"quic: nothing was read for {STALL:g} s while others waited"))
 
     # Private: the end
@@ -478,8 +513,9 @@ class QuicSession:
         """No datagrams from here on."""
         if not self._over:
             self._over = True
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._teller):
+                if timer is not None:
+                    timer.cancel()
             self._endpoint.gone(self)
 
     def _end(self, exc: Exception | None) -> None:

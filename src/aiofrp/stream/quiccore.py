@@ -1,8 +1,9 @@
 """The QUIC library, bent to what streams need: limits of our own, and reading that can wait.
 
 qh3 keeps its packet core in compiled code and hands out what it decoded as events. A window reopens when an event is
-taken out, so whoever takes none bounds what the peer may send. Its Python shell takes everything at once and fixes
-the number of streams; this class does neither. It leans on that shell's inner parts, so the release is pinned.
+taken out, so whoever takes none bounds what the peer may send; :attr:`QuicCore.credit` does so for single streams. Its
+Python shell takes everything at once and fixes the number of streams; this class does neither. It leans on that
+shell's inner parts, so the release is pinned.
 
 No sockets and no loop here: datagrams and times in, datagrams and calls of a :class:`Handler` out.
 """
@@ -21,11 +22,13 @@ from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.connection import QuicConnection, QuicConnectionState
 from qh3.quic.crypto import derive_key_iv_hp
 from qh3.quic.packet import pull_quic_transport_parameters, push_quic_transport_parameters
-from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
+from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError, QuicTlsTrafficSecret
 
 from aiofrp.errors import ConfigError, RemoteProtocolError
+from aiofrp.wire.quicpacket import ROOM_SIZE
 
 from .quicauth import DemandingContext, ServerContext
+from .quiccredit import Credit
 
 #: What both sides must name in the TLS handshake (spec: wire §5).
 ALPN = "frp"
@@ -120,6 +123,19 @@ class QuicCore(QuicConnection):
             # start: then our own id is the one the client chose for us, and the first keys are made here.
             self.host_cid = retry_cid or original_cid or b""
         self._told_end = False
+        self._credit: Credit | None = None  # made when first needed
+
+    @property
+    def credit(self) -> Credit:
+        """What the peer is told of its streams' room; only after the handshake."""
+        if self._credit is None:
+            bridge = self._tls
+            assert isinstance(bridge, _Bridge)
+            assert bridge.send_secret is not None
+            cid = bridge.remote_initial_source_connection_id or b""
+            secret = bridge.send_secret
+            self._credit = Credit(int(secret.cipher_suite), secret.secret, len(cid), PACKET_SIZE)
+        return self._credit
 
     def resume(self) -> None:
         """Hand on what waited."""
@@ -158,7 +174,25 @@ class QuicCore(QuicConnection):
         with _FAILURES:
             while (transmit := poll(now)) is not None:
                 found.append((transmit[0], transmit[1]))
+        credit = self._credit
+        if credit is not None and credit.active:
+            found = [(credit.rewrite(data, self._last_number), address) for data, address in found]
         return found
+
+    def room_used(self, stream_id: int, total: int | None) -> None:
+        """``total`` bytes of a stream came so far; ``None``: it is over."""
+        credit = self._credit
+        if credit is not None:
+            if total is None:
+                credit.forget(stream_id)
+            else:
+                credit.received(stream_id, total)
+
+    def _last_number(self) -> int | None:
+        """The number of one of our latest packets."""
+        return max(
+            (packet[0] for packet in self._require_core().outstanding_application_packets), default=None
+        )
 
     def open_bidirectional(self) -> int | None:
         """The id of a new stream; ``None`` when the peer allows no more. Only after the handshake."""
@@ -322,7 +356,18 @@ class _Bridge(QuicTlsBridge):
 
     def __init__(self, limits: QuicLimits, configuration: QuicConfiguration, **parts: Any) -> None:
         self._limits = limits
+        self.send_secret: QuicTlsTrafficSecret | None = None  #: of what we send after the handshake
         super().__init__(configuration, **parts)
+
+    def next_traffic_secret(self) -> QuicTlsTrafficSecret | None:
+        secret = super().next_traffic_secret()
+        if (
+            secret is not None
+            and secret.epoch == tls.Epoch.ONE_RTT
+            and secret.direction == tls.Direction.ENCRYPT
+        ):
+            self.send_secret = secret
+        return secret
 
     def _handle_tls(self, data: bytes, epoch: tls.Epoch) -> None:
         try:
@@ -372,7 +417,7 @@ def _configuration(identity: QuicIdentity, limits: QuicLimits, *, is_client: boo
         idle_timeout=limits.idle_timeout,
         max_data=limits.connection_window,
         max_stream_data=limits.stream_window,
-        max_datagram_size=PACKET_SIZE,
+        max_datagram_size=PACKET_SIZE - ROOM_SIZE,
         initial_rtt=_INITIAL_RTT,
         verify_mode=ssl.CERT_NONE,  # judged here, as for every other transport
     )

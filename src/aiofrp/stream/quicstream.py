@@ -40,19 +40,32 @@ class Session(Protocol):
     def forget(self, stream: QuicStream) -> None:
         """``stream`` is over."""
 
-    def held_changed(self, size: int) -> None:
-        """``size`` bytes more are held for users who do not read, or less when negative."""
+    def held_changed(self, stream: QuicStream, size: int) -> None:
+        """``size`` bytes more of ``stream`` are held for its user who does not read, or less when negative."""
 
 
 class QuicStream(LayerStream):
     """One stream of a connection."""
 
-    __slots__ = ("_closed", "_eof_seen", "_eof_sent", "_session", "_stopped", "_unsent", "dead", "id")
+    __slots__ = (
+        "_closed",
+        "_eof_seen",
+        "_eof_sent",
+        "_session",
+        "_stopped",
+        "_unsent",
+        "dead",
+        "held",
+        "id",
+        "received",
+    )
 
     def __init__(self, session: Session, stream_id: int) -> None:
         super().__init__()
         self.id = stream_id
         self.dead = False
+        self.held = 0  #: bytes for a user who does not read
+        self.received = 0  #: bytes in all
         self._session = session
         self._unsent = 0  # at most this much is not on its way yet
         self._eof_seen = self._eof_sent = False
@@ -114,6 +127,7 @@ class QuicStream(LayerStream):
     def receive(self, data: bytes, end: bool) -> None:
         """Bytes arrived."""
         if data and not self._eof_seen:
+            self.received += len(data)
             self._deliver(data)
         if end and not self._eof_seen and not self.dead:
             self._eof_seen = True
@@ -149,10 +163,6 @@ class QuicStream(LayerStream):
             self._discard_held()
             self._deliver_lost(exc)
 
-    def held_bytes(self) -> int:
-        """Bytes held for a user who does not read."""
-        return sum(map(len, self._held or ()))
-
     # Private
 
     def _finish_both(self) -> None:
@@ -165,4 +175,5 @@ class QuicStream(LayerStream):
         self._session.forget(self)
 
     def _held_changed(self, size: int) -> None:
-        self._session.held_changed(size)
+        self.held += size
+        self._session.held_changed(self, size)

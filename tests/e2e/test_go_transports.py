@@ -29,7 +29,8 @@ from tests.support.tunnel import (
 
 PAIRS: list[tuple[Side, Side]] = [("ours", "go"), ("go", "ours")]
 pairs = pytest.mark.parametrize(("server", "client"), PAIRS)
-websockets = pytest.mark.parametrize("protocol", ["tcp", "websocket"])
+carriers = pytest.mark.parametrize("protocol", ["tcp", "websocket", "kcp"])
+every = pytest.mark.parametrize("protocol", ["tcp", "websocket", "kcp", "quic"])
 V2 = 'transport.wireProtocol = "v2"\nauth.token = "secret"\n'
 
 
@@ -37,16 +38,26 @@ def proxy(local: int, remote: int) -> str:
     return f'[[proxies]]\nname = "e"\ntype = "tcp"\nlocalPort = {local}\nremotePort = {remote}\n'
 
 
-async def works(folder: Path, sides: tuple[Side, Side], server: str, client: str, *, front: int = 0) -> None:
-    """A tunnel of real processes with these settings carries bytes. ``front``: where frpc goes instead of frps."""
-    bind, remote = front or free_port(), free_port()
+def frps_config(bind: int, server: str, client: str, address: str = "127.0.0.1") -> str:
+    """TOML of a frps for that client; a transport over UDP has the number of its TCP port."""
+    udp = next(
+        (f"{protocol}BindPort = {bind}\n" for protocol in ("kcp", "quic") if f'"{protocol}"' in client), ""
+    )
+    return f'bindAddr = "{address}"\nbindPort = {bind}\nproxyBindAddr = "127.0.0.1"\n{udp}{server}'
+
+
+async def works(
+    folder: Path, sides: tuple[Side, Side], server: str, client: str, *, address: str = "127.0.0.1"
+) -> None:
+    """A tunnel of real processes with these settings carries bytes."""
+    bind, remote = free_port(), free_port()
     data = bytes(range(256)) * 400
     async with (
         local_service(echo) as local,
-        frps(folder, f'bindAddr = "127.0.0.1"\nbindPort = {bind}\n{server}', side=sides[0]),
+        frps(folder, frps_config(bind, server, client, address), side=sides[0]),
         frpc(
             folder,
-            f'serverAddr = "127.0.0.1"\nserverPort = {bind}\n{client}\n{proxy(local, remote)}',
+            f'serverAddr = "{address}"\nserverPort = {bind}\n{client}\n{proxy(local, remote)}',
             side=sides[1],
         ),
     ):
@@ -60,7 +71,7 @@ async def refused(folder: Path, sides: tuple[Side, Side], server: str, client: s
     path.write_text(f'serverAddr = "127.0.0.1"\nserverPort = {bind}\n{client}\n', encoding="utf-8")
     start = [*command("frpc", sides[1]), "-c", str(path)]
     async with (
-        frps(folder, f'bindAddr = "127.0.0.1"\nbindPort = {bind}\n{server}', side=sides[0]),
+        frps(folder, frps_config(bind, server, client), side=sides[0]),
         running(start, path.with_suffix(".log")) as program,
     ):
         assert await program.ended() == 1
@@ -181,7 +192,7 @@ async def test_tokens_that_differ(tmp_path: Path, go_peers: GoPeers, server: Sid
 
 
 @pairs
-@websockets
+@carriers
 async def test_forced_tls(
     tmp_path: Path, go_peers: GoPeers, server: Side, client: Side, protocol: str
 ) -> None:
@@ -191,7 +202,7 @@ async def test_forced_tls(
 
 
 @pairs
-@websockets
+@carriers
 async def test_the_lead_byte(
     tmp_path: Path, go_peers: GoPeers, server: Side, client: Side, protocol: str
 ) -> None:
@@ -200,7 +211,7 @@ async def test_the_lead_byte(
 
 
 @pairs
-@websockets
+@carriers
 async def test_both_verify(
     tmp_path: Path, go_peers: GoPeers, server: Side, client: Side, protocol: str
 ) -> None:
@@ -213,6 +224,29 @@ async def test_both_verify(
     await refused(tmp_path, (server, client), certificates["frps"], over + wrong + certificates["frpc"])
     ca_only = certificates["frpc"].splitlines()[-1] + "\n"
     await refused(tmp_path, (server, client), certificates["frps"], over + ca_only)
+
+
+@pairs
+@every
+@pytest.mark.parametrize("address", ["::1", "127.0.0.1"])
+async def test_bind_addresses(
+    tmp_path: Path, go_peers: GoPeers, server: Side, client: Side, protocol: str, address: str
+) -> None:
+    over = f'transport.protocol = "{protocol}"\n'
+    await works(tmp_path, (server, client), "", over, address=address)
+
+
+@pairs
+@every
+async def test_a_server_name_that_is_checked(
+    tmp_path: Path, go_peers: GoPeers, server: Side, client: Side, protocol: str
+) -> None:
+    """One-way TLS: the server shows a certificate, and the client none."""
+    shows = "".join(line + "\n" for line in _certificates(tmp_path, "frps").splitlines()[:2])
+    trusts = _certificates(tmp_path, "frpc").splitlines()[2] + "\n"
+    over = f'transport.protocol = "{protocol}"\n{trusts}transport.tls.serverName = '
+    await works(tmp_path, (server, client), shows, f'{over}"{NAME}"\n')
+    await refused(tmp_path, (server, client), shows, f'{over}"other.test"\n')
 
 
 def _certificates(folder: Path, who: str) -> str:

@@ -52,7 +52,10 @@ def test_a_route_without_credential() -> None:
     ("lines", "looked_for"),
     [
         (["GET /a%20b?c HTTP/1.1", "Host: Other.:80"], "other /a b "),
-        (["GET http://other/%ff HTTP/1.1", HOST, f"Proxy-Authorization: {basic('bob:x')}"], "other /\\xff bob"),
+        (
+            ["GET http://other/%ff HTTP/1.1", HOST, f"Proxy-Authorization: {basic('bob:x')}"],
+            "other /\\xff bob",
+        ),
         (["CONNECT other:443 HTTP/1.1"], "other  "),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pstats
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -49,7 +50,7 @@ async def test_tasks_and_threads_with_their_stacks(session: aiohttp.ClientSessio
 
 
 async def test_the_command_line_and_objects(session: aiohttp.ClientSession) -> None:
-    assert "pytest" in await page(session, "cmdline")
+    assert (await page(session, "cmdline")).split("\0") == sys.orig_argv
     assert " builtins.function\n" in await page(session, "heap")
 
 

@@ -9,6 +9,12 @@ Address = tuple[str, int]
 Figures = dict[str, float]
 
 
+def parse_address(text: str) -> Address:
+    """Read HOST:PORT; raises ValueError."""
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
 def percentiles(times: list[float]) -> Figures:
     """The middle and the slow end, in microseconds; nothing without times."""
     if not times:

@@ -25,7 +25,7 @@ import uvloop
 from bench import webload
 from bench.crowd import Crowd
 from bench.dialler import Dialler
-from bench.figures import PATIENCE, Address, Figures, percentiles
+from bench.figures import PATIENCE, Address, Figures, parse_address, percentiles
 from bench.payload import payload
 from bench.server import REPORT_SIZE, client_hello, serve
 
@@ -303,19 +303,18 @@ def main() -> None:
         prog="bench.loadgen", description=__doc__.splitlines()[0] if __doc__ else ""
     )
     parser.add_argument("mode", choices=["serve", *CLIENTS])
-    parser.add_argument("address", help="HOST:PORT")
+    parser.add_argument("address", type=parse_address, help="HOST:PORT")
     parser.add_argument("--connections", type=int, default=1, help="at the same time (default 1)")
     parser.add_argument("--size", type=int, default=64, help="bytes of a message (default 64)")
     parser.add_argument("--seconds", type=float, default=3, help="duration (default 3)")
     options = parser.parse_args()
-    host, _, port = options.address.rpartition(":")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
     if options.mode == "serve":
-        uvloop.run(serve(host, int(port)))
+        uvloop.run(serve(*options.address))
     else:
-        figures = uvloop.run(CLIENTS[options.mode]((host, int(port)), options))
+        figures = uvloop.run(CLIENTS[options.mode](options.address, options))
         print(json.dumps({"mode": options.mode, "connections": options.connections, **figures}))
 
 

@@ -17,14 +17,8 @@ from contextlib import suppress
 
 import uvloop
 
-from bench.figures import Address
-
-#: Bytes asked for in the kernel's buffers: what it drops for want of room would be lost beside what we lose.
-_BUFFER = 4 << 20
-#: Bytes of one datagram, at most.
-_DATAGRAM = 65_535
-#: Datagrams read at one wake-up.
-_BATCH = 64
+from bench.datagrams import BATCH, LONGEST, udp_socket
+from bench.figures import Address, parse_address
 
 
 class Way:
@@ -64,7 +58,7 @@ class Relay:
         self._seed = seed
         self._loop = asyncio.get_running_loop()
         self._flows: dict[Address, tuple[Way, socket.socket]] = {}  # for as long as the relay runs
-        self._front = _udp_socket()
+        self._front = udp_socket()
         self._front.bind(listen)
         self._loop.add_reader(self._front, self._forth)
 
@@ -76,13 +70,13 @@ class Relay:
 
     def _forth(self) -> None:
         with suppress(OSError):
-            for _ in range(_BATCH):
-                data, client = self._front.recvfrom(_DATAGRAM)
+            for _ in range(BATCH):
+                data, client = self._front.recvfrom(LONGEST)
                 way = self._flows[client][0] if client in self._flows else self._begin(client)
                 way.put(data)
 
     def _begin(self, client: Address) -> Way:
-        sock = _udp_socket()
+        sock = udp_socket()
         sock.connect(self._target)
         number = len(self._flows)
         forth = Way(sock.send, *self._settings, f"{self._seed} {number} forth")
@@ -96,22 +90,8 @@ class Relay:
 
 def _read(sock: socket.socket, way: Way) -> None:
     with suppress(OSError):
-        for _ in range(_BATCH):
-            way.put(sock.recv(_DATAGRAM))
-
-
-def _udp_socket() -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-        sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-    return sock
-
-
-def address(text: str) -> Address:
-    """Read HOST:PORT; raises ValueError."""
-    host, _, port = text.rpartition(":")
-    return host, int(port)
+        for _ in range(BATCH):
+            way.put(sock.recv(LONGEST))
 
 
 async def relay(options: argparse.Namespace) -> None:
@@ -127,8 +107,8 @@ async def relay(options: argparse.Namespace) -> None:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="bench.lossy", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("listen", type=address, help="HOST:PORT")
-    parser.add_argument("target", type=address, help="HOST:PORT")
+    parser.add_argument("listen", type=parse_address, help="HOST:PORT")
+    parser.add_argument("target", type=parse_address, help="HOST:PORT")
     parser.add_argument("--loss", type=float, default=0.05, help="part of the datagrams lost, each way")
     parser.add_argument("--delay", type=float, default=0.02, help="seconds the others take, each way")
     parser.add_argument("--seed", type=int, default=1, help="chooses which are lost")

@@ -13,6 +13,7 @@ import ssl
 from contextlib import suppress
 from typing import cast
 
+from bench.datagrams import BATCH, LONGEST, udp_socket
 from bench.payload import payload
 from bench.web import HOST_NAME, Web
 
@@ -25,10 +26,6 @@ REPORT_SIZE = 8
 
 #: Bytes of a TLS record before its body; the last two are the body's length.
 _RECORD_HEAD = 5
-#: Bytes of datagrams the kernel may keep for us; and of one datagram, at most.
-_DATAGRAM_BUFFER, _DATAGRAM = 4 << 20, 65_535
-#: Datagrams read at one wake-up.
-_BATCH = 64
 
 
 class Chooser(asyncio.Protocol):
@@ -147,18 +144,15 @@ BEHAVIOURS: dict[bytes, type[Echo | Sink | Source | Web | Hello]] = {
 def echo_datagrams(sock: socket.socket) -> None:
     """Send what came back to where it came from; bare, because an event loop's own way costs more."""
     with suppress(OSError):  # nothing more there, or no room for an answer: lost, as datagrams may be
-        for _ in range(_BATCH):
-            sock.sendto(*sock.recvfrom(_DATAGRAM))
+        for _ in range(BATCH):
+            sock.sendto(*sock.recvfrom(LONGEST))
 
 
 async def serve(host: str, port: int) -> None:
     """Listen for TCP and UDP, until cancelled; says so on standard output once it does."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Chooser, host, port, backlog=4096)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        datagrams.setblocking(False)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            datagrams.setsockopt(socket.SOL_SOCKET, option, _DATAGRAM_BUFFER)
+    with udp_socket() as datagrams:
         datagrams.bind((host, port))
         loop.add_reader(datagrams, echo_datagrams, datagrams)
         try:

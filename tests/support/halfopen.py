@@ -12,12 +12,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol, cast
 
+from bench.datagrams import BATCH, LONGEST, udp_socket
+
 #: Seconds without a datagram after which a UDP flow is forgotten; longer than any keep-alive of the tests.
 _FORGET = 20.0
-#: Bytes asked for in the kernel's buffers of UDP sockets, and of one datagram at most.
-_BUFFER, _DATAGRAM = 4 * 1024 * 1024, 65_535
-#: Datagrams read at one wake-up.
-_READS = 64
 
 
 class Relay(Protocol):
@@ -230,7 +228,7 @@ class UdpRelay:
         self._loop = asyncio.get_running_loop()
         self._passes = True
         self._flows: dict[tuple[str, int], _Flow] = {}
-        self._front = _udp_socket()
+        self._front = udp_socket()
         self._front.bind(("127.0.0.1", 0))
         self.port: int = self._front.getsockname()[1]
         self._loop.add_reader(self._front.fileno(), self._forth)
@@ -263,8 +261,8 @@ class UdpRelay:
 
     def _forth(self) -> None:
         with suppress(BlockingIOError):
-            for _ in range(_READS):
-                data, address = self._front.recvfrom(_DATAGRAM)
+            for _ in range(BATCH):
+                data, address = self._front.recvfrom(LONGEST)
                 flow = self._flows.get(address) or self._begin(address)
                 flow.used = self._loop.time()
                 if self._passes and flow.passes:
@@ -273,14 +271,14 @@ class UdpRelay:
 
     def _back(self, flow: _Flow, address: tuple[str, int]) -> None:
         with suppress(OSError):
-            for _ in range(_READS):
-                data = flow.sock.recv(_DATAGRAM)
+            for _ in range(BATCH):
+                data = flow.sock.recv(LONGEST)
                 flow.used = self._loop.time()
                 if self._passes and flow.passes:
                     self._front.sendto(data, address)
 
     def _begin(self, address: tuple[str, int]) -> _Flow:
-        sock = _udp_socket()
+        sock = udp_socket()
         sock.connect(("127.0.0.1", self._target))
         flow = self._flows[address] = _Flow(sock, self._loop.time())
         self._loop.add_reader(sock.fileno(), self._back, flow, address)
@@ -290,14 +288,6 @@ class UdpRelay:
         flow = self._flows.pop(address)
         self._loop.remove_reader(flow.sock.fileno())
         flow.sock.close()
-
-
-def _udp_socket() -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setblocking(False)
-    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-        sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-    return sock
 
 
 @asynccontextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from aiofrp.stream.base import nothing
+
 
 class Deadline:
     """Calls ``missed`` when the time passes. One timer serves many deadlines: when it fires it looks again, so that
@@ -33,7 +35,7 @@ class Deadline:
 
     def close(self) -> None:
         """Nothing will be expected any more; the owner may go."""
-        self._missed = _nothing
+        self._missed = nothing
         self._when = None
         if self._timer is not None:
             self._timer.cancel()
@@ -49,7 +51,3 @@ class Deadline:
         else:
             self._when = None
             self._missed()
-
-
-def _nothing() -> None:
-    """What a closed deadline calls."""

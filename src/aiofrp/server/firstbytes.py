@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from aiofrp.stream.base import Buffer, NullReceiver, Stream
-
-
-def _nothing() -> None:
-    pass
+from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
 
 
 class FirstBytes(NullReceiver):
@@ -26,7 +22,7 @@ class FirstBytes(NullReceiver):
         size: int,
         timeout: float,
         decided: Callable[[bytes], None],
-        gone: Callable[[], None] = _nothing,
+        gone: Callable[[], None] = nothing,
     ) -> None:
         self._stream = stream
         self._size = size

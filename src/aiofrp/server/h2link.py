@@ -19,7 +19,7 @@ from h2.settings import SettingCodes, Settings
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.server.h2lane import Headers, Lane, LaneOwner
-from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream, nothing
 from aiofrp.wire.h2frames import FrameSizes
 
 #: What a client says first (RFC 9113 §3.4).
@@ -33,10 +33,6 @@ MAX_RESETS = 200
 
 Opened = Callable[[Lane, Headers, bool], LaneOwner | None]
 """Gives a peer's new lane with its request an owner; True: the request has no body."""
-
-
-def _nothing() -> None:
-    pass
 
 
 class H2Link:
@@ -62,7 +58,7 @@ class H2Link:
         stream: Stream,
         *,
         opened: Opened | None = None,
-        changed: Callable[[], None] = _nothing,
+        changed: Callable[[], None] = nothing,
         lost: Callable[[], None],
         client: bool = False,
     ) -> None:

@@ -17,8 +17,7 @@ from aiofrp.server.h2call import H2Service
 from aiofrp.server.h2lane import Headers, Lane, LaneOwner, send_answer
 from aiofrp.server.h2link import H2Link
 from aiofrp.server.httpexchange import Exchange, Failure
-from aiofrp.server.httpjudge import NoRoute, judge
-from aiofrp.server.httppages import Answer, http_date, options_answer, timed_out
+from aiofrp.server.httppages import Answer, http_date, timed_out
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.wire.http1 import CHUNKED, HeadError, RequestHead, ResponseHead, parse_request
@@ -70,17 +69,11 @@ class H2User:
         vhost.idle.pop(self, None)
         try:
             request = request_of(headers, ended)
-            if request.target == b"*":
-                send_answer(lane, options_answer(), request.method)
-                return None
-            outcome = judge(request, vhost.routes)
+            outcome = vhost.judge(request)
         except HeadError as exc:
             status = b"%d" % exc.status
             lane.send_headers([(b":status", status), (b"content-length", b"0")], end=True)
             return None
-        except NoRoute as exc:
-            vhost.tell_failure(request, str(exc))
-            outcome = vhost.pages.not_found()
         if isinstance(outcome, Answer):
             send_answer(lane, outcome, request.method)
             return None

@@ -14,8 +14,7 @@ from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend
 from aiofrp.server.deadline import Deadline
 from aiofrp.server.httpexchange import Failure
-from aiofrp.server.httpjudge import NoRoute, judge
-from aiofrp.server.httppages import Answer, options_answer, refusal, timed_out
+from aiofrp.server.httppages import Answer, refusal, timed_out
 from aiofrp.server.httpreply import connection_fields
 from aiofrp.server.httpturn import HttpTurn
 from aiofrp.stream.base import Buffer, Pause, Stream
@@ -225,14 +224,10 @@ class HttpUser:
         self.deadline.clear()
         try:
             request = parse_request(head)
-            about_frps = request.target == b"*"
-            outcome = options_answer() if about_frps else judge(request, vhost.routes)
+            outcome = vhost.judge(request)
         except HeadError as exc:
             self._refuse(exc)
             return
-        except NoRoute as exc:
-            vhost.tell_failure(request, str(exc))
-            outcome = vhost.pages.not_found()
         if isinstance(outcome, Answer):
             self._state = State.BODY if request.body_size else State.HEAD
             self._turn_away(request, outcome)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from aiofrp import logs
-from aiofrp.server.httppages import Pages
+from aiofrp.proxy.http import HttpRoute
+from aiofrp.server.httpjudge import NoRoute, judge
+from aiofrp.server.httppages import Answer, Pages, options_answer
 from aiofrp.server.httpuser import HttpUser
 from aiofrp.stream.base import Stream
 from aiofrp.wire.http1 import RequestHead
@@ -57,6 +59,16 @@ class HttpVhost:
         from aiofrp.server.h2user import H2User  # h2 is a weight of its own
 
         H2User(stream, self)
+
+    def judge(self, request: RequestHead) -> HttpRoute | Answer:
+        """The route of ``request``, or the answer frps gives itself. Raises :class:`~aiofrp.wire.http1.HeadError`."""
+        if request.target == b"*":
+            return options_answer()
+        try:
+            return judge(request, self.routes)
+        except NoRoute as exc:
+            self.tell_failure(request, str(exc))
+            return self.pages.not_found()
 
     def tell_failure(self, request: RequestHead, why: str) -> None:
         """Log that a request gets no response of a service."""

@@ -319,6 +319,10 @@ def drop(data: Buffer, /) -> None:
     """A ``write`` for streams that have ended."""
 
 
+def nothing() -> None:
+    """A callback where nobody wants to know."""
+
+
 def describe(info: Mapping[str, Any]) -> str:
     """One line about a stream for logs: its layers from the top and the peer's address."""
     layers = "/".join(info.get("layers") or ("?",))

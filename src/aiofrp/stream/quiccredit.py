@@ -22,9 +22,8 @@ class Credit:
         self._protection = Protection(suite, secret)
         self._cid_size = cid_size
         self._number: int | None = None  # of the last packet seen
-        self._kept: dict[
-            int, int
-        ] = {}  # stream → room it is not told of, 0 for none yet; limited by their number
+        # Stream → room it is not told of, 0 for none yet; limited by their number.
+        self._kept: dict[int, int] = {}
         self._grants: dict[int, int] = {}  # stream → room it is told of, until it shows that it knows
         self._untold: set[int] = set()  # those of them that wait for a packet
         self._blind = False  # packets cannot be opened: all goes as the library wants it
@@ -83,9 +82,8 @@ class Credit:
         if opened is None:
             return packet
         self._number = opened.number
-        payload = self._told(len(packet)) + self._blanked(
-            opened
-        )  # the library's last frame may have no end of its own
+        # Ours first: the library's last frame may have no end of its own.
+        payload = self._told(len(packet)) + self._blanked(opened)
         return packet if payload == opened.payload else self._protection.close(opened, payload)
 
     def _blanked(self, opened: Opened) -> bytes:

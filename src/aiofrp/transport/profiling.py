@@ -19,35 +19,30 @@ from types import FrameType
 
 from aiohttp import web
 
-from aiofrp.transport.web import ApiError, WebServer, text_response
+from aiofrp.transport.web import ApiError, Handler, WebServer, text_response
 
 #: Seconds a profile takes when the request names none (the reference's), and at most (the web server's limit is 60).
 _PROFILE_SECONDS, _PROFILE_LIMIT = 30.0, 55.0
 #: Types the page on memory lists, those with most objects first.
 _TYPES = 100
 
-#: The pages, and what they say.
-_PAGES = {
-    "cmdline": "the command line, its words separated by NUL",
-    "goroutine": "what every task and thread waits for",
-    "heap": "objects by type, those alive since the start left out",
-    "profile": "where time goes; ?seconds=30; read the file with python -m pstats",
-}
-
 
 def add_profiling(server: WebServer) -> None:
     """Serve the pages."""
-    profiler = _Profiler()
+    pages: tuple[tuple[str, str, Handler], ...] = (
+        ("cmdline", "the command line, its words separated by NUL", _command_line),
+        ("goroutine", "what every task and thread waits for", _tasks),
+        ("heap", "objects by type, those alive since the start left out", _objects),
+        ("profile", "where time goes; ?seconds=30; read the file with python -m pstats", _Profiler().page),
+    )
+
+    async def index(request: web.Request) -> web.Response:
+        return text_response("".join(f"/debug/pprof/{name}: {text}\n" for name, text, _ in pages))
+
     for path in ("/debug/pprof", "/debug/pprof/"):
-        server.route("GET", path, _index)
-    server.route("GET", "/debug/pprof/cmdline", _command_line)
-    server.route("GET", "/debug/pprof/goroutine", _tasks)
-    server.route("GET", "/debug/pprof/heap", _objects)
-    server.route("GET", "/debug/pprof/profile", profiler.page)
-
-
-async def _index(request: web.Request) -> web.Response:
-    return text_response("".join(f"/debug/pprof/{name}: {text}\n" for name, text in _PAGES.items()))
+        server.route("GET", path, index)
+    for name, _, page in pages:
+        server.route("GET", f"/debug/pprof/{name}", page)
 
 
 async def _command_line(request: web.Request) -> web.Response:

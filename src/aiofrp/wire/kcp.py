@@ -389,9 +389,8 @@ class Kcp:
             ask = True
         if ask or (now - self._heard_at >= IDLE and now - self._asked_at >= _IDLE_EVERY):
             self._asked_at = now
-            if (
-                ask or self.heard
-            ):  # before, nothing but the begin of the conversation means anything to the peer
+            # Before the peer was heard, nothing but the begin of the conversation means anything to it.
+            if ask or self.heard:
                 segments.append(self._question(free))
         if self._tells and now >= self._tell_at:
             self._tells, self._tell_at = self._tells - 1, now + _TELL_EVERY

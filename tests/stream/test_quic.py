@@ -12,9 +12,9 @@ from qh3.quic.configuration import QuicConfiguration
 
 from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.stream import quic, quiccore
-from aiofrp.stream.quic import NoMoreStreams, QuicFailed
 from aiofrp.stream.quiccore import Judge, QuicIdentity
 from aiofrp.stream.quicdial import dial
+from aiofrp.stream.quicerrors import NoMoreStreams, QuicFailed
 from aiofrp.stream.quicstream import QuicStream
 from aiofrp.stream.verified import VerifyingContext
 from tests.stream.quicrig import LIMITS, Rig, connected, identity, udp

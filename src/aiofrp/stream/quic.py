@@ -20,10 +20,11 @@ from typing import Any, Protocol, TypeAlias
 
 from qh3.quic.connection import QuicConnectionError
 
-from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut, TransportError
+from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 
 from .base import Buffer
 from .quiccore import QuicCore, QuicLimits
+from .quicerrors import NoMoreStreams, QuicFailed, explain
 from .quicstream import LOW_WATER, QuicStream
 from .udp import Address
 
@@ -44,33 +45,10 @@ FAREWELL = 1.0
 _REFUSED = (QuicConnectionError, ValueError)
 #: Error codes of the application; frp has no others (spec: wire §5).
 _NO_ERROR = 0
-#: Codes of a failed TLS handshake are this and the alert (RFC 9001 §4.8).
-_CRYPTO_ERROR = 0x100
-#: What alerts of the peer's mean, and our own (RFC 8446 §6.2).
-_PEERS_ALERTS = {
-    40: "the peer refused the handshake",
-    42: "the peer refused our certificate",
-    48: "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
-    116: "the peer demands a client certificate (transport.tls.certFile, keyFile)",
-    120: "the peer does not speak frp here",
-}
-_OUR_ALERTS = {
-    42: "the peer's certificate was refused",
-    116: "the client sent no certificate, and transport.tls.trustedCaFile demands one",
-    120: "the peer does not speak frp here",
-}
 
 
 #: Who waits for a stream: what is called with it, and with the reason why there will be none.
 Wish: TypeAlias = tuple[Callable[[QuicStream], None], Callable[[FrpError], None]]
-
-
-class QuicFailed(TransportError):
-    """The connection could not be made; the text says the likely cause."""
-
-
-class NoMoreStreams(Closed):
-    """The peer allows no more streams until one ends."""
 
 
 class Endpoint(Protocol):
@@ -296,7 +274,7 @@ class QuicSession:
         if self._closing:
             self._stop()
             return
-        self._fail(_explain(code, reason, by_peer=by_peer, ready=self.ready))
+        self._fail(explain(code, reason, by_peer=by_peer, ready=self.ready))
 
     # For streams
 
@@ -534,16 +512,4 @@ class QuicSession:
             on_lost(exc)
 
 
-def _explain(code: int, reason: str, *, by_peer: bool, ready: bool) -> TransportError:
-    """The end of a connection in words that name the likely cause."""
-    if _CRYPTO_ERROR <= code < _CRYPTO_ERROR + 0x100:
-        alert = code - _CRYPTO_ERROR
-        meaning = (_PEERS_ALERTS if by_peer else _OUR_ALERTS).get(alert, f"alert {alert}")
-        return QuicFailed(f"TLS: {meaning}" + (f": {reason}" if reason else ""))
-    if not code:
-        return Closed("the peer closed the QUIC connection")
-    text = f"quic: the connection ended with code {code:#x}" + (f": {reason}" if reason else "")
-    return Closed(text) if ready else QuicFailed(text)
-
-
-__all__ = ["Endpoint", "NoMoreStreams", "QuicFailed", "QuicSession"]
+__all__ = ["Endpoint", "QuicSession"]

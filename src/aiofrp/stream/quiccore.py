@@ -29,6 +29,7 @@ from aiofrp.wire.quicpacket import ROOM_SIZE
 
 from .quicauth import DemandingContext, ServerContext
 from .quiccredit import Credit
+from .quicerrors import CRYPTO_ERROR
 
 #: What both sides must name in the TLS handshake (spec: wire §5).
 ALPN = "frp"
@@ -40,8 +41,6 @@ _ACK_DELAY_EXPONENT, _MAX_ACK_DELAY, _INITIAL_RTT = 3, 0.025, 0.1
 #: For the keys of the first packets (RFC 9001 §5.2).
 _INITIAL_SALT = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 _INITIAL_CIPHERS = ("aes-128-gcm", "aes-128-ecb")
-#: Codes of a failed TLS handshake are this and the alert (RFC 9001 §4.8).
-_CRYPTO_ERROR = 0x100
 
 #: What is wrong with a peer's certificate chain, DER, its own first; empty if nothing.
 Judge: TypeAlias = Callable[[list[bytes]], str]
@@ -295,8 +294,8 @@ class QuicCore(QuicConnection):
             certificates = [self.get_peercert(), *self.get_issuercerts()]
             problem = self._judge([certificate.public_bytes() for certificate in certificates if certificate])
         if problem:
-            self.close(_CRYPTO_ERROR + tls.AlertDescription.bad_certificate, 0, problem)
-            self._end(_CRYPTO_ERROR + tls.AlertDescription.bad_certificate, problem)
+            self.close(CRYPTO_ERROR + tls.AlertDescription.bad_certificate, 0, problem)
+            self._end(CRYPTO_ERROR + tls.AlertDescription.bad_certificate, problem)
         else:
             self._handler.handshake_done()
 
@@ -375,7 +374,7 @@ class _Bridge(QuicTlsBridge):
         except (QuicTlsBridgeError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as exc:  # as in _FAILURES, and the peer is told
-            code = _CRYPTO_ERROR + tls.AlertDescription.decode_error
+            code = CRYPTO_ERROR + tls.AlertDescription.decode_error
             raise QuicTlsBridgeError(code, f"{type(exc).__name__}: {exc}") from exc
 
     def serialize_transport_parameters(self) -> bytes:

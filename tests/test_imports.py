@@ -28,11 +28,12 @@ ORDER = [
     {"registry"},
     {"wire"},
     {"aio", "logs", "errors"},
+    {"faults"},
 ]
 STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}
 
 #: Packages that may use nothing of the project but these.
-ONLY = {"wire": {"errors"}, "stream": {"wire", "aio", "logs", "errors"}}
+ONLY = {"wire": {"errors"}, "stream": {"wire", "aio", "logs", "errors", "faults"}}
 
 #: The calls that start a task nobody owns, and the one module that may make them.
 TASK_STARTERS = {"create_task", "ensure_future"}

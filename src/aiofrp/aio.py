@@ -7,11 +7,10 @@ service ▸ control session ▸ proxy.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any
 
-_log = logging.getLogger(__name__)
+from .faults import report
 
 
 class Scope:
@@ -50,4 +49,4 @@ class Scope:
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()) is not None:
-            _log.error("task %s failed", task.get_name(), exc_info=exc)
+            report(f"task {task.get_name()} failed", exc)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aiofrp import logs
+from aiofrp import faults, logs
 from aiofrp.config.shared import LogConfig
 from aiofrp.transport.net import raise_file_limit
 
@@ -44,6 +44,7 @@ def run(main: Coroutine[Any, Any, int]) -> int:
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.get_loop().set_exception_handler(faults.handle_loop_error)
         return runner.run(main)
 
 

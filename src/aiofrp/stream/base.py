@@ -16,6 +16,8 @@ Rules every implementation keeps (the contract suite in ``tests/contract`` check
    network reason. ``connection_lost`` comes exactly once, last, never from within ``close`` or ``abort``.
 7. A receiver attached later hears everything that is still true: that writing is paused, that the peer finished,
    that the stream is gone. So nothing is lost when a conversation hands the stream on after the peer hung up.
+8. A receiver that raises ends its own stream and nothing else: the exception goes to the log, the stream is aborted
+   on the next loop turn, and ``connection_lost`` comes with an error. Neighbours on the same carrier go on.
 
 This module knows no sockets and no layers.
 """
@@ -24,8 +26,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from aiofrp.errors import Closed
+from aiofrp.faults import FAULTS, report
 
 #: What streams carry: immutable bytes, or a view onto them.
 Buffer: TypeAlias = bytes | memoryview
@@ -43,6 +48,7 @@ class Pause(enum.IntEnum):
 UNATTACHED = 8
 HOLDING = 16
 ENDED = 32
+FAULTY = 64  # the receiver raised; the stream is aborted on the next turn
 
 #: Held chunks up to this size together are joined, so that many tiny ones cost neither memory nor calls.
 _MERGE_BELOW = 4096
@@ -102,11 +108,14 @@ class Stream(Protocol):
 
 
 class LayerStream:
-    """The receiving half that every layered stream shares: gate, held bytes, one end.
+    """The receiving half that every layered stream shares: gate, held bytes, one end, the guard around the receiver.
 
     A layer calls :meth:`_deliver`, :meth:`_deliver_eof` and :meth:`_deliver_lost`; this class holds them back while
     nobody is attached or someone paused, and hands them up in order later. Layers override :meth:`_gate_closed`
     and :meth:`_gate_opened` to pass the pressure down, and :meth:`_consumed` to reopen windows.
+
+    Every call of the receiver stands in a ``try`` (rule 8). A layer that calls it directly, to save a call for each
+    chunk, does the same and ends in :meth:`receiver_failed`.
     """
 
     __slots__ = (
@@ -140,7 +149,7 @@ class LayerStream:
             self._gate &= ~UNATTACHED
             self._reopen()
         if self._writing_paused:
-            receiver.pause_writing()
+            self._tell_pause()
 
     def detach(self) -> None:
         self._receiver = NULL_RECEIVER
@@ -169,8 +178,12 @@ class LayerStream:
     def _deliver(self, data: Buffer) -> None:
         if self._gate:
             self._hold(data)
-        else:
+            return
+        try:
             self._receiver.data_received(data)
+        except FAULTS as exc:
+            self.receiver_failed(exc)
+        else:
             self._consumed(len(data))
 
     def _hold(self, data: Buffer) -> None:
@@ -194,15 +207,14 @@ class LayerStream:
             self._eof_held = True
             self._gate |= HOLDING
         else:
-            self._eof_told = True
-            self._receiver.eof_received()
+            self._tell_eof()
 
     def _deliver_lost(self, exc: Exception | None) -> None:
         """End the stream upwards. An orderly end waits for held data; an error does not."""
         if self._lost:
             return
-        self._lost, self._lost_exc = True, exc
-        if exc is not None or not (self._held or self._eof_held):
+        self._lost, self._lost_exc = True, self._lost_exc or exc
+        if self._lost_exc is not None or not (self._held or self._eof_held):
             self._finish()
 
     def _finish(self) -> None:
@@ -212,7 +224,10 @@ class LayerStream:
             self._gate |= ENDED
             self._discard_held()
             receiver, self._receiver = self._receiver, NULL_RECEIVER
-            receiver.connection_lost(self._lost_exc)
+            try:
+                receiver.connection_lost(self._lost_exc)
+            except FAULTS as exc:
+                self.receiver_failed(exc)
 
     def _discard_held(self) -> None:
         if self._held:
@@ -225,7 +240,7 @@ class LayerStream:
         if not self._gate & ENDED:
             self._eof_told = False
             if not self._lost:
-                self._lost, self._lost_exc = True, exc
+                self._lost, self._lost_exc = True, self._lost_exc or exc
             asyncio.get_running_loop().call_soon(self._finish)
 
     def _tell_end_again(self) -> None:
@@ -248,14 +263,12 @@ class LayerStream:
         while not self._gate & ~HOLDING and self._held:
             data = self._held.pop(0)
             self._held_changed(-len(data))
-            self._receiver.data_received(data)
-            self._consumed(len(data))
+            self._deliver_held(data)
         if self._gate & ~HOLDING or self._held:
             return
         if self._eof_held:
             self._eof_held = False
-            self._eof_told = True
-            self._receiver.eof_received()
+            self._tell_eof()
             if self._gate & ~HOLDING:
                 return
         if self._lost:
@@ -264,19 +277,72 @@ class LayerStream:
             self._gate &= ~HOLDING
             self._gate_opened()
 
+    def _deliver_held(self, data: Buffer) -> None:
+        try:
+            self._receiver.data_received(data)
+        except FAULTS as exc:
+            self.receiver_failed(exc)
+        else:
+            self._consumed(len(data))
+
+    def _tell_eof(self) -> None:
+        self._eof_told = True
+        try:
+            self._receiver.eof_received()
+        except FAULTS as exc:
+            self.receiver_failed(exc)
+
+    # The guard
+
+    def receiver_failed(self, exc: BaseException) -> None:
+        """Whoever uses the stream raised ``exc``: deliver no more, and abort the stream on the next turn.
+
+        Little is done here: after a ``RecursionError`` there is hardly any stack left.
+        """
+        self._gate |= FAULTY
+        asyncio.get_running_loop().call_soon(self._drop_faulty, exc)
+
+    def _drop_faulty(self, exc: BaseException) -> None:
+        self._gate &= ~FAULTY
+        report(f"a receiver failed, its connection is reset: {self._name()}", exc)
+        if not self._gate & ENDED:
+            self._lost_exc = self._lost_exc or Closed("reset after an internal error, see the log")
+            self.abort()
+
+    def _name(self) -> str:
+        """The stream for the log."""
+        return describe({key: self.info(key) for key in ("layers", "peername")})
+
     # For the layer: flow control of the other direction
 
     def _pause_writer(self) -> None:
         if not self._writing_paused:
             self._writing_paused = True
-            self._receiver.pause_writing()
+            self._tell_pause()
 
     def _resume_writer(self) -> None:
         if self._writing_paused:
             self._writing_paused = False
-            self._receiver.resume_writing()
+            try:
+                self._receiver.resume_writing()
+            except FAULTS as exc:
+                self.receiver_failed(exc)
+
+    def _tell_pause(self) -> None:
+        try:
+            self._receiver.pause_writing()
+        except FAULTS as exc:
+            self.receiver_failed(exc)
 
     # Overridden by layers
+
+    def abort(self) -> None:
+        """Drop everything and end now."""
+        raise NotImplementedError
+
+    def info(self, key: str, /) -> Any:
+        """A fact about the stream, or ``None``."""
+        raise NotImplementedError
 
     def _gate_closed(self) -> None:
         """Delivery stopped: keep the lower stream from sending more. May be called twice."""
@@ -289,6 +355,17 @@ class LayerStream:
 
     def _held_changed(self, size: int) -> None:
         """``size`` bytes more are held now, or less when negative."""
+
+
+L = TypeVar("L", bound=LayerStream)
+
+
+def hand_out(stream: L, user: Callable[[L], object]) -> None:
+    """Give a new stream to its user; if that raises, the stream ends alone (rule 8)."""
+    try:
+        user(stream)
+    except FAULTS as exc:
+        stream.receiver_failed(exc)
 
 
 class NullReceiver:

@@ -17,10 +17,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aiofrp import faults
 from aiofrp.wire.fec import segments_of
 from aiofrp.wire.kcppace import MAX_WINDOW
 from aiofrp.wire.kcpsegment import ACK, PUSH, first_segment, reset_segment
 
+from .base import hand_out
 from .kcp import KcpStream
 from .udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 
@@ -113,7 +115,7 @@ class KcpListener:
         for address, stream in touched.items():
             if stream.proven and address in self._unproven:
                 del self._unproven[address]
-            stream.received()
+            faults.call(f"the KCP session of {address} failed", stream.received)
 
     def _refused(self, exc: OSError) -> None:
         """Not for sockets without a peer."""
@@ -155,7 +157,7 @@ class KcpListener:
         self._by_source[address[0]] += 1
         self._unproven[address] = self._loop.time()
         stream.receive(data, size)
-        self._connected(stream)
+        hand_out(stream, self._connected)
         return stream
 
     # Private: limits

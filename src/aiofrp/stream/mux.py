@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.wire.yamux import (
     ACK,
@@ -32,7 +33,7 @@ from aiofrp.wire.yamux import (
     header,
 )
 
-from .base import Buffer, Stream
+from .base import Buffer, Stream, hand_out
 from .muxstream import QUANTUM, MuxStream
 
 #: Credit both sides give on opening, beyond the initial window.
@@ -286,7 +287,7 @@ class MuxSession:
         stream = MuxStream(self, stream_id, opened=True)
         self._streams[stream_id] = stream
         self.send(WINDOW_UPDATE, ACK, stream_id, _OPEN_CREDIT)
-        self._on_stream(stream)
+        hand_out(stream, self._on_stream)
 
     def _ping(self, flags: int, value: int) -> None:
         if flags & SYN:
@@ -393,7 +394,7 @@ class MuxSession:
             stream.session_lost(exc)
         on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
         if on_lost is not None:
-            on_lost(exc)
+            faults.call("the user of a yamux session failed at its end", on_lost, exc)
 
 
 __all__ = ["MuxLimits", "MuxSession", "MuxStream"]

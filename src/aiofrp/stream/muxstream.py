@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from aiofrp.errors import Closed, RemoteProtocolError
+from aiofrp.faults import FAULTS
 from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDATE
 
 from .base import Buffer, LayerStream
@@ -135,8 +136,12 @@ class MuxStream(LayerStream):
             self._hold(payload)
             self._session.check_buffered(self)
         else:
-            self._receiver.data_received(payload)
-            self._consumed(len(payload))
+            try:
+                self._receiver.data_received(payload)
+            except FAULTS as exc:
+                self.receiver_failed(exc)
+            else:
+                self._consumed(len(payload))
 
     def fin_received(self) -> None:
         """The peer finished sending."""

@@ -20,9 +20,10 @@ from typing import Any, Protocol, TypeAlias
 
 from qh3.quic.connection import QuicConnectionError
 
+from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 
-from .base import Buffer
+from .base import Buffer, hand_out
 from .quiccore import QuicCore, QuicLimits
 from .quicerrors import NoMoreStreams, QuicFailed, explain
 from .quicstream import LOW_WATER, QuicStream
@@ -373,7 +374,7 @@ class QuicSession:
             self.end_stream(stream, reset=True)
             return None
         self._streams[stream_id] = stream
-        self._on_stream(stream)
+        hand_out(stream, self._on_stream)
         return stream
 
     def _grant_wishes(self) -> None:
@@ -383,7 +384,7 @@ class QuicSession:
                 stream = self.open()
             except NoMoreStreams:
                 return
-            wishes.popleft()[0](stream)
+            hand_out(stream, wishes.popleft()[0])
 
     def _schedule_flush(self) -> None:
         if not self._flush_scheduled:
@@ -506,10 +507,13 @@ class QuicSession:
         for stream in streams:
             stream.session_lost(exc)
         while self._wishes:
-            self._wishes.popleft()[1](Closed("the QUIC connection is closed"))
+            failed = self._wishes.popleft()[1]
+            faults.call(
+                "whoever waited for a QUIC stream failed", failed, Closed("the QUIC connection is closed")
+            )
         on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
         if on_lost is not None:
-            on_lost(exc)
+            faults.call("the user of a QUIC connection failed at its end", on_lost, exc)
 
 
 __all__ = ["Endpoint", "QuicSession"]

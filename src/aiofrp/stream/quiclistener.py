@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.packet import encode_quic_retry, encode_quic_version_negotiation
 
+from aiofrp import faults
 from aiofrp.wire.quicheader import MIN_INITIAL, VERSION_1, LongHeader, RetryTokens, parse_long
 
 from .quic import QuicSession
@@ -153,7 +154,7 @@ class QuicListener:
                         session.receive(data[start:end] if end - start < len(data) else data, size, address)
                         touched[session] = None
         for session in touched:
-            session.received()
+            faults.call(f"the QUIC connection of {session.peername} failed", session.received)
 
     def _refused(self, exc: OSError) -> None:
         """Not for sockets without a peer."""

@@ -1,7 +1,8 @@
 """A TCP (or Unix) socket as a :class:`~aiofrp.stream.base.Stream`.
 
 A thin :class:`asyncio.Protocol`: once a receiver is attached and nothing is held, its ``data_received`` is bound onto
-the stream, and ``write`` *is* ``transport.write``; the event loop then calls the receiver directly.
+the stream, and ``write`` *is* ``transport.write``; the event loop then calls the receiver directly. What a receiver
+raises the loop catches, and ends the connection with it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import contextlib
 import os
 import socket
 import struct
+import traceback
 from collections.abc import Callable
 from typing import Any, cast
 
 from aiofrp.errors import Closed
+from aiofrp.faults import report
 
-from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, drop
+from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, drop, hand_out
 
 #: Bytes that may wait for the peer before the writer is told to pause, and the level to resume at.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
@@ -26,13 +29,28 @@ CLOSE_STALL = 10.0
 _READ, _MOST_REST = 64 * 1024, 8 * 1024 * 1024
 #: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+#: Packages whose code raises the errors of the network.
+_LOOPS = {"asyncio", "uvloop", "winloop"}
 
 
 class TcpStream(LayerStream, asyncio.Protocol):
     """A socket's transport seen as a stream; made by the event loop as the socket's protocol."""
 
-    __slots__ = ("_closing", "_connected", "_eof_seen", "_eof_sent", "_transport", "data_received", "write")
+    __slots__ = (
+        "_closing",
+        "_connected",
+        "_eof_seen",
+        "_eof_sent",
+        "_peername",
+        "_sockname",
+        "_transport",
+        "data_received",
+        "write",
+    )
 
+    reports_faults = (
+        True  #: what a receiver raises is logged here, see :func:`aiofrp.faults.handle_loop_error`
+    )
     data_received: Callable[[Buffer], None]  # type: ignore[assignment]  # a slot, bound to the receiver's method
     write: Callable[[Buffer], None]
 
@@ -44,6 +62,8 @@ class TcpStream(LayerStream, asyncio.Protocol):
         self._closing = False
         self._eof_seen = False
         self._eof_sent = False
+        self._peername: Any = None
+        self._sockname: Any = None
         self.data_received = self._deliver
         self.write = drop
 
@@ -53,9 +73,10 @@ class TcpStream(LayerStream, asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self.write = self._transport.write
+        self._peername, self._sockname = self._ask("peername"), self._ask("sockname")
         connected, self._connected = self._connected, None
         if connected is not None:
-            connected(self)
+            hand_out(self, connected)
 
     def eof_received(self) -> bool:
         if not self._eof_seen:
@@ -67,7 +88,11 @@ class TcpStream(LayerStream, asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.write = drop
-        if exc is not None and self._reading():
+        if exc is not None and _is_fault(exc):
+            report(f"a receiver failed, its connection is reset: {self._name()}", exc)
+            self._reset_on_close()
+            exc = Closed("reset after an internal error, see the log")
+        elif exc is not None and self._reading():
             self._receive_rest()
         self._deliver_lost(exc and _closed(exc))
         self.data_received = drop  # the receiver's bound method would keep it alive
@@ -121,9 +146,20 @@ class TcpStream(LayerStream, asyncio.Protocol):
     def info(self, key: str, /) -> Any:
         if key == "layers":
             return ("tcp",)
-        return self._transport.get_extra_info(key)
+        if key == "peername":
+            return self._peername
+        if key == "sockname":
+            return self._sockname
+        return None if self._lost else self._ask(key)
 
     # Private
+
+    def _ask(self, key: str) -> Any:
+        """What the loop knows of the socket; ``None`` when the peer, or the socket, is gone already."""
+        try:
+            return self._transport.get_extra_info(key)
+        except (OSError, ValueError):  # ValueError: uvloop's word for a closed socket
+            return None
 
     def _shut(self) -> None:
         """Close the socket after what is buffered, as long as it gets less."""
@@ -146,19 +182,25 @@ class TcpStream(LayerStream, asyncio.Protocol):
 
     def _reset(self) -> None:
         self._closing = True
-        with contextlib.suppress(OSError, AttributeError):  # gone already, or a kind of socket that cannot
-            sock = self._transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._reset_on_close()
         self._transport.abort()
+
+    def _reset_on_close(self) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # gone already, or no socket that can
+            sock = self._ask("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     def _receive_rest(self) -> None:
         """A write failed: the peer reset the connection, perhaps after an answer that nobody has read yet."""
-        with contextlib.suppress(OSError):  # there is no more, or it can no longer be had
-            number = self._transport.get_extra_info("socket").fileno()
-            for _ in range(_MOST_REST // _READ):
-                if not (data := os.read(number, _READ)):
-                    break
-                self.data_received(data)
+        sock = self._ask("socket")
+        for _ in range(_MOST_REST // _READ if sock is not None else 0):
+            try:
+                data = os.read(sock.fileno(), _READ)
+            except (OSError, ValueError):  # there is no more, or it can no longer be had
+                break
+            if not data:
+                break
+            self._deliver(data)
 
     def _gate_closed(self) -> None:
         if self._reading():
@@ -187,6 +229,14 @@ class TcpStream(LayerStream, asyncio.Protocol):
         super()._finish()
         if self._gate & ENDED:
             self.data_received = drop
+
+
+def _is_fault(exc: Exception) -> bool:
+    """Whether the loop lost the connection because code above it raised ``exc``, not the network."""
+    if not isinstance(exc, OSError):
+        return True
+    frames = (frame for frame, _ in traceback.walk_tb(exc.__traceback__))
+    return any(str(frame.f_globals.get("__name__")).partition(".")[0] not in _LOOPS for frame in frames)
 
 
 def _closed(exc: Exception) -> Closed:
@@ -225,11 +275,12 @@ def set_keepalive(stream: TcpStream, seconds: float) -> None:
     sock = stream.info("socket")
     if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(seconds >= 0))
-    if seconds > 0 and hasattr(socket, "TCP_KEEPIDLE"):
-        limit = min(int(seconds), 32767)  # the kernel's own maximum
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limit)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limit)
+    with contextlib.suppress(OSError, ValueError):  # the peer was faster and the socket is closed
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(seconds >= 0))
+        if seconds > 0 and hasattr(socket, "TCP_KEEPIDLE"):
+            limit = min(int(seconds), 32767)  # the kernel's own maximum
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limit)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limit)
 
 
 __all__ = ["CLOSE_STALL", "HIGH_WATER", "LOW_WATER", "Pause", "TcpListener", "TcpStream", "set_keepalive"]

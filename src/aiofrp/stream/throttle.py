@@ -98,12 +98,14 @@ class Limit:
     def _serve(self) -> None:
         self._timer = None
         self._bucket.take(0, self._loop.time())
-        while self._waiting and not self._bucket.wait(self._share(self._waiting[0])):
-            queue = self._waiting.popleft()
-            queue.let(self._bucket.take(self._share(queue), self._loop.time()))
-            if queue.size:
-                self._waiting.append(queue)
-        self._arm()
+        try:
+            while self._waiting and not self._bucket.wait(self._share(self._waiting[0])):
+                queue = self._waiting.popleft()
+                queue.let(self._bucket.take(self._share(queue), self._loop.time()))
+                if queue.size:
+                    self._waiting.append(queue)
+        finally:  # whatever became of one, the others have their turn
+            self._arm()
 
 
 class _Queue:

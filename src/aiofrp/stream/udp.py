@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from aiofrp import faults
+
 #: Bytes asked for in the kernel's buffers, each way (spec: wire §4).
 SOCKET_BUFFER = 4 * 1024 * 1024
 #: Bytes of the largest datagram that is received (spec: wire §4).
@@ -84,8 +86,8 @@ class UdpSocket:
             self._refused(exc)
         except OSError:
             pass  # an ICMP error about an earlier datagram, or the socket is closed
-        if pieces:
-            self._received(pieces)
+        if pieces:  # also for a session that only wanted to know: a fault of another one is none of its
+            faults.call("datagrams could not be processed", self._received, pieces)
 
     def _read(self) -> Piece:
         if not self._joins:

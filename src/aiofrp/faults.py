@@ -12,7 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ INTERVAL = 10.0
 MOST_KINDS = 64
 #: Stack frames of a traceback that are shown, and characters of the exception's own text, which may quote the peer.
 MOST_FRAMES, MOST_TEXT = 20, 300
+
+_REPORTED: Final = "_reported_by_aiofrp"
 
 
 class FaultLog:
@@ -41,7 +43,11 @@ class FaultLog:
         ] = {}  # → time of its record, faults since; MOST_KINDS + 1
 
     def report(self, what: str, exc: BaseException) -> None:
-        """Log that ``what`` failed with ``exc``: with its traceback, or as one more in a count."""
+        """Log that ``what`` failed with ``exc``: with its traceback, or as one more in a count. An exception that comes
+        here by two ways is reported once."""
+        if getattr(exc, _REPORTED, False):
+            return
+        setattr(exc, _REPORTED, True)
         kind, now = self._kind(exc), self._clock()
         since, unsaid = self._kinds.get(kind, (-INTERVAL, 0))
         if now - since < INTERVAL:
@@ -75,18 +81,27 @@ report = _shared.report
 """Log that something failed with an unexpected exception, at a bounded rate."""
 
 
+@runtime_checkable
+class Reporting(Protocol):
+    """A protocol of an event loop that can say better than the loop what failed."""
+
+    def report_fault(self, exc: BaseException) -> None:
+        """Log that a callback raised ``exc``."""
+
+
 def handle_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """An exception handler for event loops (:meth:`asyncio.loop.set_exception_handler`): the same log, the same rate.
 
-    What a protocol reports itself, because it has an attribute ``reports_faults``, is left to it.
+    A protocol that is :class:`Reporting` words the record itself.
     """
-    exc = context.get("exception")
-    if getattr(context.get("protocol"), "reports_faults", False) and exc is not None:
-        return
+    exc, protocol = context.get("exception"), context.get("protocol")
+    text = str(context.get("message") or "a callback of the event loop failed")
     if exc is None:
-        _log.error("%s", context.get("message"))
+        _log.error("%s", text)
+    elif isinstance(protocol, Reporting):
+        protocol.report_fault(exc)
     else:
-        report(str(context.get("message") or "a callback of the event loop failed"), exc)
+        report(text, exc)
 
 
 def call(what: str, callback: Callable[..., object], *args: object) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from aiofrp.stream.base import Stream
 from aiofrp.stream.kcp import KcpStream
@@ -35,6 +36,7 @@ from aiofrp.wire.transform import Transform
 from tests.support.certs import NAME, authority
 from tests.support.ends import PATIENCE, End
 
+S = TypeVar("S", bound=Stream)
 KIB = 1024
 #: The kernel's buffers of the test's sockets, bytes asked for (it doubles them).
 _SOCKET_BUFFER = 32 * KIB
@@ -55,6 +57,9 @@ class Pair:
     carriers: tuple[Stream, Stream] = field(init=False)  #: the lowest streams
     ends: list[End] = field(default_factory=list)  #: their users so far
     below: list[Callable[[], None]] = field(default_factory=list)  #: drops what carries the carriers
+    #: Makes another pair beside this one: of the same session where there is one, else another connection.
+    another: Callable[[], Awaitable[Pair]] | None = None
+    flipped: bool = False
 
     def __post_init__(self) -> None:
         self.carriers = (self.a, self.b)
@@ -63,6 +68,15 @@ class Pair:
         """See the pair from the other side."""
         self.a, self.b = self.b, self.a
         self.carriers = self.carriers[::-1]
+        self.flipped = not self.flipped
+
+    async def neighbour(self) -> Pair:
+        """Another pair beside this one, seen from the same side; the caller disposes of it."""
+        assert self.another is not None
+        pair = await self.another()
+        if self.flipped:
+            pair.flip()
+        return pair
 
     def user(self, stream: Stream) -> End:
         """A new user of one of the two streams, attached."""
@@ -100,33 +114,45 @@ async def tcp() -> Pair:
 
 
 async def kcp() -> Pair:
-    """A session on 127.0.0.1 with small windows; a first word opens it."""
-    loop = asyncio.get_running_loop()
-    accepted: asyncio.Future[KcpStream] = loop.create_future()
-    listening, dialling = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-    for sock in (listening, dialling):
-        sock.setblocking(False)
+    """A session on 127.0.0.1 with small windows; a first word opens it. Others share the listener's port."""
+    accepted: asyncio.Queue[KcpStream] = asyncio.Queue()
+    listening = _datagram_socket()
     listening.bind(("127.0.0.1", 0))
-    dialling.connect(listening.getsockname())
     limits = KcpLimits(send_window=_WINDOW, receive_window=_WINDOW)
-    listener = KcpListener(listening, accepted.set_result, limits)
-    a = dial_kcp(dialling, send_window=_WINDOW, receive_window=_WINDOW)
+    listener = KcpListener(listening, accepted.put_nowait, limits)
+
+    async def session() -> Pair:
+        dialling = _datagram_socket()
+        dialling.connect(listener.address)
+        a = dial_kcp(dialling, send_window=_WINDOW, receive_window=_WINDOW)
+        b = await _opened_by_a_word(a, accepted)
+        return Pair(a, b, bound=1024 * KIB, volume=512 * KIB)
+
+    pair = await session()
+    pair.below, pair.another = [listener.close], session
+    return pair
+
+
+def _datagram_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    return sock
+
+
+async def _opened_by_a_word(a: Stream, accepted: asyncio.Queue[S]) -> S:
+    """The other end of ``a``, which the peer hears of by its first bytes."""
     a.write(b"word")
-    b = await accepted
+    b = await accepted.get()
     reader = Reader(b)
     assert await reader.read_exactly(4) == b"word"
     reader.detach()
-    listener.close()
-    return Pair(a, b, bound=1024 * KIB, volume=512 * KIB)
+    return b
 
 
 async def quic() -> Pair:
     """A stream of a connection on 127.0.0.1 with small windows; a first word opens it."""
-    loop = asyncio.get_running_loop()
-    accepted: asyncio.Future[QuicStream] = loop.create_future()
-    listening, dialling = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
-    for sock in (listening, dialling):
-        sock.setblocking(False)
+    accepted: asyncio.Queue[QuicStream] = asyncio.Queue()
+    listening, dialling = _datagram_socket(), _datagram_socket()
     listening.bind(("127.0.0.1", 0))
     dialling.connect(listening.getsockname())
     limits = QuicLimits(stream_window=128 * KIB, connection_window=256 * KIB, max_held=64 * KIB)
@@ -134,20 +160,20 @@ async def quic() -> Pair:
     listener = QuicListener(
         listening,
         lambda: (server_configuration(identity, limits), None),
-        accepted.set_result,
+        accepted.put_nowait,
         limits=QuicListenLimits(connection=limits),
     )
     session = await dial_quic(
         dialling, server_name=NAME, identity=QuicIdentity(), limits=limits, timeout=PATIENCE
     )
-    a = session.open()
-    a.write(b"word")
-    b = await accepted
-    reader = Reader(b)
-    assert await reader.read_exactly(4) == b"word"
-    reader.detach()
-    pair = Pair(a, b, bound=1536 * KIB, volume=512 * KIB)
-    pair.below = [session.abort, listener.abort]
+
+    async def stream() -> Pair:
+        a = session.open()
+        b = await _opened_by_a_word(a, accepted)
+        return Pair(a, b, bound=1536 * KIB, volume=512 * KIB)
+
+    pair = await stream()
+    pair.below, pair.another = [session.abort, listener.abort], stream
     return pair
 
 
@@ -175,11 +201,19 @@ async def tls(below: Pair) -> Pair:
 
 
 async def mux(below: Pair) -> Pair:
-    """One yamux stream, opened by the client."""
-    opened: asyncio.Future[MuxStream] = asyncio.get_running_loop().create_future()
-    MuxSession(below.b, client=False, on_stream=opened.set_result)
-    client = MuxSession(below.a, client=True).open()
-    return Pair(client, await opened, 6400 * KIB, below.volume, below.trickles, notices_cut=True)
+    """One yamux stream, opened by the client; others are of the same session."""
+    opened: asyncio.Queue[MuxStream] = asyncio.Queue()
+    MuxSession(below.b, client=False, on_stream=opened.put_nowait)
+    session = MuxSession(below.a, client=True)
+
+    async def stream() -> Pair:
+        client = session.open()
+        server = await opened.get()
+        return Pair(client, server, 6400 * KIB, below.volume, below.trickles, notices_cut=True)
+
+    pair = await stream()
+    pair.another = stream
+    return pair
 
 
 async def websocket(below: Pair) -> Pair:
@@ -205,15 +239,27 @@ async def transforms(below: Pair) -> Pair:
 
 
 async def throttle(below: Pair) -> Pair:
-    """A bandwidth limit on both sides, one of them low; a writer beyond it goes on as it pays, whoever reads."""
-    return Pair(
-        Limit(256 * KIB).throttle(below.a),
-        Limit(3000 * KIB).throttle(below.b),
-        below.bound + 256 * KIB,
-        min(below.volume, 300 * KIB),
-        trickles=True,
-        notices_cut=below.notices_cut,
-    )
+    """A bandwidth limit on both sides, one of them low; a writer beyond it goes on as it pays, whoever reads. Others
+    share the limits."""
+    near, far = Limit(256 * KIB), Limit(3000 * KIB)
+
+    def limited(lower: Pair) -> Pair:
+        return Pair(
+            near.throttle(lower.a),
+            far.throttle(lower.b),
+            lower.bound + 256 * KIB,
+            min(lower.volume, 300 * KIB),
+            trickles=True,
+            notices_cut=lower.notices_cut,
+        )
+
+    async def another() -> Pair:
+        assert below.another is not None
+        return limited(await below.another())
+
+    pair = limited(below)
+    pair.another = another
+    return pair
 
 
 CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
@@ -291,8 +337,20 @@ async def build(name: str) -> Pair:
     """The stack called ``name``."""
     *layers, carrier = name.split("/")
     pair = await CARRIERS[carrier]()
+    pair.another = pair.another or (lambda: CARRIERS[carrier]())
     carriers, below = pair.carriers, pair.below
     for layer in reversed(layers):
-        pair = await LAYERS[layer](pair)
+        pair = await _over(pair, layer)
     pair.carriers, pair.below = carriers, below
+    return pair
+
+
+async def _over(below: Pair, layer: str) -> Pair:
+    pair = await LAYERS[layer](below)
+
+    async def another() -> Pair:
+        assert below.another is not None
+        return await LAYERS[layer](await below.another())
+
+    pair.another = pair.another or another
     return pair

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from aiofrp import FRP_VERSION, logs
+from aiofrp import FRP_VERSION, faults, logs
 from aiofrp.aio import Scope
 from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
 from aiofrp.server.sessions import LoggedIn
@@ -175,12 +175,21 @@ class ServerControl:
         try:
             while True:
                 while self._inbox:
-                    await self._handle(self._inbox.popleft())
+                    await self._handle_guarded(self._inbox.popleft())
                     self._relieve_inbox()
                 self._inbox_ready.clear()
                 await self._inbox_ready.wait()
         finally:
             self._end()  # a session that no longer listens must not look alive
+
+    async def _handle_guarded(self, message: Message) -> None:
+        """A message that we fail on by a mistake of ours is refused; the client's other proxies go on."""
+        try:
+            await self._handle(message)
+        except Exception as exc:  # noqa: BLE001 - the guard of the messages
+            faults.report(f"a client's {type(message).__name__} was not handled", exc)
+            if isinstance(message, NewProxy):
+                self.send(NewProxyResp(proxy_name=message.proxy_name, error="internal error of the server"))
 
     def _relieve_inbox(self) -> None:
         if self._paused and len(self._inbox) <= _INBOX_LIMIT // 2 and self._stream is not None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.wire.codec import Codec
@@ -15,6 +16,8 @@ from aiofrp.wire.messages import StartWorkConn
 SPARE = 10
 #: Users waiting for a work connection at most; more are refused at once.
 MAX_WAITING = 4096
+#: What users and work connections are told after the end of a session.
+_CLOSED = "control is already closed"
 
 
 class WorkConnection(NullReceiver):
@@ -100,7 +103,7 @@ class WorkPool:
         if self._asked:
             self._asked.popleft()
         if self._closed:
-            work.refuse("control is already closed")
+            work.refuse(_CLOSED)
         elif self._waiting:
             waiting = self._waiting.popleft()
             if waiting.timer is not None:
@@ -118,7 +121,7 @@ class WorkPool:
         """Give a work connection told ``start`` to ``ready``: now if one is idle, else when one comes; ``failed``
         is called after the time-out, or at once when the session is over."""
         if self._closed:
-            failed(Closed("control is already closed"))
+            failed(Closed(_CLOSED))
         elif self._idle:
             self._hand_over(self._idle.popleft(), start, ready)
         elif len(self._waiting) >= MAX_WAITING:
@@ -156,7 +159,7 @@ class WorkPool:
         for user in waiting:
             if user.timer is not None:
                 user.timer.cancel()
-            user.failed(Closed("control is already closed"))
+            faults.call("a user was not told that its client left", user.failed, Closed(_CLOSED))
 
     def _hand_over(self, work: WorkConnection, start: StartWorkConn, ready: Callable[[Stream], None]) -> None:
         stream = work.start(start)

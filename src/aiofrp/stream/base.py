@@ -304,14 +304,15 @@ class LayerStream:
 
     def _drop_faulty(self, exc: BaseException) -> None:
         self._gate &= ~FAULTY
-        report(f"a receiver failed, its connection is reset: {self._name()}", exc)
+        self.report_fault(exc)
         if not self._gate & ENDED:
-            self._lost_exc = self._lost_exc or Closed("reset after an internal error, see the log")
+            self._lost_exc = self._lost_exc or after_fault()
             self.abort()
 
-    def _name(self) -> str:
-        """The stream for the log."""
-        return describe({key: self.info(key) for key in ("layers", "peername")})
+    def report_fault(self, exc: BaseException) -> None:
+        """Log that whoever uses this stream raised ``exc``."""
+        about = describe({key: self.info(key) for key in ("layers", "peername")})
+        report(f"a receiver failed, its connection is reset: {about}", exc)
 
     # For the layer: flow control of the other direction
 
@@ -355,6 +356,11 @@ class LayerStream:
 
     def _held_changed(self, size: int) -> None:
         """``size`` bytes more are held now, or less when negative."""
+
+
+def after_fault() -> Closed:
+    """What the user of a stream is told that is reset because he raised."""
+    return Closed("reset after an internal error, see the log")
 
 
 L = TypeVar("L", bound=LayerStream)

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from aiofrp.errors import Closed
-from aiofrp.faults import report
+from aiofrp.faults import FAULTS
 
-from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, drop, hand_out
+from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, after_fault, drop, hand_out
 
 #: Bytes that may wait for the peer before the writer is told to pause, and the level to resume at.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
@@ -89,9 +89,9 @@ class TcpStream(LayerStream, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.write = drop
         if exc is not None and _is_fault(exc):
-            report(f"a receiver failed, its connection is reset: {self._name()}", exc)
+            self.report_fault(exc)
             self._reset_on_close()
-            exc = Closed("reset after an internal error, see the log")
+            exc = after_fault()
         elif exc is not None and self._reading():
             self._receive_rest()
         self._deliver_lost(exc and _closed(exc))
@@ -200,7 +200,11 @@ class TcpStream(LayerStream, asyncio.Protocol):
                 break
             if not data:
                 break
-            self._deliver(data)
+            try:
+                self.data_received(data)
+            except FAULTS as exc:
+                self.receiver_failed(exc)
+                break
 
     def _gate_closed(self) -> None:
         if self._reading():

@@ -22,6 +22,8 @@ BACKLOG = 4096
 #: Seconds after which the next address of a name is tried as well (RFC 8305 §5).
 NEXT_ADDRESS_AFTER = 0.25
 _WILDCARDS = ("", "0.0.0.0", "::")
+#: Characters of the longest IP address as text: IPv6 with IPv4 inside, ``%`` and the name of an interface.
+MAX_ADDRESS = 45 + 1 + 15
 
 
 class ListenFailed(TransportError):
@@ -149,7 +151,12 @@ async def _connect_name(host: str, port: int, local_ip: str) -> TcpStream:
 
 @lru_cache(1024)
 def is_address(host: str) -> bool:
-    """Whether ``host`` is an IP address, not a name. Asked for every connection and datagram, so answers are kept."""
+    """Whether ``host`` is an IP address, not a name. Asked for every connection and datagram, so answers are kept.
+
+    A zone (``%eth0``) may be any printable ASCII; no address is longer than :data:`MAX_ADDRESS` characters.
+    """
+    if len(host) > MAX_ADDRESS or not (host.isascii() and host.isprintable()):
+        return False
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -6,7 +6,6 @@ The bytes are the reference's. The host name goes to the proxy as it is.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 
 from aiofrp.errors import RemoteProtocolError
@@ -16,6 +15,8 @@ from aiofrp.wire.httphead import HeadReader, ResponseHead, parse_response
 _SCHEME: Final = "Negotiate "
 _MOST_BODY: Final = 1024 * 1024
 """Bytes of the page that may come with a challenge."""
+_MOST_DIGITS: Final = 20
+"""Digits of a length that are read at all."""
 
 
 class HttpConnect:
@@ -121,13 +122,18 @@ def _request(target: str, fields: dict[str, str]) -> bytes:
 def _decoded(challenge: str) -> bytes:
     try:
         return base64.b64decode(challenge, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and characters outside ASCII are another
         raise RemoteProtocolError("NTLM: the challenge is no base64") from None
 
 
 def _page_size(response: ResponseHead) -> int:
     """Bytes of the body of an answer. Raises :class:`RemoteProtocolError` where they are not told before."""
     size = response.fields.get("content-length", "0")
-    if not size.isdecimal() or int(size) > _MOST_BODY or "transfer-encoding" in response.fields:
+    if (
+        not size.isdecimal()
+        or len(size) > _MOST_DIGITS
+        or int(size) > _MOST_BODY
+        or "transfer-encoding" in response.fields
+    ):
         raise RemoteProtocolError("NTLM: the page with the challenge is in chunks or longer than 1 MiB")
     return int(size)

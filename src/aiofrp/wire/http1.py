@@ -69,6 +69,8 @@ _UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
 # A + after a token makes it possessive: no second try at what was read once.
 _FIELDS = re.compile(rb"(?:%b+:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n" % _TOKEN)
 _FIELD = re.compile(rb"(%b+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
+#: A Content-Length below 10^18: what is longer is no size of anything, and costly to read.
+_LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
 _END = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
@@ -315,7 +317,7 @@ def _content_length(noted: dict[bytes, list[bytes]], otherwise: int, complaint: 
     values = noted.get(b"content-length")
     if values is None:
         return otherwise
-    if len(set(values)) != 1 or not values[0].isdigit():
+    if len(set(values)) != 1 or not _LENGTH.fullmatch(values[0]):
         raise HeadError(complaint)
     return int(values[0])
 

@@ -155,7 +155,7 @@ async def quic() -> Pair:
     listening, dialling = _datagram_socket(), _datagram_socket()
     listening.bind(("127.0.0.1", 0))
     dialling.connect(listening.getsockname())
-    limits = QuicLimits(stream_window=128 * KIB, connection_window=256 * KIB, max_held=64 * KIB)
+    limits = QuicLimits(stream_window=128 * KIB, connection_window=256 * KIB, max_held=1024 * KIB)
     identity = QuicIdentity(authority().certificate, authority().key)
     listener = QuicListener(
         listening,
@@ -170,7 +170,7 @@ async def quic() -> Pair:
     async def stream() -> Pair:
         a = session.open()
         b = await _opened_by_a_word(a, accepted)
-        return Pair(a, b, bound=1536 * KIB, volume=512 * KIB)
+        return Pair(a, b, bound=2560 * KIB, volume=512 * KIB)
 
     pair = await stream()
     pair.below, pair.another = [session.abort, listener.abort], stream

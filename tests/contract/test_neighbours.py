@@ -24,6 +24,7 @@ pytestmark = pytest.mark.both_loops
 PROMPT, ECHOES = 0.1, 5
 #: Bytes that fill any stack when they are written in one loop turn.
 FLOOD = 8 * 1024 * 1024
+NOISE = random.Random(2).randbytes(65536)  # that no layer can compress
 
 
 class Rude:
@@ -183,7 +184,7 @@ async def provoke(rude: Rude, peer: End, where: str, volume: int) -> None:
         for _ in range(0, FLOOD, 65536):
             if rude.paused:
                 break
-            rude.stream.write(bytes(65536))
+            rude.stream.write(NOISE)
     await until(lambda: rude.done)
 
 
@@ -221,7 +222,7 @@ async def test_a_rude_user_troubles_nobody(pair: Pair, records: Callable[[], lis
         if deed is stop_reading:
             taken = 0
             while not peer.writing_paused and taken < other.volume:
-                peer.write(bytes(16384))
+                peer.write(NOISE[:16384])
                 taken += 16384
         await neighbour.echoes_promptly()
     for other in others:

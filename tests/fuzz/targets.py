@@ -6,9 +6,11 @@ long-running fuzzer with many.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import product
 from typing import cast
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -16,7 +18,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from qh3 import tls
 from qh3.quic.tls_bridge import QuicTlsBridgeError
 
-from aiofrp.errors import RemoteProtocolError
+from aiofrp.config.types import Bandwidth, Secret
+from aiofrp.errors import LocalProtocolError, RemoteProtocolError
+from aiofrp.proxy.packets import user_of
+from aiofrp.server.h2user import request_of
+from aiofrp.server.httpjudge import parse_basic
 from aiofrp.stream.quiccore import (
     Handler,
     Judge,
@@ -26,28 +32,35 @@ from aiofrp.stream.quiccore import (
     initial_keys,
     server_configuration,
 )
+from aiofrp.transport.basicauth import BasicAuth
 from aiofrp.wire.aead import AeadStream
 from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.codec import V1, Decoder, MessageDecoder
-from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, DecoderV2
+from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, V2, DecoderV2
 from aiofrp.wire.connect import HttpConnect, NtlmConnect
 from aiofrp.wire.fec import FecDecoder, segments_of
+from aiofrp.wire.h2frames import FrameSizes
 from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
-from aiofrp.wire.http1 import parse_request, parse_response
+from aiofrp.wire.http1 import CHUNKED, parse_request, parse_response
 from aiofrp.wire.httpbody import ChunkedBody
 from aiofrp.wire.httpforward import NO_CHANGES, encode_request, request_fields
 from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.kcp import Kcp
 from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
-from aiofrp.wire.messages import BY_TYPE_BYTE
+from aiofrp.wire.messages import BY_TYPE_BYTE, StartWorkConn, UDPPacket
 from aiofrp.wire.opening import LoginV1, LoginV2, opening_of
+from aiofrp.wire.proxyproto import connection_header, datagram_header
 from aiofrp.wire.quicheader import MIN_INITIAL, VERSION_1, RetryTokens, parse_long
+from aiofrp.wire.router import Router, canonical_host
 from aiofrp.wire.snappy import MAX_CHUNK, Snappy
 from aiofrp.wire.socks5 import Socks5Connect
 from aiofrp.wire.transform import Transform
+from aiofrp.wire.translate import Translation
+from aiofrp.wire.udppacket import encode_udp
 from aiofrp.wire.upgrade import ClientUpgrade, ServerUpgrade
 from aiofrp.wire.websocket import Buffer, WebSocket
+from aiofrp.wire.yamux import FIN, RST, FrameDecoder
 from tests.support.certs import authority
 
 KEY = bytes(range(32))
@@ -312,6 +325,108 @@ def quic_headers(data: bytes) -> None:
     assert RetryTokens(KEY).read(data, b"address", 0) is None
 
 
+def yamux_frames(data: bytes) -> None:
+    """Whole and byte by byte must find the same frames, or both fail."""
+    assert _frames(data, len(data)) == _frames(data, 1)
+
+
+def _frames(data: bytes, step: int) -> list[object]:
+    decoder, heads, payload = FrameDecoder(), [], b""
+    try:
+        for at in range(0, len(data), max(1, step)):
+            for kind, flags, stream_id, length, part in decoder.receive_data(data[at : at + step]):
+                if kind:
+                    heads.append((kind, flags, stream_id, length))
+                elif length:  # a later part of the frame says none, and whether it is the last of the stream
+                    heads.append((kind, flags & ~(FIN | RST), stream_id, length))
+                payload += part
+    except RemoteProtocolError:
+        return ["error"]
+    return [*heads, payload]
+
+
+def udp_packets(data: bytes) -> None:
+    """What a packet says of its user is an address that can be sent to and written to others."""
+    for body in (data, b'{"c":"AA==","r":' + data + b"}", _json(r={"IP": data.decode("latin-1"), "Port": 1})):
+        with suppress(RemoteProtocolError):
+            user = user_of(decode_body(UDPPacket, body))
+            if user is not None:
+                assert len(user[0]) <= 61
+                assert encode_udp(b"", *user)
+                with suppress(LocalProtocolError):
+                    assert datagram_header("v2", user, ("127.0.0.1", 1))
+
+
+def proxy_headers(data: bytes) -> None:
+    """The PROXY header of what a server says of a user."""
+    text = data.decode("latin-1")
+    told = (data, _json(src_addr=text, src_port=1), _json(src_addr="1.2.3.4", src_port=9, dst_addr=text))
+    for body, version in product(told, ("v1", "v2")):
+        with suppress(RemoteProtocolError, LocalProtocolError):
+            header = connection_header(version, decode_body(StartWorkConn, body))
+            assert len(header) <= 108
+
+
+def _json(**values: object) -> bytes:
+    return json.dumps(values).encode()
+
+
+def sudp_bridge(data: bytes) -> None:
+    """Messages of one wire protocol for the other."""
+    for spoken, wanted in ((V1, V2), (V2, V1)):
+        with suppress(RemoteProtocolError):
+            Translation(spoken, wanted, pings=True).decode(data)
+
+
+def h2_sizes(data: bytes) -> None:
+    """Whole and byte by byte must judge the same."""
+    assert _sizes(data, len(data)) == _sizes(data, 1)
+
+
+def _sizes(data: bytes, step: int) -> bool:
+    sizes = FrameSizes()
+    try:
+        for at in range(0, len(data), max(1, step)):
+            sizes.receive_data(data[at : at + step])
+    except RemoteProtocolError:
+        return False
+    return True
+
+
+def h2_requests(data: bytes) -> None:
+    """Fields of HTTP/2, divided at zeros, that make a request of HTTP/1, or none."""
+    pieces = data.split(b"\0")
+    fields = list(zip(pieces[::2], pieces[1::2], strict=False))
+    given = [(b":method", b"GET"), (b":path", b"/"), (b":authority", b"a")]
+    for headers, ended in product((fields, given + fields), (True, False)):
+        with suppress(RemoteProtocolError):
+            assert request_of(headers, ended).body_size >= CHUNKED
+
+
+def credentials(data: bytes) -> None:
+    """Fields with a user and a password, as both kinds of server read them; nobody gets in."""
+    auth = BasicAuth("user", Secret("password"))
+    for value in (data, b"Basic " + data, b"basic " + b64encode(data)):
+        found = parse_basic(value)
+        assert found is None or b":" not in found.user
+        assert not auth.admits(value.decode("utf-8", "surrogateescape"))
+
+
+def hosts(data: bytes) -> None:
+    """Names that are looked up."""
+    routes: Router[int] = Router()
+    routes.add("*.b.c", "/x", "", 1)
+    for text in (data.decode("latin-1"), data.decode("latin-1") + ".b.c"):
+        assert routes.find(canonical_host(text), data) in (None, 1)
+
+
+def bandwidths(data: bytes) -> None:
+    """Limits that clients tell."""
+    for unit in ("", "KB", "MB"):
+        with suppress(ValueError):
+            assert abs(Bandwidth.parse(data.decode("utf-8", "replace") + unit).bytes) < 2**64
+
+
 class _Silent:
     """Takes note of nothing that happens on a connection."""
 
@@ -386,5 +501,14 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "http_response": http_response,
     "http_chunks": http_chunks,
     "client_hello": client_hello,
+    "yamux_frames": yamux_frames,
+    "udp_packets": udp_packets,
+    "proxy_headers": proxy_headers,
+    "sudp_bridge": sudp_bridge,
+    "h2_sizes": h2_sizes,
+    "h2_requests": h2_requests,
+    "credentials": credentials,
+    "hosts": hosts,
+    "bandwidths": bandwidths,
 }
 """Name → target."""

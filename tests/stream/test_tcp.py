@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from aiofrp import faults
 from aiofrp.errors import Closed
 from aiofrp.stream import tcp
-from aiofrp.stream.base import Pause
+from aiofrp.stream.base import Buffer, Pause
 from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from tests.support.ends import End, settle, until
 
@@ -275,3 +276,95 @@ async def test_a_unix_socket_is_a_stream_as_well(tmp_path: Path) -> None:
     for end in (a, b):
         end.check()
     server.close()
+
+
+async def test_addresses_are_known_after_the_end(port: Port) -> None:
+    """Also of a peer that reset the connection; nothing asks a closed socket."""
+    end, sock = await port.pair()
+    stream, name = port.streams[0], sock.getsockname()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+    await until(lambda: end.lost)
+    assert stream.info("peername") == name
+    assert stream.info("sockname") == port.listener.address
+    assert stream.info("socket") is None
+    set_keepalive(stream, 5)
+
+
+@pytest.mark.parametrize("how", ["close", "abort"])
+async def test_a_stream_on_its_way_out_answers_questions(port: Port, how: str) -> None:
+    end, sock = await port.pair()
+    stream = port.streams[0]
+    getattr(stream, how)()
+    assert stream.info("peername") == sock.getsockname()
+    stream.info("socket")
+    set_keepalive(stream, 5)
+    stream.abort()
+    await until(lambda: end.lost)
+
+
+async def test_peers_that_hang_up_before_they_are_accepted(
+    port: Port, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[object] = []
+
+    def ask(stream: TcpStream) -> None:
+        port.streams.append(stream)
+        asked.append(stream.info("peername"))
+        stream.info("sockname")
+        set_keepalive(stream, 5)
+
+    port.on_stream = ask
+    for _ in range(200):
+        sock = socket.create_connection(port.listener.address)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+    last = socket.create_connection(port.listener.address)
+    port.sockets.append(last)
+    await until(lambda: last.getsockname() in asked)
+    assert len(asked) > 100
+    assert not caplog.records
+
+
+async def test_an_accept_callback_that_raises_loses_its_connection_alone(
+    port: Port, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults._shared._kinds.clear()
+    end, sock = await port.pair()
+
+    def fail(stream: TcpStream) -> None:
+        port.streams.append(stream)
+        raise ValueError("in accept")
+
+    port.on_stream = fail
+    other = await port.connect()
+    with pytest.raises(ConnectionResetError):
+        await receive(other)
+    (record,) = caplog.records
+    assert "internal error: a receiver failed, its connection is reset: tcp" in record.getMessage()
+    end.write(b"still here")
+    assert await receive(sock) == b"still here"
+
+
+async def test_a_receiver_that_raises_resets_the_connection_once_logged(
+    port: Port, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where only the event loop stands between: the peer must not take it for an end."""
+    faults._shared._kinds.clear()
+    asyncio.get_running_loop().set_exception_handler(faults.handle_loop_error)
+    end, sock = await port.pair()
+
+    def fail(data: Buffer) -> None:
+        raise ValueError("in data_received")
+
+    end.on_data = fail
+    end.write(b"answer")
+    await until(lambda: select.select([sock], [], [], 0)[0])
+    sock.sendall(b"x")
+    await until(lambda: end.lost)
+    assert await receive(sock) == b"answer"
+    with pytest.raises(ConnectionResetError):
+        await receive(sock)
+    assert str(end.error) == "reset after an internal error, see the log"
+    assert len(caplog.records) == 1
+    end.check()

@@ -211,6 +211,7 @@ CHANGES = [("GET", "/api/reload"), ("PUT", "/api/config"), ("POST", "/api/stop")
         ({}, True),
         ({"Origin": "http://evil.example"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": "http://[not-an-address"}, False),
         ({"Origin": "http://{host}"}, True),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "https://behind-a-proxy.example"}, True),
         ({"Sec-Fetch-Site": "none"}, True),

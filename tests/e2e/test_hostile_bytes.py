@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -340,6 +342,26 @@ async def test_strangers_that_say_nonsense_on_the_port_of_frps(tmp_path: Path) -
                 *(partial(say, place.bind, in_yamux(d), insecure) for d in spoken),
             ]
         )
+
+
+async def test_logins_that_hang_up(tmp_path: Path) -> None:
+    """At once with a reset: nothing may be asked of their sockets any more."""
+    login = message(b"o", b'{"version":"0.70.1","timestamp":1,"pool_count":5}')
+    opened = b"\0\x01\0\x01\0\0\0\x01\0\0\0\0" + b"\0\0\0\0\0\0\0\x01" + len(login).to_bytes(4, "big")
+    works = message(b"w", b'{"run_id":"0123456789abcdef"}')
+    loop = asyncio.get_running_loop()
+    async with tunnel(tmp_path) as place:
+        ports = (place.bind, place.http, place.https, place.tcpmux, place.download)
+        for number in range(600):
+            sock = socket.socket()
+            sock.setblocking(False)
+            with sock:
+                await loop.sock_connect(sock, ("127.0.0.1", ports[number % len(ports)]))
+                with contextlib.suppress(ConnectionError):
+                    await loop.sock_sendall(
+                        sock, (opened + login, login, works, REQUEST, b"")[number // 5 % 5]
+                    )
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def say(port: int, data: bytes, tls: ssl.SSLContext | None = None) -> None:

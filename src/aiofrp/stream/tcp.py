@@ -73,9 +73,9 @@ class TcpStream(LayerStream, asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self.write = self._transport.write
-        self._peername, self._sockname = self._ask("peername"), self._ask("sockname")
         connected, self._connected = self._connected, None
-        if connected is not None:
+        if connected is not None:  # of dialled connections nobody may ever ask
+            self._peername, self._sockname = self._ask("peername"), self._ask("sockname")
             hand_out(self, connected)
 
     def eof_received(self) -> bool:
@@ -147,15 +147,19 @@ class TcpStream(LayerStream, asyncio.Protocol):
         if key == "layers":
             return ("tcp",)
         if key == "peername":
+            self._peername = self._peername or self._ask(key)
             return self._peername
         if key == "sockname":
+            self._sockname = self._sockname or self._ask(key)
             return self._sockname
-        return None if self._lost else self._ask(key)
+        return self._ask(key)
 
     # Private
 
     def _ask(self, key: str) -> Any:
         """What the loop knows of the socket; ``None`` when the peer, or the socket, is gone already."""
+        if self._lost:
+            return None
         try:
             return self._transport.get_extra_info(key)
         except (OSError, ValueError):  # ValueError: uvloop's word for a closed socket

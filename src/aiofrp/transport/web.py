@@ -21,6 +21,7 @@ from aiofrp import logs
 from aiofrp.config.files import MAX_SIZE
 from aiofrp.config.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import FrpError
+from aiofrp.faults import report
 from aiofrp.transport.basicauth import CHALLENGE, FAILURE_DELAY, REFUSED, BasicAuth
 from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
 from aiofrp.transport.tls import identity_context
@@ -193,6 +194,11 @@ async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> w
         error = ApiError(413, f"a body may have {MAX_SIZE} bytes")
     except ApiError as exc:
         error = exc
+    except web.HTTPException:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the guard of the handlers
+        report("a request of the API was not answered", exc)
+        error = ApiError(500, "internal error, see the log")
     tell_error(request, error)
     return json_response({"Code": error.status, "Msg": str(error)}, error.status)
 

@@ -144,17 +144,23 @@ class Neighbour:
         self._dice = random.Random(1)
 
     async def echoes_promptly(self) -> None:
-        """Fail unless bytes come back whole, half of the times within PROMPT seconds."""
-        loop, times = asyncio.get_running_loop(), []
-        for _ in range(ECHOES):
-            sent = self._dice.randbytes(48)
-            self._near.data.clear()
-            begun = loop.time()
-            self._near.write(sent)
-            await until(lambda sent=sent: len(self._near.data) >= len(sent))  # type: ignore[misc]
-            times.append(loop.time() - begun)
-            assert bytes(self._near.data) == sent
-        assert statistics.median(times) <= PROMPT, times
+        """Fail unless bytes come back whole, most of them within PROMPT seconds; a busy machine gets three tries."""
+        medians = []
+        for _ in range(3):
+            medians.append(statistics.median([await self._echo() for _ in range(ECHOES)]))
+            if medians[-1] <= PROMPT:
+                return
+        raise AssertionError(f"echoes took {medians} s")
+
+    async def _echo(self) -> float:
+        """Seconds one takes."""
+        loop, sent = asyncio.get_running_loop(), self._dice.randbytes(48)
+        self._near.data.clear()
+        begun = loop.time()
+        self._near.write(sent)
+        await until(lambda: len(self._near.data) >= len(sent))
+        assert bytes(self._near.data) == sent
+        return loop.time() - begun
 
 
 @pytest.fixture

@@ -46,11 +46,12 @@ class Place:
 
     async def serve_download(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The pattern, some hundred times a second, until the test is done."""
-        while not self.done.is_set():
+        while not (self.done.is_set() or writer.is_closing()):
             writer.write(PATTERN)
             await writer.drain()
             await asyncio.sleep(0.005)
-        writer.write_eof()
+        if not writer.is_closing():
+            writer.write_eof()
 
     async def serve_answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The answer of this moment, to whatever comes."""

@@ -173,6 +173,7 @@ LENGTHS = [
     HEAD + b"Content-Length: " + DIGITS + b"\r\n\r\nx",
     HEAD + b"Content-Length: 0" + b"0" * 5000 + b"9" * 5000 + b"\r\n\r\nx",
     HEAD + b"Content-Length: " + DIGITS + b"\r\nContent-Length: " + DIGITS + b"\r\n\r\nx",
+    HEAD + b"Content-Length: " + b"0" * 5000 + b"1\r\n\r\nx",
     HEAD + b"Content-Length: -1\r\n\r\nx",
     HEAD + b"Content-Length: \xb2\xb3\r\n\r\nx",
     HEAD + b"Content-Length: \xd9\xa1\r\n\r\nx",

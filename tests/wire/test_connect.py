@@ -107,6 +107,12 @@ def test_one_offer_of_several() -> None:
             "StatusCode",
         ),
         (NtlmConnect(TARGET, ("u", "p")), [challenged().replace(b"TlRM", b"!!!!")], "no base64"),
+        (NtlmConnect(TARGET, ("u", "p")), [challenged().replace(b"TlRM", b"\xff\xff\xff\xff")], "no base64"),
+        (
+            NtlmConnect(TARGET, ("u", "p")),
+            [challenged().replace(b"Length: 0", b"Length: " + b"0" * 5000)],
+            "longer than 1 MiB",
+        ),
         (NtlmConnect(TARGET, ("u", "p")), [challenged().replace(b"TlRM", b"AAAA")], "no challenge"),
         (
             NtlmConnect(TARGET, ("u", "p")),

@@ -259,6 +259,16 @@ def test_bodies_of_responses(head: bytes, size: int, keeps: bool) -> None:
     assert (parsed.body_size, parsed.keep_alive) == (size, keeps)
 
 
+def test_the_largest_length() -> None:
+    """Below 10^18, however many zeros stand before it; the time for a long one is that of a look."""
+    for digits in (b"9" * 18, b"0" * 5000 + b"9" * 18):
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n" % digits
+        assert parse_response(head).body_size == 10**18 - 1
+    for digits in (b"1" + b"0" * 18, b"1" * 5000, b"0" * 60_000 + b"x", b""):
+        with pytest.raises(HeadError):
+            parse_response(b"HTTP/1.1 200 OK\r\nContent-Length: %b\r\n\r\n" % digits)
+
+
 def test_small_devices_may_take_liberties() -> None:
     head = parse_response(b"HTTP/1.0 200\nX: a\n b\n\tc\r\nContent-Length: 3\n\n")
     assert (head.status, head.reason, head.body_size) == (200, b"", 3)

@@ -319,7 +319,7 @@ def _content_length(noted: dict[bytes, list[bytes]], otherwise: int, complaint: 
         return otherwise
     if len(set(values)) != 1 or not _LENGTH.fullmatch(values[0]):
         raise HeadError(complaint)
-    return int(values[0])
+    return int(values[0].lstrip(b"0") or b"0")  # int() takes no number of thousands of digits, zeros or not
 
 
 # Private: whom and what a request is for

@@ -38,6 +38,7 @@ class Side:
         segments = self.decoder.receive_data(datagram)
         if segments is not None:
             self.core.receive_data(segments, now)
+            self.core.count(len(datagram))
         for rebuilt in self.decoder.take_recovered():
             self.core.receive_data(rebuilt, now, recovered=True)
         data = self.core.take()
@@ -47,7 +48,7 @@ class Side:
             self.core.hold(len(data))
 
     def leave(self, now: int) -> list[bytes]:
-        self.encoder.parity = self.core.lossy
+        self.encoder.parity = self.core.lossy and self.core.proven
         datagrams = self.encoder.encode(self.core.data_to_send(now), now)
         self.datagrams += len(datagrams)
         return datagrams
@@ -115,9 +116,10 @@ class Link:
             self.sides[index].arrive(datagram, self.now)
 
 
-def pair(*, start: int = 0, **windows: int) -> tuple[Side, Side]:
-    """Two cores of one conversation."""
-    return Side(Kcp(7, start, clock=0xFFFFF000, **windows)), Side(Kcp(7, start, clock=5, **windows))
+def pair(*, start: int = 0, answering: bool = False, **windows: int) -> tuple[Side, Side]:
+    """Two cores of one conversation; the second is ``answering`` the first."""
+    answers = Kcp(7, start, clock=5, answering=answering, **windows)
+    return Side(Kcp(7, start, clock=0xFFFFF000, **windows)), Side(answers)
 
 
 def segment(

@@ -22,7 +22,7 @@ from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.wire.fec import FecDecoder, FecEncoder
 from aiofrp.wire.kcp import Kcp
 from aiofrp.wire.kcppace import MAX_WINDOW
-from aiofrp.wire.kcpsegment import reset_segment
+from aiofrp.wire.kcpsegment import OVERHEAD, reset_segment
 
 from .base import Buffer, LayerStream
 from .udp import MAX_DATAGRAM, Address, Piece, UdpSocket
@@ -54,7 +54,7 @@ class KcpStream(LayerStream):
     """One KCP session.
 
     ``peer``: where datagrams go; ``send_to``: the same for :meth:`Endpoint.send`. ``gone`` is called once when the
-    session needs no datagrams any more.
+    session needs no datagrams any more. ``answering``: the peer began, see :class:`~aiofrp.wire.kcp.Kcp`.
     """
 
     __slots__ = (
@@ -87,6 +87,7 @@ class KcpStream(LayerStream):
         send_to: Address,
         sockname: Address,
         gone: Callable[[KcpStream], None],
+        answering: bool = False,
         send_window: int = MAX_WINDOW,
         receive_window: int = MAX_WINDOW,
     ) -> None:
@@ -96,6 +97,7 @@ class KcpStream(LayerStream):
             conv,
             self._now(),
             clock=secrets.randbits(32),
+            answering=answering,
             send_window=send_window,
             receive_window=receive_window,
         )
@@ -145,10 +147,12 @@ class KcpStream(LayerStream):
         view = memoryview(data)
         accepted = False
         for at in range(0, len(data), size):
+            datagram = view[at : at + size]
             try:
-                packet = decode(view[at : at + size])
+                packet = decode(datagram)
                 if packet is not None:
                     take_in(packet, now)
+                    self._core.count(len(datagram))
                     accepted = True
             except RemoteProtocolError:
                 continue  # anybody can send anything to a UDP port
@@ -218,7 +222,7 @@ class KcpStream(LayerStream):
     def abort(self) -> None:
         if not self._over:
             if self._core.heard:  # to others it would be the begin of a conversation
-                self._endpoint.send([reset_segment(self.conv)], self._send_to)
+                self._send_reset()
             self._stop()
         self._end_locally()
 
@@ -274,8 +278,12 @@ class KcpStream(LayerStream):
     def _send(self, now: int) -> None:
         packets = self._core.data_to_send(now)
         if packets:
-            self._encoder.parity = self._core.lossy
+            self._encoder.parity = self._core.lossy and self._core.proven  # it is not counted
             self._endpoint.send(self._encoder.encode(packets, now), self._send_to)
+
+    def _send_reset(self) -> None:
+        if self._core.may_send(OVERHEAD):
+            self._endpoint.send([reset_segment(self.conv)], self._send_to)
 
     def _over_alone(self, now: int) -> bool:
         """Whether there is nothing to wait for: the peer has had time to repeat its last words, or will not say that
@@ -316,7 +324,7 @@ class KcpStream(LayerStream):
 
     def _refuse(self) -> None:
         """Data after our close: the peer must know that nobody takes it."""
-        self._endpoint.send([reset_segment(self.conv)], self._send_to)
+        self._send_reset()
         self._stop()
 
     def _end_by_peer(self, exc: FrpError) -> None:

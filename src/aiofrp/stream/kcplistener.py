@@ -5,6 +5,7 @@ address it costs little and gets its turn only while there is room:
 
 - no state before a datagram that begins a conversation: data with sequence number 0;
 - sessions are limited in all and by source;
+- at most three times the bytes that came are sent to its address, see :mod:`aiofrp.wire.kcpproof`;
 - few sessions of unproven peers are held, and the oldest makes room for the next. When half of them are taken a new
   peer must repeat itself, as each real one does within a fraction of a second, and only so many per second get in.
 """
@@ -150,6 +151,7 @@ class KcpListener:
             send_to=address,
             sockname=self._name,
             gone=self._gone,
+            answering=True,
             send_window=self._limits.send_window,
             receive_window=self._limits.receive_window,
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from aiofrp.errors import RemoteProtocolError
 
 from .kcppace import MAX_WINDOW, MIN_WINDOW, RTO_MAX, Pace
+from .kcpproof import Proof
 from .kcpsegment import (
     ACK,
     ASK,
@@ -68,7 +69,9 @@ class Kcp:
     """One side of a conversation.
 
     ``clock``: added to the times on the wire; when it is secret, an echo of it proves the peer's address (``proven``).
-    ``send_window``, ``receive_window``: segments.
+    ``answering``: the peer's address is what its first datagram says; until it is proved little is sent there, see
+    :mod:`aiofrp.wire.kcpproof`, and the owner tells what comes with :meth:`count`. ``send_window``,
+    ``receive_window``: segments.
     """
 
     __slots__ = (
@@ -92,6 +95,7 @@ class Kcp:
         "_probe_at",
         "_probe_wait",
         "_progress_at",
+        "_proof",
         "_queue",
         "_ready",
         "_receive_window",
@@ -115,6 +119,7 @@ class Kcp:
         now: int,
         *,
         clock: int = 0,
+        answering: bool = False,
         send_window: int = MAX_WINDOW,
         receive_window: int = MAX_WINDOW,
     ) -> None:
@@ -125,6 +130,7 @@ class Kcp:
         self.eof = False  #: the peer finished sending, and all of it is here
         self.queued = 0  #: bytes not on their way yet; limited by the owner
         self._clock = clock
+        self._proof: Proof | None = Proof(now, limited=answering)  # until the address is proved
         # Sending. Sequence numbers of ours count on without end; the wire has their lower 32 bits.
         self._queue: list[Buffer] = []  # limited by the owner through ``queued``
         self._head, self._head_at = b"", 0  # what is being cut into segments, and how far
@@ -199,6 +205,11 @@ class Kcp:
             if self._more_late:
                 self._due = now
 
+    def count(self, size: int) -> None:
+        """A datagram of ``size`` bytes had segments of this conversation in it."""
+        if self._proof is not None:
+            self._proof.received(size)
+
     def take(self) -> Buffer:
         """What arrived in order since the last call; empty if nothing did."""
         ready = self._ready
@@ -259,13 +270,14 @@ class Kcp:
     # Acknowledgements from the peer
 
     def _ack(self, sn: int, stamp: int, acked: list[tuple[int, int]]) -> None:
+        if self._proof is not None and self._proof.echoed(stamp):
+            self._proof, self.proven = None, True
+            self._due = self._heard_at  # what was not allowed to leave does now
         number = self._una + ((sn - self._una) & MASK)
         segment = self._inflight.pop(number, None)
         if segment is not None:
             acked.append((number, stamp))
-            if segment.stamp == stamp:
-                self.proven = True
-            elif segment.tries > 1:
+            if segment.stamp != stamp and segment.tries > 1:
                 self._pace.needless()
 
     def _acknowledge_below(self, una: int, now: int) -> None:
@@ -344,11 +356,14 @@ class Kcp:
 
     def data_to_send(self, now: int) -> list[bytes]:
         """Packets of at most :data:`MTU` bytes: acknowledgements, what was lost, what is new."""
-        free = self._free()
+        free, proof = self._free(), self._proof
         segments: list[bytes] = []
+        if proof is not None:
+            proof.blocked = False
         if self._end_other:
             self._end_other = False
-            segments.append(pack(self.conv, PUSH, 0, free, 0, 0, self._next, len(_NONSENSE)) + _NONSENSE)
+            if self.may_send(OVERHEAD + len(_NONSENSE)):
+                segments.append(pack(self.conv, PUSH, 0, free, 0, 0, self._next, len(_NONSENSE)) + _NONSENSE)
         if self.reset:
             return segments
         if self._acks:
@@ -358,10 +373,22 @@ class Kcp:
             self._resend(segments, free, now)
         if self.queued or self._fin_queued:
             self._send_new(segments, free, now)
+        if proof is not None and proof.asks(now):
+            self._ask_proof(segments, free, now, proof)
         if not segments:
             return segments
         self._advertised = free
         return segments if len(segments) == 1 else join(segments)
+
+    def may_send(self, size: int) -> bool:
+        """Whether a segment of ``size`` bytes may leave; it counts as sent then."""
+        return self._proof is None or self._proof.take(size)
+
+    def _ask_proof(self, segments: list[bytes], free: int, now: int, proof: Proof) -> None:
+        """What the peer acknowledges and otherwise ignores."""
+        stamp = (now + self._clock) & MASK
+        proof.told(stamp, now)
+        segments.append(pack(self.conv, PUSH, 0, free, stamp, (self._una - 1) & MASK, self._next, 0))
 
     def _answer(self, segments: list[bytes], free: int) -> None:
         """Acknowledge; ``una`` covers all but the last of what is below it."""
@@ -372,9 +399,10 @@ class Kcp:
             segments += [
                 pack(conv, ACK, 0, free, stamp, sn, una, 0)
                 for sn, stamp in acks
-                if (sn - una) & MASK < window
+                if (sn - una) & MASK < window and self.may_send(OVERHEAD)
             ]
-        segments.append(pack(conv, ACK, 0, free, last[1], last[0], una, 0))
+        if self.may_send(OVERHEAD):
+            segments.append(pack(conv, ACK, 0, free, last[1], last[0], una, 0))
 
     def _probe(self, segments: list[bytes], free: int, now: int) -> None:
         """Ask for the peer's window or a sign of life, tell ours."""
@@ -390,11 +418,12 @@ class Kcp:
         if ask or (now - self._heard_at >= IDLE and now - self._asked_at >= _IDLE_EVERY):
             self._asked_at = now
             # Before the peer was heard, nothing but the begin of the conversation means anything to it.
-            if ask or self.heard:
+            if (ask or self.heard) and self.may_send(OVERHEAD):
                 segments.append(self._question(free))
         if self._tells and now >= self._tell_at:
             self._tells, self._tell_at = self._tells - 1, now + _TELL_EVERY
-            segments.append(pack(self.conv, TELL, 0, free, 0, 0, self._next, 0))
+            if self.may_send(OVERHEAD):
+                segments.append(pack(self.conv, TELL, 0, free, 0, 0, self._next, 0))
 
     def _question(self, free: int) -> bytes:
         """What the peer answers with its window, and what it received."""
@@ -406,7 +435,7 @@ class Kcp:
         patience = _SKIPS if self.queued and self._room() > 0 else 1
         due = now + RTO_MAX if everything else self._due
         skips_below, self._skips_below = self._skips_below, 0
-        stamp = (now + self._clock) & MASK
+        stamp, proof = (now + self._clock) & MASK, self._proof
         overtaken = late = 0
         for number, segment in self._inflight.items():
             if late >= _LATE_AT_ONCE or (number >= skips_below and not everything):
@@ -418,6 +447,12 @@ class Kcp:
                     self._skips_below = number + 1
                 due = min(due, segment.due)
                 continue
+            if proof is not None:
+                if not proof.repeats(len(segment.data) + OVERHEAD * (1 + (segment.command == FIN))):
+                    self._skips_below = number + 1
+                    due = min(due, segment.due)
+                    break
+                proof.told(stamp, now)
             if segment.skips >= patience:
                 segment.rto = self._pace.rto
                 overtaken += 1
@@ -457,26 +492,33 @@ class Kcp:
         if not inflight:
             self._due, self._progress_at = due, now
         data, at = self._head, self._head_at
-        for _ in range(self._room()):
-            piece = data[at : at + MSS]
-            if len(piece) < MSS and self._queue:
+        room, most, proof = self._room(), MSS, self._proof
+        if proof is not None:
+            room, most = proof.segments(room, self.queued)
+        for _ in range(room):
+            piece = data[at : at + most]
+            if len(piece) < most and self._queue:
                 data, at = b"".join((piece, *self._queue)), 0
                 self._queue.clear()
-                piece = data[:MSS]
+                piece = data[:most]
             if not piece:
                 break
             at += len(piece)
+            if proof is not None:
+                proof.take(OVERHEAD + len(piece))
             inflight[number] = _Segment(PUSH, piece, stamp, due, rto)
             segments.append(pack(conv, PUSH, 0, free, stamp, number & MASK, next_, len(piece)) + piece)
             number += 1
             self.queued -= len(piece)
         self._head, self._head_at = (data, at) if at < len(data) else (b"", 0)
-        if self._fin_queued and not self.queued:
+        if self._fin_queued and not self.queued and self.may_send(2 * OVERHEAD):
             self._fin_queued, self._fin_sent = False, True
             inflight[number] = _Segment(FIN, b"", stamp, due, rto)
             segments.append(self._question(free))
             segments.append(pack(conv, FIN, 0, free, stamp, number & MASK, next_, 0))
             number += 1
+        if proof is not None and number > first:
+            proof.told(stamp, now)
         self._sn = number
         self._due = min(self._due, due)
         self._pace.sent(number - first, now)
@@ -486,8 +528,13 @@ class Kcp:
     def next_timeout(self, now: int) -> int:
         """When :meth:`data_to_send` or :meth:`dead` has something to say, if nothing arrives before."""
         due = max(self._heard_at + IDLE, self._asked_at + _IDLE_EVERY)
+        proof = self._proof
+        if proof is not None and proof.blocked:
+            due = min(due, proof.next_question)
+        elif self._inflight:
+            due = min(due, self._due)
         if self._inflight:
-            due = min(due, self._due, self._progress_at + DEAD_AFTER)
+            due = min(due, self._progress_at + DEAD_AFTER)
         if self._probe_wait:
             due = min(due, self._probe_at)
         if self._tells:

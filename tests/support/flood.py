@@ -72,16 +72,21 @@ def quic_short(rng: random.Random) -> bytes:
 
 def quic_opening() -> Make:
     """First datagrams of real clients."""
+    return _one_of([hello[0] for hello in quic_hellos(_MADE)])
+
+
+def quic_hellos(count: int) -> list[list[bytes]]:
+    """What real clients send before the first answer: a hello takes more than one datagram."""
     limits = QuicLimits()
     configuration = client_configuration(QuicIdentity(), limits, "")
     handler: Any = None  # told of nothing before the first answer
 
-    def first() -> bytes:
+    def hello() -> list[bytes]:
         core = QuicCore(configuration, handler, limits)
         core.connect(("127.0.0.1", 1), 0.0)
-        return core.to_send(0.0)[0][0]
+        return [data for data, _ in core.to_send(0.0)]
 
-    return _one_of([first() for _ in range(_MADE)])
+    return [hello() for _ in range(count)]
 
 
 def _one_of(made: list[bytes]) -> Make:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from aiofrp.wire.fec import FecDecoder, FecEncoder
 from aiofrp.wire.kcp import Kcp
+from aiofrp.wire.kcppace import MAX_WINDOW
 
 
 @dataclass(slots=True)
@@ -116,10 +117,28 @@ class Link:
             self.sides[index].arrive(datagram, self.now)
 
 
-def pair(*, start: int = 0, answering: bool = False, **windows: int) -> tuple[Side, Side]:
+def pair(
+    *,
+    start: int = 0,
+    answering: bool = False,
+    send_window: int = MAX_WINDOW,
+    receive_window: int = MAX_WINDOW,
+) -> tuple[Side, Side]:
     """Two cores of one conversation; the second is ``answering`` the first."""
-    answers = Kcp(7, start, clock=5, answering=answering, **windows)
-    return Side(Kcp(7, start, clock=0xFFFFF000, **windows)), Side(answers)
+
+    def made(clock: int, answering: bool) -> Side:
+        return Side(
+            Kcp(
+                7,
+                start,
+                clock=clock,
+                answering=answering,
+                send_window=send_window,
+                receive_window=receive_window,
+            )
+        )
+
+    return made(0xFFFFF000, False), made(5, answering)
 
 
 def segment(

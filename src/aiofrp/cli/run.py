@@ -15,7 +15,7 @@ from typing import Any
 
 from aiofrp import faults, logs
 from aiofrp.config.shared import LogConfig
-from aiofrp.transport.net import raise_file_limit
+from aiofrp.transport.files import raise_file_limit
 
 #: Allocations between two looks for reference cycles: connections make few, and each look costs latency.
 _GC_THRESHOLD = (50_000, 20, 20)

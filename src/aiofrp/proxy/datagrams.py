@@ -31,6 +31,11 @@ class DatagramSocket:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
 
+    @property
+    def descriptor(self) -> int:
+        """The number of the socket's file."""
+        return self._socket.fileno()
+
     def widen(self) -> None:
         """Ask the kernel for large buffers."""
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):

@@ -44,7 +44,7 @@ class LocalService(ClientHalf):
         work = client_side(stream, config.transport, self._context)
         try:
             header = connection_header(config.transport.proxy_protocol_version, start)
-            local = await dial(config.local_ip, config.local_port, timeout=DIAL_TIMEOUT)
+            local = await dial(config.local_ip, config.local_port, timeout=DIAL_TIMEOUT, for_user=True)
         except (ConnectFailed, LocalProtocolError) as exc:
             where = join_host_port(config.local_ip, config.local_port)
             self._context.log.error("connect to local service [%s] error: %s", where, exc)

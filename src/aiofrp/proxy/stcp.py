@@ -56,7 +56,7 @@ class StcpVisitor(VisitorHalf):
     async def start(self) -> None:
         config = self._config
         if config.bind_port > 0:
-            self._listener = await listen(config.bind_addr, config.bind_port, self.accept)
+            self._listener = await listen(config.bind_addr, config.bind_port, self.accept, for_users=True)
 
     async def stop(self) -> None:
         if self._listener is not None:

@@ -44,7 +44,9 @@ class _Port(Turns[UserConnections]):
         self._context = context
         self.number = context.tcp_ports.acquire(message.proxy_name, message.remote_port)
         try:
-            self._listener: TcpListener = await listen(context.bind_addr, self.number, self._accepted)
+            self._listener: TcpListener = await listen(
+                context.bind_addr, self.number, self._accepted, for_users=True
+            )
         except BaseException:
             context.tcp_ports.release(self.number)
             raise

@@ -16,8 +16,10 @@ from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.host import ClientContext, ClientHalf, ServerHalf
 from aiofrp.proxy.packets import PacketStream, User, user_of
 from aiofrp.proxy.relay import client_side, server_side
+from aiofrp.proxy.udpusers import Pool, Users
 from aiofrp.proxy.userport import UserPort
 from aiofrp.stream.base import Stream
+from aiofrp.transport.files import is_last, udp_files
 from aiofrp.transport.net import bind_udp
 from aiofrp.transport.resolve import resolve
 from aiofrp.wire.messages import StartWorkConn, UDPPacket
@@ -29,8 +31,11 @@ FIRST_FETCH, FETCH_PAUSE = 0.5, 1.0
 MAX_WAITING = 1024
 #: Seconds without a datagram after which a user's local socket is closed (spec: client §3.1).
 SESSION_IDLE = 30.0
-#: Local sockets at most, one for each user; the one silent for longest makes room.
-MAX_SESSIONS = 16384
+#: Seconds between two lines of the log about local sockets that could not be had.
+COMPLAIN_EVERY = 10.0
+
+#: Local sockets of all udp and sudp proxies of one process, one for each user.
+_POOL = Pool(udp_files)
 
 #: A local UDP service: the family of its address, and the address.
 Local: TypeAlias = tuple[int, tuple[str, int]]
@@ -145,7 +150,9 @@ class UdpForwarder:
         self._family, self._local = local
         self._version = version
         self._ended = ended
-        self._sessions: dict[User, _Session] = {}  # limited by MAX_SESSIONS
+        self._loop = asyncio.get_running_loop()
+        self._users: Users[_Session] = Users(_POOL, lambda session: session.socket.close())
+        self._complained_at = -COMPLAIN_EVERY
         self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
         self.packets: PacketStream | None = None
 
@@ -157,9 +164,7 @@ class UdpForwarder:
     def close(self) -> None:
         """Close every socket and the connection."""
         self._sweep.cancel()
-        sessions, self._sessions = self._sessions, {}
-        for session in sessions.values():
-            session.socket.close()
+        self._users.clear()
         if self.packets is not None:
             self.packets.close()
         ended, self._ended = self._ended, None
@@ -173,33 +178,44 @@ class UdpForwarder:
         except LocalProtocolError:
             return b""
 
+    def answered(self, user: User) -> None:
+        """The service said something to ``user``."""
+        self._users.answered(user, self._loop.time())
+
     def _from_server(self, packets: list[UDPPacket]) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         for packet in packets:
             user = user_of(packet)
-            if user is not None and (session := self._session(user)) is not None:
-                session.last = now
+            if user is None:
+                continue
+            session = self._users.came(user, now) or self._begin(user, now)
+            if session is not None:
                 session.send(packet.content)
 
-    def _session(self, user: User) -> _Session | None:
-        session = self._sessions.get(user)
-        if session is None:
-            if len(self._sessions) >= MAX_SESSIONS:
-                self._drop(min(self._sessions, key=lambda known: self._sessions[known].last))
-            try:
-                session = self._sessions[user] = _Session(self, user)
-            except OSError as exc:
-                self._context.log.warning("udp local socket for [%s:%d]: %s", *user, exc)
+    def _begin(self, user: User, now: float) -> _Session | None:
+        """A socket for a new user; ``None`` when there is none to be had."""
+        try:
+            session = _Session(self, user)
+        except OSError as exc:
+            self._users.drop_one()
+            self._complain(user, exc.strerror or str(exc), now)
+            return None
+        if is_last(session.socket.descriptor):
+            session.socket.close()
+            self._users.drop_one()  # its socket is the next one's
+            self._complain(user, "too many open files", now)
+            return None
+        self._users.add(user, session, now)
         return session
 
-    def _drop(self, user: User) -> None:
-        self._sessions.pop(user).socket.close()
+    def _complain(self, user: User, why: str, now: float) -> None:
+        if now - self._complained_at >= COMPLAIN_EVERY:
+            self._complained_at = now
+            self._context.log.warning("udp local socket for [%s:%d]: %s", *user, why)
 
     def _close_idle(self) -> None:
-        now = asyncio.get_running_loop().time()
-        for user in [user for user, session in self._sessions.items() if now - session.last > SESSION_IDLE]:
-            self._drop(user)
-        self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
+        self._users.expire(self._loop.time() - SESSION_IDLE)
+        self._sweep = self._loop.call_later(SESSION_IDLE / 2, self._close_idle)
 
     def connect(self) -> socket.socket:
         """A socket connected to the local service. Raises :class:`OSError`."""
@@ -221,13 +237,12 @@ class UdpForwarder:
 class _Session:
     """One user's socket towards the local service."""
 
-    __slots__ = ("_first", "_forwarder", "_user", "last", "socket")
+    __slots__ = ("_first", "_forwarder", "_user", "socket")
 
     def __init__(self, forwarder: UdpForwarder, user: User) -> None:
         self._forwarder = forwarder
         self._user = user
         self._first = forwarder.header(user)
-        self.last = 0.0
         self.socket = DatagramSocket(forwarder.connect(), forwarder.packet_size, self._replied)
 
     def send(self, data: bytes) -> None:
@@ -236,7 +251,7 @@ class _Session:
         self.socket.send(first + data)
 
     def _replied(self, datagrams: list[tuple[bytes, Any]]) -> None:
-        self.last = asyncio.get_running_loop().time()
+        self._forwarder.answered(self._user)
         if self._forwarder.packets is not None:
             self._forwarder.packets.send([(data, self._user) for data, _ in datagrams])
 

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from typing import Any
 
 from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.packets import User, user_of
+from aiofrp.proxy.udpusers import Pool, Users
 from aiofrp.transport.net import plain_host
 from aiofrp.wire.messages import UDPPacket
+
+#: Seconds without a datagram of, or for, a user after which none is sent to it any more: twice the time after which
+#: the other side forgets the user.
+USER_IDLE = 60.0
+#: Users of all such ports of one process.
+_POOL = Pool(lambda: 65_536)
 
 
 class UserPort:
     """A bound socket, which it owns; users are shown without the IPv4-in-IPv6 prefix of a dual-stack socket.
 
+    Only users that sent something lately are sent something: the other side names addresses, and must not be able to
+    send from here to any address it likes.
+
     ``received`` gets the datagrams of one wake-up with their users; ``size`` bytes are read of each.
     """
 
-    __slots__ = ("_mapped", "_received", "_socket")
+    __slots__ = ("_loop", "_mapped", "_received", "_socket", "_sweep", "_users")
 
     def __init__(
         self, sock: socket.socket, size: int, received: Callable[[list[tuple[bytes, User]]], None]
     ) -> None:
         self._mapped = sock.family == socket.AF_INET6
         self._received = received
+        self._loop = asyncio.get_running_loop()
+        self._users: Users[bool] = Users(_POOL, lambda value: None)
+        self._sweep: asyncio.TimerHandle | None = None  # while there are users
         self._socket = DatagramSocket(sock, size, self._arrived)
         self._socket.widen()
 
     def send(self, packets: list[UDPPacket]) -> int:
-        """Send packets to the users they name; returns the bytes of those with a usable address."""
-        size = 0
+        """Send packets to the users they name, if they sent something lately; returns the bytes that were sent."""
+        size, now, answered = 0, self._loop.time(), self._users.answered
         for packet in packets:
             user = user_of(packet)
-            if user is not None:
+            if user is not None and answered(user, now):
                 self._socket.send(packet.content, self._address(user))
                 size += len(packet.content)
         return size
@@ -41,9 +55,24 @@ class UserPort:
     def close(self) -> None:
         """Close the socket; idempotent."""
         self._socket.close()
+        self._users.clear()
+        if self._sweep is not None:
+            self._sweep.cancel()
 
     def _arrived(self, datagrams: list[tuple[bytes, Any]]) -> None:
-        self._received([(data, (plain_host(name[0]), name[1])) for data, name in datagrams])
+        now, came = self._loop.time(), self._users.came
+        found = [(data, (plain_host(name[0]), name[1])) for data, name in datagrams]
+        for _, user in found:
+            if not came(user, now):
+                self._users.add(user, True, now)
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(USER_IDLE / 2, self._forget_idle)
+        self._received(found)
+
+    def _forget_idle(self) -> None:
+        self._users.expire(self._loop.time() - USER_IDLE)
+        again = len(self._users) > 0
+        self._sweep = self._loop.call_later(USER_IDLE / 2, self._forget_idle) if again else None
 
     def _address(self, user: User) -> User:
         """The address to send to: on a dual-stack socket IPv4 is written inside IPv6."""

@@ -106,7 +106,10 @@ class VhostPorts:
         )
         try:
             listener = await listen(
-                self._config.proxy_bind_addr, port, lambda stream: self._accepted(stream, sharing)
+                self._config.proxy_bind_addr,
+                port,
+                lambda stream: self._accepted(stream, sharing),
+                for_users=True,
             )
         except ListenFailed as exc:
             raise ListenError(f"{prefix}{exc}") from exc

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiofrp.errors import ConnectFailed, TransportError
 from aiofrp.stream.tcp import TcpListener, TcpStream
+from aiofrp.transport.files import is_last
 from aiofrp.transport.resolve import resolve
 
 #: Connections the kernel keeps ready for accept; it lowers this to its own limit.
@@ -98,11 +99,16 @@ def has_ipv6() -> bool:
     return True
 
 
-async def listen(host: str, port: int, connected: Callable[[TcpStream], None]) -> TcpListener:
-    """Listen on ``host:port``; ``connected`` is called with each accepted stream.
+async def listen(
+    host: str, port: int, connected: Callable[[TcpStream], None], *, for_users: bool = False
+) -> TcpListener:
+    """Listen on ``host:port``; ``connected`` is called with each accepted stream. Connections ``for_users`` are refused
+    when only the last files are left (see :mod:`aiofrp.transport.files`).
 
     Raises :class:`ListenFailed`.
     """
+    if for_users:
+        connected = _leaving_files(connected)
     sock = bind_tcp(host, port)
     loop = asyncio.get_running_loop()
     try:
@@ -113,15 +119,37 @@ async def listen(host: str, port: int, connected: Callable[[TcpStream], None]) -
     return TcpListener(server)
 
 
-async def dial(host: str, port: int, *, timeout: float, local_ip: str = "") -> TcpStream:
-    """Connect to ``host:port`` from ``local_ip`` (empty: any) within ``timeout`` seconds.
+def _leaving_files(connected: Callable[[TcpStream], None]) -> Callable[[TcpStream], None]:
+    def accepted(stream: TcpStream) -> None:
+        if _has_last_file(stream):
+            stream.abort()
+        else:
+            connected(stream)
+
+    return accepted
+
+
+def _has_last_file(stream: TcpStream) -> bool:
+    sock = stream.info("socket")
+    return sock is not None and is_last(sock.fileno())
+
+
+async def dial(
+    host: str, port: int, *, timeout: float, local_ip: str = "", for_user: bool = False
+) -> TcpStream:
+    """Connect to ``host:port`` from ``local_ip`` (empty: any) within ``timeout`` seconds; ``for_user`` fails when only
+    the last files are left (see :mod:`aiofrp.transport.files`).
 
     Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
     """
     where = f"dial tcp {join_host_port(host, port)}"
     try:
         async with asyncio.timeout(timeout):
-            return await (_connect if is_address(host) else _connect_name)(host, port, local_ip)
+            stream = await (_connect if is_address(host) else _connect_name)(host, port, local_ip)
+        if for_user and _has_last_file(stream):
+            stream.abort()
+            raise ConnectFailed("too many open files")
+        return stream
     except TimeoutError:
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None
     except ConnectFailed as exc:
@@ -173,17 +201,3 @@ def connect_reason(exc: BaseException) -> str:
     if isinstance(exc, OSError) and exc.strerror and not exc.strerror.startswith("Multiple"):
         return f"connect: {exc.strerror.lower()}"
     return str(exc)
-
-
-def raise_file_limit() -> None:
-    """Raise the soft limit of open files to the hard one: every connection is one or two."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        except (OSError, ValueError):  # a sandbox may forbid it; the soft limit still serves
-            return

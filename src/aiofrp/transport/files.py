@@ -1,0 +1,54 @@
+"""Open files: how many there may be, and who leaves some for others.
+
+Every connection takes one or two, and so does every user of a UDP service. When the last are gone nothing can be
+accepted or dialled any more, so users take none of the last ones: those are for the connections between frps and frpc,
+for files that are read anew, and for the APIs.
+"""
+
+from __future__ import annotations
+
+import sys
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
+
+#: Files that users leave: an eighth of the limit, at most so many.
+MOST_KEPT = 1024
+#: The share of the limit that the users of all UDP services take together.
+UDP_SHARE = 4
+
+
+def raise_file_limit() -> None:
+    """Raise the soft limit of open files to the hard one: every connection is one or two."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):  # a sandbox may forbid it; the soft limit still serves
+            return
+
+
+def file_limit() -> int:
+    """How many files this process may have open."""
+    if resource is None:
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def udp_files() -> int:
+    """How many files the users of all UDP services of this process may have together."""
+    return max(1, file_limit() // UDP_SHARE)
+
+
+def is_last(descriptor: int) -> bool:
+    """Whether a file just opened is one of the last, which users leave for others.
+
+    A system gives the lowest number that is free, so the number tells how many are open.
+    """
+    limit = file_limit()
+    return descriptor >= limit - min(limit // 8, MOST_KEPT)

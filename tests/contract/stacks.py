@@ -170,6 +170,7 @@ async def quic() -> Pair:
     async def stream() -> Pair:
         a = session.open()
         b = await _opened_by_a_word(a, accepted)
+        b.info("carrier").granted()
         return Pair(a, b, bound=2560 * KIB, volume=512 * KIB)
 
     pair = await stream()

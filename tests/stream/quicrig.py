@@ -41,7 +41,16 @@ def identity(name: str = "tests") -> QuicIdentity:
 class Rig:
     """A listener and everything made with it."""
 
-    def __init__(self, judge: Judge | None = None, connection: QuicLimits = LIMITS, **limits: Any) -> None:
+    def __init__(
+        self,
+        judge: Judge | None = None,
+        connection: QuicLimits = LIMITS,
+        *,
+        grants: bool = True,
+        **limits: Any,
+    ) -> None:
+        """``grants``: the first stream counts as a login."""
+        self._grants = grants
         self.streams: list[QuicStream] = []
         self.ends: list[End] = []
         self.sessions: list[QuicSession] = []
@@ -55,6 +64,8 @@ class Rig:
         )
 
     def _opened(self, stream: QuicStream) -> None:
+        if self._grants:
+            stream.info("carrier").granted()
         self.streams.append(stream)
         self.ends.append(End(stream).attach())
 

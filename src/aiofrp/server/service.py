@@ -237,6 +237,7 @@ class Server:
             stream.write(codec.encode(LoginResp(version=FRP_VERSION, error=error)))
             stream.close()
             return
+        _grant(stream)
         control.start(TransformStream(stream, [layer]), stream)
 
     def _work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
@@ -246,6 +247,7 @@ class Server:
             _log.warning("%s", exc)
             WorkConnection(stream, codec).refuse(self.explain(exc, "invalid NewWorkConn"))
             return
+        _grant(stream)
         control.add_work_connection(stream, codec, message)
 
     def _visitor_connection(self, stream: Stream, codec: Codec, message: NewVisitorConn) -> None:
@@ -258,6 +260,7 @@ class Server:
             stream.write(codec.encode(NewVisitorConnResp(proxy_name=name, error=error)))
             stream.close()
             return
+        _grant(stream)
         stream.write(codec.encode(NewVisitorConnResp(proxy_name=name)))
         door.accept(layered(stream, message, derive_key(door.secret_key)), codec)
 
@@ -266,6 +269,13 @@ class Server:
         if not run_id:
             return ""
         return self.sessions.find(run_id).login.user
+
+
+def _grant(stream: Stream) -> None:
+    """What ``stream`` asked for is given: the connection it is a stream of counts as logged in."""
+    carrier = stream.info("carrier")
+    if carrier is not None:
+        carrier.granted()
 
 
 async def _forget_old(statistics: Statistics) -> None:

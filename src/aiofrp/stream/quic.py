@@ -26,6 +26,7 @@ from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from .base import Buffer, hand_out
 from .quiccore import QuicCore, QuicLimits
 from .quicerrors import NoMoreStreams, QuicFailed, explain
+from .quicids import PeerIds
 from .quicstream import LOW_WATER, QuicStream
 from .udp import Address
 
@@ -40,6 +41,9 @@ TELLS, TELL_AFTER = 10, 0.1
 _TELLING = 1 << 40
 #: Streams waited for at once, before the next is refused.
 MOST_WISHES = 4096
+#: What a client may use before its connection is granted something: streams, and bytes of datagrams, of which the
+#: library may hold all. A login takes one stream and a few kB with the handshake, certificates included.
+STREAMS_BEFORE_LOGIN, BYTES_BEFORE_LOGIN = 8, 256 * 1024
 #: Seconds a closed connection lives on, to repeat its farewell.
 FAREWELL = 1.0
 #: What the library raises when a stream or the connection is past what is asked of it.
@@ -72,7 +76,8 @@ class QuicSession:
     """One connection.
 
     ``on_ready`` is called when the handshake is done, ``on_stream`` with each stream the peer opens (without one they
-    are refused), ``on_lost`` once when the connection is over, with the reason or ``None``.
+    are refused), ``on_lost`` once when the connection is over, with the reason or ``None``. Unless ``granted`` the peer
+    may use little, see :data:`STREAMS_BEFORE_LOGIN`, until :meth:`granted` is called.
     """
 
     __slots__ = (
@@ -81,21 +86,22 @@ class QuicSession:
         "_core",
         "_endpoint",
         "_flush_scheduled",
-        "_gaps",
+        "_granted",
         "_heard_at",
         "_in_batch",
         "_limits",
         "_loop",
-        "_next_peer_id",
         "_on_lost",
         "_on_stream",
         "_over",
+        "_peer_ids",
         "_pings",
         "_stalled_at",
         "_streams",
         "_teller",
         "_timer",
         "_timer_due",
+        "_ungranted",
         "_waiting",
         "_wishes",
         "held",
@@ -113,6 +119,7 @@ class QuicSession:
         peer: Address,
         sockname: Address,
         limits: QuicLimits,
+        granted: bool = True,
         on_ready: Callable[[], None] | None = None,
         on_stream: Callable[[QuicStream], None] | None = None,
         on_lost: Callable[[Exception | None], None] | None = None,
@@ -130,10 +137,9 @@ class QuicSession:
         self.lost = False  #: no stream may be opened or used any more
         self.held = 0  #: bytes for users who do not read; limits.max_held
         self._streams: dict[int, QuicStream] = {}  # limited by max_streams on either side
-        self._next_peer_id = 0 if not core.configuration.is_client else 1
-        self._gaps: set[int] = (
-            set()
-        )  # the peer's ids below that one which it has not used; limits.max_streams
+        self._peer_ids = PeerIds(0 if not core.configuration.is_client else 1)
+        self._granted = granted
+        self._ungranted = 0  # bytes of datagrams that came before; BYTES_BEFORE_LOGIN
         self._waiting: set[QuicStream] = set()  # their writers are paused
         self._wishes: deque[Wish] = deque()  # for streams the peer does not allow yet; limited by MOST_WISHES
         self._closing = False
@@ -197,13 +203,23 @@ class QuicSession:
         else:
             ready(stream)
 
-    def close(self) -> None:
-        """End the connection and every stream on it; what is not on its way yet is lost (spec: wire §5)."""
+    def granted(self) -> None:
+        """The peer has logged in, or was granted something else: from now on it may use what the limits allow."""
+        self._granted = True
+
+    def end_unless_granted(self) -> None:
+        """The peer had its time to log in."""
+        if not self._granted:
+            self.close("no login in time")
+
+    def close(self, reason: str = "") -> None:
+        """End the connection and every stream on it, and tell the peer the ``reason``; what is not on its way yet is
+        lost (spec: wire §5)."""
         if not self._closing and not self._over:
             self._closing = True
             self._flush()
             with contextlib.suppress(*_REFUSED):
-                self._core.close(_NO_ERROR)
+                self._core.close(_NO_ERROR, reason_phrase=reason)
             self._flush()
             self._loop.call_soon(self._end, None)
             if not self._over:
@@ -224,7 +240,7 @@ class QuicSession:
 
     def receive(self, data: bytes, size: int, address: Address) -> None:
         """Take datagrams of ``size`` bytes each."""
-        if self._over:
+        if self._over or not (self._granted or self._may_send(len(data))):
             return
         self._heard_at = now = time.monotonic()
         self._in_batch = True
@@ -360,14 +376,10 @@ class QuicSession:
 
     def _accept(self, stream_id: int) -> QuicStream | None:
         """A new stream of the peer's; ``None`` for one that is over, or none of the peer's to open."""
-        if stream_id % 4 != self._next_peer_id % 4 or self._closing:
+        if self._closing or not self._peer_ids.use(stream_id):
             return None
-        if stream_id >= self._next_peer_id:
-            self._gaps.update(range(self._next_peer_id, stream_id, 4))
-            self._next_peer_id = stream_id + 4
-        elif stream_id in self._gaps:
-            self._gaps.discard(stream_id)
-        else:
+        if not self._granted and stream_id >= 4 * STREAMS_BEFORE_LOGIN:
+            self._expel(f"more than {STREAMS_BEFORE_LOGIN} streams before the login")
             return None
         stream = QuicStream(self, stream_id)
         if self._on_stream is None:
@@ -376,6 +388,18 @@ class QuicSession:
         self._streams[stream_id] = stream
         hand_out(stream, self._on_stream)
         return stream
+
+    def _may_send(self, size: int) -> bool:
+        """Whether a peer that was granted nothing may send ``size`` bytes more."""
+        self._ungranted += size
+        if self._ungranted <= BYTES_BEFORE_LOGIN:
+            return True
+        self._expel(f"more than {BYTES_BEFORE_LOGIN} bytes before the login")
+        return False
+
+    def _expel(self, reason: str) -> None:
+        """End the connection from the inside of its own reading."""
+        self._loop.call_soon(self.close, reason)
 
     def _grant_wishes(self) -> None:
         wishes = self._wishes

@@ -36,6 +36,6 @@ def explain(code: int, reason: str, *, by_peer: bool, ready: bool) -> TransportE
         meaning = (_PEERS_ALERTS if by_peer else _OUR_ALERTS).get(alert, f"alert {alert}")
         return QuicFailed(f"TLS: {meaning}" + (f": {reason}" if reason else ""))
     if not code:
-        return Closed("the peer closed the QUIC connection")
+        return Closed("the peer closed the QUIC connection" + (f": {reason}" if reason else ""))
     text = f"quic: the connection ended with code {code:#x}" + (f": {reason}" if reason else "")
     return Closed(text) if ready else QuicFailed(text)

@@ -41,6 +41,7 @@ class QuicListenLimits:
     handshakes: int = 512  #: under way at once
     free_handshakes: int = 64  #: of these, begun without a token
     handshake_seconds: float = 10.0  #: for one handshake
+    login_seconds: float = 10.0  #: from then on until something is granted
     answers_per_second: int = 2_000  #: tokens, and words about versions
     connection: QuicLimits = field(default_factory=QuicLimits)
 
@@ -49,7 +50,8 @@ class QuicListener:
     """Connections on ``sock``, a bound, non-blocking UDP socket that it owns.
 
     ``tls`` is asked at every handshake for the configuration and the judge of clients' certificates, if they must have
-    any. ``on_stream`` is called with each stream a client opens.
+    any. ``on_stream`` is called with each stream a client opens. A connection may use little, and not for long, until
+    somebody calls its :meth:`~aiofrp.stream.quic.QuicSession.granted`: it is what the streams' info ``carrier`` gives.
     """
 
     def __init__(
@@ -221,7 +223,8 @@ class QuicListener:
             peer=address,
             sockname=self._name,
             limits=limits,
-            on_ready=lambda: self._handshakes.discard(session),
+            granted=False,
+            on_ready=lambda: self._ready(session),
             on_stream=self._on_stream,
         )
         self._sessions[session] = set()
@@ -231,6 +234,10 @@ class QuicListener:
             self.connection_id(session, cid, True)
         self._loop.call_later(self._limits.handshake_seconds, self._time_out, session)
         return session
+
+    def _ready(self, session: QuicSession) -> None:
+        self._handshakes.discard(session)
+        self._loop.call_later(self._limits.login_seconds, session.end_unless_granted)
 
     def _time_out(self, session: QuicSession) -> None:
         if session in self._handshakes:

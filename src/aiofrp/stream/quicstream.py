@@ -120,6 +120,8 @@ class QuicStream(LayerStream):
     def info(self, key: str, /) -> Any:
         if key == "layers":
             return ("quic",)
+        if key == "carrier":
+            return self._session
         return {"peername": self._session.peername, "sockname": self._session.sockname}.get(key)
 
     # For the session

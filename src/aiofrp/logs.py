@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
@@ -42,27 +43,135 @@ _BACKUP = "%Y%m%d-%H%M%S"
 _RETRY = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often lines of one kind (one text before its arguments are put in) may be written."""
+
+    burst: int  #: at once
+    per_second: float  #: after that
+
+
+#: Lines that one server or one client's service can cause in frpc: each kind once a second.
+SELDOM = Rate(1, 1)
+#: Lines that anybody can cause in frps, all sources together.
+STRANGERS = Rate(200, 20)
+#: Lines that the messages of one logged-in client can cause in frps; a client may have a thousand proxies.
+CLIENT = Rate(4000, 20)
+
+#: Characters shown of each value in such a line.
+_MOST_SHOWN = 200
+#: Seconds after which it is told how many lines were left out.
+_TELL_AFTER = 1.0
+
+
 class Log(logging.LoggerAdapter[logging.Logger]):
     """A logger whose lines carry ``[prefix]`` for the session and the proxy they are about."""
 
-    def __init__(self, logger: logging.Logger, prefix: str = "") -> None:
+    def __init__(self, logger: logging.Logger, prefix: str = "", limits: _Limits | None = None) -> None:
         super().__init__(logger, {})
         self.prefix = prefix
+        self._limits = limits
+        self._seldom: Log | None = None
 
     def bind(self, *names: str) -> Log:
         """The same logger with ``[name]`` for each name added in front of the text."""
-        return Log(self.logger, self.prefix + "".join(f"[{name}] " for name in names if name))
+        prefix = "".join(f"[{name}] " for name in names if name)
+        return Log(self.logger, self.prefix + prefix, self._limits)
+
+    def limited(self, rate: Rate) -> Log:
+        """The same logger for lines that peers can cause: it writes each kind as often as ``rate`` allows and tells how
+        many it left out, and shortens long values. Loggers bound from it share the rate."""
+        return Log(self.logger, self.prefix, _Limits(rate))
+
+    @property
+    def seldom(self) -> Log:
+        """This logger, limited to :data:`SELDOM`."""
+        if self._seldom is None:
+            self._seldom = self.limited(SELDOM)
+        return self._seldom
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Log ``msg % args``, as the methods named after levels do."""
-        if self.isEnabledFor(level):
-            prefix = self.prefix.replace("%", "%%") if args else self.prefix
-            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the line names our caller
-            self.logger.log(level, f"{prefix}{msg}", *args, **kwargs)
+        if not self.isEnabledFor(level):
+            return
+        if self._limits is not None:
+            if not self._limits.allow(self, level, str(msg)):
+                return
+            args = tuple(_shortened(arg) for arg in args)
+        prefix = self.prefix.replace("%", "%%") if args else self.prefix
+        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the line names our caller
+        self.logger.log(level, f"{prefix}{msg}", *args, **kwargs)
 
     def trace(self, msg: str, *args: object) -> None:
         """Log at frp's trace level."""
         self.log(TRACE, msg, *args, stacklevel=2)
+
+
+class _Limits:
+    """The kinds of lines of a limited logger and what each may still write; as many as there are texts in the code."""
+
+    __slots__ = ("_kinds", "_rate")
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._kinds: dict[str, _Kind] = {}
+
+    def allow(self, log: Log, level: int, text: str) -> bool:
+        """Whether a line with this text may be written now. One that may not is counted; the count is told after
+        :data:`_TELL_AFTER`, and until then there is none of its kind."""
+        from asyncio import get_running_loop  # here, as the commands that only print do without a loop
+
+        kind = self._kinds.get(text)
+        if kind is None:
+            kind = self._kinds[text] = _Kind(self._rate)
+        if not kind.left_out and kind.take():
+            return True
+        if not kind.left_out:
+            get_running_loop().call_later(_TELL_AFTER, kind.tell, log, level, text)
+        kind.left_out += 1
+        return False
+
+
+class _Kind:
+    """A bucket of lines of one kind."""
+
+    __slots__ = ("_at", "_left", "_rate", "left_out")
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._left: float = rate.burst
+        self._at = time.monotonic()
+        self.left_out = 0
+
+    def take(self) -> bool:
+        """Use up one line, if there is one."""
+        now = time.monotonic()
+        self._left = min(self._rate.burst, self._left + (now - self._at) * self._rate.per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    def tell(self, log: Log, level: int, text: str) -> None:
+        """Write how many were left out."""
+        count, self.left_out = self.left_out, 0
+        self._left -= 1  # this line counts as well
+        log.logger.log(level, "%d more lines were left out like: %s", count, text)
+
+
+def _shortened(value: object) -> object:
+    """A value as a limited line shows it."""
+    if isinstance(value, (int, float)):
+        return value
+    text = str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text)} characters)"
+
+
+def short_id(run_id: str) -> str:
+    """A run id as logs show it: enough to tell clients apart, too little to be used as one. Whoever knows a whole run
+    id may pass for its client in some places (spec: server §2.2)."""
+    return run_id[: max(1, min(6, len(run_id) // 2))]
 
 
 def get(name: str) -> Log:

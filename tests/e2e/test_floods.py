@@ -142,7 +142,7 @@ def tables(server: Server) -> Counter[str]:
     """What frps has for its datagram ports, entry by entry."""
     assert server._acceptor is not None
     found: Counter[str] = Counter(
-        strangers=len(server._acceptor._strangers),
+        not_logged_in=len(server._acceptor.not_logged_in),
         mux=len(server._acceptor.sessions),
         tasks=len(server.scope._tasks),
     )

@@ -299,7 +299,7 @@ def _held_by_server(server: Server) -> Counter[str]:
         found["waiting"] += len(control.pool._waiting)
     found["sessions"] = len(server.sessions)
     found["proxies"] = len(server.proxies)
-    found["strangers"] = len(acceptor._strangers)
+    found["not logged in"] = len(acceptor.not_logged_in)
     found["users"] = sum(len(traffic.open) for traffic in server.proxies._traffic.values())
     found["tasks"] = len(server.scope._tasks)
     found["mux sessions"] = len(acceptor.sessions)

@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from aiofrp.logs import short_id
 from tests.support.ports import free_port
 from tests.support.tunnel import (
     client_config,
@@ -24,7 +25,8 @@ async def test_the_life_of_a_client(caplog: pytest.LogCaptureFixture) -> None:
     async with local_service(echo) as local, running_server(server_config()) as server:
         toml = f'[[proxies]]\nname = "t"\ntype = "tcp"\nlocalPort = {local}\nremotePort = {port}\n'
         async with running_client(client_config(server.address[1], toml)) as client:
-            run_id = client.run_id
+            run_id = short_id(client.run_id)
+            assert len(run_id) == 6
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             me = writer.get_extra_info("sockname")[1]
             writer.write(b"x")

@@ -259,7 +259,7 @@ def test_recorded_proxies_without_an_address(kind: str) -> None:
     message = NewProxy(proxy_name=f"alice.p-{kind}", proxy_type=kind, sk="s")
     counted.proxy_opened(message.proxy_name, kind, "alice", "laptop")
     (record,) = counted.proxies(kind)
-    shown = {"proxies": [views.proxy(record, (message, ""), counted.today)]}
+    shown = {"proxies": [views.proxy(record, (message, ""), counted.today, str)]}
     _, _, expected = vector(f"proxy_{kind}")
     assert steady(json.dumps(shown, separators=(",", ":"))) == steady(expected.body)
 

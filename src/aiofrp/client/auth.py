@@ -21,12 +21,16 @@ class Credentials(Protocol):
 
 
 class TokenCredentials:
-    """The shared token."""
+    """The shared token.
 
-    def __init__(self, token: str, scopes: Collection[str]) -> None:
+    ``prove_work``: show it with every work connection, whatever the scopes say, as is right where the server cannot
+    see by the carrier whose work connection it is. A server that does not ask for it does not look at it.
+    """
+
+    def __init__(self, token: str, scopes: Collection[str], *, prove_work: bool = False) -> None:
         self._token = token
         self._heartbeats = "HeartBeats" in scopes
-        self._work_connections = "NewWorkConns" in scopes
+        self._work_connections = prove_work or "NewWorkConns" in scopes
 
     async def login(self, timestamp: int) -> str:
         return token_digest(self._token, timestamp)

@@ -117,7 +117,7 @@ class ClientControl:
             case Pong():
                 self._pong(message)
             case _:
-                self.log.debug("message %s is not expected here", type(message).__name__)
+                self.log.seldom.debug("message %s is not expected here", type(message).__name__)
 
     def _open_work_connection(self) -> None:
         if self._opening + len(self.idle_work) >= MAX_IDLE_WORK:
@@ -137,7 +137,7 @@ class ClientControl:
     def _work_failed(self, error: FrpError) -> None:
         self._opening -= 1
         if not self.lost.done():
-            self.log.warning("new work connection failed: %s", error)
+            self.log.seldom.warning("new work connection failed: %s", error)
 
     def _heartbeat(self) -> None:
         self.log.debug("send heartbeat to server")
@@ -158,7 +158,7 @@ class ClientControl:
             self._end(RemoteProtocolError(f"pong message contains error: {message.error}"))
             return
         self._last_pong = time.monotonic()
-        self.log.debug("receive heartbeat from server")
+        self.log.seldom.debug("receive heartbeat from server")
 
     def _session_lost(self, exc: Exception | None) -> None:
         self._end(exc if isinstance(exc, FrpError) else Closed("the connection to the server was lost"))
@@ -187,7 +187,7 @@ class _WorkConnection:
         try:
             message = self._decoder.receive_one(data)
         except ProtocolError as exc:
-            self._control.log.warning("work connection is closed: %s", exc)
+            self._control.log.seldom.warning("work connection is closed: %s", exc)
             self.stream.abort()
             return
         if message is None:
@@ -195,7 +195,7 @@ class _WorkConnection:
         self._leave()
         if not isinstance(message, StartWorkConn) or message.error:
             reason = getattr(message, "error", "") or f"unexpected {type(message).__name__}"
-            self._control.log.error("StartWorkConn contains error: %s", reason)
+            self._control.log.seldom.error("StartWorkConn contains error: %s", reason)
             self.stream.close()
             return
         self.stream.detach()

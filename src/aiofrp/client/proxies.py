@@ -184,7 +184,7 @@ class Proxies:
         name = self._bare(message.proxy_name)
         proxy = self._running.get(name)
         if proxy is None:
-            self._log.warning("[%s] start error: proxy [%s] not found", name, message.proxy_name)
+            self._log.seldom.warning("[%s] start error: proxy [%s] not found", name, message.proxy_name)
             return
         error = message.error
         if not error and proxy.state.phase is Phase.WAIT_START:
@@ -194,7 +194,8 @@ class Proxies:
                 error = str(exc)
                 self._tell(CloseProxy(proxy_name=message.proxy_name))
         if not proxy.state.answered(message.remote_addr, error, time.monotonic()):
-            error = "status not wait start, ignore start message"
+            self._log.seldom.warning("[%s] start error: status not wait start, ignore start message", name)
+            return
         if error:
             self._log.warning("[%s] start error: %s", name, error)
         else:

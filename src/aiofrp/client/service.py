@@ -76,7 +76,9 @@ class Client:
         token = config.auth.token.reveal()
         self._key = derive_key(token)
         self._codec: Codec = V2 if config.transport.wire_protocol == "v2" else V1
-        self._credentials: Credentials = TokenCredentials(token, config.auth.additional_scopes)
+        self._credentials: Credentials = TokenCredentials(
+            token, config.auth.additional_scopes, prove_work=not shares_carrier(config)
+        )
         prefix = f"{config.user}." if config.user else ""
         around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size, halves or {})
         self.proxies = Proxies(config.proxies, around)
@@ -220,8 +222,9 @@ class Client:
             await session.close()
             raise
         self.run_id = response.run_id
-        self._log = _log.bind(self.run_id)
-        self._log.info("login to server success, get run id [%s]", self.run_id)
+        shown = logs.short_id(self.run_id)
+        self._log = _log.bind(shown)
+        self._log.info("login to server success, get run id [%s]", shown)
         return self._start_control(session, TransformStream(stream, [layer]))
 
     async def _exchange(self, stream: Stream) -> tuple[LoginResp, Transform]:
@@ -316,6 +319,11 @@ def dial_options(config: ClientConfig) -> DialOptions:
         mux_keepalive=transport.tcp_mux_keepalive_interval,
         quic=transport.quic,
     )
+
+
+def shares_carrier(config: ClientConfig) -> bool:
+    """Whether all logical connections of a session go over one carrier."""
+    return config.transport.tcp_mux or config.transport.protocol == "quic"
 
 
 def go_arch(machine: str) -> str:

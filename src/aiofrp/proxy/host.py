@@ -96,7 +96,11 @@ class ServerContext(Protocol):
 
     @property
     def log(self) -> Log:
-        """A logger with run id and proxy name."""
+        """A logger with run id and proxy name, limited for what a client's messages and its users cause."""
+
+    @property
+    def user_log(self) -> Log:
+        """The same without a limit, for the line that tells of each user."""
 
     @property
     def bind_addr(self) -> str:

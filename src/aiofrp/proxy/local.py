@@ -47,7 +47,7 @@ class LocalService(ClientHalf):
             local = await dial(config.local_ip, config.local_port, timeout=DIAL_TIMEOUT, for_user=True)
         except (ConnectFailed, LocalProtocolError) as exc:
             where = join_host_port(config.local_ip, config.local_port)
-            self._context.log.error("connect to local service [%s] error: %s", where, exc)
+            self._context.log.seldom.error("connect to local service [%s] error: %s", where, exc)
             stream.close()
             return
         except BaseException:

@@ -83,7 +83,7 @@ class UserConnections:
         work connection, inside its own layers."""
         context = self._context
         peer = user.info("peername")
-        context.log.info("get a user connection [%s]", address_text(peer))
+        context.user_log.info("get a user connection [%s]", address_text(peer))
         src, dst = address_of(peer), address_of(user.info("sockname"))
         start = StartWorkConn(
             proxy_name=context.message.proxy_name,

@@ -72,7 +72,7 @@ class StcpVisitor(VisitorHalf):
             splice.start()
 
         def failed(error: FrpError) -> None:
-            self._context.log.warning("dialRawVisitorConn error: %s", error)
+            self._context.log.seldom.warning("dialRawVisitorConn error: %s", error)
             user.close()
 
         self._server.open(ready, failed)

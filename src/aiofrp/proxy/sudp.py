@@ -115,11 +115,11 @@ class SudpVisitor(VisitorHalf):
     def _not_connected(self, error: FrpError) -> None:
         self._waiting = []
         if not self._stopped:
-            self._context.log.warning("newVisitorConn to frps error: %s, try to reconnect", error)
+            self._context.log.seldom.warning("newVisitorConn to frps error: %s, try to reconnect", error)
 
     def _lost(self) -> None:
         self._packets = None
-        self._context.log.info("sudp worker is closed")
+        self._context.log.seldom.info("sudp worker is closed")
 
     def _from_server(self, packets: list[UDPPacket]) -> None:
         self._port.send(packets)

@@ -291,7 +291,7 @@ class UdpClient(ClientHalf):
         try:
             local = await resolve_udp(config.local_ip, config.local_port)
         except ConnectFailed as exc:
-            self._context.log.error("udp local address %s: %s", config.local_ip, exc)
+            self._context.log.seldom.error("udp local address %s: %s", config.local_ip, exc)
             stream.close()
             return
         except BaseException:

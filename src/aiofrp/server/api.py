@@ -25,6 +25,7 @@ class ServerApi:
         self._server = server
         self._statistics = statistics
         self._metrics = metrics
+        self._run_ids = views.shown_run_ids(server.config.web_server)
         self._web = web_server = WebServer(server.config.web_server)
         web_server.route("*", "/healthz", _healthz, open_to_all=True)
         web_server.route("GET", "/api/serverinfo", self._info)
@@ -88,7 +89,8 @@ class ServerApi:
         return json_response({"Code": 200, "Msg": "success"})
 
     def _shown(self, record: ProxyRecord) -> Object:
-        return views.proxy(record, self._server.proxies.published(record.name), self._statistics.today)
+        published = self._server.proxies.published(record.name)
+        return views.proxy(record, published, self._statistics.today, self._run_ids)
 
     def _record(self, request: web.Request) -> ProxyRecord:
         record = self._statistics.proxy(request.match_info["name"])
@@ -100,22 +102,27 @@ class ServerApi:
 
     async def _clients(self, request: web.Request) -> web.Response:
         query = request.query
-        wanted = [query.get(name, "") for name in ("user", "clientId", "runId")]
+        wanted = {
+            "user": query.get("user"),
+            "clientID": query.get("clientId"),
+            "runID": query.get("runId"),
+        }
         state = query.get("status", "").lower()
+        clients = [views.client(record, self._run_ids) for record in self._server.clients.all()]
         shown = [
-            views.client(record)
-            for record in self._server.clients.all()
-            if all(a in ("", b) for a, b in zip(wanted, (record.user, record.id, record.run_id), strict=True))
-            and (state not in ("online", "offline") or state == views.phase(record.online))
+            client
+            for client in clients
+            if all(value in (None, "", client[key]) for key, value in wanted.items())
+            and (state not in ("online", "offline") or state == views.phase(client["online"]))
         ]
         return json_response(shown)
 
     async def _client(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
-        record = self._server.clients.find(key)
+        record = self._server.clients.find(key, self._run_ids)
         if record is None:
             raise ApiError(404, f"client {key} not found")
-        return json_response(views.client(record))
+        return json_response(views.client(record, self._run_ids))
 
 
 async def _healthz(request: web.Request) -> web.Response:

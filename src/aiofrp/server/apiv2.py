@@ -43,6 +43,7 @@ class ApiV2:
     def __init__(self, server: Server, statistics: Statistics) -> None:
         self._server = server
         self._statistics = statistics
+        self._run_ids = views.shown_run_ids(server.config.web_server)
 
     def add_to(self, web_server: WebServer) -> None:
         """Serve the routes."""
@@ -90,21 +91,22 @@ class ApiV2:
 
     def _clients(self, request: web.Request) -> Object:
         wanted = _Filters(request)
-        shown = [views.client(c) for c in self._server.clients.all() if wanted.client(c)]
-        return _page(request, [item for item in shown if wanted.words(_words_of_client(item))])
+        shown = [views.client(record, self._run_ids) for record in self._server.clients.all()]
+        found = [item for item in shown if wanted.client(item) and wanted.words(_words_of_client(item))]
+        return _page(request, found)
 
     def _client(self, request: web.Request) -> Object:
         key = _part(request)
-        record = self._server.clients.find(key)
+        record = self._server.clients.find(key, self._run_ids)
         if record is None:
             raise ApiError(404, f"client {key} not found")
-        proxies = [p for p in self._records() if (p.user, p.client_id) == (record.user, record.id)]
+        proxies = [proxy for proxy in self._records() if _belongs(proxy, record)]
         status = {
             "phase": views.phase(record.online),
             "curConns": sum(proxy.connections for proxy in proxies),
             "proxyCount": len(proxies),
         }
-        return {**views.client(record), "status": status}
+        return {**views.client(record, self._run_ids), "status": status}
 
     # Proxies
 
@@ -113,9 +115,15 @@ class ApiV2:
 
     def _proxies(self, request: web.Request) -> Object:
         wanted, kind = _Filters(request), _kind(request)
-        shown = [self._shown(p) for p in self._records(kind) if wanted.proxy(p)]
-        shown = [p for p in shown if wanted.words(_words_of_proxy(p)) and wanted.state(p["status"]["phase"])]
-        return _page(request, sorted(shown, key=lambda p: (p["spec"]["type"], p["name"])))
+        shown = [self._shown(p) for p in self._records(kind)]
+        found = [
+            proxy
+            for proxy in shown
+            if wanted.proxy(proxy)
+            and wanted.words(_words_of_proxy(proxy))
+            and wanted.state(proxy["status"]["phase"])
+        ]
+        return _page(request, sorted(found, key=lambda p: (p["spec"]["type"], p["name"])))
 
     def _proxy(self, request: web.Request) -> Object:
         return self._shown(self._record(request))
@@ -124,7 +132,8 @@ class ApiV2:
         return views.traffic_v2(self._record(request), self._statistics.today)
 
     def _shown(self, record: ProxyRecord) -> Object:
-        return views.proxy_v2(record, self._server.proxies.published(record.name), self._statistics.today)
+        published = self._server.proxies.published(record.name)
+        return views.proxy_v2(record, published, self._statistics.today, self._run_ids)
 
     def _record(self, request: web.Request) -> ProxyRecord:
         record = self._statistics.proxy(_part(request))
@@ -147,15 +156,16 @@ class _Filters:
         self._run_id = query.get("runID", "")
         self._q = query.get("q", "").lower()
 
-    def client(self, record: ClientRecord) -> bool:
+    def client(self, shown: Object) -> bool:
         return (
-            self._owner(record.user, record.id)
-            and self._run_id in ("", record.run_id)
-            and self.state(views.phase(record.online))
+            self.proxy(shown)
+            and self._run_id in ("", shown["runID"])
+            and self.state(views.phase(shown["online"]))
         )
 
-    def proxy(self, record: ProxyRecord) -> bool:
-        return self._owner(record.user, record.client_id)
+    def proxy(self, shown: Object) -> bool:
+        """Of a client, too: both tell the user and the client id alike."""
+        return self._user in (None, shown["user"]) and self._client_id in ("", shown["clientID"])
 
     def state(self, state: str) -> bool:
         return self._state in ("", "all", state)
@@ -163,8 +173,11 @@ class _Filters:
     def words(self, words: Iterable[str]) -> bool:
         return not self._q or any(self._q in word.lower() for word in words)
 
-    def _owner(self, user: str, client_id: str) -> bool:
-        return self._user in (None, user) and self._client_id in ("", client_id)
+
+def _belongs(proxy: ProxyRecord, client: ClientRecord) -> bool:
+    return (proxy.user, proxy.client_id) == (client.user, client.client_id) and (
+        bool(client.client_id) or proxy.run_id == client.run_id
+    )
 
 
 def _words_of_client(shown: Object) -> Iterable[str]:

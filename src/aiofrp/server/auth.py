@@ -19,7 +19,7 @@ class Verifier(Protocol):
 
     def check_login(self, message: Login) -> None: ...
     def check_ping(self, message: Ping) -> None: ...
-    def check_work_connection(self, message: NewWorkConn) -> None: ...
+    def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None: ...
 
 
 class TokenVerifier:
@@ -54,8 +54,9 @@ class TokenVerifier:
         if HEARTBEATS in self._scopes:
             self._check(message.privilege_key, message.timestamp, "heartbeat")
 
-    def check_work_connection(self, message: NewWorkConn) -> None:
-        if NEW_WORK_CONNS in self._scopes:
+    def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
+        """A credential that is there is judged, also where none is demanded by the scopes or ``required``."""
+        if required or message.privilege_key or NEW_WORK_CONNS in self._scopes:
             self._check(message.privilege_key, message.timestamp, "NewWorkConn")
 
     def _check(self, key: str, timestamp: int, where: str) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aiofrp.errors import AuthError
+from aiofrp.logs import short_id
 from aiofrp.wire.messages import Login
 
 #: Offline clients remembered; the one that left first is forgotten first. The reference has no limit, only memory.
 OFFLINE_LIMIT = 10_000
+
+
+Shown = Callable[[str], str]
+"""Gives a run id as it is shown: whole (:class:`str`) or shortened (:func:`~aiofrp.logs.short_id`)."""
 
 
 @dataclass(slots=True)
@@ -37,23 +44,43 @@ class ClientRecord:
         """What it is known by: its client id, or its run id."""
         return self.client_id or self.run_id
 
+    def shown_key(self, shown: Shown) -> str:
+        """Its key where run ids are shown like this."""
+        return self.key if self.client_id else client_key(self.user, shown(self.run_id))
+
+
+_Key = tuple[str, str, str]
+"""User, client id, and the run id where there is no client id: clients of different users never meet here, whatever
+they call themselves."""
+
 
 class Clients:
-    """The registry of one frps, by ``user.id``."""
+    """The registry of one frps."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._records: dict[str, ClientRecord] = {}  # one per session, and the offline ones
-        self._offline: dict[str, None] = {}  # keys, the longest offline first; limited by OFFLINE_LIMIT
+        self._records: dict[_Key, ClientRecord] = {}  # one per session, and the offline ones
+        self._offline: dict[_Key, None] = {}  # the longest offline first; limited by OFFLINE_LIMIT
+        self._named: Counter[str] = Counter()  # how many records with a client id have this key
+
+    def check_run_id(self, login: Login) -> None:
+        """Refuse a client that calls itself by a run id which is the key of another one. Raises
+        :class:`~aiofrp.errors.AuthError`."""
+        if not login.run_id:
+            return
+        own = client_key(login.user, login.client_id) if login.client_id else ""
+        for key in (login.run_id, client_key(login.user, login.run_id)):
+            if key != own and key in self._named:
+                raise AuthError(f"run id [{short_id(login.run_id)}] is the name of another client")
 
     def entered(self, login: Login, run_id: str, protocol: str, address: str) -> None:
         """A client has logged in."""
-        key = client_key(login.user, login.client_id or run_id)
+        key = _key(login, run_id)
         known = self._records.get(key)
         now = self._clock()
         self._offline.pop(key, None)
-        self._records[key] = ClientRecord(
-            key=key,
+        record = self._records[key] = ClientRecord(
+            key=client_key(login.user, login.client_id or run_id),
             user=login.user,
             client_id=login.client_id,
             run_id=run_id,
@@ -64,10 +91,12 @@ class Clients:
             first_connected=known.first_connected if known else now,
             last_connected=now,
         )
+        if known is None and record.client_id:
+            self._named[record.key] += 1
 
     def left(self, login: Login, run_id: str) -> None:
         """Its session has ended; only a client with an id of its own is remembered."""
-        key = client_key(login.user, login.client_id or run_id)
+        key = _key(login, run_id)
         record = self._records.get(key)
         if record is None or record.run_id != run_id:
             return
@@ -77,16 +106,28 @@ class Clients:
         record.run_id, record.disconnected = "", self._clock()
         self._offline[key] = None
         if len(self._offline) > OFFLINE_LIMIT:
-            oldest = next(iter(self._offline))
-            del self._offline[oldest], self._records[oldest]
+            self._forget(next(iter(self._offline)))
 
     def all(self) -> list[ClientRecord]:
         """Every record, by user, id and key."""
         return sorted(self._records.values(), key=lambda record: (record.user, record.id, record.key))
 
-    def find(self, key: str) -> ClientRecord | None:
-        """The record of a key."""
-        return self._records.get(key)
+    def find(self, key: str, shown: Shown = str) -> ClientRecord | None:
+        """The record of a key, in which the run id is as it is ``shown``; of several that are written alike, one with a
+        client id, and rather one online."""
+        found = [record for record in self._records.values() if record.shown_key(shown) == key]
+        return max(found, key=lambda record: (bool(record.client_id), record.online), default=None)
+
+    def _forget(self, key: _Key) -> None:
+        del self._offline[key]
+        record = self._records.pop(key)
+        self._named[record.key] -= 1
+        if not self._named[record.key]:
+            del self._named[record.key]
+
+
+def _key(login: Login, run_id: str) -> _Key:
+    return login.user, login.client_id, "" if login.client_id else run_id
 
 
 def client_key(user: str, client_id: str) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from aiofrp import FRP_VERSION, faults, logs
 from aiofrp.aio import Scope
 from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
+from aiofrp.logs import short_id
+from aiofrp.server.admission import Arrival
 from aiofrp.server.sessions import LoggedIn
-from aiofrp.server.workpool import WorkConnection, WorkPool
+from aiofrp.server.workpool import WorkConnection, WorkPool, refusal
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.wire.codec import Codec
@@ -42,18 +44,22 @@ class ServerControl:
     Messages are handled one after another in the order they came (spec: server §2.5), by one task.
     """
 
-    def __init__(self, server: Server, login: Login, run_id: str, codec: Codec) -> None:
+    def __init__(
+        self, server: Server, login: Login, run_id: str, codec: Codec, carrier: object | None
+    ) -> None:
+        """``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
         self.login = login
         self.run_id = run_id
         self.codec = codec
-        self.client_key = _client_key(login)
-        self.log = _log.bind(run_id)
+        self.carrier = carrier
+        self.log = _log.bind(short_id(run_id))
+        self.message_log = self.log.limited(logs.CLIENT)  # for lines that the client's messages cause
         self.running = False
-        self.ports_used = 0
         self.key = server.key  # of the token this client logged in with
         self._auth = server.auth
         self._server = server
-        self._scope = Scope(f"control {run_id}")
+        self._work_proven = False  # a work connection came with the token; later ones must, too
+        self._scope = Scope(f"control {short_id(run_id)}")
         self._stream: Stream | None = None
         self._decoder = codec.decoder()
         self._inbox: deque[Message] = deque()  # limited by _INBOX_LIMIT
@@ -69,7 +75,17 @@ class ServerControl:
         self.pool = WorkPool(pool_count, self._request_work_connection, server.config.user_conn_timeout)
 
     def __repr__(self) -> str:
-        return f"<ServerControl {self.run_id} running={self.running} proxies={list(self._proxies)}>"
+        return f"<ServerControl {short_id(self.run_id)} running={self.running} proxies={list(self._proxies)}>"
+
+    @property
+    def user(self) -> str:
+        """Of the login."""
+        return self.login.user
+
+    @property
+    def client_id(self) -> str:
+        """Of the login; empty when it named none."""
+        return self.login.client_id
 
     # Life
 
@@ -87,7 +103,7 @@ class ServerControl:
 
     async def replaced_by(self, newcomer: LoggedIn) -> None:
         """Close everything for a newer login of the same client."""
-        self.log.info("replaced by client [%s]", newcomer.run_id)
+        self.log.info("replaced by client [%s]", short_id(newcomer.run_id))
         await self.close()
 
     async def close(self) -> None:
@@ -147,15 +163,18 @@ class ServerControl:
         if self._stream is not None and not self._closing:
             self._stream.write(self.codec.encode(message))
 
-    def add_work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
-        """A NewWorkConn arrived for this session."""
-        work = WorkConnection(stream, codec)
+    def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
+        """A NewWorkConn arrived for this session, over the carrier of its login or, where carriers are not shared, over
+        one of its own. The token is judged wherever it is shown; a client that has shown it once must always."""
         try:
-            self._auth.check_work_connection(message)
+            self._auth.check_work_connection(message, required=self._work_proven)
         except AuthError as exc:
-            work.refuse(self._server.explain(exc, "invalid NewWorkConn"))
+            self.message_log.warning("work connection is refused: %s", exc)
+            arrival.refuse(refusal(arrival.codec, self._server.explain(exc, "invalid NewWorkConn")))
             return
-        self.pool.add(work)
+        self._work_proven = self._work_proven or bool(message.privilege_key)
+        arrival.grant()
+        self.pool.add(WorkConnection(arrival.stream, arrival.codec))
 
     # Private: requests are gathered so that a burst costs one encryption and one write
 
@@ -205,17 +224,17 @@ class ServerControl:
             case Ping():
                 self._ping(message)
             case _:
-                self.log.debug("message %s is not expected here", type(message).__name__)
+                self.message_log.debug("message %s is not expected here", type(message).__name__)
 
     def _ping(self, message: Ping) -> None:
         try:
             self._auth.check_ping(message)
         except AuthError as exc:
-            self.log.warning("received invalid ping: %s", exc)
+            self.message_log.warning("received invalid ping: %s", exc)
             self.send(Pong(error=self._server.explain(exc, "invalid ping")))
             return
         self._last_ping = time.monotonic()
-        self.log.debug("receive heartbeat")
+        self.message_log.debug("receive heartbeat")
         self.send(Pong())
 
     async def _new_proxy(self, message: NewProxy) -> None:
@@ -224,18 +243,18 @@ class ServerControl:
         try:
             remote_addr = await self._server.proxies.start(self, message)
         except FrpError as exc:
-            self.log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
+            self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
             error = self._server.explain(exc, f"new proxy [{name}] error")
             self.send(NewProxyResp(proxy_name=name, error=error))
             return
         self._proxies[name] = kind
-        self.log.info("new proxy [%s] type [%s] success", name, kind)
+        self.message_log.info("new proxy [%s] type [%s] success", name, kind)
         self.send(NewProxyResp(proxy_name=name, remote_addr=remote_addr))
 
     async def _close_proxy(self, name: str) -> None:
         if name in self._proxies:
             await self._stop_proxy(name)
-        self.log.info("close proxy [%s] success", name)
+        self.message_log.info("close proxy [%s] success", name)
 
     async def _stop_proxy(self, name: str) -> None:
         del self._proxies[name]
@@ -269,14 +288,7 @@ class ServerControl:
 
     def _end(self) -> None:
         if not self._closing:
-            self._server.scope.spawn(self.close(), f"close {self.run_id}")
-
-
-def _client_key(login: Login) -> str:
-    """What must be unique among online clients; empty without a client id (spec: server §2.3)."""
-    if not login.client_id:
-        return ""
-    return f"{login.user}.{login.client_id}" if login.user else login.client_id
+            self._server.scope.spawn(self.close(), f"close {short_id(self.run_id)}")
 
 
 def check_login_numbers(login: Login) -> None:

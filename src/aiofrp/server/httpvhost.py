@@ -13,7 +13,8 @@ from aiofrp.stream.base import Stream
 from aiofrp.wire.http1 import RequestHead
 from aiofrp.wire.router import Router
 
-_log = logs.get(__name__)
+#: For lines that anybody can cause.
+_refused = logs.get(__name__).limited(logs.STRANGERS)
 
 #: Users between two requests, or slow with one: the oldest is cut for a new one. Each may fill 64 KiB.
 MAX_IDLE = 4096
@@ -72,7 +73,7 @@ class HttpVhost:
 
     def tell_failure(self, request: RequestHead, why: str) -> None:
         """Log that a request gets no response of a service."""
-        _log.warning("do http proxy request [host: %s] error: %s", request.host.decode("latin-1"), why)
+        _refused.warning("do http proxy request [host: %s] error: %s", request.host.decode("latin-1"), why)
 
     def tell_break(self, request: RequestHead, error: Exception | None) -> None:
         """Log that the response of a service broke off in the middle."""

@@ -69,7 +69,7 @@ class Metrics(Collector):
     def client_closed(self) -> None:
         self._clients -= 1
 
-    def proxy_opened(self, name: str, kind: str, user: str, client_id: str) -> None:
+    def proxy_opened(self, name: str, kind: str, user: str, client_id: str, run_id: str = "") -> None:
         self._types[kind] = self._types.get(kind, 0) + 1
         series = self._series.setdefault((name, kind), _Series())
         series.proxies = (series.proxies or 0) + 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from aiofrp import registry
 from aiofrp.config.annotations import annotation_problems
 from aiofrp.config.types import Bandwidth
 from aiofrp.errors import FrpError, ProxyError
-from aiofrp.logs import Log
 from aiofrp.proxy.group import Groups
 from aiofrp.proxy.host import Doors, Joined, Ports, ServerHalf, Vhost
 from aiofrp.proxy.relay import limit_of
@@ -60,11 +60,9 @@ class Traffic:
 class Context:
     """frps as one proxy sees it: see :class:`aiofrp.proxy.host.ServerContext`."""
 
-    __slots__ = ("_pool", "_server", "codec", "key", "limit", "log", "message", "traffic", "user")
+    __slots__ = ("_pool", "_server", "codec", "key", "limit", "log", "message", "traffic", "user", "user_log")
 
-    def __init__(
-        self, server: Server, owner: ServerControl, message: NewProxy, log: Log, traffic: Traffic
-    ) -> None:
+    def __init__(self, server: Server, owner: ServerControl, message: NewProxy, traffic: Traffic) -> None:
         self._server = server
         self._pool = owner.pool
         self.codec = owner.codec
@@ -72,7 +70,8 @@ class Context:
         self.user = owner.login.user
         self.limit = limit_of(_bandwidth(message.bandwidth_limit), message.bandwidth_limit_mode == "server")
         self.message = message
-        self.log = log
+        self.log = owner.message_log.bind(message.proxy_name)
+        self.user_log = owner.log.bind(message.proxy_name)
         self.traffic = traffic
 
     @property
@@ -126,6 +125,9 @@ class Proxies:
         self._table: dict[str, _Published | None] = {}  # None while it starts
         # By name and type; kept while a connection of a closed proxy is open.
         self._traffic: dict[tuple[str, str], Traffic] = {}
+        self._ports: Counter[Hashable] = (
+            Counter()
+        )  # ports of one account; limited by the ports that are taken
         self._drained: asyncio.Event | None = None  # while the server stops
 
     def __len__(self) -> int:
@@ -148,18 +150,18 @@ class Proxies:
         if name in self._table:
             raise ProxyError(f"proxy [{name}] already exists")
         self._table[name] = None
-        owner.ports_used += half.ports
+        self._ports[_account(owner)] += half.ports
         try:
             remote_addr = await half.start()
         except BaseException:
             del self._table[name]
-            owner.ports_used -= half.ports
+            self._give_back(owner, half)
             raise
         kind = _kind(message)
         self._table[name] = _Published(half, owner, kind, remote_addr)
         login = owner.login
         for observer in self._server.observers:
-            observer.proxy_opened(name, kind, login.user, login.client_id or owner.run_id)
+            observer.proxy_opened(name, kind, login.user, login.client_id, owner.run_id)
         return remote_addr
 
     def published(self, name: str) -> tuple[NewProxy, str] | None:
@@ -172,9 +174,9 @@ class Proxies:
         published = self._table.get(name)
         if published is None or published.owner is not owner:
             return
-        owner.log.bind(name).info("proxy closing")
+        owner.message_log.bind(name).info("proxy closing")
         await published.half.stop()
-        owner.ports_used -= published.half.ports
+        self._give_back(owner, published.half)
         del self._table[name]
         self._forget_if_idle(self._traffic_of(name, published.kind))
         for observer in self._server.observers:
@@ -206,8 +208,7 @@ class Proxies:
         server_half = registry.load(target).Server
         if server_half is None:
             raise ProxyError(f"proxies of type {kind} are not in this release of aiofrp's frps")
-        log = owner.log.bind(message.proxy_name)
-        half: ServerHalf = server_half(Context(self._server, owner, message, log, traffic))
+        half: ServerHalf = server_half(Context(self._server, owner, message, traffic))
         return half
 
     def _traffic_of(self, name: str, kind: str) -> Traffic:
@@ -223,8 +224,19 @@ class Proxies:
 
     def _check_quota(self, owner: ServerControl, half: ServerHalf) -> None:
         limit = self._server.config.max_ports_per_client
-        if limit > 0 and owner.ports_used + half.ports > limit:
+        if limit > 0 and self._ports[_account(owner)] + half.ports > limit:
             raise ProxyError("exceed the max_ports_per_client")
+
+    def _give_back(self, owner: ServerControl, half: ServerHalf) -> None:
+        account = _account(owner)
+        self._ports[account] -= half.ports
+        if not self._ports[account]:
+            del self._ports[account]
+
+
+def _account(owner: ServerControl) -> Hashable:
+    """What ``maxPortsPerClient`` counts for: a client that has an id, over all its sessions, else the session."""
+    return (owner.user, owner.client_id) if owner.client_id else owner
 
 
 def _kind(message: NewProxy) -> str:

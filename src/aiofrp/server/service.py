@@ -11,10 +11,12 @@ from aiofrp.aio import Scope
 from aiofrp.config.server import ServerConfig
 from aiofrp.config.unbuilt import refuse_server
 from aiofrp.errors import FrpError, ProxyError
+from aiofrp.logs import Log, short_id
 from aiofrp.proxy.group import Groups
 from aiofrp.proxy.host import Vhost
 from aiofrp.proxy.relay import layered
 from aiofrp.server.accept import Acceptor
+from aiofrp.server.admission import Arrival
 from aiofrp.server.auth import TokenVerifier, Verifier
 from aiofrp.server.clients import Clients
 from aiofrp.server.control import ServerControl, check_login_numbers
@@ -22,26 +24,28 @@ from aiofrp.server.datagramports import DatagramPorts
 from aiofrp.server.ports import PortTable
 from aiofrp.server.proxies import Proxies
 from aiofrp.server.reload import Change, change
-from aiofrp.server.sessions import Sessions
+from aiofrp.server.sessions import Sessions, no_session
 from aiofrp.server.statistics import LOOK_EVERY, REMEMBERED, Observer, Statistics
 from aiofrp.server.vhost import ListenError, VhostPorts
 from aiofrp.server.visitors import Visitors
-from aiofrp.server.workpool import WorkConnection
-from aiofrp.stream.base import Stream
+from aiofrp.server.workpool import refusal
 from aiofrp.stream.mux import MuxLimits
 from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.freshtls import server_tls
 from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp, listen
 from aiofrp.wire.auth import derive_key
-from aiofrp.wire.codec import Codec
-from aiofrp.wire.messages import Login, LoginResp, Message, NewVisitorConn, NewVisitorConnResp, NewWorkConn
+from aiofrp.wire.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
 
 if TYPE_CHECKING:
     from aiofrp.server.api import ServerApi
 
 _log = logs.get(__name__)
+#: For lines that anybody can cause.
+_refused = _log.limited(logs.STRANGERS)
 
+#: Characters of each text of a login in the log.
+_MOST_SHOWN = 64
 #: Seconds running connections may go on after :meth:`Server.stop` is asked for.
 GRACE = 5.0
 
@@ -201,81 +205,95 @@ class Server:
         assert self._acceptor is not None
         self._acceptor.shared_port(stream, self._vhost_ports.accept, self._vhost_ports.on_bind_port)
 
-    def _opened(self, stream: Stream, message: Message, codec: Codec) -> None:
-        match message:
-            case NewWorkConn():
-                self._work_connection(stream, codec, message)
-            case Login():
-                self.scope.spawn(self._login(stream, codec, message), f"login {message.run_id}")
-            case NewVisitorConn():
-                self._visitor_connection(stream, codec, message)
+    def _opened(self, arrival: Arrival) -> None:
+        match arrival.message:
+            case NewWorkConn() as message:
+                self._work_connection(arrival, message)
+            case Login() as message:
+                self.scope.spawn(self._login(arrival, message), f"login {short_id(message.run_id)}")
+            case NewVisitorConn() as message:
+                self._visitor_connection(arrival, message)
             case _:
-                peer = address_text(stream.info("peername"))
-                _log.warning("error message type for the new connection [%s]", peer)
-                stream.close()
+                peer = address_text(arrival.stream.info("peername"))
+                _refused.warning("error message type for the new connection [%s]", peer)
+                arrival.refuse()
 
-    async def _login(self, stream: Stream, codec: Codec, login: Login) -> None:
-        peer = address_text(stream.info("peername"))
+    async def _login(self, arrival: Arrival, login: Login) -> None:
+        codec, stream = arrival.codec, arrival.stream
         run_id = login.run_id or secrets.token_hex(8)
-        _log.bind(run_id).info(
-            "client login info: ip [%s] version [%s] hostname [%s] os [%s] arch [%s]",
-            peer,
-            login.version,
-            login.hostname,
-            login.os,
-            login.arch,
-        )
         try:
             layer = codec.control_layer(self.config.auth.token.reveal(), server=True)
             check_login_numbers(login)
             self.auth.check_login(login)
-            control = ServerControl(self, login, run_id, codec)
-            await self.sessions.admit(control, login.client_id, login.user)
         except FrpError as exc:
-            _log.warning("register control error: %s", exc)
-            error = self.explain(exc, "register control error")
-            stream.write(codec.encode(LoginResp(version=FRP_VERSION, error=error)))
-            stream.close()
+            _tell_login(_refused, run_id, arrival, login)
+            self._refuse_login(arrival, exc)
             return
-        _grant(stream)
+        _tell_login(_log, run_id, arrival, login)
+        try:
+            self.clients.check_run_id(login)
+            control = ServerControl(self, login, run_id, codec, arrival.carrier)
+            await self.sessions.admit(control)
+        except FrpError as exc:
+            self._refuse_login(arrival, exc)
+            return
+        arrival.grant()
         control.start(TransformStream(stream, [layer]), stream)
 
-    def _work_connection(self, stream: Stream, codec: Codec, message: NewWorkConn) -> None:
+    def _refuse_login(self, arrival: Arrival, exc: FrpError) -> None:
+        _refused.warning("register control error: %s", exc)
+        error = self.explain(exc, "register control error")
+        arrival.refuse(arrival.codec.encode(LoginResp(version=FRP_VERSION, error=error)))
+
+    def _work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
         try:
-            control = self.sessions.find(message.run_id)
+            control = self._session_of(message.run_id, arrival)
         except ProxyError as exc:
-            _log.warning("%s", exc)
-            WorkConnection(stream, codec).refuse(self.explain(exc, "invalid NewWorkConn"))
+            _refused.warning("%s", exc)
+            arrival.refuse(refusal(arrival.codec, self.explain(exc, "invalid NewWorkConn")))
             return
-        _grant(stream)
-        control.add_work_connection(stream, codec, message)
+        control.add_work_connection(arrival, message)
 
-    def _visitor_connection(self, stream: Stream, codec: Codec, message: NewVisitorConn) -> None:
-        name = message.proxy_name
+    def _visitor_connection(self, arrival: Arrival, message: NewVisitorConn) -> None:
+        name, codec = message.proxy_name, arrival.codec
         try:
-            door = self.visitors.find(message, self._user_of(message.run_id))
+            door = self.visitors.find(message, self._user_of(message.run_id, arrival))
         except FrpError as exc:
-            _log.warning("register visitor conn error: %s", exc)
+            _refused.warning("register visitor conn error: %s", exc)
             error = self.explain(exc, "register visitor conn error")
-            stream.write(codec.encode(NewVisitorConnResp(proxy_name=name, error=error)))
-            stream.close()
+            arrival.refuse(codec.encode(NewVisitorConnResp(proxy_name=name, error=error)))
             return
-        _grant(stream)
-        stream.write(codec.encode(NewVisitorConnResp(proxy_name=name)))
-        door.accept(layered(stream, message, derive_key(door.secret_key)), codec)
+        arrival.grant()
+        arrival.stream.write(codec.encode(NewVisitorConnResp(proxy_name=name)))
+        door.accept(layered(arrival.stream, message, derive_key(door.secret_key)), codec)
 
-    def _user_of(self, run_id: str) -> str:
+    def _user_of(self, run_id: str, arrival: Arrival) -> str:
         """The user of a client; an empty run id is nobody's. Raises :class:`~aiofrp.errors.ProxyError`."""
-        if not run_id:
-            return ""
-        return self.sessions.find(run_id).login.user
+        return self._session_of(run_id, arrival).user if run_id else ""
+
+    def _session_of(self, run_id: str, arrival: Arrival) -> ServerControl:
+        """The session ``arrival`` belongs to. Raises :class:`~aiofrp.errors.ProxyError`.
+
+        A carrier that is shared proves whose connection it is: the one that the login came over. Over any other a run
+        id is worth nothing, and the answer does not tell whether it exists.
+        """
+        control = self.sessions.find(run_id)
+        if control.carrier is not arrival.carrier:
+            control.message_log.warning(
+                "a connection from [%s] with the run id of this client is refused: it does not come over the "
+                "connection of its login",
+                address_text(arrival.stream.info("peername")),
+            )
+            raise no_session(run_id)
+        return control
 
 
-def _grant(stream: Stream) -> None:
-    """What ``stream`` asked for is given: the connection it is a stream of counts as logged in."""
-    carrier = stream.info("carrier")
-    if carrier is not None:
-        carrier.granted()
+def _tell_login(log: Log, run_id: str, arrival: Arrival, login: Login) -> None:
+    log.bind(short_id(run_id)).info(
+        "client login info: ip [%s] version [%s] hostname [%s] os [%s] arch [%s]",
+        address_text(arrival.stream.info("peername")),
+        *(text[:_MOST_SHOWN] for text in (login.version, login.hostname, login.os, login.arch)),
+    )
 
 
 async def _forget_old(statistics: Statistics) -> None:

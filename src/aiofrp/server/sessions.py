@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, Protocol, TypeVar
 
 from aiofrp.errors import AuthError, ProxyError
+from aiofrp.logs import short_id
 
 
 class LoggedIn(Protocol):
@@ -13,8 +14,10 @@ class LoggedIn(Protocol):
     @property
     def run_id(self) -> str: ...
     @property
-    def client_key(self) -> str:
-        """The key of uniqueness, empty when the client gave no client id."""
+    def user(self) -> str: ...
+    @property
+    def client_id(self) -> str:
+        """As the client gave it; empty when it gave none."""
 
     @property
     def running(self) -> bool:
@@ -32,22 +35,26 @@ class Sessions(Generic[_S]):
 
     def __init__(self) -> None:
         self._by_run_id: dict[str, _S] = {}
-        self._by_client: dict[str, _S] = {}
+        self._by_client: dict[tuple[str, str], _S] = {}  # by user and client id, of those that have one
 
     def __len__(self) -> int:
         return len(self._by_run_id)
 
-    async def admit(self, session: _S, client_id: str, user: str) -> None:
-        """Enter ``session``; one with the same run id is replaced and fully released first.
+    async def admit(self, session: _S) -> None:
+        """Enter ``session``; one of the same client with the same run id is replaced and fully released first.
 
-        Raises :class:`~aiofrp.errors.AuthError` when its client id is online elsewhere, and
-        :class:`~aiofrp.errors.ProxyError` when a still newer login replaced this one meanwhile.
+        Raises :class:`~aiofrp.errors.AuthError` when its client id is online elsewhere or its run id is another
+        client's, and :class:`~aiofrp.errors.ProxyError` when a still newer login replaced this one meanwhile.
         """
-        self._check_unique(session, client_id, user)
         old = self._by_run_id.get(session.run_id)
+        self._check_unique(session)
+        if old is not None and _client(old) != _client(session):
+            raise AuthError(
+                f"run id [{short_id(session.run_id)}] is in use by a client with another user or client id"
+            )
         self._by_run_id[session.run_id] = session
-        if session.client_key:
-            self._by_client[session.client_key] = session
+        if session.client_id:
+            self._by_client[_client(session)] = session
         if old is not None:
             await old.replaced_by(session)
             if self._by_run_id.get(session.run_id) is not session:
@@ -57,23 +64,33 @@ class Sessions(Generic[_S]):
         """Take ``session`` out, unless it was replaced already."""
         if self._by_run_id.get(session.run_id) is session:
             del self._by_run_id[session.run_id]
-        if self._by_client.get(session.client_key) is session:
-            del self._by_client[session.client_key]
+        if self._by_client.get(_client(session)) is session:
+            del self._by_client[_client(session)]
 
     def find(self, run_id: str) -> _S:
-        """The running session of ``run_id``; raises :class:`~aiofrp.errors.ProxyError` with the reference's text."""
+        """The running session of ``run_id``; raises :class:`~aiofrp.errors.ProxyError` with the reference's text, in
+        which the run id is shortened, as both sides log it."""
         session = self._by_run_id.get(run_id)
         if session is None:
-            raise ProxyError(f"no client control found for run id [{run_id}]")
+            raise no_session(run_id)
         if not session.running:
-            raise ProxyError(f"client control for run id [{run_id}] is no longer current")
+            raise ProxyError(f"client control for run id [{short_id(run_id)}] is no longer current")
         return session
 
     def all(self) -> list[_S]:
         """Every session, in order of login."""
         return list(self._by_run_id.values())
 
-    def _check_unique(self, session: _S, client_id: str, user: str) -> None:
-        other = self._by_client.get(session.client_key) if session.client_key else None
+    def _check_unique(self, session: _S) -> None:
+        other = self._by_client.get(_client(session))
         if other is not None and other.run_id != session.run_id:
-            raise AuthError(f"client_id [{client_id}] for user [{user}] is already online")
+            raise AuthError(f"client_id [{session.client_id}] for user [{session.user}] is already online")
+
+
+def no_session(run_id: str) -> ProxyError:
+    """What is told to whoever names a run id that is not his to use, with the reference's text."""
+    return ProxyError(f"no client control found for run id [{short_id(run_id)}]")
+
+
+def _client(session: LoggedIn) -> tuple[str, str]:
+    return session.user, session.client_id

@@ -32,7 +32,7 @@ class Observer(Protocol):
     def client_closed(self) -> None:
         """It has left."""
 
-    def proxy_opened(self, name: str, kind: str, user: str, client_id: str) -> None:
+    def proxy_opened(self, name: str, kind: str, user: str, client_id: str, run_id: str = "") -> None:
         """A proxy is published."""
 
     def proxy_closed(self, name: str, kind: str) -> None:
@@ -90,6 +90,7 @@ class ProxyRecord:
         "last_start",
         "name",
         "open",
+        "run_id",
         "traffic_in",
         "traffic_out",
         "user",
@@ -99,7 +100,8 @@ class ProxyRecord:
         self.name = name
         self.kind = kind
         self.user = ""
-        self.client_id = ""
+        self.client_id = ""  #: as configured, may be empty
+        self.run_id = ""
         self.open = False
         self.connections = 0
         self.traffic_in = DailyCounter(day)
@@ -147,13 +149,13 @@ class Statistics:
     def client_closed(self) -> None:
         self.clients -= 1
 
-    def proxy_opened(self, name: str, kind: str, user: str, client_id: str) -> None:
+    def proxy_opened(self, name: str, kind: str, user: str, client_id: str, run_id: str = "") -> None:
         self.proxy_counts[kind] = self.proxy_counts.get(kind, 0) + 1
         record = self._proxies.get(name)
         if record is None or record.kind != kind:
             record = self._proxies[name] = ProxyRecord(name, kind, self.today)
         self._closed.pop(name, None)
-        record.user, record.client_id, record.open = user, client_id, True
+        record.user, record.client_id, record.run_id, record.open = user, client_id, run_id, True
         record.last_start = self._clock()
 
     def proxy_closed(self, name: str, kind: str) -> None:

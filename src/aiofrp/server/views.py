@@ -12,8 +12,10 @@ from typing import Any, Final
 
 from aiofrp import FRP_VERSION
 from aiofrp.config.server import PortsRange, ServerConfig
+from aiofrp.config.shared import WebServerConfig
 from aiofrp.config.types import Bandwidth
-from aiofrp.server.clients import ClientRecord
+from aiofrp.logs import short_id
+from aiofrp.server.clients import ClientRecord, Shown
 from aiofrp.server.statistics import ProxyRecord, Statistics
 from aiofrp.wire.messages import NewProxy
 
@@ -82,13 +84,19 @@ def ports_text(ports: Iterable[PortsRange]) -> str:
 # Clients
 
 
-def client(record: ClientRecord) -> Object:
+def shown_run_ids(config: WebServerConfig) -> Shown:
+    """Whole to those who have a password, shortened where anybody may ask."""
+    return str if config.user or config.password else short_id
+
+
+def client(record: ClientRecord, shown: Shown) -> Object:
     """One client, the same in v1 and v2."""
+    run_id = shown(record.run_id)
     return {
-        "key": record.key,
+        "key": record.shown_key(shown),
         "user": record.user,
-        "clientID": record.id,
-        "runID": record.run_id,
+        "clientID": record.client_id or run_id,
+        "runID": run_id,
         **_present({"version": record.version, "wireProtocol": record.protocol}),
         "hostname": record.hostname,
         **_present({"clientIP": record.address}),
@@ -107,12 +115,12 @@ def phase(online: bool) -> str:
 # Proxies
 
 
-def proxy(record: ProxyRecord, published: Published | None, day: int) -> Object:
+def proxy(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
     """One proxy, as v1 has it."""
     return {
         "name": record.name,
         "conf": None if published is None else _conf(*published),
-        **_present({"user": record.user, "clientID": record.client_id}),
+        **_present({"user": record.user, "clientID": record.client_id or shown(record.run_id)}),
         "todayTrafficIn": record.traffic_in.today(day),
         "todayTrafficOut": record.traffic_out.today(day),
         "curConns": record.connections,
@@ -178,7 +186,7 @@ def _conf_routing(message: NewProxy, kind: str) -> Object:
     return {}
 
 
-def proxy_v2(record: ProxyRecord, published: Published | None, day: int) -> Object:
+def proxy_v2(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
     """One proxy, as v2 has it."""
     status = {
         "phase": phase(published is not None),
@@ -190,7 +198,7 @@ def proxy_v2(record: ProxyRecord, published: Published | None, day: int) -> Obje
     return {
         "name": record.name,
         "user": record.user,
-        "clientID": record.client_id,
+        "clientID": record.client_id or shown(record.run_id),
         "spec": {"type": record.kind, record.kind: {} if published is None else _spec(*published)},
         "status": status,
     }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, TimedOut
+from aiofrp.server.admission import refuse
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.wire.codec import Codec
 from aiofrp.wire.messages import StartWorkConn
@@ -44,8 +45,7 @@ class WorkConnection(NullReceiver):
 
     def refuse(self, error: str) -> None:
         """Tell the client why its connection is not wanted, and close it."""
-        self.stream.write(self.codec.encode(StartWorkConn(error=error)))
-        self.stream.close()
+        refuse(self.stream, refusal(self.codec, error))
 
     def data_received(self, data: Buffer, /) -> None:
         """A client must stay silent until StartWorkConn; one that talks is dropped."""
@@ -62,6 +62,11 @@ class WorkConnection(NullReceiver):
         if self._pool is not None:
             self._pool.lost(self)
             self._pool = None
+
+
+def refusal(codec: Codec, error: str) -> bytes:
+    """What a client is told about a work connection that is not wanted."""
+    return codec.encode(StartWorkConn(error=error))
 
 
 class _Waiting:

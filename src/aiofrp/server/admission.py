@@ -28,24 +28,30 @@ class NotLoggedIn:
 
     def __init__(self) -> None:
         self._by_source: Counter[str] = Counter()
-        self._count = 0
+        self._entries: set[Entry] = set()  # limited by MAX_WAITING
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._entries)
 
     def enter(self, stream: Stream) -> Entry | None:
         """Count one more; without an entry there are too many already, and ``stream`` was aborted."""
         source = address_of(stream.info("peername"))[0]
-        if self._count >= MAX_WAITING or self._by_source[source] >= MAX_WAITING_PER_SOURCE:
+        if len(self._entries) >= MAX_WAITING or self._by_source[source] >= MAX_WAITING_PER_SOURCE:
             stream.abort()
             return None
-        self._count += 1
         self._by_source[source] += 1
-        return Entry(self, stream, source)
+        entry = Entry(self, stream, source)
+        self._entries.add(entry)
+        return entry
 
-    def left(self, source: str) -> None:
+    def abort(self) -> None:
+        """End them all."""
+        for entry in list(self._entries):
+            entry.abort()
+
+    def left(self, entry: Entry, source: str) -> None:
         """One is logged in or gone."""
-        self._count -= 1
+        self._entries.remove(entry)
         self._by_source[source] -= 1
         if not self._by_source[source]:
             del self._by_source[source]
@@ -61,16 +67,17 @@ class Entry:
         self._stream = stream
         self._source = source
         loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = loop.call_later(LIFETIME, self._time_out)
+        self._timer: asyncio.TimerHandle | None = loop.call_later(LIFETIME, self.abort)
 
     def leave(self) -> None:
         """It is logged in, or gone, or no connection of frp's protocol; may be called again."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._table.left(self._source)
+            self._table.left(self, self._source)
 
-    def _time_out(self) -> None:
+    def abort(self) -> None:
+        """End the connection."""
         self._stream.abort()
         self.leave()
 

@@ -127,6 +127,7 @@ class Server:
             await session.close()
         self._vhost_ports.abort()
         if self._acceptor is not None:
+            self._acceptor.not_logged_in.abort()
             for mux in list(self._acceptor.sessions):
                 mux.close()
         await self.scope.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import errno
 import io
@@ -308,3 +309,52 @@ def test_names_that_are_no_text_reach_the_file_as_they_came(tmp_path: Path, cloc
     handler.emit(record("\udcff"))
     handler.close()
     assert path.read_bytes().endswith(b" \xff\n")
+
+
+# Lines that peers can cause
+
+
+async def test_a_limited_logger_counts_what_it_leaves_out(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_TELL_AFTER", 0.1)
+    caplog.set_level(logging.INFO, "aiofrp")
+    log = logs.get("aiofrp.test").limited(logs.Rate(3, 0.001))
+    for number in range(100):
+        log.bind(f"client{number}").warning("refused %s", number)
+    log.warning("another kind")
+    assert [record.getMessage() for record in caplog.records] == [
+        "[client0] refused 0",
+        "[client1] refused 1",
+        "[client2] refused 2",
+        "another kind",
+    ]
+    async with asyncio.timeout(10):
+        while len(caplog.records) < 5:
+            await asyncio.sleep(0.01)
+    assert caplog.records[4].getMessage() == "97 more lines were left out like: refused %s"
+    assert caplog.records[4].levelno == logging.WARNING
+
+
+async def test_a_limited_logger_is_full_again_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "aiofrp")
+    log = logs.get("aiofrp.test").limited(logs.Rate(1, 1000))
+    for number in range(3):
+        log.info("hello %d", number)
+        await asyncio.sleep(0.01)
+    assert len(caplog.records) == 3
+
+
+@pytest.mark.parametrize("value", ["x" * 100_000, ValueError("x" * 100_000), ("x" * 100_000,)])
+def test_a_limited_logger_shortens_values(value: object, caplog: pytest.LogCaptureFixture) -> None:
+    logs.get("aiofrp.test").limited(logs.SELDOM).warning("refused: %s (%d)", value, 7)
+    assert len(caplog.text) < 500
+    assert "(7)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("run_id", "shown"),
+    [("0123456789abcdef", "012345"), ("abcdefgh", "abcd"), ("ab", "a"), ("a", "a"), ("", "")],
+)
+def test_a_run_id_is_shown_in_part(run_id: str, shown: str) -> None:
+    assert logs.short_id(run_id) == shown

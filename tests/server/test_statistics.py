@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from aiofrp.errors import AuthError
+from aiofrp.logs import short_id
 from aiofrp.server import clients, statistics
 from aiofrp.server.clients import Clients
 from aiofrp.server.statistics import DAYS, REMEMBERED, DailyCounter, Statistics
@@ -191,3 +193,45 @@ def test_offline_clients_are_limited(clock: Clock, monkeypatch: pytest.MonkeyPat
         if number:
             known.left(login, f"r{number}")
     assert [record.key for record in known.all()] == ["c0", "c3", "c4"]
+
+
+def test_clients_that_are_written_alike_do_not_meet(clock: Clock) -> None:
+    """A run id, or a user with a dot in it, that makes the key of somebody else's client id."""
+    known = Clients(clock)
+    known.entered(Login(user="u", client_id="laptop"), "run1", "v1", "")
+    others = [Login(), Login(user="u"), Login(user="", client_id="u.laptop")]
+    for login, run_id in zip(others, ("u.laptop", "laptop", "run2"), strict=True):
+        known.entered(login, run_id, "v1", "")
+    assert {record.key for record in known.all()} == {"u.laptop"}
+    for login, run_id in zip(others, ("u.laptop", "laptop", "run2"), strict=True):
+        known.left(login, run_id)
+    record = known.find("u.laptop")
+    assert record is not None
+    assert (record.user, record.client_id, record.online) == ("u", "laptop", True)
+
+
+def test_run_ids_that_are_names_of_clients(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "OFFLINE_LIMIT", 0)
+    known = Clients(clock)
+    laptop = Login(user="u", client_id="laptop")
+    known.entered(laptop, "run1", "v1", "")
+    for login in (
+        Login(run_id="u.laptop"),
+        Login(user="u", run_id="laptop"),
+        Login(user="x", run_id="u.laptop"),
+    ):
+        with pytest.raises(AuthError, match="is the name of another client"):
+            known.check_run_id(login)
+    known.check_run_id(Login(user="u", run_id="run1"))
+    known.check_run_id(Login(user="u", client_id="laptop", run_id="u.laptop"))  # its own
+    known.left(laptop, "run1")  # and forgotten
+    known.check_run_id(Login(run_id="u.laptop"))
+
+
+def test_a_key_with_a_shortened_run_id(clock: Clock) -> None:
+    known = Clients(clock)
+    known.entered(Login(user="u"), "0123456789abcdef", "v1", "")
+    (record,) = known.all()
+    assert record.shown_key(short_id) == "u.012345"
+    assert known.find("u.012345", short_id) is record
+    assert known.find("u.012345") is None

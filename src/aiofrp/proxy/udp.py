@@ -31,8 +31,6 @@ FIRST_FETCH, FETCH_PAUSE = 0.5, 1.0
 MAX_WAITING = 1024
 #: Seconds without a datagram after which a user's local socket is closed (spec: client §3.1).
 SESSION_IDLE = 30.0
-#: Seconds between two lines of the log about local sockets that could not be had.
-COMPLAIN_EVERY = 10.0
 
 #: Local sockets of all udp and sudp proxies of one process, one for each user.
 _POOL = Pool(udp_files)
@@ -152,7 +150,6 @@ class UdpForwarder:
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._users: Users[_Session] = Users(_POOL, lambda session: session.socket.close())
-        self._complained_at = -COMPLAIN_EVERY
         self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
         self.packets: PacketStream | None = None
 
@@ -198,20 +195,18 @@ class UdpForwarder:
             session = _Session(self, user)
         except OSError as exc:
             self._users.drop_one()
-            self._complain(user, exc.strerror or str(exc), now)
+            self._complain(user, exc.strerror or str(exc))
             return None
         if is_last(session.socket.descriptor):
             session.socket.close()
             self._users.drop_one()  # its socket is the next one's
-            self._complain(user, "too many open files", now)
+            self._complain(user, "too many open files")
             return None
         self._users.add(user, session, now)
         return session
 
-    def _complain(self, user: User, why: str, now: float) -> None:
-        if now - self._complained_at >= COMPLAIN_EVERY:
-            self._complained_at = now
-            self._context.log.warning("udp local socket for [%s:%d]: %s", *user, why)
+    def _complain(self, user: User, why: str) -> None:
+        self._context.log.seldom.warning("udp local socket for [%s:%d]: %s", *user, why)
 
     def _close_idle(self) -> None:
         self._users.expire(self._loop.time() - SESSION_IDLE)

@@ -94,9 +94,7 @@ class Acceptor:
         """A logical connection as it is, secured already (a QUIC stream): from its first message on."""
         if entry := self.not_logged_in.enter(stream):
             carrier = stream.info("carrier")
-            _FirstMessage(
-                stream, b"", self.opened, carrier, getattr(carrier, "granted", nothing), entry.leave
-            )
+            _FirstMessage(stream, b"", self.opened, carrier, carrier.granted, entry.leave)
 
     def _await_look(self, stream: Stream, entry: Entry) -> None:
         FirstBytes(stream, 1, TLS_LOOK, lambda head: self._look(stream, head, entry), entry.leave)

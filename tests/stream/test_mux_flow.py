@@ -6,6 +6,7 @@ import pytest
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.stream.mux import MuxLimits
+from aiofrp.stream.stall import StallLimits
 from aiofrp.wire.yamux import ACK, DATA, FIN, PING, RST, SYN, WINDOW_UPDATE, header
 from tests.stream.yamuxrig import INITIAL, OPEN_CREDIT, WINDOW, Make, refused
 from tests.support.ends import settle, until
@@ -47,20 +48,34 @@ async def test_credit_is_given_for_what_was_taken_only(rig: Make) -> None:
     r = rig()
     end = r.open()
     end.pause()
-    for _ in range(80):
+    for _ in range(4):
         r.peer.send(DATA, ACK, 1, payload=bytes(65_536))
-    await until(lambda: r.session.buffered == 80 * 65_536)
+    await until(lambda: r.session.buffered == INITIAL)
     await settle(lambda: len(r.peer.heads))
     assert r.peer.credit(1) == 0
     end.resume()
-    await until(lambda: len(end.data) == 80 * 65_536)
-    await until(lambda: r.peer.credit(1))
-    assert 3 * 1024 * 1024 <= r.peer.credit(1) <= 80 * 65_536
+    await until(lambda: len(end.data) == INITIAL)
+    await until(lambda: r.peer.credit(1) == INITIAL)
     assert r.session.buffered == 0
-    for _ in range(80):
+
+
+async def test_the_window_grows_with_what_was_taken(rig: Make) -> None:
+    """To a quarter of it, and not beyond the reference's."""
+    r = rig()
+    end = r.open()
+    windows: list[int] = []
+    for _ in range(40 * 1024 * 1024 // 65_536):
         r.peer.send(DATA, 0, 1, payload=bytes(65_536))
-    await until(lambda: len(end.data) == 160 * 65_536)
-    assert 160 * 65_536 - r.peer.credit(1) < 3 * 1024 * 1024
+        sent = len(end.data) + 65_536
+        await until(lambda sent=sent: len(end.data) == sent)  # type: ignore[misc]
+        await settle(lambda: len(r.peer.heads))
+        window = INITIAL + r.peer.credit(1) - sent
+        windows.append(window)
+        assert window <= max(INITIAL, sent // 4)
+    assert WINDOW * 0.45 <= windows[-1] <= WINDOW
+    assert r.session.receivers.credit == WINDOW - INITIAL
+    end.stream.abort()
+    assert r.session.receivers.credit == 0
 
 
 async def test_bytes_put_back_are_credited_once(rig: Make) -> None:
@@ -68,18 +83,18 @@ async def test_bytes_put_back_are_credited_once(rig: Make) -> None:
     end = r.open()
     sent = 0
     for _ in range(3):
-        r.peer.send(DATA, ACK, 1, payload=bytes(2 * 1024 * 1024))
-        sent += 2 * 1024 * 1024
-        await until(lambda: len(end.data) == 2 * 1024 * 1024)
+        r.peer.send(DATA, ACK, 1, payload=bytes(100_000))
+        sent += 100_000
+        await until(lambda: len(end.data) == 100_000)
         end.stream.detach()
         end.stream.unread(bytes(end.data))
         assert r.session.buffered == len(end.data)
         end.data.clear()
         end.attach()
-        await until(lambda: len(end.data) == 2 * 1024 * 1024)
+        await until(lambda: len(end.data) == 100_000)
         end.data.clear()
     await until(lambda: r.peer.credit(1))
-    assert 0 <= sent - r.peer.credit(1) <= 3 * 1024 * 1024
+    assert 0 <= sent - r.peer.credit(1) <= INITIAL // 2
     assert r.session.buffered == 0
 
 
@@ -87,8 +102,8 @@ async def test_data_beyond_the_window_ends_the_session(rig: Make) -> None:
     r = rig()
     end = r.open()
     end.pause()
-    r.peer.send(DATA, ACK, 1, payload=bytes(WINDOW))
-    await until(lambda: r.session.buffered == WINDOW)
+    r.peer.send(DATA, ACK, 1, payload=bytes(INITIAL))
+    await until(lambda: r.session.buffered == INITIAL)
     assert not r.session.lost
     r.peer.send(DATA, 0, 1, payload=b"x")
     await refused(r, "beyond its window")
@@ -98,7 +113,7 @@ async def test_data_beyond_the_window_ends_the_session(rig: Make) -> None:
 async def test_the_announcement_of_too_much_data_is_enough(rig: Make) -> None:
     r = rig()
     r.open()
-    r.peer.write(header(DATA, ACK, 1, WINDOW + 1))
+    r.peer.write(header(DATA, ACK, 1, INITIAL + 1))
     await refused(r, "beyond its window")
 
 
@@ -217,27 +232,41 @@ async def test_a_paused_stream_does_not_hold_up_its_neighbour(rig: Make) -> None
     r = rig()
     stuck, free = r.open(), r.open()
     stuck.pause()
-    for _ in range(20):
+    for _ in range(4):
         r.peer.send(DATA, ACK, 1, payload=bytes(65_536))
+    for turn in range(20):
         r.peer.send(DATA, ACK, 3, payload=bytes(65_536))
-    await until(lambda: len(free.data) == 20 * 65_536)
+        await until(lambda turn=turn: len(free.data) == (turn + 1) * 65_536)  # type: ignore[misc]
     assert not stuck.data
-    assert r.session.buffered == 20 * 65_536
+    assert r.session.buffered == 4 * 65_536
 
 
 async def test_the_session_holds_a_limited_amount(rig: Make) -> None:
-    r = rig(MuxLimits(keepalive_interval=0, max_buffered=100_000))
+    """Who held longest is ended, and not whose bytes came last."""
+    r = rig(MuxLimits(keepalive_interval=0, receivers=StallLimits(mark=50_000, most=110_000, stall=3600)))
     first, second = r.open(), r.open()
     first.pause()
     second.pause()
     r.peer.send(DATA, ACK, 1, payload=bytes(60_000))
+    await until(lambda: r.session.buffered == 60_000)
     r.peer.send(DATA, ACK, 3, payload=bytes(60_000))
-    await until(lambda: second.lost)
-    assert "more than 100000 bytes" in str(second.error)
-    await until(lambda: (WINDOW_UPDATE, RST, 3, 0) in r.peer.heads)
+    await until(lambda: first.lost)
+    assert "nothing was taken" in str(first.error)
+    await until(lambda: (WINDOW_UPDATE, RST, 1, 0) in r.peer.heads)
     assert r.session.buffered == 60_000
-    first.resume()
-    await until(lambda: len(first.data) == 60_000)
+    second.resume()
+    await until(lambda: len(second.data) == 60_000)
+    assert r.session.buffered == 0
+
+
+async def test_a_stream_both_ends_finished_may_be_ended_too(rig: Make) -> None:
+    r = rig(MuxLimits(keepalive_interval=0, receivers=StallLimits(mark=1, most=10_000, stall=3600)))
+    end = r.open()
+    end.pause()
+    end.write_eof()
+    r.peer.send(DATA, ACK | FIN, 1, payload=bytes(20_000))
+    await until(lambda: end.lost)
+    assert isinstance(end.error, Closed)
     assert r.session.buffered == 0
 
 

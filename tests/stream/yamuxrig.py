@@ -12,7 +12,7 @@ from aiofrp.wire.yamux import GO_AWAY
 from tests.stream.yamuxpeer import YamuxPeer
 from tests.support.ends import End, until
 
-OPEN_CREDIT = 6 * 1024 * 1024 - 256 * 1024
+OPEN_CREDIT = 6 * 1024 * 1024 - 256 * 1024  #: as a reference peer says it
 INITIAL = 256 * 1024
 WINDOW = 6 * 1024 * 1024
 QUIET = MuxLimits(keepalive_interval=0)

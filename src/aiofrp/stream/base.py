@@ -217,6 +217,12 @@ class LayerStream:
         if self._lost_exc is not None or not (self._held or self._eof_held):
             self._finish()
 
+    def _cut_off(self, exc: Exception) -> None:
+        """End the stream upwards with an error, also where an orderly end waits behind held data."""
+        self._discard_held()
+        self._lost, self._lost_exc = True, exc
+        self._finish()
+
     def _finish(self) -> None:
         if self._gate & UNATTACHED:
             self._gate |= HOLDING  # told on attach

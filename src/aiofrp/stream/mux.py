@@ -1,7 +1,8 @@
 """yamux over any stream: many streams on one (spec: wire §3).
 
 The receive side delivers slices of the chunk that arrived and reopens a stream's window as its receiver takes bytes,
-so a paused stream fills its own window and never blocks its neighbours. The send side writes straight through while
+so a paused stream fills its own window and never blocks its neighbours; :mod:`aiofrp.stream.stall` says how large
+windows are and who is ended when all hold too much. The send side writes straight through while
 the carrier has room; when it is full, streams queue, pause their writers, and are served round-robin with a quantum,
 so that one bulk stream cannot starve a small message.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
@@ -21,8 +22,6 @@ from aiofrp.wire.yamux import (
     FIN,
     GO_AWAY,
     HEADER_SIZE,
-    INITIAL_WINDOW,
-    MAX_WINDOW,
     NORMAL,
     PING,
     PROTOCOL_ERROR,
@@ -35,9 +34,8 @@ from aiofrp.wire.yamux import (
 
 from .base import Buffer, Stream, hand_out
 from .muxstream import QUANTUM, MuxStream
+from .stall import MIB, Account, StallLimits
 
-#: Credit both sides give on opening, beyond the initial window.
-_OPEN_CREDIT = MAX_WINDOW - INITIAL_WINDOW
 #: Bytes of frames without payload (answers to pings, refusals) that may wait for a peer that does not read.
 _CONTROL_LIMIT = 1024 * 1024
 #: Seconds between looks at overdue streams, and how much early the loop's clock may wake us.
@@ -54,7 +52,9 @@ class MuxLimits:
     close_timeout: float = 300.0  #: a stream closed here whose peer never finishes is reset (spec: wire §3)
     max_unacknowledged: int = 256  #: streams opened here and not yet acknowledged; more wait
     max_streams: int = 65536  #: streams the peer may have open; more are reset
-    max_buffered: int = 256 * 1024 * 1024  #: bytes held for paused streams of the session together
+    receivers: StallLimits = field(default_factory=StallLimits)  #: for what came and is not taken
+    #: For what waits for a peer that gives no credit: writers were paused before.
+    queues: StallLimits = field(default_factory=lambda: StallLimits(mark=32 * MIB, most=256 * MIB))
 
 
 class MuxSession:
@@ -86,8 +86,9 @@ class MuxSession:
         "_streams",
         "_timer",
         "_unacknowledged",
-        "buffered",
         "lost",
+        "queues",
+        "receivers",
     )
 
     def __init__(
@@ -120,7 +121,8 @@ class MuxSession:
         self._ping_sent: float | None = None  # loop time of the unanswered ping
         self._ping_at = self._loop.time() + self._limits.keepalive_interval  # when the next one is due
         self._timer: asyncio.TimerHandle | None = None
-        self.buffered = 0
+        self.receivers = Account(self._limits.receivers)
+        self.queues = Account(self._limits.queues)
         self.lost = False
         self._schedule_tick()
         carrier.attach(self)
@@ -133,6 +135,11 @@ class MuxSession:
     def stream_count(self) -> int:
         """Streams now in the table."""
         return len(self._streams)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for receivers that do not take them."""
+        return self.receivers.held
 
     @property
     def carrier(self) -> Stream:
@@ -244,13 +251,6 @@ class MuxSession:
         if self._unacknowledged.pop(stream.id, None) is not None:
             self._open_deferred()
 
-    def check_buffered(self, stream: MuxStream) -> None:
-        """Reset the stream that makes the session hold more than it may."""
-        if self.buffered > self._limits.max_buffered:
-            stream.reset(
-                Closed(f"the session holds more than {self._limits.max_buffered} bytes for slow readers")
-            )
-
     @property
     def close_timeout(self) -> float:
         """Seconds the peer has to finish a stream closed here."""
@@ -286,7 +286,7 @@ class MuxSession:
             return
         stream = MuxStream(self, stream_id, opened=True)
         self._streams[stream_id] = stream
-        self.send(WINDOW_UPDATE, ACK, stream_id, _OPEN_CREDIT)
+        self.send(WINDOW_UPDATE, ACK, stream_id, 0)
         hand_out(stream, self._on_stream)
 
     def _ping(self, flags: int, value: int) -> None:
@@ -305,7 +305,7 @@ class MuxSession:
 
     def _send_syn(self, stream: MuxStream) -> None:
         self._unacknowledged[stream.id] = self._loop.time()
-        self.send(WINDOW_UPDATE, SYN, stream.id, _OPEN_CREDIT)
+        self.send(WINDOW_UPDATE, SYN, stream.id, 0)
         stream.opened()
 
     def _open_deferred(self) -> None:
@@ -392,6 +392,8 @@ class MuxSession:
         self._unacknowledged.clear()
         for stream in streams:
             stream.session_lost(exc)
+        self.receivers.close()
+        self.queues.close()
         on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
         if on_lost is not None:
             faults.call("the user of a yamux session failed at its end", on_lost, exc)

@@ -13,13 +13,16 @@ from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.faults import FAULTS
 from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDATE
 
-from .base import Buffer, LayerStream
+from .base import ENDED, Buffer, LayerStream
+from .stall import Holding
 
 if TYPE_CHECKING:
     from .mux import MuxSession
 
-#: Consumed bytes after which credit is returned.
-_CREDIT_STEP = MAX_WINDOW // 2
+#: Credit is returned when this share of the window was taken.
+_CREDIT_SHARE = 2
+#: Bytes that may come after our close before the peer is told to stop.
+_LATE_DATA = 128 * 1024
 #: Bytes one stream may send in its turn when the carrier was full, and the largest frame we make.
 QUANTUM = 64 * 1024
 #: Queued bytes at which a stream's writer is told to pause, and to resume.
@@ -32,15 +35,20 @@ class MuxStream(LayerStream):
     __slots__ = (
         "_closed_at",
         "_consumed_bytes",
+        "_credit_step",
         "_fin_queued",
         "_fin_seen",
         "_fin_sent",
+        "_holding",
         "_is_open",
         "_queue",
         "_queued",
         "_receive_window",
         "_send_window",
         "_session",
+        "_taken",
+        "_waiting",
+        "_window",
         "dead",
         "id",
         "in_turn",
@@ -54,8 +62,13 @@ class MuxStream(LayerStream):
         self._session = session
         self._is_open = opened  # our SYN, or the peer's, is out
         self._send_window = INITIAL_WINDOW
-        self._receive_window = MAX_WINDOW  # what the peer may still send
+        self._window = INITIAL_WINDOW  # what the peer may have on its way and held here
+        self._receive_window = INITIAL_WINDOW  # what of it the peer may still send
+        self._credit_step = INITIAL_WINDOW // _CREDIT_SHARE  # consumed bytes at which credit is returned
+        self._taken = 0  # by the receiver, credit returned
         self._consumed_bytes = 0  # taken by the receiver, credit not yet returned
+        self._holding: Holding | None = None  # what is held, made when first needed
+        self._waiting: Holding | None = None  # what is queued, the same
         self._queue: deque[Buffer] | None = None  # limited by _QUEUE_HIGH through pause_writing
         self._queued = 0
         self._fin_queued = self._fin_sent = self._fin_seen = False
@@ -134,7 +147,6 @@ class MuxStream(LayerStream):
             self._late_data(len(payload))
         elif self._gate:
             self._hold(payload)
-            self._session.check_buffered(self)
         else:
             try:
                 self._receiver.data_received(payload)
@@ -150,6 +162,7 @@ class MuxStream(LayerStream):
         if self._fin_seen:
             raise RemoteProtocolError(f"yamux: a second FIN on stream {self.id}")
         self._fin_seen = True
+        self._give_back_window()
         self._deliver_eof()
         self._check_finished()
 
@@ -218,8 +231,8 @@ class MuxStream(LayerStream):
         if self._queue is None:
             self._queue = deque()
         self._queue.append(data)
-        self._queued += size
-        if self._queued > _QUEUE_HIGH:
+        self._queue_changed(size)
+        if self._queued > _QUEUE_HIGH or self._session.queues.pressed:
             self._pause_writer()
         if self._is_open and self._send_window:
             self._session.queue(self)
@@ -232,8 +245,15 @@ class MuxStream(LayerStream):
         else:
             view = memoryview(chunk)
             chunk, self._queue[0] = view[:limit], view[limit:]
-        self._queued -= len(chunk)
+        self._queue_changed(-len(chunk))
         return chunk
+
+    def _queue_changed(self, size: int) -> None:
+        self._queued += size
+        waiting = self._waiting
+        if waiting is None:
+            self._waiting = waiting = Holding(self._session.queues, self._stalled)
+        waiting.changed(size)
 
     def _send_fin(self) -> None:
         if self._is_open and not self._fin_sent and not self.dead:
@@ -247,16 +267,18 @@ class MuxStream(LayerStream):
     def _check_finished(self) -> None:
         if self._fin_seen and self._fin_sent and not self.dead:
             self.dead = True
-            self._session.forget(self)
+            self._forget()
             self._deliver_lost(None)
 
     def _die(self, exc: Exception | None) -> None:
         if self.dead:
             return
         self.dead = True
-        self._queue, self._queued = None, 0
+        if self._queued:
+            self._queue_changed(-self._queued)
+            self._queue = None
         self._discard_held()
-        self._session.forget(self)
+        self._forget()
         if self._closed_at is not None or exc is None:
             self._end_locally(None)
         else:
@@ -265,15 +287,53 @@ class MuxStream(LayerStream):
     def _late_data(self, size: int) -> None:
         """Data after our close: dropped; a peer that goes on is told to stop."""
         self._consumed_bytes += size
-        if self._consumed_bytes > INITIAL_WINDOW:
+        if self._consumed_bytes > _LATE_DATA:
             self.reset(None)
 
+    def _forget(self) -> None:
+        self._give_back_window()
+        self._session.forget(self)
+        self._waiting = None
+        if self._holding is not None and not self._holding.size:
+            self._holding = None
+
+    def _stalled(self, exc: Closed) -> None:
+        """Nobody takes what is held or queued, and the session needs the memory."""
+        if not self.dead:
+            self.reset(exc)
+        elif not self._gate & ENDED:
+            self._cut_off(exc)
+
+    # Private: receiving
+
     def _held_changed(self, size: int) -> None:
-        self._session.buffered += size
+        holding = self._holding
+        if holding is None:
+            self._holding = holding = Holding(self._session.receivers, self._stalled)
+        holding.changed(size)
+        if self.dead and not holding.size:
+            self._holding = None
 
     def _consumed(self, size: int) -> None:
         self._consumed_bytes += size
-        if self._consumed_bytes >= _CREDIT_STEP and not self._fin_seen and not self.dead:
-            credit, self._consumed_bytes = self._consumed_bytes, 0
+        if self._consumed_bytes >= self._credit_step and not self._fin_seen and not self.dead:
+            self._return_credit()
+
+    def _return_credit(self) -> None:
+        """Let the peer send as much as the receiver took, and more or less as the window changes."""
+        taken, self._consumed_bytes = self._consumed_bytes, 0
+        self._taken += taken
+        account, before = self._session.receivers, self._window
+        held = self._holding.size if self._holding is not None else 0
+        wanted = account.window(INITIAL_WINDOW, MAX_WINDOW, self._taken, held)
+        self._window = window = max(wanted, before - taken)  # what was given stays given
+        self._credit_step = window // _CREDIT_SHARE
+        account.credit += max(window, INITIAL_WINDOW) - max(before, INITIAL_WINDOW)
+        if credit := window - before + taken:
             self._receive_window += credit
             self._session.send(WINDOW_UPDATE, 0, self.id, credit)
+
+    def _give_back_window(self) -> None:
+        """The peer sends no more: its credit is free for others."""
+        self._session.receivers.credit -= max(self._window - INITIAL_WINDOW, 0)
+        self._window = 0

@@ -17,6 +17,8 @@ from aiofrp.wire.messages import Message, NewProxyResp, Pong, ReqWorkConn, Start
 
 #: Work connections being opened or idle at most; a server that asks for more is misbehaving.
 MAX_IDLE_WORK = 8192
+#: Seconds a server may take nothing of a full control connection; what waits until then is bounded by configuration.
+SEND_STALL = 60.0
 
 
 class ClientControl:
@@ -48,6 +50,7 @@ class ClientControl:
         self._timeout = heartbeat_timeout
         self._heartbeat_timer: asyncio.TimerHandle | None = None
         self._pong_timer: asyncio.TimerHandle | None = None
+        self._full_timer: asyncio.TimerHandle | None = None  # while the server takes nothing
         self._last_pong = time.monotonic()
         self._opening = 0
 
@@ -101,12 +104,18 @@ class ClientControl:
         self._end(exc if isinstance(exc, FrpError) else Closed("the control connection was lost"))
 
     def pause_writing(self) -> None:
-        """What we send is small and bounded by configuration and the server's requests."""
+        if self._full_timer is None and not self.lost.done():
+            self._full_timer = asyncio.get_running_loop().call_later(SEND_STALL, self._send_stalled)
 
     def resume_writing(self) -> None:
-        pass
+        if self._full_timer is not None:
+            self._full_timer.cancel()
+            self._full_timer = None
 
     # Private
+
+    def _send_stalled(self) -> None:
+        self._end(TimedOut(f"the server took nothing of the control connection for {SEND_STALL:g} s"))
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -164,7 +173,7 @@ class ClientControl:
         self._end(exc if isinstance(exc, FrpError) else Closed("the connection to the server was lost"))
 
     def _end(self, error: FrpError) -> None:
-        for timer in (self._heartbeat_timer, self._pong_timer):
+        for timer in (self._heartbeat_timer, self._pong_timer, self._full_timer):
             if timer is not None:
                 timer.cancel()
         if not self.lost.done():

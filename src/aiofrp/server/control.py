@@ -13,7 +13,7 @@ from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
 from aiofrp.logs import short_id
 from aiofrp.server.admission import Arrival
 from aiofrp.server.sessions import LoggedIn
-from aiofrp.server.workpool import WorkConnection, WorkPool, refusal
+from aiofrp.server.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.wire.codec import Codec
@@ -33,8 +33,11 @@ from aiofrp.wire.messages import (
 if TYPE_CHECKING:
     from aiofrp.server.service import Server
 
-#: Messages of one client waiting to be handled; above, its control connection is not read.
+#: Messages of one client waiting to be handled; above, its control connection is not read. Nor is it while the client
+#: does not take what it was answered.
 _INBOX_LIMIT = 100
+#: Requests for work connections that wait for such a client; more are not needed, for the pool asks again.
+_MOST_REQUESTS = MAX_WAITING + 100
 _log = logs.get(__name__)
 
 
@@ -65,8 +68,10 @@ class ServerControl:
         self._inbox: deque[Message] = deque()  # limited by _INBOX_LIMIT
         self._inbox_ready = asyncio.Event()
         self._paused = False
+        self._writable = asyncio.Event()  # the client takes our answers
+        self._writable.set()
         self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
-        self._requests = 0  # ReqWorkConn to send at the end of this loop turn
+        self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
         self._last_ping = time.monotonic()
         self._heartbeat: asyncio.TimerHandle | None = None
         self._closing = False
@@ -140,9 +145,7 @@ class ServerControl:
             self._end()
             return
         self._inbox_ready.set()
-        if len(self._inbox) > _INBOX_LIMIT and not self._paused and self._stream is not None:
-            self._paused = True
-            self._stream.pause_reading(Pause.PEER)
+        self._set_reading()
 
     def eof_received(self) -> None:
         self._end()
@@ -151,10 +154,15 @@ class ServerControl:
         self._end()
 
     def pause_writing(self) -> None:
-        """What we send is small and bounded by the client's own requests."""
+        """The client does not take our answers: it gets no more before it does."""
+        self._writable.clear()
+        self._set_reading()
 
     def resume_writing(self) -> None:
-        pass
+        self._writable.set()
+        self._set_reading()
+        if self._requests:
+            self._send_requests()
 
     # Sending
 
@@ -179,11 +187,13 @@ class ServerControl:
     # Private: requests are gathered so that a burst costs one encryption and one write
 
     def _request_work_connection(self) -> None:
-        self._requests += 1
+        self._requests = min(self._requests + 1, _MOST_REQUESTS)
         if self._requests == 1:
             asyncio.get_running_loop().call_soon(self._send_requests)
 
     def _send_requests(self) -> None:
+        if not self._writable.is_set():
+            return  # resume_writing sends them
         count, self._requests = self._requests, 0
         if self._stream is not None and not self._closing:
             self._stream.write(self.codec.encode(ReqWorkConn()) * count)
@@ -194,8 +204,9 @@ class ServerControl:
         try:
             while True:
                 while self._inbox:
+                    await self._writable.wait()
                     await self._handle_guarded(self._inbox.popleft())
-                    self._relieve_inbox()
+                    self._set_reading()
                 self._inbox_ready.clear()
                 await self._inbox_ready.wait()
         finally:
@@ -210,10 +221,18 @@ class ServerControl:
             if isinstance(message, NewProxy):
                 self.send(NewProxyResp(proxy_name=message.proxy_name, error="internal error of the server"))
 
-    def _relieve_inbox(self) -> None:
-        if self._paused and len(self._inbox) <= _INBOX_LIMIT // 2 and self._stream is not None:
+    def _set_reading(self) -> None:
+        """Read while few messages wait and the client takes our answers."""
+        if self._stream is None:
+            return
+        few = len(self._inbox) <= (_INBOX_LIMIT // 2 if self._paused else _INBOX_LIMIT)
+        wanted = few and self._writable.is_set()
+        if wanted and self._paused:
             self._paused = False
             self._stream.resume_reading(Pause.PEER)
+        elif not wanted and not self._paused:
+            self._paused = True
+            self._stream.pause_reading(Pause.PEER)
 
     async def _handle(self, message: Message) -> None:
         match message:

@@ -155,7 +155,7 @@ async def quic() -> Pair:
     listening, dialling = _datagram_socket(), _datagram_socket()
     listening.bind(("127.0.0.1", 0))
     dialling.connect(listening.getsockname())
-    limits = QuicLimits(stream_window=128 * KIB, connection_window=256 * KIB, max_held=1024 * KIB)
+    limits = QuicLimits(stream_window=128 * KIB, connection_window=256 * KIB)
     identity = QuicIdentity(authority().certificate, authority().key)
     listener = QuicListener(
         listening,

@@ -16,6 +16,7 @@ from aiofrp.stream.quiccore import Judge, QuicIdentity
 from aiofrp.stream.quicdial import dial
 from aiofrp.stream.quicerrors import NoMoreStreams, QuicFailed
 from aiofrp.stream.quicstream import QuicStream
+from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.verified import VerifyingContext
 from tests.stream.quicrig import LIMITS, Rig, connected, identity, udp
 from tests.support.certs import NAME, authority
@@ -24,7 +25,7 @@ from tests.support.ports import free_port
 
 Make = Callable[..., Rig]
 KIB = 1024
-SMALL = replace(LIMITS, stream_window=64 * KIB, connection_window=128 * KIB, max_held=32 * KIB)
+SMALL = replace(LIMITS, stream_window=64 * KIB, connection_window=128 * KIB)
 
 
 @pytest.fixture
@@ -152,7 +153,9 @@ async def test_what_comes_for_a_stream_that_is_over_opens_none(make: Make) -> No
 # Readers who do not read
 
 
-async def test_a_reader_who_stops_bounds_what_is_held(make: Make) -> None:
+async def test_a_reader_who_stops_bounds_what_is_held(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quic, "WITHHOLD_AT", 32 * KIB)
+    monkeypatch.setattr(quic, "RELEASE_AT", 16 * KIB)
     rig = make(connection=SMALL)
     session = await rig.dial()
     a = rig.open(session, b"word")
@@ -166,7 +169,7 @@ async def test_a_reader_who_stops_bounds_what_is_held(make: Make) -> None:
             a.write(block)
             total += len(block)
         await asyncio.sleep(0)
-        assert rig.server.held <= SMALL.max_held + 64 * KIB  # one event more
+        assert rig.server.held <= 32 * KIB + 64 * KIB + 64 * KIB  # the mark, a window, one event more
     assert a.writing_paused
     far.resume()
     await until(lambda: len(far.data) == total + 4)
@@ -174,7 +177,7 @@ async def test_a_reader_who_stops_bounds_what_is_held(make: Make) -> None:
 
 
 async def test_others_go_on_while_what_is_held_is_within_its_limit(make: Make) -> None:
-    rig = make(connection=replace(LIMITS, max_held=1024 * KIB))
+    rig = make()
     session = await rig.dial()
     slow = rig.open(session, b"slow")
     await until(lambda: rig.streams)
@@ -186,23 +189,29 @@ async def test_others_go_on_while_what_is_held_is_within_its_limit(make: Make) -
     await until(lambda: quick.data == b"answer")
 
 
-async def test_who_makes_others_wait_too_long_is_dropped(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = make(connection=replace(SMALL, keepalive=0.05))
-    session = await rig.dial(limits=replace(LIMITS, keepalive=0.05))
-    slow = rig.open(session, b"slow")
-    await until(lambda: rig.streams)
-    stuck = rig.ends[-1]
-    stuck.pause()
-    slow.write(bytes(1024 * KIB))
-    await until(lambda: rig.server.core.paused)
+async def test_who_takes_nothing_is_dropped_and_nobody_waits_for_it(make: Make) -> None:
+    """The worst at once beyond the limit, each who took nothing for the stall time beyond the mark."""
+    held = StallLimits(mark=100 * KIB, most=1024 * KIB, stall=0.3)
+    rig = make(connection=replace(LIMITS, receivers=held))
+    session = await rig.dial()
+    stuck: list[End] = []
+    for number in range(4):
+        near = rig.open(session, b"slow")
+        await until(lambda number=number: len(rig.streams) == number + 1)  # type: ignore[misc]
+        stuck.append(rig.ends[-1])
+        stuck[-1].pause()
+        near.write(bytes(512 * KIB))
     quick = rig.open(session, b"quick")
-    monkeypatch.setattr(quic, "STALL", 0.1)
-    await until(lambda: stuck.lost)
-    assert isinstance(stuck.error, TimedOut)
-    await until(lambda: len(rig.streams) == 2)
-    rig.ends[-1].write(b"answer")
+    await until(lambda: len(rig.streams) == 5)
+    far = rig.ends[-1]
+    quick.write(bytes(2048 * KIB))
+    await until(lambda: len(far.data) == 5 + 2048 * KIB)
+    await until(lambda: stuck[0].lost)
+    assert rig.server.held <= held.most + 64 * KIB
+    await until(lambda: rig.server.held <= held.mark)
+    assert all(isinstance(end.error, Closed) for end in stuck if end.lost)
+    far.write(b"answer")
     await until(lambda: quick.data == b"answer")
-    await until(lambda: slow.lost)
 
 
 async def test_the_end_of_a_connection_is_noticed_though_nobody_reads(make: Make) -> None:
@@ -213,7 +222,7 @@ async def test_the_end_of_a_connection_is_noticed_though_nobody_reads(make: Make
     far = rig.ends[-1]
     far.pause()
     a.write(bytes(1024 * KIB))
-    await until(lambda: rig.server.core.paused)
+    await until(lambda: rig.server.held)
     session.close()
     await until(lambda: not len(rig.listener))
     far.resume()

@@ -25,7 +25,7 @@ KIB = 1024
 WINDOW, WITHHOLD, RELEASE = 64 * KIB, 32 * KIB, 16 * KIB
 #: Bytes that may be held of a stream: what was held already, a window more, and what one read of the socket brings.
 MOST = WITHHOLD + WINDOW + 64 * KIB
-LIMIT = replace(LIMITS, stream_window=WINDOW, connection_window=256 * KIB, max_held=8 * 1024 * KIB)
+LIMIT = replace(LIMITS, stream_window=WINDOW, connection_window=256 * KIB)
 VOLUME = 1024 * KIB
 
 
@@ -80,7 +80,6 @@ async def test_others_go_on_and_all_arrives_in_the_end(rig: Rig) -> None:
     quick.write(bytes(VOLUME))
     await until(lambda: len(quick_far.data) == VOLUME + 4)
     assert held(slow_far) <= MOST
-    assert not rig.server.core.paused
     slow_far.resume()
     await until(lambda: len(slow_far.data) == sent + 4)
     await until(lambda: not rig.server.core.credit.active)

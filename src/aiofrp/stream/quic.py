@@ -4,9 +4,8 @@ A connection's streams open without a word; the peer hears of one by its first b
 See :mod:`aiofrp.stream.quicdial` and :mod:`aiofrp.stream.quiclistener` for the two sides.
 
 Bytes for a stream whose user does not read are held here, and its peer gets no more room; the others go on (see
-:mod:`aiofrp.stream.quiccredit`). What many such streams hold has a limit for the connection: beyond it nothing more is
-taken out of the library, which stops all its streams, as the peer's own connection window would; a stream that keeps
-the others waiting too long is dropped.
+:mod:`aiofrp.stream.quiccredit`). What many such streams hold has a limit for the connection, and
+:mod:`aiofrp.stream.stall` says who is ended then.
 """
 
 from __future__ import annotations
@@ -21,20 +20,21 @@ from typing import Any, Protocol, TypeAlias
 from qh3.quic.connection import QuicConnectionError
 
 from aiofrp import faults
-from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 
 from .base import Buffer, hand_out
 from .quiccore import QuicCore, QuicLimits
 from .quicerrors import NoMoreStreams, QuicFailed, explain
 from .quicids import PeerIds
 from .quicstream import LOW_WATER, QuicStream
+from .stall import Account
 from .udp import Address
 
-#: Seconds a stream that takes nothing may keep the others of its connection waiting.
-STALL = 60.0
 #: Bytes held of a stream at which its peer gets no more room, and again some. What it has may be used up then: up to
-#: the window of a stream more is held.
-WITHHOLD_AT, RELEASE_AT = 2 * 1024 * 1024, 1024 * 1024
+#: its window more is held.
+WITHHOLD_AT, RELEASE_AT = 256 * 1024, 128 * 1024
+#: Seconds between looks at a connection without keep-alive.
+_LOOK = 60.0
 #: How often the peer is told of room again, which may get lost, and after how many seconds first; then the double.
 TELLS, TELL_AFTER = 10, 0.1
 #: Of pings for that: a number no keep-alive has.
@@ -96,7 +96,6 @@ class QuicSession:
         "_over",
         "_peer_ids",
         "_pings",
-        "_stalled_at",
         "_streams",
         "_teller",
         "_timer",
@@ -104,10 +103,10 @@ class QuicSession:
         "_ungranted",
         "_waiting",
         "_wishes",
-        "held",
         "lost",
         "on_ready",
         "ready",
+        "receivers",
         "sockname",
     )
 
@@ -135,7 +134,7 @@ class QuicSession:
         self._on_lost = on_lost
         self.ready = False  #: the handshake is done
         self.lost = False  #: no stream may be opened or used any more
-        self.held = 0  #: bytes for users who do not read; limits.max_held
+        self.receivers = Account(limits.receivers)
         self._streams: dict[int, QuicStream] = {}  # limited by max_streams on either side
         self._peer_ids = PeerIds(0 if not core.configuration.is_client else 1)
         self._granted = granted
@@ -144,7 +143,6 @@ class QuicSession:
         self._wishes: deque[Wish] = deque()  # for streams the peer does not allow yet; limited by MOST_WISHES
         self._closing = False
         self._over = False  # no datagrams any more
-        self._stalled_at: float | None = None
         self._flush_scheduled = False
         self._in_batch = False  # received() follows, and flushes
         self._pings = 0
@@ -167,6 +165,11 @@ class QuicSession:
     def stream_count(self) -> int:
         """Streams now in the table."""
         return len(self._streams)
+
+    @property
+    def held(self) -> int:
+        """Bytes for users who do not read."""
+        return self.receivers.held
 
     @property
     def peername(self) -> Address:
@@ -332,25 +335,14 @@ class QuicSession:
 
     def held_changed(self, stream: QuicStream, size: int) -> None:
         """``size`` bytes more of ``stream`` are held for its user who does not read, or less when negative."""
-        self.held += size
+        if stream.dead:
+            return
         if size > 0:
-            if stream.held >= WITHHOLD_AT and not stream.dead:
+            if stream.held >= WITHHOLD_AT:
                 self._core.credit.withhold(stream.id)
-        elif stream.held - size > RELEASE_AT >= stream.held and not stream.dead:
+        elif stream.held - size > RELEASE_AT >= stream.held:
             self._core.credit.release(stream.id)
             self._tell_room()
-        self._limit_held()
-
-    def _limit_held(self) -> None:
-        if self.held > self._limits.max_held:
-            if self._stalled_at is None:
-                self._stalled_at = time.monotonic()
-                self._core.paused = True
-        elif self._stalled_at is not None:
-            self._stalled_at = time.monotonic()
-            if self.held <= self._limits.max_held // 2:
-                self._stalled_at = None
-                self._loop.call_soon(self._resume)
 
     def _tell_room(self, tries: int = TELLS) -> None:
         """Have packets leave for the room that streams have again, until the peer shows that it knows."""
@@ -366,11 +358,6 @@ class QuicSession:
         self._schedule_flush()
         after = TELL_AFTER * 2 ** (TELLS - tries)
         self._teller = self._loop.call_later(after, self._tell_room, tries - 1)
-
-    def _resume(self) -> None:
-        if self._stalled_at is None and self._core.paused and not self._over:
-            self._core.resume()
-            self._flush()
 
     # Private
 
@@ -455,7 +442,7 @@ class QuicSession:
     # Private: time
 
     def _set_timer(self, now: float) -> None:
-        due = self._heard_at + self._limits.keepalive if self._limits.keepalive > 0 else now + STALL
+        due = self._heard_at + self._limits.keepalive if self._limits.keepalive > 0 else now + _LOOK
         wanted = self._core.get_timer()
         if wanted is not None and wanted < due:
             due = wanted
@@ -480,7 +467,6 @@ class QuicSession:
         except QuicConnectionError as exc:
             self._fail(RemoteProtocolError(f"quic: {exc}"))
             return
-        self._break_stall(now)
         self._flush()
 
     def _keep_alive(self, now: float) -> None:
@@ -494,14 +480,6 @@ class QuicSession:
             self._core.send_ping(self._pings)
         elif now - self._heard_at < limits.keepalive:
             self._pings = 0
-
-    def _break_stall(self, now: float) -> None:
-        if self._core.paused and self._core.ended:
-            self._stalled_at = None
-            self._core.resume()
-        elif self._stalled_at is not None and now - self._stalled_at >= STALL:
-            slowest = max(self._streams.values(), key=lambda stream: stream.held)
-            slowest.drop(TimedOut(f"quic: nothing was read for {STALL:g} s while others waited"))
 
     # Private: the end
 
@@ -530,6 +508,7 @@ class QuicSession:
         self._waiting.clear()
         for stream in streams:
             stream.session_lost(exc)
+        self.receivers.close()
         while self._wishes:
             failed = self._wishes.popleft()[1]
             faults.call(

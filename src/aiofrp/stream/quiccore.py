@@ -1,9 +1,8 @@
-"""The QUIC library, bent to what streams need: limits of our own, and reading that can wait.
+"""The QUIC library, bent to what streams need: limits of our own, and streams that can wait one by one.
 
 qh3 keeps its packet core in compiled code and hands out what it decoded as events. A window reopens when an event is
-taken out, so whoever takes none bounds what the peer may send; :attr:`QuicCore.credit` does so for single streams. Its
-Python shell takes everything at once and fixes the number of streams; this class does neither. It leans on that
-shell's inner parts, so the release is pinned.
+taken out, read by its user or not; :attr:`QuicCore.credit` keeps the window of a single stream closed. Its Python shell
+fixes the number of streams; this class does not. It leans on that shell's inner parts, so the release is pinned.
 
 No sockets and no loop here: datagrams and times in, datagrams and calls of a :class:`Handler` out.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from qh3 import tls
@@ -30,6 +29,7 @@ from aiofrp.wire.quicpacket import ROOM_SIZE
 from .quicauth import DemandingContext, ServerContext
 from .quiccredit import Credit
 from .quicerrors import CRYPTO_ERROR
+from .stall import StallLimits
 
 #: What both sides must name in the TLS handshake (spec: wire §5).
 ALPN = "frp"
@@ -63,7 +63,7 @@ class QuicLimits:
     max_streams: int = 100_000  #: the peer may have open at once
     stream_window: int = 6 * 1024 * 1024  #: bytes of one stream on their way or not taken (spec: wire §5)
     connection_window: int = 15 * 1024 * 1024  #: the same of all streams together (spec: wire §5)
-    max_held: int = 64 * 1024 * 1024  #: bytes for users who do not read, before nothing more is taken
+    receivers: StallLimits = field(default_factory=StallLimits)  #: for what came and is not taken
 
 
 class Handler(Protocol):
@@ -89,10 +89,7 @@ class Handler(Protocol):
 
 
 class QuicCore(QuicConnection):
-    """One side of a connection; see :class:`qh3.quic.connection.QuicConnection` for the rest of its calls.
-
-    While ``paused`` nothing more is taken out and handed on; call :meth:`resume` then.
-    """
+    """One side of a connection; see :class:`qh3.quic.connection.QuicConnection` for the rest of its calls."""
 
     def __init__(
         self,
@@ -112,7 +109,6 @@ class QuicCore(QuicConnection):
             original_destination_connection_id=original_cid,
             retry_source_connection_id=retry_cid,
         )
-        self.paused = False
         self._handler = handler
         self._limits = limits
         self._judge = judge
@@ -135,12 +131,6 @@ class QuicCore(QuicConnection):
             secret = bridge.send_secret
             self._credit = Credit(int(secret.cipher_suite), secret.secret, len(cid), PACKET_SIZE)
         return self._credit
-
-    def resume(self) -> None:
-        """Hand on what waited."""
-        self.paused = False
-        if self._core is not None:
-            self._drain_core()
 
     def receive(self, data: bytes, size: int, address: Any, now: float) -> None:
         """Take datagrams of ``size`` bytes each, the last perhaps shorter.
@@ -197,11 +187,6 @@ class QuicCore(QuicConnection):
         """The id of a new stream; ``None`` when the peer allows no more. Only after the handshake."""
         allowed, _, opened, _ = self._require_core().stream_limits
         return self._open_stream() if opened < allowed else None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the connection is over, though perhaps nobody was told while ``paused``."""
-        return self._core is not None and self._core.state not in ("first_flight", "connected")
 
     # What the library does otherwise
 
@@ -267,10 +252,7 @@ class QuicCore(QuicConnection):
 
     def _drain_core(self) -> None:
         core, handler = self._require_core(), self._handler
-        while not self.paused:
-            event = core.next_event()
-            if event is None:
-                break
+        while (event := core.next_event()) is not None:
             kind = event[0]
             if kind == "stream_data":
                 handler.stream_data(event[1], event[2], event[3])

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from aiofrp.errors import Closed
 
-from .base import Buffer, LayerStream
+from .base import ENDED, Buffer, LayerStream
+from .stall import Account, Holding
 from .udp import Address
 
 #: Bytes of one stream not on their way yet at which its writer is told to pause, and to resume.
@@ -16,6 +17,8 @@ HIGH_WATER, LOW_WATER = 512 * 1024, 128 * 1024
 
 class Session(Protocol):
     """What a stream needs of its connection."""
+
+    receivers: Account  #: what is held for users who do not read
 
     @property
     def peername(self) -> Address:
@@ -51,11 +54,11 @@ class QuicStream(LayerStream):
         "_closed",
         "_eof_seen",
         "_eof_sent",
+        "_holding",
         "_session",
         "_stopped",
         "_unsent",
         "dead",
-        "held",
         "id",
         "received",
     )
@@ -64,9 +67,9 @@ class QuicStream(LayerStream):
         super().__init__()
         self.id = stream_id
         self.dead = False
-        self.held = 0  #: bytes for a user who does not read
         self.received = 0  #: bytes in all
         self._session = session
+        self._holding: Holding | None = None  # for a user who does not read, made when first needed
         self._unsent = 0  # at most this much is not on its way yet
         self._eof_seen = self._eof_sent = False
         self._stopped = False  # the peer does not read any more
@@ -74,6 +77,11 @@ class QuicStream(LayerStream):
 
     def __repr__(self) -> str:
         return f"<QuicStream {self.id} dead={self.dead} eof={self._eof_sent}/{self._eof_seen}>"
+
+    @property
+    def held(self) -> int:
+        """Bytes for a user who does not read."""
+        return self._holding.size if self._holding is not None else 0
 
     # Stream
 
@@ -175,7 +183,21 @@ class QuicStream(LayerStream):
     def _forget(self) -> None:
         self.dead = True
         self._session.forget(self)
+        if not self.held:
+            self._holding = None
 
     def _held_changed(self, size: int) -> None:
-        self.held += size
+        holding = self._holding
+        if holding is None:
+            self._holding = holding = Holding(self._session.receivers, self._stalled)
+        holding.changed(size)
         self._session.held_changed(self, size)
+        if self.dead and not holding.size:
+            self._holding = None
+
+    def _stalled(self, exc: Closed) -> None:
+        """Nobody takes what is held, and the connection needs the memory."""
+        if not self.dead:
+            self.drop(exc)
+        elif not self._gate & ENDED:
+            self._cut_off(exc)

@@ -12,6 +12,7 @@ from aiofrp.errors import Closed, TimedOut
 from aiofrp.stream import kcp
 from aiofrp.stream.kcp import KcpStream
 from aiofrp.stream.kcplistener import KcpListener
+from aiofrp.stream.stall import StallLimits
 from aiofrp.wire.kcpsegment import FIN, PUSH, RST
 from tests.stream.kcprig import Rig, udp
 from tests.support.ends import End, until
@@ -174,6 +175,31 @@ async def test_a_forged_reset_of_another_conversation_is_ignored(rig: Rig) -> No
     a.write(b"more")
     await until(lambda: b.data == b"wordmore")
     assert not b.lost
+
+
+async def test_who_takes_nothing_is_ended_when_sessions_hold_too_much() -> None:
+    """The one that held longest, and no other."""
+    rig = Rig(receivers=StallLimits(mark=50_000, most=250_000, stall=3600))
+    first, first_far = await session(rig)
+    second = rig.dial()
+    second.write(b"word")
+    await until(lambda: len(rig.ends) == 2)
+    second_far = rig.ends[1]
+    first_far.pause()
+    second_far.pause()
+    first.write(bytes(150_000))
+    await until(lambda: rig.listener.held >= 150_000)
+    second.write(bytes(150_000))
+    await until(lambda: first_far.lost)
+    assert "nothing was taken" in str(first_far.error)
+    await until(lambda: first.lost)
+    await until(lambda: rig.listener.held >= 150_000)
+    second_far.resume()
+    await until(lambda: len(second_far.data) >= 150_000)
+    assert not second.lost
+    assert rig.listener.held == 0
+    rig.dispose()
+    await until(lambda: all(end.lost for end in (second, second_far)))
 
 
 async def test_facts(rig: Rig) -> None:

@@ -42,6 +42,7 @@ class Pause(enum.IntEnum):
     PEER = 1  #: the stream we forward to is full
     RATE = 2  #: a bandwidth limit is in debt
     WAIT = 4  #: nobody to forward to yet (a work connection is on its way)
+    ANSWERS = 64  #: the peer does not take what the protocol itself answered it
 
 
 #: Internal gate bits above the public ones.

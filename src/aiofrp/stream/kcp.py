@@ -24,7 +24,8 @@ from aiofrp.wire.kcp import Kcp
 from aiofrp.wire.kcppace import MAX_WINDOW
 from aiofrp.wire.kcpsegment import OVERHEAD, reset_segment
 
-from .base import Buffer, LayerStream
+from .base import ENDED, Buffer, LayerStream
+from .stall import Account, Holding
 from .udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 
 #: Bytes not on their way yet at which the writer is told to pause, and to resume.
@@ -55,6 +56,8 @@ class KcpStream(LayerStream):
 
     ``peer``: where datagrams go; ``send_to``: the same for :meth:`Endpoint.send`. ``gone`` is called once when the
     session needs no datagrams any more. ``answering``: the peer began, see :class:`~aiofrp.wire.kcp.Kcp`.
+    ``receivers``: what this session and its neighbours hold for users who do not read; without one only the window
+    limits it.
     """
 
     __slots__ = (
@@ -67,6 +70,7 @@ class KcpStream(LayerStream):
         "_eof_sent",
         "_flush_scheduled",
         "_gone",
+        "_holding",
         "_in_batch",
         "_loop",
         "_over",
@@ -90,8 +94,10 @@ class KcpStream(LayerStream):
         answering: bool = False,
         send_window: int = MAX_WINDOW,
         receive_window: int = MAX_WINDOW,
+        receivers: Account | None = None,
     ) -> None:
         super().__init__()
+        self._holding = None if receivers is None else Holding(receivers, self._stalled)
         self._loop = asyncio.get_running_loop()
         self._core = Kcp(
             conv,
@@ -242,6 +248,19 @@ class KcpStream(LayerStream):
     def _held_changed(self, size: int) -> None:
         if self._core.hold(size):
             self._schedule_flush()
+        holding = self._holding
+        if holding is not None:
+            holding.changed(size)
+            if self._over and not holding.size:
+                self._holding = None
+
+    def _stalled(self, exc: Closed) -> None:
+        """Nobody takes what is held, and the memory is needed."""
+        if not self._over:
+            self._refuse()
+            self._deliver_lost(exc)
+        if not self._gate & ENDED:
+            self._cut_off(exc)
 
     # Private: sending
 
@@ -368,9 +387,14 @@ class _Socket:
 
 
 def dial(
-    sock: socket.socket, *, send_window: int = MAX_WINDOW, receive_window: int = MAX_WINDOW
+    sock: socket.socket,
+    *,
+    send_window: int = MAX_WINDOW,
+    receive_window: int = MAX_WINDOW,
+    receivers: Account | None = None,
 ) -> KcpStream:
     """A new session over ``sock``, a connected, non-blocking UDP socket, which is the stream's from now on.
+    ``receivers``: see :class:`KcpStream`.
 
     Nothing is sent before something is written, so nobody knows yet whether there is a peer.
     """
@@ -384,6 +408,7 @@ def dial(
         gone=endpoint.close,
         send_window=send_window,
         receive_window=receive_window,
+        receivers=receivers,
     )
     return stream
 

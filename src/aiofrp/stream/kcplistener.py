@@ -16,7 +16,7 @@ import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiofrp import faults
 from aiofrp.wire.fec import segments_of
@@ -25,6 +25,7 @@ from aiofrp.wire.kcpsegment import ACK, PUSH, first_segment, reset_segment
 
 from .base import hand_out
 from .kcp import KcpStream
+from .stall import MIB, Account, StallLimits
 from .udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 
 
@@ -41,6 +42,8 @@ class KcpLimits:
     unproven_seconds: float = 15.0  #: after which a session that is still wanted counts as proven
     send_window: int = MAX_WINDOW  #: segments
     receive_window: int = MAX_WINDOW  #: segments
+    #: Bytes held for users who do not read, of all sessions.
+    receivers: StallLimits = field(default_factory=lambda: StallLimits(mark=64 * MIB, most=256 * MIB))
 
 
 class KcpListener:
@@ -59,6 +62,7 @@ class KcpListener:
         self._connected = connected
         self._limits = limits or KcpLimits()
         self._loop = asyncio.get_running_loop()
+        self._receivers = Account(self._limits.receivers)
         self._name = self._udp.name
         self._sessions: dict[Address, KcpStream] = {}  # limits.sessions
         self._by_source: Counter[str] = Counter()
@@ -75,6 +79,11 @@ class KcpListener:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    @property
+    def held(self) -> int:
+        """Bytes held for users who do not read."""
+        return self._receivers.held
 
     @property
     def address(self) -> tuple[str, int]:
@@ -154,6 +163,7 @@ class KcpListener:
             answering=True,
             send_window=self._limits.send_window,
             receive_window=self._limits.receive_window,
+            receivers=self._receivers,
         )
         self._sessions[address] = stream
         self._by_source[address[0]] += 1
@@ -231,6 +241,7 @@ class KcpListener:
     def _close_socket(self) -> None:
         if self._closed and not self._sessions:
             self._udp.close()
+            self._receivers.close()
             if self._emptied is not None and not self._emptied.done():
                 self._emptied.set_result(None)
 

@@ -136,6 +136,7 @@ class TlsStream(LayerStream):
 
     def resume_writing(self) -> None:
         self._lower_full = False
+        self._lower.resume_reading(Pause.ANSWERS)
         if self._ready:
             self._resume_writer()
 
@@ -273,8 +274,11 @@ class TlsStream(LayerStream):
         self._lower.write(self._outgoing.read())
 
     def _send_outgoing(self) -> None:
+        """Send what TLS itself has to say: a peer that takes none of it may not ask for more."""
         if data := self._outgoing.read():
             self._lower.write(data)
+            if self._lower_full:
+                self._lower.pause_reading(Pause.ANSWERS)
 
     def _send_close_notify(self) -> None:
         if self._incoming.pending:

@@ -10,6 +10,7 @@ from aiofrp.stream import kcp
 from aiofrp.stream.base import Stream
 from aiofrp.stream.kcp import KcpStream
 from aiofrp.stream.kcplistener import KcpListener
+from aiofrp.stream.stall import Account, StallLimits
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import bind_udp, connect_reason, join_host_port
 from aiofrp.transport.resolve import resolve
@@ -22,9 +23,11 @@ class Kcp:
     async def connect(self, options: DialOptions) -> Session:
         """See :meth:`aiofrp.transport.base.Transport.connect`."""
         secure = Securer(options)
+        receivers = Account(StallLimits())
 
         async def carrier() -> Stream:
-            return await secure(kcp.dial(await connect_udp(options.host, options.port)))
+            sock = await connect_udp(options.host, options.port)
+            return await secure(kcp.dial(sock, receivers=receivers))
 
         return await session_over(carrier, options)
 

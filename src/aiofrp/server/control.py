@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: Messages of one client waiting to be handled; above, its control connection is not read. Nor is it while the client
 #: does not take what it was answered.
 _INBOX_LIMIT = 100
+#: Messages of one client that are handled in one turn of the loop.
+_MESSAGES_A_TURN = 50
 #: Requests for work connections that wait for such a client; more are not needed, for the pool asks again.
 _MOST_REQUESTS = MAX_WAITING + 100
 _log = logs.get(__name__)
@@ -203,10 +205,14 @@ class ServerControl:
     async def _handle_messages(self) -> None:
         try:
             while True:
+                handled = 0
                 while self._inbox:
                     await self._writable.wait()
                     await self._handle_guarded(self._inbox.popleft())
                     self._set_reading()
+                    handled += 1
+                    if handled % _MESSAGES_A_TURN == 0:
+                        await asyncio.sleep(0)  # others get their turn
                 self._inbox_ready.clear()
                 await self._inbox_ready.wait()
         finally:

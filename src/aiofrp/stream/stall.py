@@ -1,10 +1,10 @@
 """What a session holds for receivers that do not take it: one policy for yamux, QUIC and KCP.
 
 Credit that was given must be accepted, so two sums of a session are bounded. The first is credit: a stream begins with
-a small window, which grows to a quarter of what its receiver has taken and shrinks as the session's memory fills. The
-second is bytes held. Above a mark for a stall time, receivers that took nothing for that time are ended; above the
-limit, the worst are ended at once. It is never the stream whose bytes happen to arrive next, and a receiver that takes
-bytes, even slowly, comes after all that take none.
+a small window, which grows to what its receiver has taken in all and shrinks as the session's memory fills. The second
+is bytes held. Above a mark for a stall time, receivers that took nothing for that time are ended; above the limit, the
+worst are ended at once. It is never the stream whose bytes happen to arrive next, and a receiver that takes bytes comes
+after those that took none for as long.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from aiofrp.errors import Closed
 
 MIB = 1024 * 1024
-#: A window is at most this share of what its receiver has taken, and of the session's credit that is left.
-_OF_TAKEN, _OF_LEFT = 4, 8
+#: A window is at most this share of the session's credit that is left.
+_OF_LEFT = 8
 #: Share of the first window that remains while memory is short, for a stream that has bytes held.
 _LEAST = 4
 #: A holding below this many bytes is ended only when ending larger ones was not enough.
@@ -62,7 +62,7 @@ class Account:
         """
         left = (self._limits.credit - self.credit - self.held) // _OF_LEFT
         least = first // _LEAST if holding else first
-        return max(least, min(largest, max(first, taken // _OF_TAKEN), left))
+        return max(least, min(largest, max(first, taken), left))
 
     def now(self) -> float:
         """The loop's time."""

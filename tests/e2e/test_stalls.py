@@ -19,7 +19,7 @@ import pytest
 from aiofrp.client.service import Client
 from aiofrp.server import service as server_service
 from aiofrp.server.service import Server
-from aiofrp.stream.base import Buffer, NullReceiver, Stream
+from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
 from aiofrp.stream.mux import MuxLimits, MuxSession
 from aiofrp.stream.quiccore import QuicLimits
 from aiofrp.stream.stall import Account, StallLimits
@@ -276,9 +276,8 @@ async def test_a_slow_reader_outlives_the_silent(
 class Asker(NullReceiver):
     """A client's control connection that is written to without end and never read."""
 
-    def __init__(self, port: int, *, mux: bool) -> None:
+    def __init__(self, port: int) -> None:
         self._port = port
-        self._mux = mux
         self.full = False
         self.sent = 0
         self.carrier: TcpStream | None = None
@@ -292,7 +291,7 @@ class Asker(NullReceiver):
         sock.setblocking(False)
         await loop.sock_connect(sock, ("127.0.0.1", self._port))
         _, self.carrier = await loop.create_connection(TcpStream, sock=sock)
-        plain: Stream = MuxSession(self.carrier, client=True).open() if self._mux else self.carrier
+        plain = MuxSession(self.carrier, client=True).open()
         answered = loop.create_future()
         decoder = V1.decoder()
 
@@ -305,7 +304,7 @@ class Asker(NullReceiver):
         plain.attach(First())
         plain.write(V1.encode(Login(privilege_key=token_digest("", 1), timestamp=1, run_id="asker")))
         await answered
-        plain.pause_reading()
+        plain.pause_reading(Pause.WAIT)
         self._stream = TransformStream(plain, [AesCfb(derive_key(""))])
         self._stream.attach(self)
 
@@ -329,19 +328,16 @@ def publishing(count: int) -> list[Message]:
     return made
 
 
-@pytest.mark.parametrize("mux", [True, False])
 @pytest.mark.parametrize("what", ["pings", "proxies"])
-async def test_a_client_that_takes_no_answers(what: str, mux: bool) -> None:
+async def test_a_client_that_takes_no_answers(what: str) -> None:
     """It is not read any more, so it cannot ask for more; another client of the same server serves as before."""
-    config = f"transport.tcpMux = {str(mux).lower()}\ntransport.heartbeatTimeout = -1\n"
     remote = free_port()
-    async with local_service(echo) as local, running_server(server_config(config)) as server:
+    async with local_service(echo) as local, running_server(server_config()) as server:
         entry = f'[[proxies]]\nname = "p"\ntype = "tcp"\nlocalPort = {local}\nremotePort = {remote}\n'
-        tunnel = f"transport.tcpMux = {str(mux).lower()}\n" + entry
-        asker = Asker(server.address[1], mux=mux)
+        asker = Asker(server.address[1])
         messages: list[Message] = [Ping()] * 4000 if what == "pings" else publishing(200)
         block = b"".join(V1.encode(message) for message in messages)
-        async with running_client(client_config(server.address[1], tunnel)):
+        async with running_client(client_config(server.address[1], entry)):
             await asker.log_in()
             control = server.sessions.find("asker")
             stuck = 0.0

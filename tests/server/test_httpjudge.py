@@ -111,6 +111,16 @@ def test_a_user_is_led_by_the_name_shown_and_let_in_by_the_same_credential() -> 
         "/open/..%2fsafe",
         "/%2e/safe",
         "/x%5c..%5csafe",
+        "/..;/safe",
+        "/open/..;/safe",
+        "/open/..;a=b;c/safe",
+        "/open/..%3b/safe",
+        "/open/.;/..;/safe/",
+        "/;/safe",
+        "/;x=y/safe/x",
+        "/open/..;\\safe",
+        "/open/;a/..;b/../safe",
+        "/safe/..;/open",
     ],
 )
 def test_a_path_that_services_may_take_for_a_protected_one_is_refused(path: str) -> None:
@@ -124,7 +134,7 @@ def test_a_path_that_services_may_take_for_a_protected_one_is_refused(path: str)
 def test_odd_paths_pass_where_they_make_no_difference() -> None:
     routes: Router[HttpRoute] = Router()
     routes.add("web.test", "/", "", plain := route())
-    for path in ("/a/../b", "//", "/.well-known/x", "/a/.", "/...", "/%2e%2e/etc"):
+    for path in ("/a/../b", "//", "/.well-known/x", "/a/.", "/...", "/%2e%2e/etc", "/a;b/..;/c", "/;"):
         assert outcome(routes, f"GET {path} HTTP/1.1", HOST) is plain
 
 
@@ -179,3 +189,16 @@ def test_credentials(value: bytes, credential: Credential | None) -> None:
 def test_nobody_is_not_somebody() -> None:
     assert not fits(None, "", "")
     assert fits(Credential(b"", b""), "", "")
+
+
+def test_a_path_with_parameters_that_lead_nowhere_else_passes() -> None:
+    routes: Router[HttpRoute] = Router()
+    routes.add("web.test", "/", "", plain := route())
+    routes.add("web.test", "/safe", "", safe := route())
+    for path, wanted in (
+        ("/open;jsessionid=1", plain),
+        ("/open;a=/safe", plain),
+        ("/safe;jsessionid=1/x", safe),
+        ("/open/x;a;b/y?z=/../..;/safe", plain),
+    ):
+        assert outcome(routes, f"GET {path} HTTP/1.1", HOST) is wanted

@@ -16,7 +16,9 @@ from aiofrp.server.httppages import Answer, proxy_unauthorized, unauthorized
 from aiofrp.wire.http1 import HeadError, RequestHead
 from aiofrp.wire.router import Router, canonical_host
 
-_DOTS = re.compile(rb"//|/\.|\\")
+#: What makes a path one that services may tidy.
+_UNTIDY = re.compile(rb"//|/\.|\\|;")
+_PARAMETERS = re.compile(rb";[^/\\]*")
 
 
 class NoRoute(FrpError):
@@ -45,7 +47,7 @@ def judge(request: RequestHead, routes: Router[HttpRoute]) -> HttpRoute | Answer
     user = routed_by.user.decode("utf-8", "surrogateescape") if routed_by else ""
     host = canonical_host(request.host.decode("latin-1"))
     route = routes.find(host, request.path, user)
-    if _DOTS.search(request.path) and routes.find(host, resolve(request.path), user) is not route:
+    if any(routes.find(host, path, user) is not route for path in readings(request.path)):
         raise HeadError
     if route is None:
         raise NoRoute(f"no route found: {host} {request.path.decode('utf-8', 'backslashreplace')} {user}")
@@ -72,6 +74,14 @@ def fits(credential: Credential | None, user: str, password: str) -> bool:
         return False
     same_user = compare_digest(credential.user, user.encode())
     return compare_digest(credential.password, password.encode()) and same_user
+
+
+def readings(path: bytes) -> list[bytes]:
+    """What services make of ``path`` that tidy paths, with and without path parameters: Tomcat takes ``/..;x/`` for
+    ``/../``. Empty where there is nothing to tidy."""
+    if not _UNTIDY.search(path):
+        return []
+    return [resolve(path), resolve(_PARAMETERS.sub(b"", path))]
 
 
 def resolve(path: bytes) -> bytes:

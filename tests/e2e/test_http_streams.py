@@ -354,9 +354,12 @@ async def test_connect_is_answered_by_the_service() -> None:
         user.send(connect + b"hello")
         reader, writer, head = await service.request()
         assert head == connect
+        assert not reader._buffer  # type: ignore[attr-defined]  # nothing of a tunnel nobody agreed to
+        writer.write(b"HTTP/1.1 200 Connected\r\n\r\nearly")
+        assert await user.read_until(b"early") == b"HTTP/1.1 200 Connected\r\n\r\nearly"
         assert await reader.readexactly(5) == b"hello"
-        writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
-        assert await user.read() == b"HTTP/1.1 200 Connected\r\n\r\n"
+        user.writer.write_eof()
+        assert await reader.read() == b""
         writer.close()
         assert await user.rest() == b""
 

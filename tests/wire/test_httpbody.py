@@ -128,6 +128,8 @@ BROKEN = {
     "length as trailer": b"0\r\nContent-Length: 5\r\n\r\n",
     "coding as trailer": b"0\r\ntransfer-encoding: chunked\r\n\r\n",
     "host as trailer": b"0\r\nHost: b\r\n\r\n",
+    "address as trailer": b"0\r\nX-Real-IP: 6.6.6.6\r\n\r\n",
+    "disguised address as trailer": b"0\r\nx_forwarded.for: 6.6.6.6\r\n\r\n",
     "credential as trailer": b"0\r\nAuthorization: Basic eA==\r\n\r\n",
 }
 

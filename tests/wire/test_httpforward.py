@@ -46,6 +46,28 @@ def test_a_chain_of_proxies_goes_on_but_the_real_address_is_ours() -> None:
     assert [line for line in lines if line.lower().startswith("x-real-ip")] == ["X-Real-IP: 10.1.2.3"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X_Real_IP",
+        "x-real_ip",
+        "X.Real.IP",
+        "X_FORWARDED_FOR",
+        "X_Forwarded-Host",
+        "x~forwarded~proto",
+        "Content_Length",
+        "Transfer_Encoding",
+        "Proxy_Authorization",
+        "X_From_Where",
+        "x-from_where",
+    ],
+)
+def test_a_name_that_services_may_take_for_one_of_ours_does_not_pass(name: str) -> None:
+    changes = HeaderChanges({"X-From-Where": "frp"})
+    lines = forwarded(f"{name}: 6.6.6.6\nX_Kept: 1", changes=changes)
+    assert lines == ["GET /x HTTP/1.1", "Host: a.test", "X_Kept: 1", *OURS, "X-From-Where: frp"]
+
+
 def test_what_belongs_to_the_users_connection_stays_behind() -> None:
     lines = forwarded(
         "Connection: keep-alive, X-Hop, Authorization\nX-Hop: 1\nAuthorization: Basic eA==\nKeep-Alive: 5\n"

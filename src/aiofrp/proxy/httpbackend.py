@@ -82,6 +82,11 @@ class Backend:
         self.bytes_in += len(data)
         self.stream.write(data)
 
+    def write_eof(self) -> None:
+        """Nothing more goes to the service; it serves no other exchange."""
+        self._ended = True
+        self.stream.write_eof()
+
     def release(self) -> None:
         """The exchange is over and the service takes another one."""
         self.user = None

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aiofrp.errors import Closed, FrpError
+import h2.errors
+
+from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backends
 from aiofrp.server.deadline import Deadline
@@ -17,7 +19,8 @@ from aiofrp.server.h2lane import Headers, Lane, send_answer
 from aiofrp.server.h2link import MAX_LANES, H2Link
 from aiofrp.server.httppages import timed_out
 from aiofrp.stream.base import Stream
-from aiofrp.wire.http1 import RequestHead
+from aiofrp.wire.http1 import CHUNKED, UNTIL_EOF, RequestHead
+from aiofrp.wire.httpbody import Body, body_of
 from aiofrp.wire.httpforward import request_fields
 
 if TYPE_CHECKING:
@@ -85,12 +88,15 @@ class Call:
         self._route = route
         self._responding = False
         self._deadline = Deadline(self._miss)
-        self.near = CallSide(self, lane)
-        self.far = CallSide(self, None)
+        size = request.body_size
+        self.near = CallSide(self, lane, body_of(UNTIL_EOF if size == CHUNKED else size))
+        self.far = CallSide(self, None, body_of(UNTIL_EOF))
         self.near.other, self.far.other = self.far, self.near
 
     def start(self, link: H2Link) -> None:
-        """Send the request on ``link``."""
+        """Send the request on ``link``, unless the user gave it up meanwhile."""
+        if self.near.lane is None or self.near.lane.closed:
+            return
         request, route = self._request, self._route
         host = route.rewrite or request.host
         headers = [
@@ -142,6 +148,13 @@ class Call:
         elif lane is not None:
             lane.reset()
 
+    def malformed(self) -> None:
+        """The request's body is not as long as its head announced."""
+        self._deadline.close()
+        for side in (self.near, self.far):
+            if side.lane is not None:
+                side.lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+
     def _miss(self) -> None:
         far, near = self.far.lane, self.near.lane
         if far is not None:
@@ -155,12 +168,13 @@ class Call:
 class CallSide:
     """The owner of one of a call's lanes."""
 
-    __slots__ = ("_call", "_early", "_held", "_not_taken", "_trailers", "ended", "lane", "other")
+    __slots__ = ("_body", "_call", "_early", "_held", "_not_taken", "_trailers", "ended", "lane", "other")
 
     other: CallSide
 
-    def __init__(self, call: Call, lane: Lane | None) -> None:
+    def __init__(self, call: Call, lane: Lane | None, body: Body) -> None:
         self.lane = lane
+        self._body = body
         self.ended = False
         self._call = call
         self._held = lane is None  # what comes from the other side waits until there is a lane
@@ -206,11 +220,19 @@ class CallSide:
         self._call.headers(self, headers, ended)
 
     def lane_data(self, data: bytes) -> None:
+        if self._body.receive_data(data) != len(data):
+            self._call.malformed()
+            return
         self._not_taken += len(data)
         if self.other.write(data):
             self.release()
 
     def lane_ended(self, trailers: Headers) -> None:
+        try:
+            self._body.receive_eof()
+        except RemoteProtocolError:
+            self._call.malformed()
+            return
         self.ended = True
         self.other.finish(trailers)
         self._call.ended(self)

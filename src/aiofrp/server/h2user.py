@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import h2.errors
+
 from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend, Backends
@@ -21,7 +23,7 @@ from aiofrp.server.httppages import Answer, http_date, timed_out
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.wire.http1 import CHUNKED, HeadError, RequestHead, ResponseHead, parse_request
-from aiofrp.wire.httpbody import FORBIDDEN_TRAILERS, Body, ChunkedBody, body_of, encode_chunk
+from aiofrp.wire.httpbody import Body, ChunkedBody, body_of, encode_chunk, may_be_trailer
 from aiofrp.wire.httpforward import encode_request, request_fields, response_fields
 
 if TYPE_CHECKING:
@@ -138,22 +140,16 @@ class H2Request:
         if self._exchange is None:
             self._lane.took(len(data))
             return
-        self._exchange.send(encode_chunk(data) if self._request.body_size == CHUNKED else data)
         self._not_taken += len(data)
+        self._pass_on(encode_chunk(data) if self._request.body_size == CHUNKED else data)
         if not self._held:
             self.go_on()
 
     def lane_ended(self, trailers: Headers) -> None:
-        if self._exchange is not None and self._request.body_size:
-            if self._request.body_size == CHUNKED:
-                self._exchange.send(_last_chunk(trailers))
-            self._exchange.end()
+        self._pass_on(_last_chunk(trailers) if self._request.body_size == CHUNKED else b"", last=True)
 
     def lane_reset(self) -> None:
-        self._deadline.close()
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.abandon()
+        self._give_up()
 
     def lane_full(self) -> None:
         if self._exchange is not None:
@@ -162,6 +158,28 @@ class H2Request:
     def lane_drained(self) -> None:
         if self._exchange is not None:
             self._exchange.resume()
+
+    def _pass_on(self, data: bytes, *, last: bool = False) -> None:
+        """Send more of the body, framed as the service gets it. A body of another length than was announced is
+        malformed, and so is its stream (RFC 9113 §8.1.1)."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        try:
+            if exchange.send(data) != len(data):
+                raise RemoteProtocolError("more body than the head announced")
+            if last:
+                exchange.end()
+        except RemoteProtocolError:
+            self._give_up()
+            self._lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+
+    def _give_up(self) -> None:
+        """There is nobody to answer any more."""
+        self._deadline.close()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.abandon()
 
     # User of the exchange
 
@@ -191,6 +209,9 @@ class H2Request:
         return self._body
 
     def send(self, data: Buffer, done: bool) -> None:
+        if self._lane.closed:  # it took no such head
+            self._give_up()
+            return
         trailers: Headers = []
         if isinstance(self._body, ChunkedBody):
             for piece in self._body.take():
@@ -252,7 +273,10 @@ def request_of(headers: Headers, ended: bool) -> RequestHead:
         lines.append(b"transfer-encoding: chunked")
     if any(_NOT_IN_HEADS.search(line) for line in lines):
         raise HeadError
-    return parse_request(b"\r\n".join([*lines, b"", b""]))
+    request = parse_request(b"\r\n".join([*lines, b"", b""]))
+    if ended and request.body_size:
+        raise HeadError("the body is shorter than content-length")
+    return request
 
 
 def _response_headers(head: ResponseHead, fields: Headers) -> Headers:
@@ -260,5 +284,5 @@ def _response_headers(head: ResponseHead, fields: Headers) -> Headers:
 
 
 def _last_chunk(trailers: Headers) -> bytes:
-    lines = [b"%b: %b\r\n" % pair for pair in trailers if pair[0] not in FORBIDDEN_TRAILERS]
+    lines = [b"%b: %b\r\n" % pair for pair in trailers if may_be_trailer(pair[0])]
     return b"0\r\n" + b"".join(lines) + b"\r\n"

@@ -13,13 +13,36 @@ from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.proxy.httpbackend import Backend, Backends
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http1 import UNTIL_EOF, RequestHead, ResponseHead, loose_head_end, parse_response
-from aiofrp.wire.httpbody import Body
+from aiofrp.wire.httpbody import Body, body_of
 
-#: Bytes of the largest response head.
+#: Bytes of the heads of one response, those of its interim responses included.
 MAX_RESPONSE_HEAD = 256 * 1024
+#: Bytes an interim response (1xx) counts as at least; so there are at most 1,024 of them.
+INTERIM_COST = 256
 #: Requests that may be sent again on a fresh connection when an idle one turns out dead.
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 _BODILESS = frozenset((204, 304))
+
+
+class State(enum.Enum):
+    """How far an exchange is.
+
+    Only an exchange that ends from ``RESPONDING`` gives its connection back to serve others, and only ``ASKED``
+    leads there: the service had the whole request before it answered.
+    """
+
+    CONNECTING = "connecting"
+    """There is no connection to the service yet."""
+    SENDING = "sending"
+    """The service has a part of the request and has not answered."""
+    ASKED = "asked"
+    """The service has the whole request and has not answered."""
+    EARLY = "early"
+    """The response began before the request was whole."""
+    RESPONDING = "responding"
+    """The response to the whole request has begun."""
+    OVER = "over"
+    """Nothing more happens."""
 
 
 class Failure(enum.Enum):
@@ -64,7 +87,8 @@ class ExchangeUser(Protocol):
         """The response is complete."""
 
     def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
-        """The service took the upgrade: the connection is a tunnel now; ``early`` follows the head."""
+        """The service agreed to the upgrade or the CONNECT: the connection is a tunnel now; ``early`` follows the
+        head."""
 
     def failed(self, failure: Failure, error: FrpError) -> None:
         """There will be no response."""
@@ -74,22 +98,27 @@ class ExchangeUser(Protocol):
 
 
 class Exchange:
-    """A request under way."""
+    """A request under way.
+
+    What goes to the service is counted here, in the framing that the head announced. This count alone decides whether
+    the request is whole, whatever protocol the user speaks.
+    """
 
     __slots__ = (
         "_backend",
         "_backends",
         "_body",
-        "_buffer",
         "_early",
         "_half_closed",
         "_head",
-        "_over",
+        "_head_room",
         "_paused",
+        "_received",
         "_request",
         "_response",
         "_sent",
         "_size",
+        "_state",
         "_user",
     )
 
@@ -99,21 +128,28 @@ class Exchange:
         self._backends = backends
         self._request = request
         self._head = head
+        self._state = State.CONNECTING
         self._backend: Backend | None = None
+        self._sent = body_of(request.body_size)
         # Body that came before the work connection; the user is held after the first piece.
         self._early: list[Buffer] = []
-        self._buffer = b""  # beginning of a response head, limited by MAX_RESPONSE_HEAD
+        self._received = (
+            bytearray()
+        )  # beginning of a response head, limited by MAX_RESPONSE_HEAD and one piece
+        self._head_room = MAX_RESPONSE_HEAD
         self._response: ResponseHead | None = None
         self._size = 0
         self._body: Body | None = None
-        self._sent = request.body_size == 0
         self._half_closed = False
         self._paused = False
-        self._over = False
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self._state.value} whole={self.whole}>"
 
     def start(self) -> None:
         """Find a work connection; everything else follows from it."""
-        self._backends.take(self._user.source, self._ready, self._failed)
+        fresh = self._request.method == b"CONNECT"
+        self._backends.take(self._user.source, self._ready, self._failed, fresh=fresh)
 
     # For the user
 
@@ -122,26 +158,54 @@ class Exchange:
         """Whether the response has begun."""
         return self._body is not None
 
-    def send(self, data: Buffer) -> None:
-        """More of the request's body, framed as the head said."""
-        if self._backend is not None:
-            self._backend.write(data)
-        else:
-            self._early.append(data)
-            self._user.hold_request()
+    @property
+    def whole(self) -> bool:
+        """Whether all of the request has come."""
+        return self._sent.done
+
+    def send(self, data: Buffer) -> int:
+        """More of the request's body, framed as the head said.
+
+        Returns how many bytes of ``data`` belong to the body; the others are not sent. Raises RemoteProtocolError
+        when its form is broken; the exchange is over then.
+        """
+        if self._state is State.OVER:
+            return len(data)
+        try:
+            size = self._sent.receive_data(data)
+        except RemoteProtocolError:
+            self.abandon()
+            raise
+        if size:
+            self._write(data if size == len(data) else data[:size])
+        if self._sent.done and self._state is State.SENDING:
+            self._complete()
+        return size
 
     def end(self) -> None:
-        """That was all of the request."""
-        self._sent = True
-        if self._backend is not None and self._body is None:
-            self._user.request_sent()
+        """The user has sent all of its request.
+
+        Raises RemoteProtocolError when the head announced more than has come; the exchange is over then.
+        """
+        if self._state is State.OVER:
+            return
+        try:
+            self._sent.receive_eof()
+        except RemoteProtocolError:
+            self.abandon()
+            raise
 
     def half_close(self) -> None:
-        """The user finished sending, after all of its request. The service is told, as if it were connected: it may
-        answer or leave."""
+        """The user finished sending, after all of its request.
+
+        The service is told once it has the request, as if the user were connected to it: it may answer or leave. When
+        a tunnel is asked for, the service learns it from the tunnel, after what the user sent ahead.
+        """
+        if self._request.upgrade or self._request.method == b"CONNECT":
+            return
         self._half_closed = True
-        if self._backend is not None:
-            self._backend.stream.write_eof()
+        if self._backend is not None and self.whole:
+            self._backend.write_eof()
 
     def pause(self) -> None:
         """The user takes no more of the response for now."""
@@ -157,7 +221,7 @@ class Exchange:
 
     def abandon(self) -> None:
         """The user is gone, or wants no more of it."""
-        self._over = True
+        self._state = State.OVER
         backend, self._backend = self._backend, None
         if backend is not None:
             backend.user = None
@@ -171,7 +235,7 @@ class Exchange:
 
     def backend_data(self, data: Buffer, /) -> None:
         if self._body is None:
-            self._receive_head(bytes(data))
+            self._receive_head(data)
         else:
             self._receive_body(self._body, data)
 
@@ -203,7 +267,7 @@ class Exchange:
     # Private: the request
 
     def _ready(self, backend: Backend) -> None:
-        if self._over:
+        if self._state is State.OVER:
             backend.release()
             return
         self._backend, backend.user = backend, self
@@ -211,26 +275,39 @@ class Exchange:
         backend.write(b"".join((self._head, *early)) if early else self._head)
         if self._user.full:
             self.pause()
-        if self._half_closed:
-            backend.stream.write_eof()
-        if self._sent:
-            self._user.request_sent()
+        self._state = State.SENDING
+        if self._sent.done:
+            self._complete()
         elif backend.full:
             self._user.hold_request()
         elif early:
             self._user.go_on()
 
     def _failed(self, error: FrpError) -> None:
-        if not self._over:
+        if self._state is not State.OVER:
             self._fail(Failure.NOBODY, error)
 
+    def _write(self, data: Buffer) -> None:
+        if self._backend is not None:
+            self._backend.write(data)
+        else:
+            self._early.append(data)
+            self._user.hold_request()
+
+    def _complete(self) -> None:
+        """The service has the whole request."""
+        self._state = State.ASKED
+        if self._half_closed and self._backend is not None:
+            self._backend.write_eof()
+        self._user.request_sent()
+
     def _no_response(self, error: FrpError) -> None:
-        backend, self._backend = self._backend, None
-        if backend is None:
-            return
-        backend.close()
+        backend = self._backend
+        untouched = not self._received and self._head_room == MAX_RESPONSE_HEAD
         repeatable = self._request.method in _REPEATABLE and self._request.body_size == 0
-        if backend.reused and repeatable and not self._buffer:
+        if backend is not None and backend.reused and repeatable and untouched:
+            self._backend, self._state = None, State.CONNECTING
+            backend.close()
             self._backends.take(self._user.source, self._ready, self._failed, fresh=True)
         else:
             self._fail(Failure.NOBODY, error)
@@ -241,31 +318,54 @@ class Exchange:
 
     # Private: the response
 
-    def _receive_head(self, data: bytes) -> None:
-        data = self._buffer + data if self._buffer else data
-        while (end := loose_head_end(data)) >= 0:
-            try:
-                head = parse_response(data[:end])
-            except RemoteProtocolError as exc:
-                self._fail(Failure.NOBODY, exc)
+    def _receive_head(self, data: Buffer) -> None:
+        searched = len(self._received)
+        if searched:
+            self._received += data
+            received: bytes | bytearray = self._received
+        else:
+            received = bytes(data)
+        while self._state is not State.OVER and (end := loose_head_end(received, searched)) >= 0:
+            head, received, searched = bytes(received[:end]), received[end:], 0
+            self._receive_response(head, received)
+            if self._body is not None:
                 return
-            data = data[end:]
-            if head.status >= 200:
-                self._begin(head, data)
-                return
-            if head.status == 101:
-                self._switch(head, data)
-                return
-            self._user.inform(head)
-        self._buffer = data
-        if len(data) > MAX_RESPONSE_HEAD:
+        if self._state is State.OVER:
+            return
+        if received is not self._received:
+            self._received = bytearray(received)
+        if len(received) > self._head_room:
             self._fail(Failure.NOBODY, RemoteProtocolError("server response headers exceeded"))
 
+    def _receive_response(self, text: bytes, rest: bytes | bytearray) -> None:
+        """``text`` is the head of a response, interim or final; ``rest`` came after it."""
+        try:
+            if len(text) > self._head_room:
+                raise RemoteProtocolError("server response headers exceeded")
+            head = parse_response(text)
+        except RemoteProtocolError as exc:
+            self._fail(Failure.NOBODY, exc)
+            return
+        if self._opens_tunnel(head):
+            self._switch(head, bytes(rest))
+        elif head.status == 101:
+            self._fail(
+                Failure.NOBODY, RemoteProtocolError("the service switched protocols unasked or too early")
+            )
+        elif head.status >= 200:
+            self._begin(head, bytes(rest))
+        else:
+            self._head_room -= max(len(text), INTERIM_COST)
+            self._user.inform(head)
+
     def _begin(self, head: ResponseHead, data: Buffer) -> None:
+        self._received = bytearray()
+        self._state = State.RESPONDING if self._state is State.ASKED else State.EARLY
         bodiless = head.status in _BODILESS or self._request.method == b"HEAD"
         self._response, self._size = head, 0 if bodiless else head.body_size
         self._body = self._user.begin(head, self._size)
-        self._receive_body(self._body, data)
+        if self._state is not State.OVER:
+            self._receive_body(self._body, data)
 
     def _receive_body(self, body: Body, data: Buffer) -> None:
         try:
@@ -276,33 +376,44 @@ class Exchange:
         done = body.done
         clean = size == len(data)
         self._user.send(data if clean else data[:size], done)
-        if done:
+        if done and self._state is not State.OVER:
             self._finish(clean)
 
     def _finish(self, clean: bool) -> None:
         """The response is complete; ``clean``: nothing came after it."""
+        state, self._state = self._state, State.OVER
         backend, self._backend = self._backend, None
         if backend is not None:
+            backend.user = None
             if self._paused:
                 backend.stream.resume_reading()
-            backend.user = None
-            keep = self._response is not None and self._response.keep_alive and self._size != UNTIL_EOF
-            if not self._sent:
+            if not self.whole:
                 backend.abort()
-            elif clean and keep and not self._half_closed:
+            elif state is State.RESPONDING and clean and self._goes_on():
                 backend.release()
             else:
                 backend.close()
-        self._over = True
         self._user.finished()
+
+    def _goes_on(self) -> bool:
+        """Whether the service takes another request, as far as it said; what a paused stream holds nobody has seen."""
+        keep = self._response is not None and self._response.keep_alive and self._size != UNTIL_EOF
+        return keep and not self._paused
+
+    def _opens_tunnel(self, head: ResponseHead) -> bool:
+        """Whether the connection is no longer HTTP after ``head``."""
+        if self._state is not State.ASKED:
+            return False
+        if self._request.method == b"CONNECT":
+            return 200 <= head.status < 300
+        asked = _protocols([self._request.upgrade])
+        agreed = _protocols(head.noted.get(b"upgrade", []))
+        return head.status == 101 and bool(agreed) and agreed <= asked
 
     def _switch(self, head: ResponseHead, data: bytes) -> None:
         backend, self._backend = self._backend, None
-        if backend is None or not (self._request.upgrade and head.noted.get(b"upgrade")) or not self._sent:
-            self._backend = backend
-            self._fail(Failure.NOBODY, RemoteProtocolError("the service switched protocols unasked"))
-            return
-        self._over = True
+        assert backend is not None
+        self._state = State.OVER
         backend.user = None
         if self._paused:
             backend.stream.resume_reading()
@@ -311,3 +422,9 @@ class Exchange:
     def _break(self, error: Exception | None) -> None:
         self.abandon()
         self._user.broken(error)
+
+
+def _protocols(values: list[bytes]) -> set[bytes]:
+    """The names in values of the Upgrade field, in lower case."""
+    names = (name.strip(b" \t").lower() for value in values for name in value.split(b","))
+    return {name for name in names if name}

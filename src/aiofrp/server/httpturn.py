@@ -15,8 +15,14 @@ from aiofrp.server.httppages import http_date
 from aiofrp.server.httpreply import Reply
 from aiofrp.stream.base import Buffer, Pause
 from aiofrp.wire.http1 import RequestHead, ResponseHead
-from aiofrp.wire.httpbody import Body, body_of
-from aiofrp.wire.httpforward import encode_request, encode_response, request_fields, response_fields
+from aiofrp.wire.httpbody import Body
+from aiofrp.wire.httpforward import (
+    encode_connect,
+    encode_request,
+    encode_response,
+    request_fields,
+    response_fields,
+)
 
 if TYPE_CHECKING:
     from aiofrp.server.httpuser import HttpUser
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 class HttpTurn:
     """The user of an exchange."""
 
-    __slots__ = ("_body", "_held", "_reply", "_route", "_user", "exchange", "request", "source")
+    __slots__ = ("_held", "_reply", "_route", "_user", "exchange", "request", "source")
 
     def __init__(self, user: HttpUser, request: RequestHead, route: HttpRoute, peer: bytes) -> None:
         """``peer``: the user's IP address."""
@@ -33,16 +39,23 @@ class HttpTurn:
         self.request = request
         self._user = user
         self._route = route
-        self._body = body_of(request.body_size)
         self._reply: Reply | None = None
         self._held = False
-        head = encode_request(request, request_fields(request, route.request, peer), route.rewrite)
+        if self.tunnels:
+            head = encode_connect(request)
+        else:
+            head = encode_request(request, request_fields(request, route.request, peer), route.rewrite)
         self.exchange = Exchange(self, route.next(), request, head)
+
+    @property
+    def tunnels(self) -> bool:
+        """Whether the connection is for a tunnel, or for nothing."""
+        return self.request.method == b"CONNECT"
 
     @property
     def sending(self) -> bool:
         """Whether the request's body is still to come."""
-        return not self._body.done
+        return not self.exchange.whole
 
     @property
     def full(self) -> bool:
@@ -50,12 +63,7 @@ class HttpTurn:
 
     def receive_data(self, data: Buffer) -> Buffer:
         """More of the request's body; returns what follows it. Raises RemoteProtocolError when its form is broken."""
-        size = self._body.receive_data(data)
-        if size:
-            self.exchange.send(data if size == len(data) else data[:size])
-        if self._body.done:
-            self.exchange.end()
-        return data[size:]
+        return data[self.exchange.send(data) :]
 
     def release(self) -> None:
         """It is over: end the ring of references, which would wait for the garbage collector."""
@@ -81,7 +89,7 @@ class HttpTurn:
             self._user.stream.write(encode_response(head.status, head.reason, 1, head.fields))
 
     def begin(self, head: ResponseHead, size: int) -> Body:
-        keep = self._user.may_keep(self.request)
+        keep = self._user.may_keep(self.request) and not self.tunnels
         self._user.deadline.clear()
         self._reply = Reply(head, size, self.request, self._route.response, keep)
         return self._reply.body
@@ -96,12 +104,15 @@ class HttpTurn:
     def finished(self) -> None:
         assert self._reply is not None
         self.go_on()
-        self._user.answered(self._reply.keep)
+        self._user.answered(self._reply.keep, linger=self.tunnels)
 
     def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
-        fields = response_fields(head, self._route.response, http_date)
-        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b", ".join(head.noted[b"upgrade"]))]
-        self._user.stream.write(encode_response(101, head.reason, 1, fields))
+        if self.tunnels:
+            fields = head.fields
+        else:
+            fields = response_fields(head, self._route.response, http_date)
+            fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b", ".join(head.noted[b"upgrade"]))]
+        self._user.stream.write(encode_response(head.status, head.reason, self.request.minor, fields))
         self.go_on()
         self._user.tunnel(backend, early)
 

@@ -21,7 +21,6 @@ from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.wire.headbuffer import HeadBuffer
 from aiofrp.wire.http1 import HeadError, RequestHead, head_end, parse_request
-from aiofrp.wire.httpforward import encode_connect
 
 if TYPE_CHECKING:
     from aiofrp.server.httpvhost import HttpVhost
@@ -147,11 +146,11 @@ class HttpUser:
         more = not self._ended or bool(self._ahead)
         return request.keep_alive and self._state is not State.BODY and more and not self._vhost.stopping
 
-    def answered(self, keep: bool) -> None:
-        """The response is complete."""
+    def answered(self, keep: bool, *, linger: bool = False) -> None:
+        """The response is complete. ``linger``: the user may have sent more, which is for nobody."""
         self._drop_turn()
         self.deadline.clear()
-        if self._state is State.BODY:
+        if self._state is State.BODY or linger:
             self._linger()
         elif keep:
             self._wait_for_head()
@@ -209,6 +208,8 @@ class HttpUser:
             self._judge(head)
         if self._state is State.BODY and self._ahead:
             self._receive_body(self._ahead.take())
+        if self._state is State.BODY and self._ended:
+            self._close()  # the rest of the body will not come
         self._bound_ahead()
 
     def _bound_ahead(self) -> None:
@@ -231,8 +232,6 @@ class HttpUser:
         if isinstance(outcome, Answer):
             self._state = State.BODY if request.body_size else State.HEAD
             self._turn_away(request, outcome)
-        elif request.method == b"CONNECT":
-            self._connect(request, outcome)
         else:
             self._forward(request, outcome)
 
@@ -270,7 +269,6 @@ class HttpUser:
         try:
             rest = turn.receive_data(data)
         except RemoteProtocolError:
-            turn.exchange.abandon()
             if turn.exchange.responding:
                 self.abort()
             else:
@@ -281,22 +279,6 @@ class HttpUser:
             self._ahead.receive_data(rest)
 
     # Private: connections that change hands
-
-    def _connect(self, request: RequestHead, route: HttpRoute) -> None:
-        self._state = State.WAIT
-
-        def ready(backend: Backend) -> None:
-            if self._state is State.WAIT:
-                backend.write(encode_connect(request))
-                self.tunnel(backend, b"")
-            else:
-                backend.close()
-
-        def failed(error: FrpError) -> None:
-            if self._state is State.WAIT:
-                self.failed(request, Failure.NOBODY, error)
-
-        route.next().take(self.source, ready, failed, fresh=True)
 
     def _switch_to_http2(self, head: bytes) -> None:
         self._leave()

@@ -44,6 +44,8 @@ _REQUEST_FIELDS = {
     b"x-real-ip": False,
     b"http2-settings": False,
 }
+#: What makes a field's name one that services may take for another, see :func:`plain_name`.
+_DISGUISED = re.compile(rb"[^0-9A-Za-z-]")
 _RESPONSE_FIELDS = {
     b"connection": False,
     b"proxy-connection": False,
@@ -184,9 +186,15 @@ def parse_response(head: bytes) -> ResponseHead:
     response.minor, response.status, response.reason = minor[0] - 0x30, int(status), reason or b""
     response.fields, response.noted = _sorted(_response_fields(head, line.end()), _RESPONSE_FIELDS)
     response.connection = _options(response.noted)
-    response.keep_alive = _keeps_alive(response.minor, response.connection)
+    response.keep_alive = _keeps_alive(response.minor, response.connection) and _is_framed_once(response)
     response.body_size = _response_body_size(response)
     return response
+
+
+def plain_name(name: bytes) -> bytes:
+    """``name`` in lower case, and with hyphens for all that is no letter or digit, which is how CGI and its
+    descendants tell names apart."""
+    return _DISGUISED.sub(b"-", name).lower()
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
@@ -221,8 +229,12 @@ class _Found:
 
 
 def _request_fields(lines: bytes) -> list[Field]:
+    """The fields, without those that services may take for one that is noted."""
     found = _Found()
-    return _run(httptools.HttpRequestParser(found), found, b"POST / HTTP/1.1\r\n" + lines)
+    pairs = _run(httptools.HttpRequestParser(found), found, b"POST / HTTP/1.1\r\n" + lines)
+    return [
+        pair for pair in pairs if not (_DISGUISED.search(pair[0]) and plain_name(pair[0]) in _REQUEST_FIELDS)
+    ]
 
 
 def _response_fields(head: bytes, start: int) -> list[Field]:
@@ -310,6 +322,12 @@ def _response_body_size(response: ResponseHead) -> int:
     if codings != b"chunked":
         raise HeadError("unsupported transfer encoding")
     return CHUNKED
+
+
+def _is_framed_once(response: ResponseHead) -> bool:
+    """Whether it is certain where the body ends; if not, its connection serves nothing else (RFC 9112 §6.1, §6.3)."""
+    noted = response.noted
+    return b"transfer-encoding" not in noted or (response.minor == 1 and b"content-length" not in noted)
 
 
 def _content_length(noted: dict[bytes, list[bytes]], otherwise: int, complaint: str = "") -> int:

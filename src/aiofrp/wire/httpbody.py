@@ -10,7 +10,7 @@ import re
 from typing import Protocol
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.http1 import CHUNKED, UNTIL_EOF
+from aiofrp.wire.http1 import CHUNKED, UNTIL_EOF, plain_name
 
 Buffer = bytes | memoryview
 
@@ -19,10 +19,11 @@ MAX_CHUNK_LINE, MAX_TRAILERS = 4096, 16 * 1024
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
-#: Fields that would change what was judged already (RFC 9110 §6.5.1).
-FORBIDDEN_TRAILERS = frozenset(
+#: Fields that would change what was judged or added already (RFC 9110 §6.5.1).
+_FORBIDDEN_TRAILERS = frozenset(
     b"content-length transfer-encoding host trailer connection upgrade te authorization proxy-authorization "
-    b"content-encoding content-type content-range".split()
+    b"content-encoding content-type content-range "
+    b"forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip".split()
 )
 
 
@@ -159,7 +160,7 @@ class ChunkedBody:
         found = _TRAILER.fullmatch(line)
         if found is None or self._trailers_size > MAX_TRAILERS:
             raise RemoteProtocolError("malformed trailer field")
-        if found[1].lower() in FORBIDDEN_TRAILERS:
+        if not may_be_trailer(found[1]):
             raise RemoteProtocolError(f"field {found[1].decode()} may not come after a body")
         if self._decode:
             self.trailers.append((found[1], found[2].strip(b" \t")))
@@ -175,6 +176,11 @@ def body_of(size: int, *, decode: bool = False) -> Body:
     if size == CHUNKED:
         return ChunkedBody(decode)
     return BodyUntilEof() if size == UNTIL_EOF else SizedBody(size)
+
+
+def may_be_trailer(name: bytes) -> bool:
+    """Whether a field of this name may come after a body."""
+    return plain_name(name) not in _FORBIDDEN_TRAILERS
 
 
 def encode_chunk(data: Buffer) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from aiofrp.wire.http1 import CHUNKED, Field, RequestHead, ResponseHead
+from aiofrp.wire.http1 import CHUNKED, Field, RequestHead, ResponseHead, plain_name
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -23,7 +23,8 @@ _PLAIN_OPTIONS = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te"))
 
 
 class HeaderChanges:
-    """Fields a proxy's configuration sets; they replace those of the same name."""
+    """Fields a proxy's configuration sets; they replace those of the same name, and those that services may take for
+    the same."""
 
     __slots__ = ("fields", "names")
 
@@ -31,13 +32,13 @@ class HeaderChanges:
         """``wanted``: names and values; what is no field name, or frames the message, is left out."""
         pairs = [(name.encode(), _CONTROL.sub(b" ", value.encode())) for name, value in wanted.items()]
         self.fields = [p for p in pairs if _TOKEN.fullmatch(p[0]) and p[0].lower() not in _NOT_SET]
-        self.names = frozenset(name.lower() for name, _ in self.fields)
+        self.names = frozenset(plain_name(name) for name, _ in self.fields)
 
     def apply(self, fields: list[Field]) -> list[Field]:
         """``fields`` with the changes."""
         if not self.names:
             return fields
-        return [field for field in fields if field[0].lower() not in self.names] + self.fields
+        return [field for field in fields if plain_name(field[0]) not in self.names] + self.fields
 
 
 NO_CHANGES = HeaderChanges({})

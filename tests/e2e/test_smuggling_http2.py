@@ -18,6 +18,7 @@ import pytest
 
 from aiofrp.server.h2user import request_of
 from aiofrp.wire.httpforward import NO_CHANGES, encode_request, request_fields
+from tests.e2e import test_smuggling
 from tests.support.frames2 import Fields, LibraryUser, RawUser, raw_user
 from tests.support.ports import free_port
 from tests.support.realservices import needs
@@ -307,3 +308,68 @@ def head_size(target: bytes, head: Head) -> int:
     pseudo = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"web.test"), (b":path", target)]
     request = request_of([*pseudo, *head.fields], ended=False)
     return len(encode_request(request, request_fields(request, NO_CHANGES, b"127.0.0.1"), b""))
+
+
+def pairs(lines: bytes) -> list[tuple[bytes, bytes]]:
+    """Fields of HTTP/1 as fields of HTTP/2; what was malformed there stays in the name or the value."""
+    found = []
+    for line in lines.removesuffix(b"\r\n").split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        found.append((name.lower(), value.strip(b" ")))
+    return found
+
+
+def heads_of_http_1() -> list[tuple[bytes, bytes, Fields]]:
+    """The method, the target and the fields of each case of the corpus of HTTP/1."""
+    found: list[tuple[bytes, bytes, Fields]] = []
+    for line in test_smuggling.LINES:
+        method, _, rest = line.partition(b" ")
+        found.append((method, rest.rpartition(b" ")[0], []))
+        found.append((method, rest, []))
+        found.append((line + b"\r\nHost: web.test\r\n\r\nGET", b"/admin", []))
+    every = test_smuggling.LENGTHS + test_smuggling.CODINGS + test_smuggling.FIELDS
+    found += [(b"POST", b"/first", pairs(lines)) for lines in every]
+    found += [(b"POST", b"/first", [(lines.lower().replace(b":", b"", 1).strip(), b"x")]) for lines in every]
+    found += [(b"POST", b"/first", [(b"x", b"y\r\n" + lines.strip())]) for lines in every]
+    found += [(b"POST", b"/first HTTP/1.1\r\n" + lines + b"x", []) for lines in every]
+    for path in (
+        b"/..;/admin",
+        b"/x/..;y=z/admin",
+        b"/;/admin",
+        b"/%2e%2e/admin",
+        b"/x/..%3b/admin",
+        b"//admin",
+    ):
+        found.append((b"GET", path + b"/x", []))
+    return found
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("body", [b"hello", b"0\r\n\r\nGET /admin HTTP/1.1\r\nHost: web.test\r\n\r\n"])
+@pytest.mark.parametrize("make", SERVICES)
+async def test_heads_of_the_corpus_of_http_1_in_frames(make: Maker, body: bytes, tmp_path: Path) -> None:
+    heads = heads_of_http_1()
+    assert len(heads) > 400
+    answered = 0
+    async with site_of(make, tmp_path) as site, user_of(site.port) as neighbour:
+        for number, (method, path, fields) in enumerate(heads):
+            head = [
+                (b":method", method),
+                (b":scheme", b"http"),
+                (b":authority", b"web.test"),
+                (b":path", path),
+            ]
+            async with raw_user(site.port) as user:
+                user.send(user.headers(1, [*head, *fields], end=not body))
+                if body:
+                    user.send(user.body(1, body, end=True))
+                await user.over(1)
+                answered += user.status.get(1) == b"200"
+                assert b"admin" not in user.data.get(1, b""), (method, path, fields)
+            if number % 5 == 0:
+                await check_neighbour(neighbour, number)
+        await check_neighbour(neighbour, len(heads))
+        assert answered > 30
+        for request in site.service.heard():
+            assert "admin" not in request.target
+            assert request.method == "GET" if "neighbour" in request.target else request.body in (body, None)

@@ -398,7 +398,7 @@ class Exchange:
     def _goes_on(self) -> bool:
         """Whether the service takes another request, as far as it said; what a paused stream holds nobody has seen."""
         keep = self._response is not None and self._response.keep_alive and self._size != UNTIL_EOF
-        return keep and not self._paused
+        return keep and self._request.method != b"CONNECT" and not self._paused
 
     def _opens_tunnel(self, head: ResponseHead) -> bool:
         """Whether the connection is no longer HTTP after ``head``."""

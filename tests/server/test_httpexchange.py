@@ -1,0 +1,378 @@
+"""One exchange, without sockets: which bytes go where, and what becomes of the connection to the service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from aiofrp.errors import FrpError, RemoteProtocolError
+from aiofrp.proxy.httpbackend import Backend, Backends
+from aiofrp.server.httpexchange import INTERIM_COST, MAX_RESPONSE_HEAD, Exchange, Failure
+from aiofrp.stream.base import Buffer
+from aiofrp.wire.http1 import ResponseHead, parse_request
+from aiofrp.wire.httpbody import Body, body_of
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class FakeStream:
+    """The stream of a connection to the service."""
+
+    def __init__(self, told: list[str]) -> None:
+        self._told = told
+
+    def write_eof(self) -> None:
+        self._told.append("eof")
+
+    def pause_reading(self) -> None:
+        self._told.append("pause")
+
+    def resume_reading(self) -> None:
+        self._told.append("resume")
+
+
+class FakeBackend:
+    """A connection to the service; ``told`` has what was done with it after writing."""
+
+    def __init__(self, reused: bool = False) -> None:
+        self.written = b""
+        self.told: list[str] = []
+        self.stream = FakeStream(self.told)
+        self.user: Exchange | None = None
+        self.full = False
+        self.reused = reused
+
+    def write(self, data: Buffer) -> None:
+        assert not self.told, self.told
+        self.written += data
+
+    def write_eof(self) -> None:
+        self.told.append("eof")
+
+    def release(self) -> None:
+        self.told.append("release")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+    def abort(self) -> None:
+        self.told.append("abort")
+
+    def says(self, *pieces: bytes) -> None:
+        """The service sends."""
+        for piece in pieces:
+            if self.user is not None:
+                self.user.backend_data(piece)
+
+
+class Rig:
+    """An exchange between a user and a connection to the service, which comes when ``connect`` is called."""
+
+    def __init__(self, head: bytes, *, full: bool = False) -> None:
+        self.backend = FakeBackend()
+        self.events: list[str] = []
+        self.received = b""
+        self.source = ("127.0.0.1", 1)
+        self.full = full
+        self.error: FrpError | None = None
+        self._ready: Callable[[Backend], None] | None = None
+        self.exchange = Exchange(self, cast(Backends, self), parse_request(head), head)
+        self.exchange.start()
+
+    # Backends
+
+    def take(
+        self, source: object, ready: Callable[[Backend], None], failed: object, *, fresh: bool = False
+    ) -> None:
+        self._ready = ready
+
+    def connect(self) -> FakeBackend:
+        """The connection is there."""
+        assert self._ready is not None
+        self._ready(cast(Backend, self.backend))
+        return self.backend
+
+    # User of the exchange
+
+    def request_sent(self) -> None:
+        self.events.append("sent")
+
+    def hold_request(self) -> None:
+        pass
+
+    def go_on(self) -> None:
+        pass
+
+    def inform(self, head: ResponseHead) -> None:
+        self.events.append(str(head.status))
+
+    def begin(self, head: ResponseHead, size: int) -> Body:
+        self.events.append(str(head.status))
+        return body_of(size)
+
+    def send(self, data: Buffer, done: bool) -> None:
+        self.received += data
+
+    def finished(self) -> None:
+        self.events.append("finished")
+
+    def switched(self, head: ResponseHead, backend: Any, early: bytes) -> None:
+        self.events.append("tunnel")
+        self.received += early
+
+    def failed(self, failure: Failure, error: FrpError) -> None:
+        self.events.append(failure.value)
+        self.error = error
+
+    def broken(self, error: Exception | None) -> None:
+        self.events.append("broken")
+
+
+def post(*fields: bytes, line: bytes = b"POST / HTTP/1.1") -> bytes:
+    return b"\r\n".join([line, b"Host: a.test", *fields, b"", b""])
+
+
+SIZED, CHUNKED = post(b"Content-Length: 5"), post(b"Transfer-Encoding: chunked")
+GET, HEAD = post(line=b"GET / HTTP/1.1"), post(line=b"HEAD / HTTP/1.1")
+
+
+# The request is whole, or its connection serves nobody else
+
+
+@pytest.mark.parametrize(
+    ("head", "pieces"),
+    [
+        (SIZED, [b"hello"]),
+        (SIZED, [b"h", b"", b"ello"]),
+        (CHUNKED, [b"5\r\nhello\r\n0\r\n\r\n"]),
+        (CHUNKED, [b"5\r", b"\nhello\r\n0\r\nX: y\r\n\r", b"\n"]),
+        (post(), []),
+        (GET, []),
+    ],
+)
+@pytest.mark.parametrize("connected", [True, False])
+def test_after_a_whole_request_and_its_response_the_connection_serves_others(
+    head: bytes, pieces: list[bytes], connected: bool
+) -> None:
+    rig = Rig(head)
+    if connected:
+        rig.connect()
+    assert [rig.exchange.send(piece) for piece in pieces] == [len(piece) for piece in pieces]
+    rig.exchange.end()
+    if not connected:
+        rig.connect()
+    assert rig.events == ["sent"]
+    rig.backend.says(OK)
+    assert rig.backend.written == head + b"".join(pieces)
+    assert (rig.backend.told, rig.events, rig.received) == (["release"], ["sent", "200", "finished"], b"ok")
+
+
+SHORT = [
+    (SIZED, []),
+    (SIZED, [b"hell"]),
+    (CHUNKED, []),
+    (CHUNKED, [b"5\r\nhello\r\n"]),
+    (CHUNKED, [b"5\r\nhello\r\n0\r\n"]),
+]
+
+
+@pytest.mark.parametrize(("head", "pieces"), SHORT)
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_request_that_ends_short_is_over(head: bytes, pieces: list[bytes], connected: bool) -> None:
+    rig = Rig(head)
+    if connected:
+        rig.connect()
+    for piece in pieces:
+        rig.exchange.send(piece)
+    with pytest.raises(RemoteProtocolError):
+        rig.exchange.end()
+    rig.exchange.send(b"5\r\nhello\r\n0\r\n\r\n")
+    rig.exchange.end()
+    if connected:
+        assert rig.backend.written == head + b"".join(pieces)
+        rig.backend.says(OK)
+        assert rig.backend.told == ["abort"]
+    else:
+        rig.connect()
+        assert (rig.backend.written, rig.backend.told) == (b"", ["release"])
+    assert rig.events == []
+
+
+@pytest.mark.parametrize(("head", "pieces"), SHORT)
+def test_a_response_to_a_part_of_the_request_ends_with_its_connection(
+    head: bytes, pieces: list[bytes]
+) -> None:
+    rig = Rig(head)
+    backend = rig.connect()
+    for piece in pieces:
+        rig.exchange.send(piece)
+    backend.says(OK)
+    assert (backend.told, rig.events, rig.received) == (["abort"], ["200", "finished"], b"ok")
+    rig.exchange.end()
+
+
+@pytest.mark.parametrize("head", [SIZED, CHUNKED])
+def test_a_response_that_began_early_ends_with_its_connection_although_the_request_became_whole(
+    head: bytes,
+) -> None:
+    rig = Rig(head)
+    backend = rig.connect()
+    backend.says(OK[:-1])
+    rig.exchange.send(b"hello" if head is SIZED else b"5\r\nhello\r\n0\r\n\r\n")
+    rig.exchange.end()
+    backend.says(OK[-1:])
+    assert (backend.told, rig.events, rig.received) == (["close"], ["200", "finished"], b"ok")
+
+
+def test_what_follows_the_body_is_not_sent() -> None:
+    for head, body in ((SIZED, b"hello"), (CHUNKED, b"0\r\n\r\n"), (GET, b"")):
+        rig = Rig(head)
+        backend = rig.connect()
+        assert rig.exchange.send(body + b"GET /next") == len(body)
+        assert backend.written == head + body
+
+
+def test_a_body_of_broken_form_is_over_at_once() -> None:
+    rig = Rig(CHUNKED)
+    backend = rig.connect()
+    with pytest.raises(RemoteProtocolError):
+        rig.exchange.send(b"5\r\nhelloX\r\n")
+    assert (backend.written, backend.told, rig.events) == (CHUNKED, ["abort"], [])
+
+
+def test_the_end_of_the_users_side_follows_the_body() -> None:
+    rig = Rig(SIZED)
+    rig.exchange.half_close()
+    backend = rig.connect()
+    rig.exchange.send(b"hell")
+    assert backend.told == []
+    rig.exchange.send(b"o")
+    assert (backend.written, backend.told) == (SIZED + b"hello", ["eof"])
+
+
+# Responses
+
+
+@pytest.mark.parametrize(
+    ("head", "pieces", "body"),
+    [
+        (GET, [OK + b"HTTP/1.1 200 OK\r\n\r\n"], b"ok"),
+        (GET, [OK + b"x"], b"ok"),
+        (HEAD, [OK], b""),
+        (GET, [b"HTTP/1.1 204 x\r\nContent-Length: 2\r\n\r\nok"], b""),
+        (GET, [b"HTTP/1.1 304 x\r\nContent-Length: 2\r\n\r\nok"], b""),
+        (GET, [b"HTTP/1.1 304 x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"], b""),
+        (GET, [b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n\r\nx"], b"0\r\n\r\n"),
+        (GET, [b"HTTP/1.1 200 x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n", b"ok"], b"ok"),
+        (GET, [b"HTTP/1.0 200 x\r\nContent-Length: 2\r\n\r\nok"], b"ok"),
+        (
+            GET,
+            [b"HTTP/1.1 200 x\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+            b"0\r\n\r\n",
+        ),
+    ],
+)
+def test_a_connection_that_is_not_surely_at_the_end_of_the_response_is_closed(
+    head: bytes, pieces: list[bytes], body: bytes
+) -> None:
+    rig = Rig(head)
+    rig.connect().says(*pieces)
+    assert (rig.backend.told, rig.received, rig.events[-1]) == (["close"], body, "finished")
+
+
+def test_a_connection_that_may_hold_more_is_closed() -> None:
+    rig = Rig(GET)
+    backend = rig.connect()
+    rig.exchange.pause()
+    backend.says(OK)
+    assert backend.told == ["pause", "resume", "close"]
+
+
+def test_interim_responses_are_few() -> None:
+    interim = b"HTTP/1.1 103 x\r\n\r\n"
+    rig = Rig(GET)
+    rig.connect().says(*[interim * 100] * 100)
+    assert rig.backend.told == ["abort"]
+    assert rig.events.count("103") == MAX_RESPONSE_HEAD // INTERIM_COST
+    assert rig.events[-1] == "nobody"
+
+
+def test_interim_responses_are_small_together() -> None:
+    interim = b"HTTP/1.1 103 x\r\nX: " + b"y" * 60_000 + b"\r\n\r\n"
+    rig = Rig(GET)
+    rig.connect().says(*[interim] * 10)
+    assert (rig.backend.told, rig.events) == (["abort"], ["sent", *["103"] * 4, "nobody"])
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_head_that_does_not_end_costs_little(size: int) -> None:
+    rig = Rig(GET)
+    backend = rig.connect()
+    begun = time.process_time()
+    backend.says(b"HTTP/1.1 200 OK\r\nX: ", *[b"y" * size] * (MAX_RESPONSE_HEAD // size + 1))
+    assert (backend.told, rig.events) == (["abort"], ["sent", "nobody"])
+    assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 7))
+def test_heads_in_pieces(cut: int) -> None:
+    text = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\n\n" + OK
+    rig = Rig(GET)
+    rig.connect().says(text[:cut], text[cut : cut + 3], text[cut + 3 :])
+    assert (rig.events, rig.received) == (["sent", "100", "103", "200", "finished"], b"ok")
+    assert rig.backend.told == ["release"]
+
+
+# Tunnels
+
+UPGRADE = (b"Connection: Upgrade", b"Upgrade: websocket, x/1")
+SWITCH = b"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n"
+CONNECT = b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "answer"),
+    [
+        (post(*UPGRADE, line=b"GET / HTTP/1.1"), SWITCH % b"WebSocket"),
+        (post(*UPGRADE, line=b"GET / HTTP/1.1"), SWITCH % b"x/1, websocket"),
+        (CONNECT, b"HTTP/1.1 200 Connected\r\n\r\n"),
+        (CONNECT, b"HTTP/1.1 299 x\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (CONNECT, b"HTTP/1.1 103 x\r\n\r\nHTTP/1.0 200 x\r\n\r\n"),
+    ],
+)
+def test_a_tunnel_begins_when_the_service_agrees(head: bytes, answer: bytes) -> None:
+    rig = Rig(head)
+    rig.exchange.half_close()
+    rig.connect().says(answer + b"early")
+    assert (rig.events[-1], rig.received, rig.backend.told) == ("tunnel", b"early", [])
+
+
+@pytest.mark.parametrize(
+    ("head", "answer"),
+    [
+        (GET, SWITCH % b"websocket"),
+        (post(*UPGRADE), b"HTTP/1.1 101 x\r\n\r\n"),
+        (post(*UPGRADE), SWITCH % b"h2c"),
+        (post(*UPGRADE), SWITCH % b"websocket, h2c"),
+        (post(*UPGRADE, b"Content-Length: 5"), SWITCH % b"websocket"),
+        (CONNECT, SWITCH % b"websocket"),
+        (CONNECT.replace(b"Host", b"Connection: Upgrade\r\nUpgrade: x\r\nHost"), SWITCH % b"x"),
+    ],
+)
+def test_a_switch_of_protocols_that_was_not_asked_for_is_no_response(head: bytes, answer: bytes) -> None:
+    rig = Rig(head)
+    rig.connect().says(answer)
+    assert (rig.events[-1], rig.backend.told) == ("nobody", ["abort"])
+
+
+@pytest.mark.parametrize("status", [b"199", b"301", b"404", b"405", b"407", b"500", b"999"])
+def test_an_answer_to_connect_that_does_not_agree_is_a_response(status: bytes) -> None:
+    rig = Rig(CONNECT)
+    final = b"HTTP/1.1 %b x\r\nContent-Length: 2\r\n\r\nno" % status
+    rig.connect().says(final + (OK if status == b"199" else b""))
+    assert "tunnel" not in rig.events
+    if status != b"199":
+        assert (rig.received, rig.events[-1], rig.backend.told) == (b"no", "finished", ["close"])

@@ -15,6 +15,7 @@ import pytest
 from aiofrp.server import h2link
 from tests.e2e.test_http_streams import Manual
 from tests.support.ends import until
+from tests.support.frames2 import raw_user
 from tests.support.web import Service, http_site, ok, saying, user_of
 from tests.support.web2 import Headers, Peer, h2_service, h2_user
 
@@ -343,6 +344,53 @@ async def test_a_call_that_is_reset_or_answered_too_late() -> None:
         assert isinstance(seen[1], h2.events.StreamReset)
         head, _, _ = await user.whole(late)
         assert head[":status"] == "504"
+
+
+@pytest.mark.parametrize("announced", ["5", "7", "2000000"])
+@pytest.mark.parametrize("end", ["data", "trailers"])
+async def test_a_call_whose_body_is_not_as_long_as_announced_is_reset(announced: str, end: str) -> None:
+    """The service does not take for whole what is not."""
+    heard: list[h2.events.Event | None] = []
+
+    async def listen(peer: Peer, stream: int) -> None:
+        while (event := await peer.next(stream)) is not None:
+            heard.append(event)
+
+    async with http_site({"web": h2_service(listen)}) as site, raw_user(site.port) as user:
+        fields = [(name.encode(), value.encode()) for name, value in GRPC]
+        user.send(
+            user.headers(1, [*fields, (b"content-length", announced.encode())]),
+            user.body(1, b"hell", end=end == "data"),
+            user.headers(1, [(b"x-sum", b"1")], end=True) if end == "trailers" else b"",
+        )
+        await user.over(1)
+        assert 1 not in user.status
+        async with h2_user(site.port) as other:
+            head, _, _ = await other.whole(other.open(get(host="none.test")))
+            assert head[":status"] == "404"
+    assert not [event for event in heard if isinstance(event, h2.events.StreamEnded)]
+
+
+async def test_interim_responses_without_end_are_no_response() -> None:
+    """A service that sends as many as it can: the user's connection goes on, and frps holds little."""
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET /other"):
+            writer.write(ok(b"other"))
+            return
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 103 x\r\nLink: y\r\n\r\n" * 1000)
+                await writer.drain()
+                sent += 1000
+
+    async with http_site({"web": flood}) as site, h2_user(site.port) as user:
+        head, _, _ = await user.whole(user.open(get()))
+        assert head[":status"] == "404"
+        assert (await user.whole(user.open(get("/other"))))[1] == b"other"
 
 
 async def test_calls_end_with_their_user() -> None:

@@ -301,6 +301,30 @@ async def test_a_user_that_finished_sending_still_gets_its_response() -> None:
         assert await user.rest() == b""
 
 
+@pytest.mark.parametrize("ahead", [GET, b""])
+async def test_a_user_that_finished_sending_has_sent_its_body(ahead: bytes) -> None:
+    """Whatever came before: the end of the user's side does not overtake the body."""
+    service = Service(lambda request: ok(b"got " + request.body))
+    async with http_site({"web": service}) as site, user_of(site.port) as user:
+        user.send(ahead + POST + b"Content-Length: 5\r\n\r\nhello")
+        user.writer.write_eof()
+        if ahead:
+            assert (await user.response()).body == b"got "
+        assert (await user.response()).body == b"got hello"
+        assert await user.rest() == b""
+
+
+async def test_a_user_that_finished_in_the_middle_of_a_body_is_gone() -> None:
+    service = Service()
+    async with http_site({"web": service}) as site, user_of(site.port) as user:
+        user.send(GET + POST + b"Content-Length: 5\r\n\r\nhell")
+        user.writer.write_eof()
+        assert (await user.response()).body == b"hello"
+        assert await user.rest() == b""
+        await until(lambda: service.open == 0)
+    assert len(service.requests) == 1
+
+
 # Upgrades and tunnels
 
 WEBSOCKET = (

@@ -12,6 +12,7 @@ import h2.errors
 import h2.events
 import pytest
 
+from aiofrp.proxy.httpbackend import Backends
 from aiofrp.server import h2link
 from tests.e2e.test_http_streams import Manual
 from tests.support.ends import until
@@ -174,6 +175,33 @@ async def test_a_response_that_breaks_off_resets_its_stream_alone(caplog: pytest
         assert isinstance(seen[-1], h2.events.StreamReset)
         assert (await user.whole(second))[1] == b"whole"
     assert "error: the response broke off: the connection ended 5 bytes before the body" in caplog.text
+
+
+async def test_uploads_that_are_given_up_take_no_credit_with_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The window of the connection is that of others too; these uploads wait for a work connection."""
+    service = Service(lambda request: ok(b"%d" % len(request.body)))
+    async with http_site({"web": service}) as site, h2_user(site.port) as user:
+        with monkeypatch.context() as patch:
+            patch.setattr(Backends, "take", lambda *args, **kwargs: None)
+            for _ in range(10):
+                stream = user.open(get(method="POST"), end=False)
+                await user.data(stream, bytes(200_000))
+                user.conn.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)
+        last = user.open(get("/", ("content-length", "200000"), method="POST"), end=False)
+        await user.data(last, bytes(200_000), end=True)
+        assert (await user.whole(last))[1] == b"200000"
+
+
+async def test_a_response_that_is_framed_twice_says_no_length() -> None:
+    answer = (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    service = Service(lambda request: answer)
+    async with http_site({"web": service}) as site, h2_user(site.port) as user:
+        for _ in range(2):
+            head, body, _ = await user.whole(user.open(get()))
+            assert (head.get("content-length"), body) == (None, b"hello")
+    assert len(service.received) == 2
 
 
 async def test_the_service_learns_that_the_user_gave_up() -> None:

@@ -147,6 +147,8 @@ class Call:
             self.fail(Closed("EOF"))
         elif lane is not None:
             lane.reset()
+        self.near.release()
+        self.far.release()
 
     def malformed(self) -> None:
         """The request's body is not as long as its head announced."""
@@ -154,6 +156,7 @@ class Call:
         for side in (self.near, self.far):
             if side.lane is not None:
                 side.lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+            side.release()
 
     def _miss(self) -> None:
         far, near = self.far.lane, self.near.lane

@@ -171,8 +171,8 @@ class H2Request:
             if last:
                 exchange.end()
         except RemoteProtocolError:
-            self._give_up()
             self._lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+            self._give_up()
 
     def _give_up(self) -> None:
         """There is nobody to answer any more."""
@@ -180,6 +180,7 @@ class H2Request:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon()
+        self.go_on()
 
     # User of the exchange
 
@@ -202,7 +203,7 @@ class H2Request:
     def begin(self, head: ResponseHead, size: int) -> Body:
         self._deadline.close()
         fields = response_fields(head, self._route.response, http_date)
-        if b"content-length" in head.noted and head.status != 204:
+        if size != CHUNKED and b"content-length" in head.noted and head.status != 204:
             fields.append((b"content-length", head.noted[b"content-length"][0]))
         self._lane.send_headers(_response_headers(head, fields))
         self._body = body_of(size, decode=True)
@@ -244,6 +245,7 @@ class H2Request:
         self._exchange = None
         self._user.vhost.tell_break(self._request, error)
         self._lane.reset()
+        self.go_on()
 
     def _miss(self) -> None:
         if self._exchange is not None:

@@ -95,6 +95,11 @@ class Rig:
         self._ready(cast(Backend, self.backend))
         return self.backend
 
+    def backend_ends(self) -> None:
+        """The service finished sending."""
+        if "finished" not in self.events:
+            self.exchange.backend_eof()
+
     # User of the exchange
 
     def request_sent(self) -> None:
@@ -339,7 +344,7 @@ CONNECT = b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n"
         (post(*UPGRADE, line=b"GET / HTTP/1.1"), SWITCH % b"WebSocket"),
         (post(*UPGRADE, line=b"GET / HTTP/1.1"), SWITCH % b"x/1, websocket"),
         (CONNECT, b"HTTP/1.1 200 Connected\r\n\r\n"),
-        (CONNECT, b"HTTP/1.1 299 x\r\nContent-Length: 100\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (CONNECT, b"HTTP/1.1 299 x\r\nX: y\r\n\r\n"),
         (CONNECT, b"HTTP/1.1 103 x\r\n\r\nHTTP/1.0 200 x\r\n\r\n"),
     ],
 )
@@ -376,3 +381,16 @@ def test_an_answer_to_connect_that_does_not_agree_is_a_response(status: bytes) -
     assert "tunnel" not in rig.events
     if status != b"199":
         assert (rig.received, rig.events[-1], rig.backend.told) == (b"no", "finished", ["close"])
+
+
+@pytest.mark.parametrize(
+    ("framing", "body"), [(b"Content-Length: 0", b""), (b"Transfer-Encoding: chunked", b"0\r\n\r\n")]
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_a_2xx_answer_to_connect_with_a_body_is_a_response(
+    framing: bytes, body: bytes, version: bytes
+) -> None:
+    rig = Rig(CONNECT)
+    rig.connect().says(b"HTTP/%b 200 x\r\n%b\r\n\r\n%b" % (version, framing, body))
+    rig.backend_ends()
+    assert (rig.received, rig.events[-1], rig.backend.told) == (body, "finished", ["close"])

@@ -22,6 +22,7 @@ INTERIM_COST = 256
 #: Requests that may be sent again on a fresh connection when an idle one turns out dead.
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 _BODILESS = frozenset((204, 304))
+_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class State(enum.Enum):
@@ -401,11 +402,15 @@ class Exchange:
         return keep and self._request.method != b"CONNECT" and not self._paused
 
     def _opens_tunnel(self, head: ResponseHead) -> bool:
-        """Whether the connection is no longer HTTP after ``head``."""
+        """Whether the connection is no longer HTTP after ``head``.
+
+        A 2xx answer to CONNECT that has a body is that of a service which takes CONNECT for any other method: one
+        that opens a tunnel must not announce a body (RFC 9110 §9.3.6).
+        """
         if self._state is not State.ASKED:
             return False
         if self._request.method == b"CONNECT":
-            return 200 <= head.status < 300
+            return 200 <= head.status < 300 and head.noted.keys().isdisjoint(_FRAMING)
         asked = _protocols([self._request.upgrade])
         agreed = _protocols(head.noted.get(b"upgrade", []))
         return head.status == 101 and bool(agreed) and agreed <= asked

@@ -60,3 +60,29 @@ async def test_cleared_and_closed_it_is_silent() -> None:
     await asyncio.sleep(0.05)
     assert missed.count == 0
     deadline.close()
+
+
+async def test_a_pace_that_is_kept_goes_on_and_one_that_is_not_is_missed() -> None:
+    missed = Missed()
+    deadline = Deadline(missed)
+    deadline.pace(0.1, 100)
+    for _ in range(4):
+        deadline.moved(60)
+        deadline.moved(60)
+        await asyncio.sleep(0.08)
+    assert missed.count == 0
+    for _ in range(20):  # a byte now and then is no new time
+        deadline.moved(1)
+        await asyncio.sleep(0.02)
+    assert missed.count == 1
+    deadline.close()
+
+
+async def test_what_is_set_after_a_pace_has_none() -> None:
+    missed = Missed()
+    deadline = Deadline(missed)
+    deadline.pace(30, 1)
+    deadline.set(0.02)
+    deadline.moved(1000)
+    await asyncio.wait_for(missed.event.wait(), 5)
+    assert not deadline.running

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.wire.headbuffer import HeadBuffer
+from aiofrp.wire.headbuffer import MAX_HELD, HeadBuffer
 from aiofrp.wire.http1 import MAX_HEAD, HeadError
 from tests.wire.cuts import chunks
 
@@ -55,3 +55,14 @@ def test_a_head_has_a_limit(end: bytes) -> None:
     with pytest.raises(HeadError) as caught:
         buffer.next_head()
     assert caught.value.status == 431
+
+
+def test_it_takes_no_more_than_its_limit_although_no_head_is_asked_for() -> None:
+    buffer = HeadBuffer()
+    for _ in range(MAX_HELD // 4096):
+        buffer.receive_data(FIRST.ljust(4096))
+    before = len(buffer)
+    with pytest.raises(HeadError) as caught:
+        buffer.receive_data(bytes(4096))
+    assert caught.value.status == 431
+    assert len(buffer) == before

@@ -18,6 +18,7 @@ from aiofrp.server.deadline import Deadline
 from aiofrp.server.h2lane import Headers, Lane, send_answer
 from aiofrp.server.h2link import MAX_LANES, H2Link
 from aiofrp.server.httppages import timed_out
+from aiofrp.server.turns import Turns
 from aiofrp.stream.base import Stream
 from aiofrp.wire.http1 import CHUNKED, UNTIL_EOF, RequestHead
 from aiofrp.wire.httpbody import Body, body_of
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 class H2Service:
     """One HTTP/2 connection to a service, for the calls of one user."""
 
-    __slots__ = ("_gone", "_link", "_waiting", "closed")
+    __slots__ = ("_gone", "_link", "_turns", "_waiting", "closed")
 
-    def __init__(self, backends: Backends, source: tuple[str, int]) -> None:
+    def __init__(self, backends: Backends, source: tuple[str, int], turns: Turns) -> None:
         self.closed = False
+        self._turns = turns
         self._link: H2Link | None = None
         self._waiting: list[Call] = []  # limited by MAX_LANES
         backends.take_stream(source, self._ready, self._failed)
@@ -59,7 +61,7 @@ class H2Service:
 
     def _ready(self, stream: Stream, gone: Callable[[], None]) -> None:
         self._gone = gone
-        self._link = H2Link(stream, lost=self._lost, client=True)
+        self._link = H2Link(stream, self._turns, lost=self._lost, client=True)
         if self.closed:
             self._link.abort()
         waiting, self._waiting = self._waiting, []

@@ -10,12 +10,17 @@ from typing import Protocol
 
 import h2.errors
 
+from aiofrp.server.deadline import TAKE_LEAST, TAKE_WINDOW, Deadline
 from aiofrp.server.httppages import Answer
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http1 import Field
 
 #: Bytes queued for a lane at which its owner is told to pause, and to go on.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
+#: The same while all lanes of a connection together have much.
+CROWDED_HIGH, CROWDED_LOW = 16 * 1024, 8 * 1024
+#: Pieces up to this size together are joined, so that many tiny ones cost neither memory nor frames.
+_MERGE_BELOW = 4096
 
 Headers = list[Field]
 
@@ -45,6 +50,17 @@ class LaneOwner(Protocol):
 class Link(Protocol):
     """The connection, as its lanes see it."""
 
+    queued: int
+    """Bytes that all lanes together have and cannot send."""
+
+    @property
+    def crowded(self) -> bool:
+        """Whether that is so much that a lane may have only a little."""
+
+    @property
+    def watches(self) -> bool:
+        """Whether the peer has to take what it is sent in time."""
+
     def send_headers(self, lane: Lane, headers: Headers, end: bool, /) -> None:
         """Send a head."""
 
@@ -66,12 +82,14 @@ class Lane:
         "_full",
         "_link",
         "_queue",
-        "_queued",
+        "_taking",
         "_trailers",
+        "bodiless",
         "closed",
         "number",
         "owner",
         "peer_ended",
+        "queued",
     )
 
     def __init__(self, link: Link, number: int) -> None:
@@ -80,11 +98,13 @@ class Lane:
         self.closed = False
         self._link = link
         self._queue: deque[Buffer] = deque()  # limited by HIGH_WATER and one write
-        self._queued = 0
+        self.queued = 0  # bytes
+        self._taking: Deadline | None = None  # made when something has to wait for the first time
         self._ended = False
         self._trailers: Headers | None = None  # of an end that is still to be sent
         self._full = False
         self.peer_ended = False
+        self.bodiless = False  # the peer's head ended its side too; that is told after the head
 
     @property
     def full(self) -> bool:
@@ -106,12 +126,34 @@ class Lane:
         """Queue bytes of our body."""
         if self.closed or self._ended or not data:
             return
-        self._queue.append(data)
-        self._queued += len(data)
+        queue = self._queue
+        if queue and len(queue[-1]) + len(data) <= _MERGE_BELOW:
+            queue[-1] = b"".join((queue[-1], data))
+        else:
+            queue.append(data)
+        self.queued += len(data)
+        self._link.queued += len(data)
         self._link.pump(self)
-        if self._queued > HIGH_WATER and not self._full and self.owner is not None:
+        if self.queued:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Not all of it went out: the peer takes the rest in time, and the owner pauses above a limit."""
+        if self._taking is None and self._link.watches:
+            self._taking = Deadline(self._miss)
+        if self._taking is not None and not self._taking.running:
+            self._taking.pace(TAKE_WINDOW, TAKE_LEAST)
+        limit = CROWDED_HIGH if self._link.crowded else HIGH_WATER
+        if self.queued > limit and not self._full and self.owner is not None:
             self._full = True
             self.owner.lane_full()
+
+    def _miss(self) -> None:
+        """The peer takes too little."""
+        owner = self.owner
+        self.reset(h2.errors.ErrorCodes.CANCEL)
+        if owner is not None:
+            owner.lane_reset()
 
     def end(self, trailers: Headers | None = None) -> None:
         """Our body is whole."""
@@ -129,6 +171,15 @@ class Lane:
 
     # For the link
 
+    def close(self) -> None:
+        """The lane is gone, and what it had queued."""
+        self.closed = True
+        self._link.queued -= self.queued
+        self.queued = 0
+        self._queue.clear()
+        if self._taking is not None:
+            self._taking.close()
+
     def next_piece(self, room: int) -> Buffer | None:
         """Up to ``room`` bytes of what is queued."""
         if not self._queue or room <= 0:
@@ -138,7 +189,13 @@ class Lane:
             view = memoryview(data)
             self._queue.appendleft(view[room:])
             data = view[:room]
-        self._queued -= len(data)
+        size = len(data)
+        self.queued -= size
+        self._link.queued -= size
+        if self._taking is not None:
+            self._taking.moved(size)
+            if not self.queued:
+                self._taking.clear()
         return data
 
     def take_end(self) -> Headers | None:
@@ -150,7 +207,8 @@ class Lane:
 
     def relieve(self) -> None:
         """Some of the queue has gone."""
-        if self._full and self._queued <= LOW_WATER and self.owner is not None:
+        limit = CROWDED_LOW if self._link.crowded else LOW_WATER
+        if self._full and self.queued <= limit and self.owner is not None:
             self._full = False
             self.owner.lane_drained()
 

@@ -14,12 +14,12 @@ import h2.errors
 from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend, Backends
-from aiofrp.server.deadline import Deadline
+from aiofrp.server.deadline import BODY_LEAST, BODY_WINDOW, HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline
 from aiofrp.server.h2call import H2Service
 from aiofrp.server.h2lane import Headers, Lane, LaneOwner, send_answer
 from aiofrp.server.h2link import H2Link
 from aiofrp.server.httpexchange import Exchange, Failure
-from aiofrp.server.httppages import Answer, http_date, timed_out
+from aiofrp.server.httppages import Answer, http_date, timed_out, too_slow
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.wire.http1 import CHUNKED, HeadError, RequestHead, ResponseHead, parse_request
@@ -35,7 +35,7 @@ _NOT_IN_HEADS = re.compile(rb"[\r\n\0]")
 class H2User:
     """The connection and what its requests share."""
 
-    __slots__ = ("_link", "_services", "peer", "source", "vhost")
+    __slots__ = ("_deadline", "_link", "_services", "peer", "source", "vhost")
 
     def __init__(self, stream: Stream, vhost: HttpVhost) -> None:
         self.source = address_of(stream.info("peername"))
@@ -44,7 +44,9 @@ class H2User:
         self._services: dict[Backends, H2Service] = {}  # limited by the number of proxies
         vhost.users.add(self)
         vhost.idle[self] = None
-        self._link = H2Link(stream, opened=self._opened, changed=self._changed, lost=self._lost)
+        self._deadline = Deadline(self.close_idle)
+        self._deadline.set(HEAD_TIMEOUT)
+        self._link = H2Link(stream, vhost.turns, opened=self._opened, changed=self._changed, lost=self._lost)
 
     def __repr__(self) -> str:
         return f"<H2User {self.source} lanes={len(self._link.lanes)}>"
@@ -61,7 +63,7 @@ class H2User:
         """The HTTP/2 connection of this user to a service."""
         service = self._services.get(backends)
         if service is None or service.closed:
-            service = self._services[backends] = H2Service(backends, self.source)
+            service = self._services[backends] = H2Service(backends, self.source, self.vhost.turns)
         return service
 
     # For the link
@@ -69,6 +71,7 @@ class H2User:
     def _opened(self, lane: Lane, headers: Headers, ended: bool) -> LaneOwner | None:
         vhost = self.vhost
         vhost.idle.pop(self, None)
+        self._deadline.clear()
         try:
             request = request_of(headers, ended)
             outcome = vhost.judge(request)
@@ -89,8 +92,10 @@ class H2User:
                 self._link.close()
             else:
                 self.vhost.idle[self] = None
+                self._deadline.set(IDLE_TIMEOUT)
 
     def _lost(self) -> None:
+        self._deadline.close()
         self.vhost.users.discard(self)
         self.vhost.idle.pop(self, None)
         for service in self._services.values():
@@ -102,6 +107,7 @@ class H2Request:
 
     __slots__ = (
         "_body",
+        "_coming",
         "_deadline",
         "_exchange",
         "_held",
@@ -120,11 +126,13 @@ class H2Request:
         self._request = request
         self._route = route
         self._body: Body | None = None
+        self._coming = request.body_size != 0
         self._held = False
         self._not_taken = 0
         self._deadline = Deadline(self._miss)
         head = encode_request(request, request_fields(request, route.request, user.peer), route.rewrite)
         self._exchange: Exchange | None = Exchange(self, route.next(), request, head)
+        self._expect_body()
         self._exchange.start()
 
     @property
@@ -141,11 +149,15 @@ class H2Request:
             self._lane.took(len(data))
             return
         self._not_taken += len(data)
+        self._deadline.moved(len(data))
         self._pass_on(encode_chunk(data) if self._request.body_size == CHUNKED else data)
         if not self._held:
-            self.go_on()
+            self._take()
 
     def lane_ended(self, trailers: Headers) -> None:
+        if self._coming:
+            self._coming = False
+            self._deadline.clear()
         self._pass_on(_last_chunk(trailers) if self._request.body_size == CHUNKED else b"", last=True)
 
     def lane_reset(self) -> None:
@@ -185,13 +197,22 @@ class H2Request:
     # User of the exchange
 
     def request_sent(self) -> None:
+        self._coming = False  # all of the body is there, though the stream's end may follow
         self._deadline.set(self._user.vhost.response_timeout)
 
     def hold_request(self) -> None:
         self._held = True
+        if self._coming:
+            self._deadline.clear()
 
     def go_on(self) -> None:
-        self._held = False
+        self._take()
+        if self._held:
+            self._held = False
+            self._expect_body()
+
+    def _take(self) -> None:
+        """What came of the body is on its way."""
         size, self._not_taken = self._not_taken, 0
         if size:
             self._lane.took(size)
@@ -247,9 +268,21 @@ class H2Request:
         self._lane.reset()
         self.go_on()
 
+    def _expect_body(self) -> None:
+        """The rest of the request comes in time, as long as there is no response."""
+        if self._coming and self._body is None and self._exchange is not None:
+            self._deadline.pace(BODY_WINDOW, BODY_LEAST)
+
     def _miss(self) -> None:
-        if self._exchange is not None:
-            self._exchange.time_out()
+        exchange = self._exchange
+        if exchange is None:
+            return
+        if self._coming:
+            self._exchange = None
+            exchange.abandon()
+            send_answer(self._lane, too_slow(), self._request.method)
+        else:
+            exchange.time_out()
 
 
 def request_of(headers: Headers, ended: bool) -> RequestHead:

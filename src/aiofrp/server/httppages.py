@@ -42,6 +42,7 @@ _NO_SNIFFING = (b"X-Content-Type-Options", b"nosniff")
 _CHALLENGE = b'Basic realm="Restricted"'
 _REASONS = {
     400: b"Bad Request",
+    408: b"Request Timeout",
     431: b"Request Header Fields Too Large",
     501: b"Not Implemented",
     505: b"HTTP Version Not Supported",
@@ -124,6 +125,11 @@ def proxy_unauthorized() -> Answer:
 def timed_out() -> Answer:
     """The service sent no head in time."""
     return Answer(504, b"Gateway Timeout", _sized(b""), b"")
+
+
+def too_slow() -> Answer:
+    """The request's body did not come in time."""
+    return Answer(408, b"Request Timeout", _sized(b""), b"")
 
 
 def options_answer() -> Answer:

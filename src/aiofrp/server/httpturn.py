@@ -78,11 +78,13 @@ class HttpTurn:
         if not self._held:
             self._held = True
             self._user.stream.pause_reading(Pause.PEER)
+            self._user.expect_body(False)
 
     def go_on(self) -> None:
         if self._held:
             self._held = False
             self._user.stream.resume_reading(Pause.PEER)
+            self._user.expect_body(True)
 
     def inform(self, head: ResponseHead) -> None:
         if self.request.minor:

@@ -5,14 +5,20 @@ Heads are parsed and judged here; a request that has a route is a :class:`~aiofr
 
 from __future__ import annotations
 
-import asyncio
 import enum
 from typing import TYPE_CHECKING
 
 from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend
-from aiofrp.server.deadline import Deadline
+from aiofrp.server.deadline import (
+    BODY_LEAST,
+    BODY_WINDOW,
+    HEAD_TIMEOUT,
+    IDLE_TIMEOUT,
+    Deadline,
+    Taking,
+)
 from aiofrp.server.httpexchange import Failure
 from aiofrp.server.httppages import Answer, refusal, timed_out
 from aiofrp.server.httpreply import connection_fields
@@ -27,8 +33,6 @@ if TYPE_CHECKING:
 
 #: What a connection with prior knowledge of HTTP/2 begins with, as far as it looks like a head (RFC 9113 §3.4).
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"
-#: Seconds for a head to come, from the accept or its first byte on (spec: server §6.5).
-HEAD_TIMEOUT = 60.0
 #: Bytes of the next requests read while one is under way.
 MAX_AHEAD = 64 * 1024
 #: Seconds a user that sent nonsense gets to read the answer while the rest of what it sends is thrown away.
@@ -47,14 +51,20 @@ class State(enum.Enum):
     GONE = "gone"
 
 
+#: States in which what the user sends waits.
+_AHEAD = (State.HEAD, State.WAIT)
+
+
 class HttpUser:
     """The receiver of a user's stream."""
 
     __slots__ = (
         "_ahead",
         "_ended",
+        "_late",
         "_peer",
         "_state",
+        "_taking",
         "_turn",
         "_vhost",
         "deadline",
@@ -71,9 +81,11 @@ class HttpUser:
         self._peer = self.source[0].encode()
         self._vhost = vhost
         self._state = State.HEAD
-        self._ahead = HeadBuffer()  # while a request is under way limited by MAX_AHEAD and one piece
+        self._ahead = HeadBuffer()  # read no more above MAX_AHEAD, nor while nothing can be done with it
         self._turn: HttpTurn | None = None
         self._ended = False  # the user finished sending
+        self._late = False  # heads wait for our next turn
+        self._taking: Taking | None = None  # made when the output is full for the first time
         self.deadline.set(HEAD_TIMEOUT)
         vhost.idle[self] = None
         stream.attach(self)
@@ -89,8 +101,12 @@ class HttpUser:
         elif self._state is State.BODY:
             self._receive_body(data)
         elif self._state is State.WAIT:
-            self._ahead.receive_data(data)
-            self._bound_ahead()
+            try:
+                self._ahead.receive_data(data)
+            except HeadError:
+                self.abort()
+            else:
+                self._regulate()
 
     def eof_received(self) -> None:
         self._ended = True
@@ -107,15 +123,28 @@ class HttpUser:
 
     def pause_writing(self) -> None:
         self.full = True
+        if self._state is State.GONE:
+            return
+        if self._taking is None:
+            self._taking = Taking(self.stream, self.abort)
+        self._taking.start()
+        if self._state is State.HEAD or self._half_closed():
+            self.deadline.clear()  # it is not waited for while we do not read, or while it reads slowly
         if self._turn is not None:
             self._turn.exchange.pause()
+        self._regulate()
 
     def resume_writing(self) -> None:
         self.full = False
+        if self._taking is not None:
+            self._taking.stop()
         if self._turn is not None:
             self._turn.exchange.resume()
+            self.progressed()
         elif self._state is State.HEAD:
+            self._expect_head()
             self._next()
+        self._regulate()
 
     # For the vhost
 
@@ -138,8 +167,16 @@ class HttpUser:
 
     def progressed(self) -> None:
         """Some of the response was written; a user that finished sending may be gone all the same."""
-        if self._ended:
+        if self._half_closed() and not self.full:
             self.deadline.set(HALF_CLOSED)
+
+    def expect_body(self, on: bool) -> None:
+        """The request's body has to come in time, or it is not read for now."""
+        if self._state is State.BODY and self._turn is not None and not self._turn.exchange.responding:
+            if on:
+                self.deadline.pace(BODY_WINDOW, BODY_LEAST)
+            else:
+                self.deadline.clear()
 
     def may_keep(self, request: RequestHead) -> bool:
         """Whether the connection may go on after the response to ``request``, as far as is known now."""
@@ -165,8 +202,8 @@ class HttpUser:
         self._vhost.tell_failure(request, str(error))
         timed = failure is Failure.TIMED_OUT
         self._turn_away(request, timed_out() if timed else self._vhost.pages.not_found())
-        if self._ahead:  # perhaps we are within _next: it is not to call itself
-            asyncio.get_running_loop().call_soon(self._next)
+        if self._ahead:
+            self._next()
 
     def broken(self, request: RequestHead, error: Exception | None) -> None:
         """The response broke off, which the user must not take for its end."""
@@ -184,37 +221,54 @@ class HttpUser:
     # Private: heads
 
     def _receive_head(self, data: Buffer) -> None:
-        if not self._ahead:
+        if not self._ahead and not self.full:
             data = bytes(data)
             if head_end(data) == len(data) <= MAX_AHEAD:  # the usual case
                 self._judge(data)
                 return
             self.deadline.set(HEAD_TIMEOUT)
-        self._ahead.receive_data(data)
-        self._next()
+        try:
+            self._ahead.receive_data(data)
+        except HeadError as exc:
+            self._refuse(exc)
+        else:
+            self._next()
 
     def _next(self) -> None:
-        """Go on with the requests that are there, until one takes its time."""
-        while self._state is State.HEAD and self._ahead and not self.full:
-            try:
-                head = self._ahead.next_head()
-            except HeadError as exc:
-                self._refuse(exc)
-                return
-            if head is None:
-                if self._ended:
-                    self._close()
-                return
+        """Go on with the requests that are there, until one takes its time or our turn is over."""
+        self._vhost.turns.take(self)
+
+    def step(self) -> bool:
+        """The next head of those that are there."""
+        if self._state is not State.HEAD or not self._ahead or self.full:
+            return False
+        try:
+            head = self._ahead.next_head()
+        except HeadError as exc:
+            self._refuse(exc)
+            return False
+        if head is not None:
             self._judge(head)
+        elif self._ended:
+            self._close()
+        return head is not None
+
+    def turn_ended(self, more: bool) -> None:
+        """Heads wait for another turn, or nothing does."""
+        self._late = more
         if self._state is State.BODY and self._ahead:
             self._receive_body(self._ahead.take())
         if self._state is State.BODY and self._ended:
             self._close()  # the rest of the body will not come
-        self._bound_ahead()
+        self._regulate()
 
-    def _bound_ahead(self) -> None:
-        if self._state is State.WAIT and len(self._ahead) > MAX_AHEAD:
+    def _regulate(self) -> None:
+        """Read no more while nothing can be done with it: heads and what follows a request wait in ``_ahead``, which
+        must not grow; bodies are bounded by the service."""
+        if self._state in _AHEAD and (self.full or self._late or len(self._ahead) > MAX_AHEAD):
             self.stream.pause_reading(Pause.WAIT)
+        elif self._state is not State.GONE:
+            self.stream.resume_reading(Pause.WAIT)
 
     def _judge(self, head: bytes) -> None:
         if head == HTTP2:
@@ -238,6 +292,7 @@ class HttpUser:
     def _forward(self, request: RequestHead, route: HttpRoute) -> None:
         turn = self._turn = HttpTurn(self, request, route, self._peer)
         self._state = State.BODY if turn.sending else State.WAIT
+        self.expect_body(True)
         if self._ended:
             turn.exchange.half_close()
         turn.exchange.start()
@@ -266,6 +321,7 @@ class HttpUser:
         turn = self._turn
         if turn is None:
             return
+        self.deadline.moved(len(data))
         try:
             rest = turn.receive_data(data)
         except RemoteProtocolError:
@@ -277,12 +333,14 @@ class HttpUser:
         if not turn.sending and self._state is State.BODY:
             self._state = State.WAIT
             self._ahead.receive_data(rest)
+            self._regulate()
 
     # Private: connections that change hands
 
     def _switch_to_http2(self, head: bytes) -> None:
         self._leave()
         self.stream.detach()
+        self.stream.resume_reading(Pause.WAIT)
         self.stream.unread(head + self._ahead.take())
         self._vhost.speak_http2(self.stream)
 
@@ -291,9 +349,15 @@ class HttpUser:
     def _wait_for_head(self) -> None:
         self._state = State.HEAD
         self._vhost.idle[self] = None
-        if self._ahead:
-            self.deadline.set(HEAD_TIMEOUT)
-            self.stream.resume_reading(Pause.WAIT)
+        if not self.full:
+            self._expect_head()
+
+    def _expect_head(self) -> None:
+        self.deadline.set(HEAD_TIMEOUT if self._ahead else IDLE_TIMEOUT)
+
+    def _half_closed(self) -> bool:
+        """Whether the user finished sending and the response is on its way."""
+        return self._ended and self._turn is not None and self._turn.exchange.responding
 
     def _miss(self) -> None:
         """What was expected did not come in time."""
@@ -301,6 +365,8 @@ class HttpUser:
             self._turn.exchange.time_out()
         elif self._state is State.CLOSING:
             self.stream.close()
+        elif self._state is State.BODY:
+            self._refuse(HeadError(status=408))
         else:
             self.abort()
 
@@ -323,6 +389,8 @@ class HttpUser:
         self._state = State.GONE
         self._vhost.users.discard(self)
         self.deadline.close()
+        if self._taking is not None:
+            self._taking.close()
 
     def _end(self) -> None:
         self._vhost.idle.pop(self, None)

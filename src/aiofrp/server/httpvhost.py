@@ -9,6 +9,7 @@ from aiofrp.proxy.http import HttpRoute
 from aiofrp.server.httpjudge import NoRoute, judge
 from aiofrp.server.httppages import Answer, Pages, options_answer
 from aiofrp.server.httpuser import HttpUser
+from aiofrp.server.turns import Turns
 from aiofrp.stream.base import Stream
 from aiofrp.wire.http1 import RequestHead
 from aiofrp.wire.router import Router
@@ -41,6 +42,7 @@ class HttpVhost:
         self.response_timeout = timeout if timeout > 0 else RESPONSE_TIMEOUT
         self.idle: dict[VhostConnection, None] = {}  # in order of waiting; limited by MAX_IDLE
         self.users: set[VhostConnection] = set()  # limited by open files
+        self.turns = Turns()
         self.stopping = False
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import socket
 import struct
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any, cast
@@ -21,10 +22,15 @@ from aiofrp.faults import FAULTS
 
 from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, after_fault, drop, hand_out
 
+if sys.platform == "linux":
+    import fcntl
+    import termios
+
 #: Bytes that may wait for the peer before the writer is told to pause, and the level to resume at.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
-#: Seconds a closing stream may go without sending a byte of what is still buffered, before it is dropped.
-CLOSE_STALL = 10.0
+#: Seconds a closing stream may go without its peer taking a byte of what is left, before it is dropped; and the bytes
+#: the peer has to take in so many of these times, because one byte each time would hold the rest for weeks.
+CLOSE_STALL, CLOSE_LOOKS, CLOSE_LEAST = 10.0, 6, 16 * 1024
 #: Bytes read at once, and at most, of what is left when a peer reset the connection.
 _READ, _MOST_REST = 64 * 1024, 8 * 1024 * 1024
 #: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
@@ -146,6 +152,8 @@ class TcpStream(LayerStream, asyncio.Protocol):
     def info(self, key: str, /) -> Any:
         if key == "layers":
             return ("tcp",)
+        if key == "unsent":
+            return self._unsent()
         if key == "peername":
             self._peername = self._peername or self._ask(key)
             return self._peername
@@ -171,18 +179,31 @@ class TcpStream(LayerStream, asyncio.Protocol):
             self._closing = True
             self.write = drop
             self._transport.close()
-            left = self._transport.get_write_buffer_size()
-            if left:
-                asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+            if self._transport.get_write_buffer_size():
+                self._look_later([self._unsent()])
 
-    def _check_stall(self, before: int) -> None:
+    def _look_later(self, left: list[int]) -> None:
+        asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+
+    def _check_stall(self, seen: list[int]) -> None:
+        """``seen``: what was left at the looks before, limited by CLOSE_LOOKS."""
         if self._lost:
             return
-        left = self._transport.get_write_buffer_size()
-        if left >= before:
+        left = self._unsent()
+        slow = len(seen) >= CLOSE_LOOKS and seen[-CLOSE_LOOKS] - left < CLOSE_LEAST
+        if left >= seen[-1] or slow:
             self._reset()
         else:
-            asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
+            self._look_later([*seen[1 - CLOSE_LOOKS :], left])
+
+    def _unsent(self) -> int:
+        """Bytes written that the peer has not taken, as far as can be told."""
+        size = self._transport.get_write_buffer_size()
+        if sys.platform == "linux":  # the kernel tells what the peer has not acknowledged: tcp(7), SIOCOUTQ
+            with contextlib.suppress(OSError, AttributeError):  # gone already, or not that kind of socket
+                number = self._transport.get_extra_info("socket").fileno()
+                size += int.from_bytes(fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return size
 
     def _reset(self) -> None:
         self._closing = True

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from aiofrp.wire.http1 import MAX_HEAD, HeadError, head_end, loose_head_end
 
+#: Bytes it takes, in whatever state its connection is: a head, and what a loop reads at once before it can be told to
+#: stop (uvloop and asyncio read 256 KB).
+MAX_HELD = MAX_HEAD + 512 * 1024
+
 
 class HeadBuffer:
-    """Bytes ahead of their use. Whoever fills it bounds what comes while no head is asked for."""
+    """Bytes ahead of their use. Whoever fills it stops reading while no head is asked for."""
 
     __slots__ = ("_data", "_known")
 
     def __init__(self) -> None:
-        self._data = bytearray()  # limited by MAX_HEAD and one piece, while heads are asked for
+        self._data = bytearray()  # limited by MAX_HELD
         self._known = 0  # bytes that hold no end of a head
 
     def __len__(self) -> int:
         return len(self._data)
 
     def receive_data(self, data: bytes | memoryview) -> None:
-        """More bytes."""
+        """More bytes. Raises :class:`~aiofrp.wire.http1.HeadError` for more than :data:`MAX_HELD`."""
+        if len(self._data) + len(data) > MAX_HELD:
+            raise HeadError(status=431)
         self._data += data
 
     def next_head(self) -> bytes | None:

@@ -66,7 +66,10 @@ class Turns:
 
     def _wait(self, work: Work) -> None:
         self._waiting[work] = None
-        if not self._due:
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._waiting and not self._due:
             self._due = True
             asyncio.get_running_loop().call_soon(self._round)
 
@@ -77,3 +80,4 @@ class Turns:
             work = next(iter(self._waiting))
             del self._waiting[work]
             self._slice(work)
+        self._go_on()

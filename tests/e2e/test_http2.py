@@ -10,13 +10,16 @@ from contextlib import suppress
 
 import h2.errors
 import h2.events
+import h2.settings
 import pytest
 
 from aiofrp.proxy.httpbackend import Backends
-from aiofrp.server import h2link
+from aiofrp.server import h2lane, h2link, httpuser
+from aiofrp.server import h2user as h2user_module
 from tests.e2e.test_http_streams import Manual
 from tests.support.ends import until
 from tests.support.frames2 import raw_user
+from tests.support.h2frames import HEADERS, OPENING, PING, fields, frame, request
 from tests.support.web import Service, http_site, ok, saying, user_of
 from tests.support.web2 import Headers, Peer, h2_service, h2_user
 
@@ -471,6 +474,98 @@ async def test_a_preface_that_leads_to_nothing(data: bytes) -> None:
             assert b"web" not in await user.rest()
         vhost = site.server._vhost_ports._http
         await until(lambda: not vhost.users and not vhost.idle)
+
+
+BEGINNINGS = {
+    "nothing": b"",
+    "half a preface": OPENING[:20],
+    "no request": OPENING,
+    "pings": OPENING + frame(PING, bytes(8)),
+    "a header block without end": OPENING + frame(HEADERS, fields(), 0, 1),
+    "half a frame": OPENING + request(1)[:12],
+}
+
+
+@pytest.mark.parametrize("what", BEGINNINGS)
+async def test_a_connection_without_a_request_has_a_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (h2link, h2user_module, httpuser):
+        monkeypatch.setattr(module, "HEAD_TIMEOUT", 0.3)
+    async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
+        user.send(BEGINNINGS[what])
+        with suppress(ConnectionResetError):
+            await user.rest()
+        await until(lambda: not site.server._vhost_ports._http.users)
+
+
+async def test_an_idle_connection_is_told_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h2user_module, "IDLE_TIMEOUT", 0.2)
+    async with http_site({"web": saying("web")}) as site, h2_user(site.port) as user:
+        assert (await user.whole(user.open(get())))[1] == b"web"
+        await until(lambda: user.terminated is not None)
+        assert user.terminated is not None
+        assert user.terminated.error_code == h2.errors.ErrorCodes.NO_ERROR
+
+
+async def test_a_body_that_trickles_is_refused_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h2user_module, "BODY_WINDOW", 0.4)
+    monkeypatch.setattr(h2user_module, "BODY_LEAST", 100)
+    async with http_site({"web": saying("web")}) as site, h2_user(site.port) as user:
+        slow, good = (
+            user.open(get("/", ("content-length", "2000"), method="POST"), end=False) for _ in range(2)
+        )
+        for _ in range(20):
+            if user.events(slow).empty():
+                await user.data(slow, b"x")
+            await user.data(good, bytes(100))
+            await asyncio.sleep(0.1)
+        head, _, _ = await user.whole(slow)
+        assert head[":status"] == "408"
+        assert isinstance(await user.next(slow), h2.events.StreamReset)
+        user.conn.end_stream(good)
+        user.flush()
+        assert (await user.whole(good))[0][":status"] == "200"
+
+
+async def test_a_lane_that_takes_nothing_is_ended_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h2lane, "TAKE_WINDOW", 0.3)
+    service = Service(lambda request: ok(bytes(10_000_000 if request.target == b"/large" else 10)))
+    async with http_site({"web": service}) as site, h2_user(site.port, hold=True) as user:
+        user.conn.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 100})
+        user.flush()
+        large = user.open(get("/large"))
+        while not isinstance(await user.next(large), h2.events.StreamReset):
+            pass
+        assert (await user.whole(user.open(get())))[0][":status"] == "200"
+
+
+async def test_the_rest_of_a_request_that_is_answered_is_not_wanted() -> None:
+    async with http_site({"web": saying("web")}) as site, h2_user(site.port) as user:
+        stream = user.open(get(method="POST", host="none.test"), end=False)
+        head, _, _ = await user.whole(stream)
+        assert head[":status"] == "404"
+        reset = await user.next(stream)
+        assert isinstance(reset, h2.events.StreamReset)
+        assert reset.error_code == h2.errors.ErrorCodes.NO_ERROR
+
+
+async def test_all_lanes_together_queue_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(lambda request: ok(bytes(1_000_000)))
+    async with http_site({"web": service}) as site, h2_user(site.port, hold=True) as user:
+        streams = [user.open(get()) for _ in range(100)]
+        await until(lambda: len(service.requests) == 100)
+        (one,) = site.server._vhost_ports._http.users
+        assert isinstance(one, h2user_module.H2User)
+        await until(lambda: all(lane.full for lane in one._link.lanes.values()))
+        assert one._link.queued < h2link.LINK_HIGH_WATER + 100 * 128 * 1024
+        assert one._link.queued == sum(lane.queued for lane in one._link.lanes.values())
+        user.hold = False
+        user.conn.increment_flow_control_window(2**30)
+        for stream in streams:
+            user.conn.increment_flow_control_window(2**24, stream)
+        user.flush()
+        for stream in streams:
+            assert len((await user.whole(stream))[1]) == 1_000_000
+        assert one._link.queued == 0
 
 
 async def test_fields_that_would_split_a_head_are_refused() -> None:

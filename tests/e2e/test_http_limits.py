@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 
 import pytest
 
 from aiofrp.proxy import httpbackend
-from aiofrp.server import httpuser, httpvhost
+from aiofrp.server import deadline, httpuser, httpvhost
 from aiofrp.server.httpexchange import Exchange
 from aiofrp.server.httpturn import HttpTurn
 from aiofrp.server.httpuser import HttpUser
+from aiofrp.wire.headbuffer import MAX_HELD
 from tests.support.ends import until
 from tests.support.web import Service, http_site, ok, saying, talk, user_of
 
@@ -101,6 +103,106 @@ async def test_requests_ahead_are_read_up_to_a_limit() -> None:
         go_on.set()
         for _ in range(1000):
             assert (await user.response()).body == b"x"
+
+
+ANSWERED = {
+    "with an error": b"GET / HTTP/1.1\r\nHost: none.test\r\n\r\n",
+    "by the service": GET,
+    "without a body": b"HEAD / HTTP/1.1\r\nHost: none.test\r\nX: " + b"y" * 500 + b"\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("how", ANSWERED)
+async def test_a_user_that_reads_no_answers_is_not_read(how: str) -> None:
+    """Requests without end and no reading: what frps holds is bounded, and others are served meanwhile."""
+    async with http_site({"web": saying("web")}) as site:
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
+        vhost = site.server._vhost_ports._http
+        await until(lambda: vhost.users)
+        (one,) = vhost.users
+        assert isinstance(one, httpuser.HttpUser)
+        sent = 0
+        async with user_of(site.port) as other:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    while sent < 64 << 20:
+                        writer.write(ANSWERED[how] * 500)
+                        sent += len(ANSWERED[how]) * 500
+                        await asyncio.wait_for(writer.drain(), 1)
+                        assert (await other.get("web.test")).body == b"web"
+            assert len(one._ahead) <= MAX_HELD
+            assert sent < 48 << 20
+            assert (await other.get("web.test")).body == b"web"
+        writer.transport.abort()
+
+
+async def test_a_user_that_takes_a_byte_now_and_then_gets_no_new_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deadline, "TAKE_WINDOW", 0.5)
+    large = saying("x" * 30_000_000)
+    async with http_site({"web": large}) as site:
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1)
+        writer.write(GET)
+        began = asyncio.get_running_loop().time()
+        sock = writer.get_extra_info("socket")
+        writer.transport.pause_reading()
+        users = site.server._vhost_ports._http.users
+        await until(lambda: users)
+        while users:
+            with contextlib.suppress(BlockingIOError):
+                os.read(sock.fileno(), 1)
+            assert asyncio.get_running_loop().time() - began < 15
+            await asyncio.sleep(0.05)
+        writer.transport.abort()
+
+
+async def test_a_slow_reader_keeps_its_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "TAKE_WINDOW", 0.5)
+    async with http_site({"web": saying("x" * 20_000_000)}) as site, user_of(site.port) as user:
+        user.send(GET)
+        got = 0
+        for _ in range(20):
+            got += len(await user.read(200_000))
+            await asyncio.sleep(0.1)
+        while got < 20_000_000:
+            got += len(await user.read())
+        assert got > 20_000_000
+
+
+async def test_a_body_that_trickles_is_refused_and_one_that_comes_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(httpuser, "BODY_WINDOW", 0.4)
+    monkeypatch.setattr(httpuser, "BODY_LEAST", 100)
+    head = b"POST / HTTP/1.1\r\nHost: web.test\r\nContent-Length: 2000\r\n\r\n"
+    async with http_site({"web": saying("web")}) as site:
+        async with user_of(site.port) as user:
+            user.send(head)
+            for _ in range(20):
+                user.send(bytes(100))
+                await asyncio.sleep(0.1)
+            assert (await user.response()).body == b"web"
+        async with user_of(site.port) as user:
+            user.send(head)
+
+            async def trickle() -> None:
+                while True:
+                    user.send(b"x")
+                    await asyncio.sleep(0.02)
+
+            trickling = asyncio.create_task(trickle())
+            answer = await user.read_until(b"\r\n\r\n")
+            trickling.cancel()
+            assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
+async def test_a_connection_without_requests_has_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpuser, "IDLE_TIMEOUT", 0.2)
+    async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
+        assert (await user.get("web.test")).body == b"web"
+        with contextlib.suppress(ConnectionResetError):
+            assert await user.rest() == b""
 
 
 async def test_a_refused_user_may_read_why_although_it_goes_on_sending() -> None:

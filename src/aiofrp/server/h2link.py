@@ -50,6 +50,8 @@ MAX_RESETS = 200
 MAX_UNFLUSHED = 256 * 1024
 #: Bytes queued for all lanes above which each may have but a little.
 LINK_HIGH_WATER = 2 * 1024 * 1024
+#: Seconds a peer that is sent away gets to read why.
+LINGER = 1.0
 #: Streams that are over and still known, so that frames on their way to them are no errors.
 MAX_CLOSED = 1024
 
@@ -75,6 +77,7 @@ class H2Link:
         "_finished",
         "_flush_due",
         "_full",
+        "_linger_deadline",
         "_lost",
         "_opened",
         "_over",
@@ -116,7 +119,8 @@ class H2Link:
         self._over = False  # nothing that comes is looked at any more
         self._reader = FrameReader(b"" if client else PREFACE)
         self._block = HeaderBlock()
-        self._block_deadline: Deadline | None = None
+        self._block_deadline = Deadline(self.abort)
+        self._linger_deadline: Deadline | None = None
         self._budget = ControlBudget(monotonic())
         self._taking = Taking(stream, self.abort)
         self._conn = _Connection(H2Configuration(client_side=client, header_encoding=None))
@@ -153,7 +157,8 @@ class H2Link:
 
     def close(self) -> None:
         """No more lanes: say so and end the connection after what was written."""
-        self._give_up(h2.errors.ErrorCodes.NO_ERROR)
+        self._say_goodbye(h2.errors.ErrorCodes.NO_ERROR)
+        self._stream.close()
 
     def abort(self) -> None:
         """Drop the connection."""
@@ -232,7 +237,7 @@ class H2Link:
         except h2.exceptions.ProtocolError:  # h2 has written why
             self._end_reading()
             self._flush()
-            self._stream.close()
+            self._linger()
         return not self._over
 
     def turn_ended(self, more: bool) -> None:
@@ -249,6 +254,9 @@ class H2Link:
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._end_reading()
         self._taking.close()
+        self._block_deadline.close()
+        if self._linger_deadline is not None:
+            self._linger_deadline.close()
         self._waiting.clear()
         lanes, self.lanes = list(self.lanes.values()), {}
         for lane in lanes:
@@ -273,17 +281,25 @@ class H2Link:
 
     def _give_up(self, code: h2.errors.ErrorCodes) -> None:
         """Say why and end the connection."""
+        self._say_goodbye(code)
+        self._linger()
+
+    def _say_goodbye(self, code: h2.errors.ErrorCodes) -> None:
         with contextlib.suppress(h2.exceptions.ProtocolError):
             self._conn.close_connection(code)
         self._end_reading()
         self._flush()
-        self._stream.close()
 
     def _end_reading(self) -> None:
         self._over = True
         self._reader.clear()
-        if self._block_deadline is not None:
-            self._block_deadline.close()
+        self._block_deadline.clear()
+
+    def _linger(self) -> None:
+        """Let the peer read why, although it may still be sending: what it sends is thrown away."""
+        self._stream.write_eof()
+        self._linger_deadline = Deadline(self._stream.close)
+        self._linger_deadline.set(LINGER)
 
     def _judge(self, frame: Frame) -> bytes:
         """What h2 is to see of a frame. Raises RemoteProtocolError when it is one too many, or costs too much."""
@@ -302,13 +318,10 @@ class H2Link:
 
     def _await_block(self) -> None:
         """A header block that has begun comes to its end in time."""
-        if self._block:
-            if self._block_deadline is None:
-                self._block_deadline = Deadline(self.abort)
-            if not self._block_deadline.running:
-                self._block_deadline.set(HEAD_TIMEOUT)
-        elif self._block_deadline is not None:
+        if not self._block:
             self._block_deadline.clear()
+        elif not self._block_deadline.running:
+            self._block_deadline.set(HEAD_TIMEOUT)
 
     def _handle(self, event: h2.events.Event) -> None:
         match event:

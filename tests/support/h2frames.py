@@ -1,0 +1,81 @@
+"""HTTP/2 frames as an attacker writes them: nothing is checked, nothing is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from hpack import Encoder
+
+from tests.support.tunnel import PATIENCE
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+END_STREAM, END_HEADERS = 1, 4
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, _, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+#: Error codes of GOAWAY (RFC 9113 §7).
+PROTOCOL_ERROR, ENHANCE_YOUR_CALM = 1, 11
+
+
+def frame(kind: int, payload: bytes = b"", flags: int = 0, stream: int = 0) -> bytes:
+    return len(payload).to_bytes(3) + bytes((kind, flags)) + stream.to_bytes(4) + payload
+
+
+#: What a connection begins with.
+OPENING = PREFACE + frame(SETTINGS)
+
+
+def fields(path: str = "/", method: str = "GET", host: str = "web.test") -> bytes:
+    """The header block of a request; it uses no table, so that it may be sent again."""
+    head = [(":method", method), (":scheme", "http"), (":authority", host), (":path", path)]
+    return bytes(Encoder().encode([(name, value, True) for name, value in head]))
+
+
+def request(stream: int, block: bytes = b"", *, end: bool = True) -> bytes:
+    return frame(HEADERS, block or fields(), END_HEADERS | (END_STREAM if end else 0), stream)
+
+
+def window(stream: int, size: int = 1) -> bytes:
+    return frame(WINDOW_UPDATE, size.to_bytes(4), 0, stream)
+
+
+async def assault(port: int, parts: Iterable[bytes], seconds: float) -> tuple[int | None, int]:
+    """Send ``parts`` on a connection of its own, one after another, for at most ``seconds``; the error code of the
+    GOAWAY that came, if one came, and how many bytes were sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    seen = bytearray()
+
+    async def read() -> None:
+        while data := await reader.read(65536):
+            seen.extend(data)
+
+    reading = asyncio.create_task(read())
+    sent = 0
+    try:
+        async with asyncio.timeout(seconds):
+            for part in parts:
+                writer.write(part)
+                sent += len(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+                if reading.done():
+                    break
+            await asyncio.wait({reading}, timeout=PATIENCE)
+    except (TimeoutError, ConnectionError):
+        pass
+    finally:
+        writer.transport.abort()
+        await asyncio.wait({reading})
+    if not reading.cancelled():
+        reading.exception()
+    return goaway(bytes(seen)), sent
+
+
+def goaway(data: bytes) -> int | None:
+    """The error code of a GOAWAY in what a server sent."""
+    position = 0
+    while position + 9 <= len(data):
+        size = int.from_bytes(data[position : position + 3])
+        if data[position + 3] == GOAWAY:
+            return int.from_bytes(data[position + 13 : position + 17])
+        position += 9 + size
+    return None

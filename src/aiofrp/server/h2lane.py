@@ -19,6 +19,8 @@ from aiofrp.wire.http1 import Field
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
 #: The same while all lanes of a connection together have much.
 CROWDED_HIGH, CROWDED_LOW = 16 * 1024, 8 * 1024
+#: Seconds a peer gets to end its side of a lane after all of the answer is sent.
+LINGER = 1.0
 #: Pieces up to this size together are joined, so that many tiny ones cost neither memory nor frames.
 _MERGE_BELOW = 4096
 
@@ -149,9 +151,9 @@ class Lane:
             self.owner.lane_full()
 
     def _miss(self) -> None:
-        """The peer takes too little."""
+        """The peer takes too little, or sends on although it has its answer."""
         owner = self.owner
-        self.reset(h2.errors.ErrorCodes.CANCEL)
+        self.reset(h2.errors.ErrorCodes.NO_ERROR if self.ended else h2.errors.ErrorCodes.CANCEL)
         if owner is not None:
             owner.lane_reset()
 
@@ -179,6 +181,12 @@ class Lane:
         self._queue.clear()
         if self._taking is not None:
             self._taking.close()
+
+    def linger(self) -> None:
+        """Our side is whole: the peer ends its own soon, or is told that the rest is not wanted."""
+        if self._taking is None:
+            self._taking = Deadline(self._miss)
+        self._taking.set(LINGER)
 
     def next_piece(self, room: int) -> Buffer | None:
         """Up to ``room`` bytes of what is queued."""

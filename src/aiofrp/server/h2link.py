@@ -441,10 +441,7 @@ class H2Link:
         if lane.peer_ended:
             self._finish(lane)
         elif not (self._client or lane.bodiless):
-            owner = lane.owner
-            self.reset(lane, h2.errors.ErrorCodes.NO_ERROR)
-            if owner is not None:
-                owner.lane_reset()
+            lane.linger()
 
     def _window_opened(self, number: int) -> None:
         lane = self.lanes.get(number)

@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import resource
+from typing import cast
 
 import pytest
 
@@ -146,8 +147,7 @@ async def test_a_user_that_takes_a_byte_now_and_then_gets_no_new_time(
         writer.write(GET)
         began = asyncio.get_running_loop().time()
         sock = writer.get_extra_info("socket")
-        assert isinstance(writer.transport, asyncio.Transport)
-        writer.transport.pause_reading()
+        cast(asyncio.Transport, writer.transport).pause_reading()
         users = site.server._vhost_ports._http.users
         await until(lambda: users)
         while users:

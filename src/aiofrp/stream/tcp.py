@@ -201,7 +201,7 @@ class TcpStream(LayerStream, asyncio.Protocol):
         size = self._transport.get_write_buffer_size()
         if sys.platform == "linux":  # the kernel tells what the peer has not acknowledged: tcp(7), SIOCOUTQ
             with contextlib.suppress(OSError, AttributeError):  # gone already, or not that kind of socket
-                number = self._transport.get_extra_info("socket").fileno()
+                number = self._ask("socket").fileno()
                 size += int.from_bytes(fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
         return size
 

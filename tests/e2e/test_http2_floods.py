@@ -83,7 +83,9 @@ INITIAL_WINDOW, UNKNOWN = 4, 0x7000
 
 FLOODS: dict[str, Callable[[], Iterator[bytes]]] = {
     "windows of streams": lambda: endless(opened(), streams(window)),
-    "windows of large responses": lambda: endless(opened("/large", 10), streams(window)),
+    "windows of large responses": lambda: endless(
+        opened("/large", 10), b"".join(window(1 + 2 * (n % 10)) for n in range(1000))
+    ),
     "windows of the connection": lambda: endless(opened(), window(0) * 1000),
     "windows of streams that are over": lambda: endless(OPENING + request(1), window(1) * 1000),
     "settings": lambda: endless(OPENING, frame(SETTINGS) * 1000),

@@ -40,7 +40,8 @@ from aiofrp.wire.codec import V1, Decoder, MessageDecoder
 from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, V2, DecoderV2
 from aiofrp.wire.connect import HttpConnect, NtlmConnect
 from aiofrp.wire.fec import FecDecoder, segments_of
-from aiofrp.wire.h2frames import FrameSizes
+from aiofrp.wire.h2block import HeaderBlock
+from aiofrp.wire.h2frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
 from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
 from aiofrp.wire.http1 import CHUNKED, parse_request, parse_response
 from aiofrp.wire.httpbody import ChunkedBody
@@ -384,10 +385,15 @@ def h2_sizes(data: bytes) -> None:
 
 
 def _sizes(data: bytes, step: int) -> bool:
-    sizes = FrameSizes()
+    reader, block = FrameReader(), HeaderBlock()
     try:
         for at in range(0, len(data), max(1, step)):
-            sizes.receive_data(data[at : at + step])
+            reader.receive_data(data[at : at + step])
+            while (frame := reader.next_frame()) is not None:
+                if frame.kind in (HEADERS, CONTINUATION):
+                    block.receive(frame)
+                elif frame.kind == SETTINGS:
+                    bounded_settings(frame)
     except RemoteProtocolError:
         return False
     return True

@@ -84,7 +84,7 @@ class H2User:
             return None
         if any(name == b"content-type" and value.startswith(b"application/grpc") for name, value in headers):
             return self.service(outcome.next()).call(self, lane, request, outcome)
-        return H2Request(self, lane, request, outcome)
+        return H2Request(self, lane, request, outcome, ended)
 
     def _changed(self) -> None:
         if not self._link.lanes:
@@ -103,7 +103,11 @@ class H2User:
 
 
 class H2Request:
-    """One request of an HTTP/2 user to a service of HTTP/1.1: owner of the user's lane, and user of the exchange."""
+    """One request of an HTTP/2 user to a service of HTTP/1.1: owner of the user's lane, and user of the exchange.
+
+    The service gets the request whole only once its stream has ended: what follows a body of the announced length may
+    make the request malformed (RFC 9113 §8.1.1).
+    """
 
     __slots__ = (
         "_body",
@@ -112,6 +116,8 @@ class H2Request:
         "_exchange",
         "_held",
         "_lane",
+        "_last",
+        "_left",
         "_not_taken",
         "_request",
         "_route",
@@ -119,21 +125,25 @@ class H2Request:
         "source",
     )
 
-    def __init__(self, user: H2User, lane: Lane, request: RequestHead, route: HttpRoute) -> None:
+    def __init__(self, user: H2User, lane: Lane, request: RequestHead, route: HttpRoute, ended: bool) -> None:
+        """``ended``: the stream ended with the head."""
         self.source = user.source
         self._user = user
         self._lane = lane
         self._request = request
         self._route = route
         self._body: Body | None = None
-        self._coming = request.body_size != 0
+        self._coming = not ended
+        self._left = request.body_size  # bytes of an announced body that are still to come
+        self._last = b""  # the end of such a body, until the stream ends; limited by the size of a frame
         self._held = False
         self._not_taken = 0
         self._deadline = Deadline(self._miss)
         head = encode_request(request, request_fields(request, route.request, user.peer), route.rewrite)
         self._exchange: Exchange | None = Exchange(self, route.next(), request, head)
         self._expect_body()
-        self._exchange.start()
+        if ended or request.body_size:
+            self._exchange.start()
 
     @property
     def full(self) -> bool:
@@ -150,7 +160,10 @@ class H2Request:
             return
         self._not_taken += len(data)
         self._deadline.moved(len(data))
-        self._pass_on(encode_chunk(data) if self._request.body_size == CHUNKED else data)
+        if self._request.body_size == CHUNKED:
+            self._pass_on(encode_chunk(data))
+        else:
+            self._count(data)
         if not self._held:
             self._take()
 
@@ -158,7 +171,9 @@ class H2Request:
         if self._coming:
             self._coming = False
             self._deadline.clear()
-        self._pass_on(_last_chunk(trailers) if self._request.body_size == CHUNKED else b"", last=True)
+        if self._exchange is not None and not self._request.body_size:
+            self._exchange.start()
+        self._pass_on(_last_chunk(trailers) if self._request.body_size == CHUNKED else self._last, last=True)
 
     def lane_reset(self) -> None:
         self._give_up()
@@ -170,6 +185,20 @@ class H2Request:
     def lane_drained(self) -> None:
         if self._exchange is not None:
             self._exchange.resume()
+
+    def _count(self, data: bytes) -> None:
+        """Send more of a body whose length was announced, except its end."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._malformed()
+        elif self._left or not data:
+            self._pass_on(data)
+        else:
+            self._last = data
+
+    def _malformed(self) -> None:
+        self._lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+        self._give_up()
 
     def _pass_on(self, data: bytes, *, last: bool = False) -> None:
         """Send more of the body, framed as the service gets it. A body of another length than was announced is
@@ -183,8 +212,7 @@ class H2Request:
             if last:
                 exchange.end()
         except RemoteProtocolError:
-            self._lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
-            self._give_up()
+            self._malformed()
 
     def _give_up(self) -> None:
         """There is nobody to answer any more."""
@@ -197,7 +225,6 @@ class H2Request:
     # User of the exchange
 
     def request_sent(self) -> None:
-        self._coming = False  # all of the body is there, though the stream's end may follow
         self._deadline.set(self._user.vhost.response_timeout)
 
     def hold_request(self) -> None:

@@ -171,8 +171,8 @@ class H2Request:
         if self._coming:
             self._coming = False
             self._deadline.clear()
-        if self._exchange is not None and not self._request.body_size:
-            self._exchange.start()
+            if self._exchange is not None and not self._request.body_size:
+                self._exchange.start()
         self._pass_on(_last_chunk(trailers) if self._request.body_size == CHUNKED else self._last, last=True)
 
     def lane_reset(self) -> None:

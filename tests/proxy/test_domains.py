@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.errors import ProxyError
-from aiofrp.proxy.domains import check_domains, domains
+from aiofrp.proxy.domains import check_domains, domains, listed
 from aiofrp.wire.messages import NewProxy
 
 
 def test_its_own_and_its_subdomain() -> None:
-    assert domains(NewProxy(custom_domains=("a.test", "", "B.test"), subdomain="c"), "frps.test") == [
+    assert domains(
+        NewProxy(custom_domains=("a.test", "", "B.test", "C.test.:80"), subdomain="C"), "frps.test"
+    ) == [
         "a.test",
-        "B.test",
+        "b.test",
+        "c.test",
         "c.frps.test",
     ]
     assert domains(NewProxy(), "frps.test") == []
@@ -23,6 +26,20 @@ def test_its_own_and_its_subdomain() -> None:
     [
         (NewProxy(custom_domains=("a.frps.test",)), "frps.test", "belong"),
         (NewProxy(custom_domains=("x.test", "a.b.frps.test")), "frps.test", "belong"),
+        *(
+            (NewProxy(custom_domains=(domain,)), "frps.test", "belong")
+            for domain in (
+                "*.FRPS.test",
+                "*.frps.TEST",
+                "A.frps.test.",
+                "a.frps.test..",
+                "a.frps.test:80",
+                "a.Frps.test.:443",
+                "*.*.frps.test",
+            )
+        ),
+        (NewProxy(custom_domains=(".",)), "", "custom domain [.] is no host name"),
+        (NewProxy(custom_domains=("x.test", ":80")), "frps.test", "custom domain [:80] is no host name"),
         (
             NewProxy(subdomain="a"),
             "",
@@ -47,8 +64,18 @@ def test_what_is_not_given_away(message: NewProxy, host: str, error: str) -> Non
         (NewProxy(custom_domains=("frps.test", "xfrps.test", "a.frps.test")), ""),
         (NewProxy(custom_domains=("frps.test", "a.xfrps.test")), "frps.test"),
         (NewProxy(subdomain="a"), "frps.test"),
+        (NewProxy(custom_domains=("FRPS.test", "*.TEST", "*")), "frps.test"),
         (NewProxy(), ""),
     ],
 )
 def test_what_is_given_away(message: NewProxy, host: str) -> None:
     check_domains(message, host)
+
+
+def test_a_long_list_is_told_in_part() -> None:
+    assert listed(["a", "b"]) == "a,b"
+    assert listed([]) == ""
+    told = listed(f"{number:04}.test" for number in range(1000))
+    assert len(told) < 4200
+    assert told.startswith("0000.test,0001.test,")
+    assert told.endswith(",0408.test and 591 more")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from aiofrp.errors import ProxyError
@@ -79,3 +81,37 @@ def test_udp_texts_name_the_asked_port() -> None:
     ports = PortTable([(1, 2)], lambda port: True, prefix=lambda port: f"acquire port {port} error: ")
     with pytest.raises(ProxyError, match=r"^acquire port 3 error: port not allowed$"):
         ports.acquire("a", 3)
+
+
+class Counted(set[int]):
+    """A set that counts who walks through it."""
+
+    walks = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.walks += 1
+        return super().__iter__()
+
+
+def test_zero_looks_at_a_few_ports_however_many_are_free() -> None:
+    ports = table()
+    ports._allowed = allowed = Counted(ports._allowed)
+    names = [f"p{number}" for number in range(300)]
+    got = [ports.acquire(name, 0) for name in names]
+    assert len(set(got)) == len(names)
+    for port in got:
+        ports.release(port)
+    assert [ports.acquire(name, 0) for name in names] == got
+    assert allowed.walks == 0
+
+
+def test_a_new_list_counts_for_the_next_random_port() -> None:
+    ports = table((7000, 7001))
+    assert {ports.acquire(name, 0) for name in "ab"} == {7000, 7001}
+    ports.allow([(7001, 7003)])
+    assert {ports.acquire(name, 0) for name in "cd"} == {7002, 7003}
+    ports.release(7000)
+    with pytest.raises(ProxyError, match=r"^no available port$"):
+        ports.acquire("e", 0)
+    ports.release(7001)
+    assert ports.acquire("e", 0) == 7001

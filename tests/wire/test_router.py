@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,11 +84,11 @@ def test_the_longest_location_wins_and_is_a_plain_prefix() -> None:
 
 
 def test_an_equal_route_is_a_conflict_until_it_is_removed() -> None:
-    routes = router("A.test/x")
+    routes = router("a.test/x")
     with pytest.raises(ProxyError, match=r"^router config conflict$"):
-        routes.add("a.TEST", "/x", "", "again")
+        routes.add("a.test", "/x", "", "again")
     routes.add("a.test", "/x", "user", "another user's")
-    routes.remove("a.Test", "/x", "")
+    routes.remove("a.test", "/x", "")
     routes.add("a.test", "/x", "", "again")
     assert routes.find("a.test", b"/x") == "again"
     assert len(routes) == 2
@@ -98,6 +100,56 @@ def test_nothing_stays_of_removed_routes() -> None:
         routes.remove(*parts(route))
     assert len(routes) == 0
     assert routes._by_domain == {}
+
+
+class Counted(bytes):
+    """A path that counts how often it is cut or compared."""
+
+    looks = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        Counted.looks += 1
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize(
+    "locations",
+    [
+        [f"/{number:05}" for number in range(20_000)],  # one length
+        [f"/{number}" for number in range(20_000)],
+        ["/" + "a" * number for number in range(1, 140)] + [f"/b{number:05}" for number in range(20_000)],
+    ],
+    ids=["equal", "numbers", "nested"],
+)
+def test_a_lookup_among_many_locations_takes_few_looks(locations: list[str]) -> None:
+    routes: Router[str] = Router()
+    for location in locations:
+        routes.add("a", location, "", location)
+    Counted.looks = 0
+    assert routes.find("a", Counted(b"/nowhere")) is None
+    assert routes.find("a", Counted(locations[7].encode() + b"?")) == locations[7]
+    assert Counted.looks <= 2 * len({len(location) for location in locations})
+    for location in locations:
+        routes.remove("a", location, "")
+    assert len(routes) == 0
+
+
+@given(
+    st.lists(st.text("/ab", max_size=6), max_size=12),
+    st.lists(st.integers(0, 11)),
+    st.text("/ab", max_size=9),
+)
+def test_the_longest_prefix_is_found_as_by_trying_all(texts: list[str], leave: list[int], path: str) -> None:
+    routes: Router[str] = Router()
+    kept = dict.fromkeys(texts)
+    for text in kept:
+        routes.add("a", text, "", text)
+    for index in leave:
+        if index < len(texts) and texts[index] in kept:
+            del kept[texts[index]]
+            routes.remove("a", texts[index], "")
+    fitting = [text for text in kept if path.startswith(text)]
+    assert routes.find("a", path.encode()) == max(fitting, key=len, default=None)
 
 
 def test_a_host_longer_than_any_name_costs_one_look() -> None:

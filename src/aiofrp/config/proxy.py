@@ -5,7 +5,7 @@ The types themselves are in ``aiofrp.proxy`` and ``aiofrp.plugin``; this module 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from aiofrp.config.model import Model, declared, field
 from aiofrp.config.shared import HttpHeader
@@ -188,6 +188,10 @@ def _wire_value(value: Any) -> Any:
     return value.text if isinstance(value, Bandwidth) else value
 
 
+#: Routes (a domain with a location) that frps enters for one proxy. The reference has no limit.
+MAX_ROUTES: Final = 1000
+
+
 class DomainConfig(Model):
     """Names a proxy is known by on a shared port."""
 
@@ -208,6 +212,11 @@ class DomainConfig(Model):
         wire="subdomain",
         flag="sd",
     )
+
+    @property
+    def routes(self) -> int:
+        """How many routes the proxy asks for."""
+        return len([domain for domain in (*self.custom_domains, self.subdomain) if domain])
 
 
 class VisitorTransport(Model):

@@ -21,7 +21,14 @@ from aiofrp.config.client import (
 )
 from aiofrp.config.model import Declared, Model, declared
 from aiofrp.config.problem import Path, Problem
-from aiofrp.config.proxy import BANDWIDTH_MODES, DomainConfig, PluginConfig, ProxyConfig, VisitorConfig
+from aiofrp.config.proxy import (
+    BANDWIDTH_MODES,
+    MAX_ROUTES,
+    DomainConfig,
+    PluginConfig,
+    ProxyConfig,
+    VisitorConfig,
+)
 from aiofrp.config.server import HTTP_PLUGIN_OPS, ServerConfig
 from aiofrp.config.shared import AUTH_METHODS, AUTH_SCOPES, LOG_LEVELS, AuthBase, ValueSource, WebServerConfig
 from aiofrp.config.valuesource import TOKEN_SOURCE_EXEC, source_problem
@@ -59,12 +66,20 @@ def client_problems(config: ClientConfig, allow_unsafe: Collection[str] = ()) ->
             yield from _named(f"visitor {visitor.name}: ", ("visitors", index), visitor_problems(visitor))
 
 
-def client_warnings(config: ClientCommonConfig) -> list[str]:
-    """What is of no effect in the configuration of frpc."""
+def client_warnings(config: ClientConfig) -> list[str]:
+    """What is of no effect in the configuration of frpc, or more than aiofrp's frps takes."""
     tls = config.transport.tls
     files = {"certFile": tls.cert_file, "keyFile": tls.key_file, "trustedCaFile": tls.trusted_ca_file}
     unused = "is invalid when transport.tls.enable is false"
-    return [f"transport.tls.{name} {unused}" for name, path in files.items() if path and not tls.enable]
+    return [
+        *(f"transport.tls.{name} {unused}" for name, path in files.items() if path and not tls.enable),
+        *(
+            f"proxy {proxy.name}: {proxy.routes} routes (domains times locations); aiofrp's frps refuses more"
+            f" than {MAX_ROUTES} for one proxy"
+            for proxy in config.proxies
+            if isinstance(proxy, DomainConfig) and proxy.routes > MAX_ROUTES
+        ),
+    ]
 
 
 def gate_problems(config: ClientCommonConfig) -> Problems:

@@ -36,7 +36,7 @@ class Vhost:
     """A port that domains share, and who is known by which; ``port`` is 0 where frps has none."""
 
     port: int
-    subdomain_host: str
+    subdomain_host: str  #: as :func:`~aiofrp.wire.router.canonical_host` writes it
     routes: Router[Any] = field(default_factory=Router)
 
 
@@ -166,6 +166,11 @@ class ServerHalf(ABC):
 
     def __init__(self, context: ServerContext) -> None:
         self.context = context
+
+    @property
+    def routes(self) -> int:
+        """Routes such a proxy enters on a port that domains share."""
+        return 0
 
     def check(self) -> None:  # noqa: B027 - most types are served by every frps
         """Raise FrpError for a request this frps cannot serve as it is configured."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from copy import copy
+from typing import ClassVar, Self
 
 from aiofrp.config.model import field
 from aiofrp.config.proxy import DomainConfig, ProxyConfig
@@ -67,6 +68,10 @@ class HttpConfig(DomainConfig, ProxyConfig):
         wire="route_by_http_user",
     )
 
+    @property
+    def routes(self) -> int:
+        return super().routes * max(len(self.locations), 1)
+
 
 class HttpRoute:
     """Where requests for one domain and location go, and how they are changed on the way.
@@ -83,6 +88,15 @@ class HttpRoute:
         self.rewrite = message.host_header_rewrite.encode()
         self.request = HeaderChanges(message.headers)
         self.response = HeaderChanges(message.response_headers)
+        self._begin()
+
+    def another(self) -> Self:
+        """A route with the same settings and no members; the settings are shared, whatever their size."""
+        route = copy(self)
+        route._begin()
+        return route
+
+    def _begin(self) -> None:
         self.members: list[Backends] = []  # limited by the number of proxies
         self._turn = 0
 
@@ -114,15 +128,18 @@ class HttpServer(DomainServer):
         super().check()
 
     async def stop(self) -> None:
-        await super().stop()
-        self._backends.close()
+        try:
+            await super().stop()
+        finally:
+            self._backends.close()
 
     def member(self) -> Backends:
+        self._pattern = HttpRoute(self.context.message)
         self._backends = Backends(self.context)
         return self._backends
 
     def target(self, domain: str, location: str) -> HttpRoute:
-        return HttpRoute(self.context.message)
+        return self._pattern.another()
 
     def parameters(self, domain: str, location: str) -> tuple[object, ...]:
         return domain, location, self.context.message.route_by_http_user
@@ -130,12 +147,12 @@ class HttpServer(DomainServer):
     def locations(self) -> tuple[str, ...]:
         return self.context.message.locations or ("",)
 
-    def tell(self, domain: str, location: str) -> None:
+    def tell(self, domains: str, locations: str) -> None:
         message = self.context.message
         self.context.log.info(
             "http proxy listen for host [%s] location [%s] group [%s], routeByHTTPUser [%s]",
-            domain,
-            location,
+            domains,
+            locations,
             message.group,
             message.route_by_http_user,
         )

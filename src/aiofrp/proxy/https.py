@@ -45,9 +45,9 @@ class HttpsServer(DomainServer):
     def user(self) -> str:
         return ""
 
-    def tell(self, domain: str, location: str) -> None:
+    def tell(self, domains: str, locations: str) -> None:
         self.context.log.info(
-            "https proxy listen for host [%s] group [%s]", domain, self.context.message.group
+            "https proxy listen for host [%s] group [%s]", domains, self.context.message.group
         )
 
 

@@ -87,11 +87,11 @@ class TcpMuxServer(DomainServer):
         message = self.context.message
         return domain, message.route_by_http_user, message.http_user, message.http_pwd
 
-    def tell(self, domain: str, location: str) -> None:
+    def tell(self, domains: str, locations: str) -> None:
         message = self.context.message
         self.context.log.info(
             "tcpmux httpconnect multiplexer listens for host [%s], group [%s] routeByHTTPUser [%s]",
-            domain,
+            domains,
             message.group,
             message.route_by_http_user,
         )

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 #: Messages of one client waiting to be handled; above, its control connection is not read. Nor is it while the client
 #: does not take what it was answered.
 _INBOX_LIMIT = 100
-#: Messages of one client that are handled in one turn of the loop.
-_MESSAGES_A_TURN = 50
 #: Requests for work connections that wait for such a client; more are not needed, for the pool asks again.
 _MOST_REQUESTS = MAX_WAITING + 100
+#: Characters of the error a refused proxy is answered with: the answer must stay below the limit for messages.
+_MAX_ERROR = 4096
 _log = logs.get(__name__)
 
 
@@ -60,6 +60,8 @@ class ServerControl:
         self.log = _log.bind(short_id(run_id))
         self.message_log = self.log.limited(logs.CLIENT)  # for lines that the client's messages cause
         self.running = False
+        self.proxies_used = 0
+        self.routes_used = 0
         self.key = server.key  # of the token this client logged in with
         self._auth = server.auth
         self._server = server
@@ -136,6 +138,7 @@ class ServerControl:
         """Accept no more users for any proxy of this client."""
         for name in list(self._proxies):
             await self._stop_proxy(name)
+            await asyncio.sleep(0)  # others take their turn after each proxy
 
     # Receiver of the control connection
 
@@ -205,14 +208,11 @@ class ServerControl:
     async def _handle_messages(self) -> None:
         try:
             while True:
-                handled = 0
                 while self._inbox:
                     await self._writable.wait()
                     await self._handle_guarded(self._inbox.popleft())
                     self._set_reading()
-                    handled += 1
-                    if handled % _MESSAGES_A_TURN == 0:
-                        await asyncio.sleep(0)  # others get their turn
+                    await asyncio.sleep(0)  # others take their turn after each message
                 self._inbox_ready.clear()
                 await self._inbox_ready.wait()
         finally:
@@ -270,7 +270,7 @@ class ServerControl:
         except FrpError as exc:
             self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
             error = self._server.explain(exc, f"new proxy [{name}] error")
-            self.send(NewProxyResp(proxy_name=name, error=error))
+            self.send(NewProxyResp(proxy_name=name, error=error[:_MAX_ERROR]))
             return
         self._proxies[name] = kind
         self.message_log.info("new proxy [%s] type [%s] success", name, kind)

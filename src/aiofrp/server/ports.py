@@ -38,12 +38,11 @@ class PortTable:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``allowed``: inclusive (first, last) pairs. ``prefix``: what error texts start with, by asked port."""
-        self._allowed: set[int] = set()
+        self._used: dict[int, str] = {}  # port → proxy name
         self.allow(allowed)
         self._probe = probe
         self._prefix = prefix
         self._clock = clock
-        self._used: dict[int, str] = {}  # port → proxy name
         self._names: dict[str, _Reservation] = {}  # limited by _MAX_NAMES
 
     def __repr__(self) -> str:
@@ -53,6 +52,7 @@ class PortTable:
         """Replace the allow-list; ports already leased stay so."""
         ports = {port for first, last in ranges for port in range(max(first, 0), min(last, 65535) + 1)}
         self._allowed = ports or set(range(1, 65536))
+        self._free = _Pool(port for port in self._allowed if port and port not in self._used)
 
     def acquire(self, name: str, port: int) -> int:
         """Lease ``port`` for the proxy ``name``; 0 takes the port the name had before, or a random one.
@@ -64,12 +64,15 @@ class PortTable:
         except ProxyError as exc:
             raise ProxyError(self._prefix(port) + str(exc)) from None
         self._used[got] = name
+        self._free.discard(got)
         self._remember(name, got)
         return got
 
     def release(self, port: int) -> None:
         """Give ``port`` back; the name keeps its preference for :data:`RESERVATION` seconds."""
         name = self._used.pop(port, None)
+        if name is not None and port in self._allowed:
+            self._free.add(port)
         if name is not None and (reservation := self._names.get(name)) and reservation.port == port:
             reservation.released = self._clock()
 
@@ -84,18 +87,14 @@ class PortTable:
 
     def _any(self, name: str) -> int:
         before = self._names.get(name)
-        if before is not None and self._reserved(before) and self._free(before.port):
+        if before is not None and self._reserved(before) and self._available(before.port):
             return before.port
-        for port in self._candidates():
+        for port in self._free.sample(_TRIES):
             if self._probe(port):
                 return port
         raise ProxyError("no available port")
 
-    def _candidates(self) -> list[int]:
-        free = [port for port in self._allowed if port not in self._used and port]
-        return random.sample(free, min(_TRIES, len(free)))
-
-    def _free(self, port: int) -> bool:
+    def _available(self, port: int) -> bool:
         return port in self._allowed and port not in self._used and self._probe(port)
 
     def _reserved(self, reservation: _Reservation) -> bool:
@@ -107,3 +106,31 @@ class PortTable:
         while len(self._names) >= _MAX_NAMES:
             self._names.pop(next(iter(self._names)))
         self._names[name] = _Reservation(port, None)
+
+
+class _Pool:
+    """A set of which random members are taken without looking at all."""
+
+    __slots__ = ("_index", "_members")
+
+    def __init__(self, members: Iterable[int]) -> None:
+        self._members = list(members)
+        self._index = {member: index for index, member in enumerate(self._members)}
+
+    def add(self, member: int) -> None:
+        if member not in self._index:
+            self._index[member] = len(self._members)
+            self._members.append(member)
+
+    def discard(self, member: int) -> None:
+        index = self._index.pop(member, None)
+        if index is None:
+            return
+        last = self._members.pop()
+        if last != member:  # the last one takes its place
+            self._members[index] = last
+            self._index[last] = index
+
+    def sample(self, count: int) -> list[int]:
+        """``count`` different members, or all when there are fewer."""
+        return random.sample(self._members, min(count, len(self._members)))

@@ -7,6 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aiofrp import registry
@@ -23,6 +24,12 @@ from aiofrp.wire.messages import NewProxy, StartWorkConn
 if TYPE_CHECKING:
     from aiofrp.server.control import ServerControl
     from aiofrp.server.service import Server
+
+#: Proxies of one session, and routes (a domain with a location) of all of them. The reference has no limits.
+MAX_PROXIES = 10_000
+MAX_CLIENT_ROUTES = 20_000
+#: Problems with annotations that one refusal tells.
+_MAX_PROBLEMS = 10
 
 
 class Traffic:
@@ -118,7 +125,10 @@ class _Published:
 
 
 class Proxies:
-    """Starts and stops server halves; limited by ``maxPortsPerClient`` and by names being unique."""
+    """Starts and stops server halves.
+
+    Limited by ``maxPortsPerClient``, :data:`MAX_PROXIES`, :data:`MAX_CLIENT_ROUTES`, and by names being unique.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -150,12 +160,12 @@ class Proxies:
         if name in self._table:
             raise ProxyError(f"proxy [{name}] already exists")
         self._table[name] = None
-        self._ports[_account(owner)] += half.ports
+        self._count(owner, half, 1)
         try:
             remote_addr = await half.start()
         except BaseException:
             del self._table[name]
-            self._give_back(owner, half)
+            self._count(owner, half, -1)
             raise
         kind = _kind(message)
         self._table[name] = _Published(half, owner, kind, remote_addr)
@@ -175,12 +185,14 @@ class Proxies:
         if published is None or published.owner is not owner:
             return
         owner.message_log.bind(name).info("proxy closing")
-        await published.half.stop()
-        self._give_back(owner, published.half)
-        del self._table[name]
-        self._forget_if_idle(self._traffic_of(name, published.kind))
-        for observer in self._server.observers:
-            observer.proxy_closed(name, published.kind)
+        try:
+            await published.half.stop()
+        finally:  # the session may end meanwhile: the name and the ports are free all the same
+            self._count(owner, published.half, -1)
+            del self._table[name]
+            self._forget_if_idle(self._traffic_of(name, published.kind))
+            for observer in self._server.observers:
+                observer.proxy_closed(name, published.kind)
 
     async def drain(self, grace: float) -> None:
         """Wait until no user connection is open, at most ``grace`` seconds, then end the rest."""
@@ -226,10 +238,17 @@ class Proxies:
         limit = self._server.config.max_ports_per_client
         if limit > 0 and self._ports[_account(owner)] + half.ports > limit:
             raise ProxyError("exceed the max_ports_per_client")
+        if owner.proxies_used >= MAX_PROXIES:
+            raise ProxyError(f"one client may have {MAX_PROXIES} proxies")
+        if owner.routes_used + half.routes > MAX_CLIENT_ROUTES:
+            raise ProxyError(f"the proxies of one client may have {MAX_CLIENT_ROUTES} routes together")
 
-    def _give_back(self, owner: ServerControl, half: ServerHalf) -> None:
+    def _count(self, owner: ServerControl, half: ServerHalf, sign: int) -> None:
+        """Count what ``half`` takes of its client's limits, or give it back with ``sign`` -1."""
+        owner.proxies_used += sign
+        owner.routes_used += sign * half.routes
         account = _account(owner)
-        self._ports[account] -= half.ports
+        self._ports[account] += sign * half.ports
         if not self._ports[account]:
             del self._ports[account]
 
@@ -245,7 +264,7 @@ def _kind(message: NewProxy) -> str:
 
 def _check_annotations(message: NewProxy) -> None:
     """frpc has looked at them, other clients may not. Raises :class:`~aiofrp.errors.ProxyError`."""
-    problems = [text for _, text in annotation_problems(message.annotations)]
+    problems = [text for _, text in islice(annotation_problems(message.annotations), _MAX_PROBLEMS)]
     if problems:
         raise ProxyError("\n".join(problems))
 

@@ -15,6 +15,7 @@ from aiofrp.server.vhostuser import HttpsUser, Strangers, TcpMuxUser
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import ListenFailed, join_host_port, listen
+from aiofrp.wire.router import canonical_host
 from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
 
 #: Seconds for the first bytes on a port that vhosts share.
@@ -43,7 +44,8 @@ class VhostPorts:
         )
         """Which vhosts share frp's own port."""
         types = {"tcpmux": Kind.TCPMUX, "http": Kind.VHOST_HTTP, "https": Kind.VHOST_HTTPS}
-        self.tables = {name: Vhost(self._ports[kind], config.sub_domain_host) for name, kind in types.items()}
+        below = canonical_host(config.sub_domain_host)
+        self.tables = {name: Vhost(self._ports[kind], below) for name, kind in types.items()}
         self._pages = Pages(config.custom_404_page)
         self._http = HttpVhost(self.tables["http"].routes, self._pages, config.vhost_http_timeout)
         self._strangers = Strangers()

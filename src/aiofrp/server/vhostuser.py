@@ -121,7 +121,7 @@ class HttpsUser(VhostUser):
             _log.debug("get hostname from http/https request error: %s", exc)
             self.dismiss()
             return
-        name = self._hello.server_name or ""
+        name = canonical_host(self._hello.server_name or "")
         route = self._routes.find(name)
         if route is None:
             _log.debug("http request for host [%s] path [] httpUser [] not found", name)

@@ -5,6 +5,8 @@ Knows names only: what a route leads to is the caller's business.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
+from collections import Counter
 from typing import Generic, TypeVar
 
 from aiofrp.errors import ProxyError
@@ -26,31 +28,33 @@ class Router(Generic[_T]):
     """
 
     def __init__(self) -> None:
-        self._by_domain: dict[str, dict[str, list[tuple[bytes, _T]]]] = {}
+        self._by_domain: dict[str, dict[str, _Locations[_T]]] = {}
 
     def __len__(self) -> int:
-        return sum(len(routes) for users in self._by_domain.values() for routes in users.values())
+        return sum(len(locations) for users in self._by_domain.values() for locations in users.values())
 
     def add(self, domain: str, location: str, user: str, target: _T) -> None:
-        """Enter a route. Raises :class:`~aiofrp.errors.ProxyError` when an equal one is there."""
-        routes = self._by_domain.setdefault(domain.lower(), {}).setdefault(user, [])
-        where = location.encode()
-        if any(where == other for other, _ in routes):
-            raise ProxyError("router config conflict")
-        routes.append((where, target))
-        routes.sort(key=_location, reverse=True)
+        """Enter a route of a domain as :func:`canonical_host` writes it.
+
+        Raises :class:`~aiofrp.errors.ProxyError` when an equal one is there.
+        """
+        users = self._by_domain.get(domain, {})
+        locations = users.get(user) or _Locations()
+        locations.add(location.encode(), target)
+        users[user] = locations
+        self._by_domain[domain] = users
 
     def remove(self, domain: str, location: str, user: str) -> None:
         """Take a route out; one that is not there is ignored."""
-        domain, where = domain.lower(), location.encode()
         users = self._by_domain.get(domain, {})
-        routes = [route for route in users.get(user, ()) if route[0] != where]
-        if routes:
-            users[user] = routes
-        else:
-            users.pop(user, None)
+        locations = users.get(user)
+        if locations is None:
+            return
+        locations.remove(location.encode())
+        if not len(locations):
+            del users[user]
         if not users:
-            self._by_domain.pop(domain, None)
+            del self._by_domain[domain]
 
     def find(self, host: str, path: bytes = b"", user: str = "") -> _T | None:
         """The target of a request for ``path`` of ``host`` by ``user``.
@@ -75,18 +79,60 @@ class Router(Generic[_T]):
         if users is None:
             return None
         for name in (user, "") if user else ("",):
-            for location, target in users.get(name, ()):
-                if path.startswith(location):
-                    return target
+            locations = users.get(name)
+            if locations is not None and (found := locations.find(path)) is not None:
+                return found
         return None
 
 
-def _location(route: tuple[bytes, object]) -> bytes:
-    return route[0]
+class _Locations(Generic[_T]):
+    """The path prefixes of one domain and user.
+
+    A lookup tries each length that a prefix has, the longest first: prefixes of N bytes together have at most
+    ``sqrt(2 * N)`` lengths.
+    """
+
+    __slots__ = ("_counts", "_lengths", "_targets")
+
+    def __init__(self) -> None:
+        self._targets: dict[bytes, _T] = {}  # limited by the number of routes
+        self._counts: Counter[int] = Counter()  # prefixes by length
+        self._lengths: list[int] = []  # the lengths as negative numbers, sorted: the longest is first
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    def add(self, prefix: bytes, target: _T) -> None:
+        if prefix in self._targets:
+            raise ProxyError("router config conflict")
+        self._targets[prefix] = target
+        self._counts[len(prefix)] += 1
+        if self._counts[len(prefix)] == 1:
+            insort(self._lengths, -len(prefix))
+
+    def remove(self, prefix: bytes) -> None:
+        if self._targets.pop(prefix, None) is None:
+            return
+        self._counts[len(prefix)] -= 1
+        if not self._counts[len(prefix)]:
+            del self._counts[len(prefix)]
+            del self._lengths[bisect_left(self._lengths, -len(prefix))]
+
+    def find(self, path: bytes) -> _T | None:
+        """The target of the longest prefix of ``path``."""
+        for negative in self._lengths[bisect_left(self._lengths, -len(path)) :]:
+            target = self._targets.get(path[:-negative] if negative else b"")
+            if target is not None:
+                return target
+        return None
 
 
 def canonical_host(host: str) -> str:
-    """A request's host as routes know it: lower case, no port, no trailing dot; ``""`` when it is malformed."""
+    """The host of a request, or a domain of a proxy, as routes know it.
+
+    It is in lower case, without port and trailing dot; ``""`` when it is malformed. Names with letters beyond ASCII
+    are not converted: in requests they have the form ``xn--…``.
+    """
     host = host.lower()
     colons = host.count(":")
     if colons == 1 or (colons and host.startswith("[") and "]:" in host):

@@ -217,6 +217,11 @@ CHANGES = [("GET", "/api/reload"), ("PUT", "/api/config"), ("POST", "/api/stop")
         ({"Sec-Fetch-Site": "none"}, True),
         ({"Sec-Fetch-Site": "cross-site"}, False),
         ({"Sec-Fetch-Site": "same-site", "Origin": "http://{host}"}, False),
+        ({"Referer": "http://evil.example/"}, False),
+        ({"Referer": "http://{host}/static/", "User-Agent": "Mozilla/5.0"}, True),
+        ({"User-Agent": "Mozilla/5.0"}, False),
+        ({"User-Agent": "Go-http-client/1.1"}, True),
+        ({"Origin": "http://["}, False),
     ],
 )
 async def test_other_web_sites_change_nothing(offline: Path, headers: dict[str, str], accepted: bool) -> None:
@@ -228,6 +233,36 @@ async def test_other_web_sites_change_nothing(offline: Path, headers: dict[str, 
             status, _, _ = await call(method, path, body=text if method == "PUT" else "", headers=sent)
             assert status == (200 if accepted else 403), path
         assert (await call("GET", "/api/status", headers=sent))[0] == 200  # reading is no change
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "localhost.evil.example", "127.0.0.1.evil.example:{port}"]
+)
+async def test_without_a_password_a_name_of_another_web_site_is_not_served(offline: Path, host: str) -> None:
+    """DNS rebinding: a page makes the browser believe that its own name is an address of this machine."""
+    text = offline.read_text()
+    async with running_file(offline, online=False) as client, calling(client.config.web_server.port) as call:
+        port = client.config.web_server.port
+        sent = {"Host": host.format(port=port), "Sec-Fetch-Site": "same-origin"}
+        for method, path in (("GET", "/api/config"), ("GET", "/api/status"), *CHANGES):
+            body = "serverPort = 1\n" if method == "PUT" else ""
+            status, _, answer = await call(method, path, body=body, headers=sent)
+            assert status == 403, path
+            assert f"the host [{sent['Host']}] is not served" in json.loads(answer)["Msg"]
+            assert "set webServer.user and webServer.password" in answer
+        assert offline.read_text() == text
+        assert (await call("GET", "/healthz", headers=sent))[0] == 200
+        for own in (f"127.0.0.1:{port}", f"localhost:{port}", "[::1]", "10.1.2.3"):
+            assert (await call("GET", "/api/status", headers={"Host": own}))[0] == 200
+
+
+async def test_with_a_password_every_name_is_served(offline: Path) -> None:
+    offline.write_text('webServer.user = "u"\nwebServer.password = "p"\n' + offline.read_text())
+    async with (
+        running_file(offline, online=False) as client,
+        calling(client.config.web_server.port, basic("u", "p")) as call,
+    ):
+        assert (await call("GET", "/api/status", headers={"Host": "frpc.example"}))[0] == 200
 
 
 @pytest.mark.parametrize(

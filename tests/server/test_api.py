@@ -388,7 +388,26 @@ async def test_other_web_sites_change_nothing(method: str, path: str) -> None:
     async with serving() as (_, api):
         assert (await api(path, method, headers={"Origin": "http://evil.example"})).status == 403
         assert (await api(path, method, headers={"Sec-Fetch-Site": "cross-site"})).status == 403
+        assert (await api(path, method, headers={"Referer": "http://evil.example/"})).status == 403
+        assert (await api(path, method, headers={"User-Agent": "Mozilla/5.0"})).status == 403
         assert (await api(path, method)).status == 200
+
+
+async def test_without_a_password_a_name_of_another_web_site_is_not_served() -> None:
+    port = free_port()
+    web = f'webServer.port = {port}\nwebServer.addr = "localhost"\n'
+    async with running_server(server_config(web)), aiohttp.ClientSession() as session:
+        api = Api(session, port)
+        paths = (
+            ("/api/serverinfo", "GET"),
+            ("/api/v2/clients", "GET"),
+            ("/api/proxies?status=offline", "DELETE"),
+        )
+        for path, method in paths:
+            answer = await api(path, method, auth=None, headers={"Host": f"evil.example:{port}"})
+            assert (answer.status, answer.json["Code"]) == (403, 403)
+            assert "DNS rebinding" in answer.json["Msg"]
+            assert (await api(path, method, auth=None, headers={"Host": "LocalHost."})).status == 200
 
 
 async def test_paths_with_too_many_slashes() -> None:

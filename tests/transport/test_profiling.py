@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from aiofrp.cli import flagtable
 from aiofrp.transport import profiling
 from tests.support.ports import free_port
 from tests.support.tunnel import running_server, server_config
@@ -52,6 +53,45 @@ async def test_tasks_and_threads_with_their_stacks(session: aiohttp.ClientSessio
 async def test_the_command_line_and_objects(session: aiohttp.ClientSession) -> None:
     assert (await page(session, "cmdline")).split("\0") == sys.orig_argv
     assert " builtins.function\n" in await page(session, "heap")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("frps --token hush -p 7000", "frps --token *** -p 7000"),
+        ("frps --token=hush --dashboard-pwd hush", "frps --token=*** --dashboard-pwd ***"),
+        ("frps --dashboard_pwd=hush --dashboard-user u", "frps --dashboard_pwd=*** --dashboard-user u"),
+        ("frps -t hush -t=hush -thush", "frps -t *** -t=*** -t***"),
+        ("frpc tcp -un -ut hush -l 1", "frpc tcp -un -ut *** -l 1"),
+        ("frpc stcp --sk -t --http-pwd hush", "frpc stcp --sk *** --http-pwd ***"),
+        ("frps -c ./test.toml --tls-only", "frps -c ./test.toml --tls-only"),
+        ("frps --token", "frps --token"),
+        ("frps --token=", "frps --token="),
+    ],
+)
+def test_the_command_line_shows_no_secrets(words: str, shown: str) -> None:
+    assert " ".join(profiling.without_secrets(words.split())) == shown
+
+
+def test_every_secret_flag_is_known() -> None:
+    secrets = {
+        flag.name
+        for flags in (
+            flagtable.SERVER,
+            flagtable.CONNECTION,
+            *flagtable.PROXY.values(),
+            flagtable.VISITOR,
+        )
+        for flag in flags
+        if flag.path.rpartition(".")[2] in {"token", "password", "http_password", "secret_key"}
+    }
+    assert len(secrets) == 4
+    for name in secrets:
+        assert profiling.without_secrets([f"--{name}", "hush", f"--{name}=hush"]) == [
+            f"--{name}",
+            "***",
+            f"--{name}=***",
+        ]
 
 
 async def test_a_profile_is_one_of_the_standard_library(

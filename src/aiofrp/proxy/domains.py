@@ -74,8 +74,8 @@ class DomainServer(ServerHalf):
             raise
         if names:
             self.tell(listed(names), listed(self.locations()))
-        told = as_written(message, self._vhost.subdomain_host)
-        return listed(canonical_address(domain, self._vhost.port) for domain in told)
+        told = product(as_written(message, self._vhost.subdomain_host), self.locations())
+        return listed(canonical_address(domain, self._vhost.port) for domain, _ in told)
 
     async def stop(self) -> None:
         await self._leave()

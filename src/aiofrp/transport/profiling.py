@@ -11,10 +11,12 @@ import cProfile
 import gc
 import io
 import marshal
+import re
 import sys
 import threading
 import traceback
 from collections import Counter
+from collections.abc import Iterable
 from types import FrameType
 
 from aiohttp import web
@@ -23,6 +25,12 @@ from aiofrp.transport.web import ApiError, Handler, WebServer, text_response
 
 #: Seconds a profile takes when the request names none (the reference's), and at most (the web server's limit is 60).
 _PROFILE_SECONDS, _PROFILE_LIMIT = 30.0, 55.0
+#: Flags whose values are secret, with the "=" that may follow: long ones by the words of their names, and -t, also
+#: behind other letters. A value that holds a t behind another letter is masked from there on.
+_SECRET_FLAG = re.compile(
+    r"--(?:\w+[-_])*(?:token|pwd|passwd|password|sk|secret)(?:=|$)|-(?!-)[^t]*t=?", re.S
+)
+_MASK = "***"
 #: Types the page on memory lists, those with most objects first.
 _TYPES = 100
 
@@ -41,12 +49,24 @@ def add_profiling(server: WebServer) -> None:
 
     for path in ("/debug/pprof", "/debug/pprof/"):
         server.route("GET", path, index)
-    for name, _, page in pages:
-        server.route("GET", f"/debug/pprof/{name}", page)
+    for name, _, page in pages:  # a profile slows the program down, which no other web site may bring about
+        server.route("GET", f"/debug/pprof/{name}", page, changes=name == "profile")
 
 
 async def _command_line(request: web.Request) -> web.Response:
-    return text_response("\0".join(sys.orig_argv))
+    return text_response("\0".join(without_secrets(sys.orig_argv)))
+
+
+def without_secrets(words: Iterable[str]) -> list[str]:
+    """A command line whose tokens, passwords and keys are masked, however their flags are written."""
+    shown: list[str] = []
+    hide = False  # whether the word is the value of the flag before it
+    for word in words:
+        flag = None if hide else _SECRET_FLAG.match(word)
+        end = flag.end() if flag else len(word)
+        shown.append(_MASK if hide else word[:end] + _MASK if end < len(word) else word)
+        hide = flag is not None and end == len(word)
+    return shown
 
 
 async def _tasks(request: web.Request) -> web.Response:

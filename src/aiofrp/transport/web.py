@@ -12,7 +12,6 @@ import re
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -22,9 +21,10 @@ from aiofrp.config.files import MAX_SIZE
 from aiofrp.config.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.faults import report
-from aiofrp.transport.basicauth import CHALLENGE, FAILURE_DELAY, REFUSED, BasicAuth
+from aiofrp.transport.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, TooManyGuesses
 from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
 from aiofrp.transport.tls import identity_context
+from aiofrp.transport.webguard import PROOF, foreign_host, same_site, source_of
 
 #: Seconds for reading a request and answering it (spec: client §6).
 _TIME_LIMIT = 60.0
@@ -38,7 +38,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _OPEN: Final = web.AppKey("open", set[Handler])  # handlers that ask for no credentials
 _CHANGES: Final = web.AppKey("changes", set[Handler])  # handlers that change something
-_AUTH: Final = web.AppKey("auth", BasicAuth)
+_GUESSES: Final = web.AppKey("guesses", Guesses)
+_OWN_NAME: Final = web.AppKey("own_name", str)  # given where there are no credentials: see _wrong_host
 
 _log = logs.get(__name__)
 
@@ -58,7 +59,10 @@ class WebServer:
         self._config = config
         self._app = web.Application(middlewares=[_gate], client_max_size=MAX_SIZE)
         self._app[_OPEN], self._app[_CHANGES] = set(), set()
-        self._app[_AUTH] = BasicAuth(config.user, config.password)
+        auth = BasicAuth(config.user, config.password)
+        self._app[_GUESSES] = Guesses(auth)
+        if auth.open:
+            self._app[_OWN_NAME] = config.addr
         self._app.on_response_prepare.append(_plain_headers)
         self._runner: web.AppRunner | None = None
 
@@ -158,15 +162,42 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     app, route = request.app, request.match_info.handler
     if route in app[_OPEN]:
         return await handler(request)
-    if not app[_AUTH].admits(request.headers.get("Authorization", "")):
-        await asyncio.sleep(FAILURE_DELAY)
-        refused = text_response(REFUSED, 401)
-        refused.headers["WWW-Authenticate"] = CHALLENGE
+    if (refused := _wrong_host(request) or await _unauthorized(request)) is not None:
         return refused
     _log.info("http request: [%s]", request.rel_url.raw_path)
     response = await _answer(request, handler, guarded=route in app[_CHANGES])
     _log.info("http response [%s]: code [%d]", request.rel_url.raw_path, response.status)
     return response
+
+
+def _wrong_host(request: web.Request) -> web.Response | None:
+    """The refusal of a name that a web page elsewhere may have chosen, where there is no password to keep it out."""
+    own = request.app.get(_OWN_NAME)
+    host = None if own is None else foreign_host(request.headers.getall("Host", ()), own)
+    if host is None:
+        return None
+    return _failed(
+        request,
+        ApiError(
+            403,
+            f"the host [{host}] is not served: without a password this web server answers only to IP addresses,"
+            " localhost and the name in webServer.addr, since a page of another web site can use any other name (DNS"
+            " rebinding); set webServer.user and webServer.password",
+        ),
+    )
+
+
+async def _unauthorized(request: web.Request) -> web.Response | None:
+    """The refusal of a request without the right credentials."""
+    source = source_of(request.remote or "")
+    try:
+        if await request.app[_GUESSES].admits(source, request.headers.get("Authorization", "")):
+            return None
+    except TooManyGuesses as exc:
+        return text_response(f"{exc}\n", 429)
+    refused = text_response(REFUSED, 401)
+    refused.headers["WWW-Authenticate"] = CHALLENGE
+    return refused
 
 
 def _wrong_path(request: web.Request) -> web.Response | None:
@@ -184,8 +215,12 @@ def _wrong_path(request: web.Request) -> web.Response | None:
 
 async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> web.StreamResponse:
     try:
-        if guarded and not _same_site(request):
-            raise ApiError(403, "this request comes from another web site")
+        if guarded and not same_site(request.headers):
+            raise ApiError(
+                403,
+                "this request comes from another web site, or from a browser that does not say where from; programs"
+                f" that look like a browser send the field {PROOF}",
+            )
         async with asyncio.timeout(_TIME_LIMIT):
             return await handler(request)
     except TimeoutError:
@@ -199,6 +234,10 @@ async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> w
     except Exception as exc:  # noqa: BLE001 - the guard of the handlers
         report("a request of the API was not answered", exc)
         error = ApiError(500, "internal error, see the log")
+    return _failed(request, error)
+
+
+def _failed(request: web.Request, error: ApiError) -> web.Response:
     tell_error(request, error)
     return json_response({"Code": error.status, "Msg": str(error)}, error.status)
 
@@ -206,17 +245,3 @@ async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> w
 def tell_error(request: web.Request, error: ApiError) -> None:
     """Log why a request is answered with an error."""
     _log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)
-
-
-def _same_site(request: web.Request) -> bool:
-    """Whether no other web site is behind a request: browsers say whose page sent it, programs say nothing."""
-    fetch_site = request.headers.get("Sec-Fetch-Site")
-    if fetch_site is not None:
-        return fetch_site in ("same-origin", "none")
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return True
-    try:
-        return urlsplit(origin).netloc == request.headers.get("Host")
-    except ValueError:  # brackets that hold no IPv6 address
-        return False

@@ -7,10 +7,25 @@ service ▸ control session ▸ proxy.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from .faults import report
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+#: Items that :func:`mapped` makes between two turns of the event loop.
+_BATCH = 50
+
+
+async def mapped(make: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
+    """``make`` of each of many items, in batches between which others take their turn."""
+    made = []
+    for count, item in enumerate(items, 1):
+        made.append(make(item))
+        if count % _BATCH == 0:
+            await asyncio.sleep(0)
+    return made
 
 
 class Scope:

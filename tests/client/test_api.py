@@ -23,6 +23,7 @@ from aiofrp.config.types import Secret
 from aiofrp.errors import FrpError
 from tests.support.admin import Caller, basic, calling, listening, running_file
 from tests.support.certs import authority
+from tests.support.peers import GoPeers, needs_go
 from tests.support.ports import free_port
 from tests.support.tunnel import PATIENCE, local_service, running_server, server_config
 
@@ -233,6 +234,22 @@ async def test_other_web_sites_change_nothing(offline: Path, headers: dict[str, 
             status, _, _ = await call(method, path, body=text if method == "PUT" else "", headers=sent)
             assert status == (200 if accepted else 403), path
         assert (await call("GET", "/api/status", headers=sent))[0] == 200  # reading is no change
+
+
+@needs_go
+async def test_the_commands_of_frp_are_served(offline: Path, go_peers: GoPeers) -> None:
+    async with running_file(offline, online=False):
+        for command in ("reload", "status", "stop"):
+            words = [*go_peers.command("frpc"), command, "-c", str(offline)]
+            process = await asyncio.create_subprocess_exec(
+                *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            )
+            async with asyncio.timeout(PATIENCE):
+                told, _ = await process.communicate()
+            assert process.returncode == 0, told
+            assert {"reload": b"reload success", "status": b"Proxy Status", "stop": b"stop success"}[
+                command
+            ] in told
 
 
 @pytest.mark.parametrize(

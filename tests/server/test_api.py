@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -526,3 +527,38 @@ async def test_two_servers_count_for_themselves() -> None:
 
 async def _says(api: Api, line: str) -> bool:
     return line in (await api("/metrics")).body.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("path", "made"),
+    [
+        ("/api/proxy/http", 3000),
+        ("/api/v2/proxies?type=http&pageSize=20&page=3", 20),
+        ("/api/v2/proxies?q=nowhere", 3000),
+    ],
+)
+async def test_others_take_their_turn_while_many_proxies_are_shown(
+    path: str, made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+    seen = [0]
+    async with serving() as (server, api):
+        assert server.statistics is not None
+        for number in range(3000):
+            server.statistics.proxy_opened(f"p{number:04}", "http", "u", "c")
+        shown_by = "proxy_v2" if "v2" in path else "proxy"
+        make = getattr(views, shown_by)
+
+        def shown(*args: Any) -> Any:
+            nonlocal count
+            count += 1
+            return make(*args)
+
+        monkeypatch.setattr(views, shown_by, shown)
+        asking = asyncio.create_task(api(path))
+        while not asking.done():
+            await asyncio.sleep(0)
+            seen.append(count)
+        assert (await asking).status == 200
+    assert count == made
+    assert max(after - before for before, after in pairwise(seen)) <= 100

@@ -115,3 +115,10 @@ def test_a_new_list_counts_for_the_next_random_port() -> None:
         ports.acquire("e", 0)
     ports.release(7001)
     assert ports.acquire("e", 0) == 7001
+
+
+def test_many_ranges_that_overlap_cost_little() -> None:
+    """As numbers one by one these would be 650 million."""
+    ports = table(*[(1, 65535)] * 10_000, (-5, -1), (70_000, 80_000), (10, 5))
+    assert len(ports._allowed) == 65535
+    assert table((5, 4), (6000, 6001), (6001, 6002))._allowed == {6000, 6001, 6002}

@@ -328,8 +328,9 @@ def _raise_if_any(problems: Iterable[Problem], warnings: Iterable[str] = ()) -> 
 
 
 def _started(items: list[tuple[P, _Origin]], start: Collection[str]) -> list[tuple[P, _Origin]]:
+    wanted = set(start)
     return [
         (item, origin)
         for item, origin in items
-        if (not start or item.name in start) and item.enabled is not False
+        if (not wanted or item.name in wanted) and item.enabled is not False
     ]

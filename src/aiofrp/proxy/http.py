@@ -80,7 +80,7 @@ class HttpRoute:
     (spec: server §5).
     """
 
-    __slots__ = ("_turn", "members", "password", "request", "response", "rewrite", "user")
+    __slots__ = ("_known", "_turn", "members", "password", "request", "response", "rewrite", "user")
 
     def __init__(self, message: NewProxy) -> None:
         self.user = message.http_user
@@ -98,18 +98,21 @@ class HttpRoute:
 
     def _begin(self) -> None:
         self.members: list[Backends] = []  # limited by the number of proxies
+        self._known: set[Backends] = set()  # the same
         self._turn = 0
 
     def __len__(self) -> int:
         return len(self.members)
 
     def add(self, member: Backends) -> None:
-        if member in self.members:
+        if member in self._known:
             raise ProxyError("group proxy repeated")
         self.members.append(member)
+        self._known.add(member)
 
     def remove(self, member: Backends) -> None:
         self.members.remove(member)
+        self._known.remove(member)
 
     def next(self) -> Backends:
         """The member whose turn it is."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from aiofrp.aio import mapped
 from aiofrp.server import views
 from aiofrp.server.apiv2 import ApiV2
 from aiofrp.server.statistics import ProxyRecord, Statistics
@@ -68,7 +69,7 @@ class ServerApi:
 
     async def _by_type(self, request: web.Request) -> web.Response:
         records = self._statistics.proxies(request.match_info["type"])
-        return json_response({"proxies": [self._shown(record) for record in records]})
+        return json_response({"proxies": await mapped(self._shown, records)})
 
     async def _by_type_and_name(self, request: web.Request) -> web.Response:
         record = self._record(request)

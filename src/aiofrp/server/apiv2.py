@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from aiohttp import web
 
 from aiofrp import FRP_VERSION
+from aiofrp.aio import mapped
 from aiofrp.config.literals import parse_int
 from aiofrp.server import views
 from aiofrp.server.clients import ClientRecord
@@ -25,11 +27,14 @@ _PRUNED: Final = "offline_proxies"
 
 
 def _enveloped(answer: Callable[[web.Request], Any]) -> Handler:
-    """A handler that answers with what ``answer`` returns, or with the error it raises."""
+    """A handler that answers with what ``answer`` returns (now, or awaited), or with the error it raises."""
 
     async def handle(request: web.Request) -> web.Response:
         try:
-            return json_response({"code": 200, "msg": "success", "data": answer(request)})
+            data = answer(request)
+            if isawaitable(data):
+                data = await data
+            return json_response({"code": 200, "msg": "success", "data": data})
         except ApiError as error:
             tell_error(request, error)
             return json_response({"code": error.status, "msg": str(error), "data": None}, error.status)
@@ -113,17 +118,19 @@ class ApiV2:
     def _records(self, kind: str = "") -> Iterable[ProxyRecord]:
         return self._statistics.proxies(kind)
 
-    def _proxies(self, request: web.Request) -> Object:
+    async def _proxies(self, request: web.Request) -> Object:
         wanted, kind = _Filters(request), _kind(request)
-        shown = [self._shown(p) for p in self._records(kind)]
-        found = [
-            proxy
-            for proxy in shown
-            if wanted.proxy(proxy)
-            and wanted.words(_words_of_proxy(proxy))
-            and wanted.state(proxy["status"]["phase"])
-        ]
-        return _page(request, sorted(found, key=lambda p: (p["spec"]["type"], p["name"])))
+        records = [p for p in self._records(kind) if self._wanted(wanted, p)]
+        records.sort(key=lambda p: (p.kind, p.name))
+        if not wanted.any_words:
+            return _page(request, records, self._shown)
+        shown = await mapped(self._shown, records)
+        return _page(request, [p for p in shown if wanted.words(_words_of_proxy(p))])
+
+    def _wanted(self, filters: _Filters, record: ProxyRecord) -> bool:
+        client_id = record.client_id or self._run_ids(record.run_id)
+        online = self._server.proxies.published(record.name) is not None
+        return filters.owner(record.user, client_id) and filters.state(views.phase(online))
 
     def _proxy(self, request: web.Request) -> Object:
         return self._shown(self._record(request))
@@ -158,17 +165,22 @@ class _Filters:
 
     def client(self, shown: Object) -> bool:
         return (
-            self.proxy(shown)
+            self.owner(shown["user"], shown["clientID"])
             and self._run_id in ("", shown["runID"])
             and self.state(views.phase(shown["online"]))
         )
 
-    def proxy(self, shown: Object) -> bool:
-        """Of a client, too: both tell the user and the client id alike."""
-        return self._user in (None, shown["user"]) and self._client_id in ("", shown["clientID"])
+    def owner(self, user: str, client_id: str) -> bool:
+        """Whether a client, or the client of a proxy, is asked for."""
+        return self._user in (None, user) and self._client_id in ("", client_id)
 
     def state(self, state: str) -> bool:
         return self._state in ("", "all", state)
+
+    @property
+    def any_words(self) -> bool:
+        """Whether :meth:`words` leaves anything out."""
+        return bool(self._q)
 
     def words(self, words: Iterable[str]) -> bool:
         return not self._q or any(self._q in word.lower() for word in words)
@@ -205,13 +217,16 @@ def _part(request: web.Request) -> str:
     return unquote(request.rel_url.raw_path.split("/")[4])
 
 
-def _page(request: web.Request, items: list[Object]) -> Object:
+def _page(
+    request: web.Request, items: Sequence[Any], shown: Callable[[Any], Object] = lambda item: item
+) -> Object:
+    """The page that is asked for; ``shown`` makes what is told of each of its items."""
     page, size = _page_of(request)
     return {
         "total": len(items),
         "page": page,
         "pageSize": size,
-        "items": items[(page - 1) * size : page * size],
+        "items": [shown(item) for item in items[(page - 1) * size : page * size]],
     }
 
 

@@ -50,8 +50,11 @@ class PortTable:
 
     def allow(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Replace the allow-list; ports already leased stay so."""
-        ports = {port for first, last in ranges for port in range(max(first, 0), min(last, 65535) + 1)}
-        self._allowed = ports or set(range(1, 65536))
+        marks = bytearray(65536)  # ranges may overlap: each is entered in one step
+        for first, last in ranges:
+            first, last = max(first, 0), min(last, 65535)
+            marks[first : last + 1] = b"\1" * (last + 1 - first)
+        self._allowed = {port for port, mark in enumerate(marks) if mark} or set(range(1, 65536))
         self._free = _Pool(port for port in self._allowed if port and port not in self._used)
 
     def acquire(self, name: str, port: int) -> int:

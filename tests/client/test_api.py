@@ -23,7 +23,7 @@ from aiofrp.config.types import Secret
 from aiofrp.errors import FrpError
 from tests.support.admin import Caller, basic, calling, listening, running_file
 from tests.support.certs import authority
-from tests.support.peers import GoPeers, needs_go
+from tests.support.peers import GoPeers
 from tests.support.ports import free_port
 from tests.support.tunnel import PATIENCE, local_service, running_server, server_config
 
@@ -236,7 +236,6 @@ async def test_other_web_sites_change_nothing(offline: Path, headers: dict[str, 
         assert (await call("GET", "/api/status", headers=sent))[0] == 200  # reading is no change
 
 
-@needs_go
 async def test_the_commands_of_frp_are_served(offline: Path, go_peers: GoPeers) -> None:
     async with running_file(offline, online=False):
         for command in ("reload", "status", "stop"):

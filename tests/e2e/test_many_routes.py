@@ -12,8 +12,11 @@ from itertools import pairwise
 import pytest
 
 from aiofrp.config.proxy import MAX_ROUTES
+from aiofrp.config.validate import client_warnings
+from aiofrp.errors import ProxyError
 from aiofrp.server import proxies as server_proxies
 from aiofrp.server.service import Server
+from aiofrp.wire.messages import NewProxy
 from tests.support.ports import free_port
 from tests.support.tunnel import (
     PATIENCE,
@@ -205,3 +208,33 @@ async def test_a_client_that_registers_all_it_may_delays_others_little() -> None
             await asyncio.wait([using])
             assert using.cancelled()
         assert max(waited) < 1
+
+
+async def test_others_take_their_turn_after_each_message_and_each_closed_proxy() -> None:
+    """200 small proxies in one burst: no turn of the event loop begins or ends more than a few."""
+    async with serving() as server:
+        toml = "".join(proxy(f"p{number}-", 1) for number in range(200))
+        with observed(server) as seen:
+            async with running_client(client_config(server.address[1], toml)) as client:
+                assert set(refusals(client).values()) == {""}
+            await empty(server)
+        assert max(seen) == 200
+        assert max(abs(after - before) for before, after in pairwise(seen)) <= 3
+
+
+async def test_what_a_refusal_tells_fits_into_its_message() -> None:
+    notes = ", ".join(f'"!{number}" = ""' for number in range(1000))
+    bad = proxy("p", 1, extra="annotations = { " + notes + " }")
+    message = client_config(1, bad).proxies[0]
+    with pytest.raises(ProxyError) as caught:
+        server_proxies._check_annotations(NewProxy(annotations=message.annotations))
+    assert str(caught.value).count("\n") == 9
+    assert len(str(caught.value)) < 4096
+
+
+def test_verify_warns_of_more_routes_than_a_frps_takes() -> None:
+    config = client_config(
+        1, proxy("large", 40, 30) + proxy("good", 10, 100) + proxy("plain", 1001, kind="https")
+    )
+    limit = "routes (domains times locations); aiofrp's frps refuses more than 1000 for one proxy"
+    assert client_warnings(config) == [f"proxy large: 1200 {limit}", f"proxy plain: 1001 {limit}"]

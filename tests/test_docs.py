@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiofrp.cli import frpc, frps
-from aiofrp.config.reference import reference
+from aiofrp.config.tools.reference import reference
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

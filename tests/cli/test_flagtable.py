@@ -10,11 +10,11 @@ import pytest
 from aiofrp import registry
 from aiofrp.cli import flagtable
 from aiofrp.cli.flags import Flag
-from aiofrp.config import model, shape
-from aiofrp.config.client import ClientCommonConfig
-from aiofrp.config.proxy import VisitorConfig
-from aiofrp.config.server import ServerConfig
-from aiofrp.config.types import Bandwidth, Secret
+from aiofrp.config.models import model, shape
+from aiofrp.config.models.client import ClientCommonConfig
+from aiofrp.config.models.proxy import VisitorConfig
+from aiofrp.config.models.server import ServerConfig
+from aiofrp.config.models.types import Bandwidth, Secret
 
 _KINDS = {str: "string", Secret: "string", int: "int", bool: "bool", Bandwidth: "bandwidth"}
 

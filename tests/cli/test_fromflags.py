@@ -16,8 +16,8 @@ from aiofrp.cli.fromflags import (
     server_warnings,
     visitor_config,
 )
-from aiofrp.config.model import to_tree
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.models.model import to_tree
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.proxy.http import HttpConfig
 from aiofrp.proxy.stcp import StcpConfig, StcpVisitorConfig
 from aiofrp.proxy.tcp import TcpConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.cli.values import KINDS, read_bool, read_duration, read_list, read_map
-from aiofrp.config.types import Bandwidth
+from aiofrp.config.models.types import Bandwidth
 
 
 @pytest.mark.parametrize(

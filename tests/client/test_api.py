@@ -18,8 +18,8 @@ from aiofrp.cli.admin import Api, ApiError
 from aiofrp.client.service import Client
 from aiofrp.client.source import ConfigSource
 from aiofrp.client.states import Phase
-from aiofrp.config.shared import TlsConfig, WebServerConfig
-from aiofrp.config.types import Secret
+from aiofrp.config.models.shared import TlsConfig, WebServerConfig
+from aiofrp.config.models.types import Secret
 from aiofrp.errors import FrpError
 from tests.support.admin import Caller, basic, calling, listening, running_file
 from tests.support.certs import authority

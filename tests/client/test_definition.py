@@ -6,7 +6,7 @@ import pytest
 
 from aiofrp import registry
 from aiofrp.client.definition import block, definition
-from aiofrp.config.decode import decode_proxy, decode_visitor
+from aiofrp.config.load.decode import decode_proxy, decode_visitor
 
 
 def test_what_is_empty_is_left_out() -> None:

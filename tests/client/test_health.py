@@ -8,9 +8,9 @@ import re
 import pytest
 
 from aiofrp.client.health import CheckFailed, Health, check_http, check_tcp, is_checked, url_of
-from aiofrp.config.decode import decode_proxy
-from aiofrp.config.proxy import HealthCheck, ProxyConfig
-from aiofrp.config.shared import HttpHeader
+from aiofrp.config.load.decode import decode_proxy
+from aiofrp.config.models.proxy import HealthCheck, ProxyConfig
+from aiofrp.config.models.shared import HttpHeader
 from aiofrp.errors import ConnectFailed
 from tests.support.ports import free_port
 from tests.support.services import tcp_echo

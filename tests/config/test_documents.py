@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.config.verify import verify
+from aiofrp.config.load.verify import verify
 
 EXAMPLES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "vectors" / "config" / "documents.json").read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.config.client import ClientConfig
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.wire.codec import V1
 from aiofrp.wire.kcpsegment import ACK, ASK, FIN, PUSH
 from aiofrp.wire.messages import Login, NewWorkConn

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aiofrp.client.service import LoginFailed
-from aiofrp.config.client import ClientConfig
+from aiofrp.config.models.client import ClientConfig
 from tests.support.certs import authority
 from tests.support.dns import name_server
 from tests.support.outbound import Seen, http_proxy, socks_proxy

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from aiofrp.client.service import LoginFailed
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.transport import freshtls
 from tests.support.certs import NAME, Authority, authority
 from tests.support.ports import free_port

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from qh3 import tls
 from qh3.quic.tls_bridge import QuicTlsBridgeError
 
-from aiofrp.config.types import Bandwidth, Secret
+from aiofrp.config.models.types import Bandwidth, Secret
 from aiofrp.errors import LocalProtocolError, RemoteProtocolError
 from aiofrp.proxy.packets import user_of
 from aiofrp.server.h2user import request_of

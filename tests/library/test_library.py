@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 import aiofrp
-from aiofrp.config.decode import decode_client, decode_server
+from aiofrp.config.load.decode import decode_client, decode_server
 from aiofrp.errors import ConfigError, FrpError, ProxyError, TimedOut
 from tests.library.apps import App
 from tests.support import procs

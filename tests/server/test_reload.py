@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from aiofrp.client.service import LoginFailed
-from aiofrp.config.compare import differences, with_values
-from aiofrp.config.decode import decode_server
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.load.decode import decode_server
+from aiofrp.config.models.server import ServerConfig
+from aiofrp.config.tools.compare import differences, with_values
 from aiofrp.errors import ConfigError
 from aiofrp.server.reload import LIVE, change
 from aiofrp.server.service import Server

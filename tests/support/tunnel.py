@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from aiofrp.client.service import Client
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.decode import decode_client, decode_server
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.load.decode import decode_client, decode_server
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.server.service import Server
 from tests.support.ports import free_port
 

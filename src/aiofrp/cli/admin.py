@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiofrp.cli.flags import Invocation
-from aiofrp.config.decode import decode_client
-from aiofrp.config.files import decoded, open_source, read
-from aiofrp.config.shared import TlsConfig, WebServerConfig
+from aiofrp.config.load.decode import decode_client
+from aiofrp.config.load.files import decoded, open_source, read
+from aiofrp.config.models.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.transport.net import connect_reason, join_host_port
 

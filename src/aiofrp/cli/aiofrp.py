@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from aiofrp import __version__
-from aiofrp.config.valuesource import TOKEN_SOURCE_EXEC
+from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
 from aiofrp.errors import ConfigError
 
 _CLIENT_KEYS = re.compile(
@@ -63,20 +63,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reference(arguments: argparse.Namespace) -> str:
-    from aiofrp.config.reference import reference
+    from aiofrp.config.tools.reference import reference
 
     return reference()
 
 
 def _schema(arguments: argparse.Namespace) -> str:
-    from aiofrp.config.schema import schema
+    from aiofrp.config.tools.schema import schema
 
     return json.dumps(schema(arguments.program), indent=2, ensure_ascii=False)
 
 
 def _convert(arguments: argparse.Namespace) -> str:
-    from aiofrp.config.convert import convert
-    from aiofrp.config.files import read
+    from aiofrp.config.load.files import read
+    from aiofrp.config.tools.convert import convert
 
     raw = read(arguments.file)
     program = arguments.program or guess_program(arguments.file, raw)
@@ -84,8 +84,8 @@ def _convert(arguments: argparse.Namespace) -> str:
 
 
 def _show(arguments: argparse.Namespace) -> str:
-    from aiofrp.config.files import load_client, load_server, read
-    from aiofrp.config.show import masked_tree, show
+    from aiofrp.config.load.files import load_client, load_server, read
+    from aiofrp.config.tools.show import masked_tree, show
 
     program = arguments.program or guess_program(arguments.file, read(arguments.file))
     load = load_server if program == "frps" else load_client

@@ -13,13 +13,13 @@ from aiofrp.cli.flags import Invocation
 from aiofrp.cli.fromflags import client_config, proxy_config, proxy_warnings, visitor_config
 from aiofrp.cli.run import on_hangup, on_termination, run, set_up_logs
 from aiofrp.client.source import ConfigSource
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.files import LEGACY_WARNING
+from aiofrp.config.load.files import LEGACY_WARNING
+from aiofrp.config.load.unbuilt import client_leaves_out
+from aiofrp.config.load.validate import common_problems, proxy_problems, visitor_problems
+from aiofrp.config.load.valuesource import resolve_token
+from aiofrp.config.load.verify import verify, warning_text
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.problem import InvalidConfig, Problem
-from aiofrp.config.unbuilt import client_leaves_out
-from aiofrp.config.validate import common_problems, proxy_problems, visitor_problems
-from aiofrp.config.valuesource import resolve_token
-from aiofrp.config.verify import verify, warning_text
 from aiofrp.errors import FrpError
 
 if TYPE_CHECKING:

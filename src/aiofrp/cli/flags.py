@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiofrp.cli.values import KINDS, Kind, read_bool
-from aiofrp.config.literals import quote
+from aiofrp.config.golang.literals import quote
 from aiofrp.errors import FrpError
 
 #: Commands this near to an unknown one are suggested (cobra's number).

@@ -8,9 +8,9 @@ from typing import Any
 from aiofrp import registry
 from aiofrp.cli.flags import Flag, Invocation
 from aiofrp.cli.flagtable import CONNECTION, PROXY, SERVER, VISITOR
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.proxy import ProxyConfig, VisitorConfig
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.models.server import ServerConfig
 
 
 def server_config(invocation: Invocation) -> ServerConfig:

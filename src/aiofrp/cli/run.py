@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiofrp import faults, logs
-from aiofrp.config.shared import LogConfig
+from aiofrp.config.models.shared import LogConfig
 from aiofrp.transport.files import raise_file_limit
 
 #: Allocations between two looks for reference cycles: connections make few, and each look costs latency.

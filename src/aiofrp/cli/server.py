@@ -11,13 +11,13 @@ from aiofrp.aio import Scope
 from aiofrp.cli.flags import Invocation
 from aiofrp.cli.fromflags import server_config, server_warnings
 from aiofrp.cli.run import on_hangup, on_termination, run, set_up_logs
-from aiofrp.config.files import LEGACY_WARNING, Loaded, load_server
+from aiofrp.config.load.files import LEGACY_WARNING, Loaded, load_server
+from aiofrp.config.load.unbuilt import server_leaves_out
+from aiofrp.config.load.validate import server_problems
+from aiofrp.config.load.valuesource import resolve_token
+from aiofrp.config.load.verify import verify, warning_text
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.problem import InvalidConfig
-from aiofrp.config.server import ServerConfig
-from aiofrp.config.unbuilt import server_leaves_out
-from aiofrp.config.validate import server_problems
-from aiofrp.config.valuesource import resolve_token
-from aiofrp.config.verify import verify, warning_text
 from aiofrp.errors import FrpError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aiofrp.config.literals import INT64_MAX, parse_int, quote
+from aiofrp.config.golang.literals import INT64_MAX, parse_int, quote
 
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -111,13 +111,13 @@ def read_duration(text: str) -> float:
 
 
 def _read_bandwidth(text: str) -> Any:
-    from aiofrp.config.types import Bandwidth
+    from aiofrp.config.models.types import Bandwidth
 
     return Bandwidth.parse(text)
 
 
 def _read_ports(text: str) -> Any:
-    from aiofrp.config.types import parse_ports
+    from aiofrp.config.models.types import parse_ports
 
     return parse_ports(text)
 

@@ -11,8 +11,8 @@ from aiohttp import web
 from aiofrp.client.definition import definition
 from aiofrp.client.proxies import RunningProxy
 from aiofrp.client.source import ConfigSource
-from aiofrp.config.literals import quote
-from aiofrp.config.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.golang.literals import quote
+from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.profiling import add_profiling

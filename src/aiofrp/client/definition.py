@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aiofrp.config.model import Model, declared, to_tree
-from aiofrp.config.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.models.model import Model, declared, to_tree
+from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 
 #: Keys that are there even with nothing to say; other empty values are left out.
 _ALWAYS: Final = frozenset(

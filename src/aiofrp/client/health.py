@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from aiofrp import __version__
-from aiofrp.config.proxy import HealthCheck, ProxyConfig
+from aiofrp.config.models.proxy import HealthCheck, ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.transport.net import dial, join_host_port

@@ -13,7 +13,7 @@ from aiofrp.aio import Scope
 from aiofrp.client.health import Monitor, is_checked
 from aiofrp.client.reload import diff
 from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
-from aiofrp.config.proxy import ProxyConfig
+from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.proxy.host import ClientContext, ClientHalf

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.compare import differences
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.tools.compare import differences
 
 #: Keys a reload takes over; the effect of ``start`` and ``includes`` is in the other two.
 _LIVE: Final = frozenset({"proxies", "visitors", "start", "includes"})

@@ -18,8 +18,8 @@ from aiofrp.client.proxies import MakeHalf, Proxies, Surroundings
 from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
 from aiofrp.client.visitors import Visitors
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.unbuilt import refuse_client
+from aiofrp.config.load.unbuilt import refuse_client
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from aiofrp.client.store import Stored, read_store, with_stored
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.files import Loaded, load_client, read
+from aiofrp.config.load.files import Loaded, load_client, read
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import ConfigError
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.decode import Rules, decode_proxy, decode_visitor
-from aiofrp.config.files import read
-from aiofrp.config.formats import parse_json
-from aiofrp.config.literals import from_bytes
+from aiofrp.config.formats.json import parse_json
+from aiofrp.config.golang.literals import from_bytes
+from aiofrp.config.load.decode import Rules, decode_proxy, decode_visitor
+from aiofrp.config.load.files import read
+from aiofrp.config.load.validate import proxy_problems, visitor_problems
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.problem import InvalidConfig, Problem
-from aiofrp.config.proxy import ProxyConfig, VisitorConfig
-from aiofrp.config.validate import proxy_problems, visitor_problems
 from aiofrp.errors import ConfigError
 
 _LENIENT = Rules(strict=False, ordered=True)

@@ -9,7 +9,7 @@ from aiofrp import logs, registry
 from aiofrp.aio import Scope
 from aiofrp.client.proxies import Surroundings
 from aiofrp.client.reload import diff
-from aiofrp.config.proxy import VisitorConfig
+from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProxyError
 from aiofrp.logs import Log
 from aiofrp.proxy.host import VisitorHalf

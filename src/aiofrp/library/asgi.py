@@ -11,7 +11,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from aiofrp.aio import Scope
-from aiofrp.config.proxy import ProxyConfig
+from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.proxy.host import ClientContext, ClientHalf
 from aiofrp.proxy.relay import client_side

@@ -11,7 +11,7 @@ from typing import Any, Self
 from aiofrp.aio import Scope
 from aiofrp.client import service
 from aiofrp.client.proxies import MakeHalf
-from aiofrp.config.client import ClientConfig
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import FrpError
 from aiofrp.library.options import client_config
 

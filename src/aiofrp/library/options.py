@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiofrp import registry
-from aiofrp.config.client import ClientConfig
-from aiofrp.config.decode import decode_client, decode_server
-from aiofrp.config.model import Model, declared
+from aiofrp.config.load.decode import decode_client, decode_server
+from aiofrp.config.load.validate import client_problems, server_problems
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.model import Model, declared
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.problem import InvalidConfig, Problem
-from aiofrp.config.server import ServerConfig
-from aiofrp.config.validate import client_problems, server_problems
 from aiofrp.errors import ConfigError
 
 Tree = Mapping[str, Any]

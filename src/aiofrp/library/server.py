@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.library.options import server_config
 from aiofrp.server import service
 from aiofrp.transport.net import join_host_port

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import PluginConfig
-from aiofrp.config.shared import HeaderOperations
-from aiofrp.config.types import Bool, Str
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import PluginConfig
+from aiofrp.config.models.shared import HeaderOperations
+from aiofrp.config.models.types import Bool, Str
 
 
 class Https2HttpsPluginConfig(PluginConfig):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import PluginConfig, VisitorPluginConfig
-from aiofrp.config.types import Str
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import PluginConfig, VisitorPluginConfig
+from aiofrp.config.models.types import Str
 
 
 class VirtualNetPluginConfig(PluginConfig):

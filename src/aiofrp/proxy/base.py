@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from aiofrp.config.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.proxy.host import ClientHalf, ServerHalf, VisitorHalf
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from copy import copy
 from typing import ClassVar, Self
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import DomainConfig, ProxyConfig
-from aiofrp.config.shared import HeaderOperations
-from aiofrp.config.types import Secret, Str, StrList
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
+from aiofrp.config.models.shared import HeaderOperations
+from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import ProxyError
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.domains import DomainServer

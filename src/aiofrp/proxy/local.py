@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from aiofrp.config.proxy import ProxyTransport
+from aiofrp.config.models.proxy import ProxyTransport
 from aiofrp.errors import ConnectFailed, LocalProtocolError
 from aiofrp.proxy.host import ClientContext, ClientHalf
 from aiofrp.proxy.relay import client_side

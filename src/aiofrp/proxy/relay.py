@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from aiofrp.config.types import Bandwidth
+from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
 from aiofrp.proxy.host import ServerContext
 from aiofrp.stream.base import Stream

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from aiofrp.config.proxy import VisitorConfig
+from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProtocolError, ProxyError, TimedOut
 from aiofrp.proxy.host import Door, ServerContext, ServerHalf, VisitorContext
 from aiofrp.proxy.relay import UserConnections, layered

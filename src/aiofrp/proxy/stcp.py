@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import ProxyConfig, VisitorConfig
-from aiofrp.config.types import Secret, Str, StrList
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.host import VisitorContext, VisitorHalf

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import ProxyConfig
-from aiofrp.config.types import Int, Str
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import ProxyConfig
+from aiofrp.config.models.types import Int, Str
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.group import Turns
 from aiofrp.proxy.host import ServerContext, ServerHalf

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import DomainConfig, ProxyConfig
-from aiofrp.config.types import Secret, Str
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
+from aiofrp.config.models.types import Secret, Str
 from aiofrp.errors import ProxyError
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.domains import DomainServer

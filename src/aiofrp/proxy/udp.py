@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol, TypeAlias
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import ProxyConfig, ProxyTransport
-from aiofrp.config.types import Int, Str
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import ProxyConfig, ProxyTransport
+from aiofrp.config.models.types import Int, Str
 from aiofrp.errors import ConnectFailed, FrpError, LocalProtocolError
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.datagrams import DatagramSocket

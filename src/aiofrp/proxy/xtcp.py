@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from aiofrp.config.model import field
-from aiofrp.config.proxy import ProxyConfig, VisitorConfig
-from aiofrp.config.shared import NatTraversalConfig
-from aiofrp.config.types import Bool, Int, Secret, Str, StrList
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.models.shared import NatTraversalConfig
+from aiofrp.config.models.types import Bool, Int, Secret, Str, StrList
 from aiofrp.proxy.base import ProxyType
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from aiofrp import FRP_VERSION
 from aiofrp.aio import mapped
-from aiofrp.config.literals import parse_int
+from aiofrp.config.golang.literals import parse_int
 from aiofrp.server import views
 from aiofrp.server.clients import ClientRecord
 from aiofrp.server.statistics import ProxyRecord, Statistics

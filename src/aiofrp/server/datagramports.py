@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from aiofrp import logs
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.server.accept import Acceptor
 from aiofrp.server.vhost import ListenError
 from aiofrp.transport.net import ListenFailed, join_host_port

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from aiofrp import registry
-from aiofrp.config.annotations import annotation_problems
-from aiofrp.config.types import Bandwidth
+from aiofrp.config.models.annotations import annotation_problems
+from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.proxy.group import Groups
 from aiofrp.proxy.host import Doors, Joined, Ports, ServerHalf, Vhost

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from aiofrp.config.compare import differences, with_values
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.models.server import ServerConfig
+from aiofrp.config.tools.compare import differences, with_values
 
 LIVE: Final = frozenset(
     {

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiofrp import FRP_VERSION, logs
 from aiofrp.aio import Scope
-from aiofrp.config.server import ServerConfig
-from aiofrp.config.unbuilt import refuse_server
+from aiofrp.config.load.unbuilt import refuse_server
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.logs import Log, short_id
 from aiofrp.proxy.group import Groups

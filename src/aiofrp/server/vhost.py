@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from aiofrp import logs
-from aiofrp.config.server import ServerConfig
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.proxy.host import Vhost
 from aiofrp.server.firstbytes import FirstBytes

@@ -11,9 +11,9 @@ from datetime import date
 from typing import Any, Final
 
 from aiofrp import FRP_VERSION
-from aiofrp.config.server import PortsRange, ServerConfig
-from aiofrp.config.shared import WebServerConfig
-from aiofrp.config.types import Bandwidth
+from aiofrp.config.models.server import PortsRange, ServerConfig
+from aiofrp.config.models.shared import WebServerConfig
+from aiofrp.config.models.types import Bandwidth
 from aiofrp.logs import short_id
 from aiofrp.server.clients import ClientRecord, Shown
 from aiofrp.server.statistics import ProxyRecord, Statistics

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiofrp.config.shared import QuicOptions
+from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls import TlsContext

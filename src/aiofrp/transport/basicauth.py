@@ -8,7 +8,7 @@ import binascii
 import hmac
 from typing import Final
 
-from aiofrp.config.types import Secret
+from aiofrp.config.models.types import Secret
 from aiofrp.errors import AuthError
 
 #: Seconds until a wrong credential is answered (spec: client §6).

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from qh3.quic.configuration import QuicConfiguration
 
-from aiofrp.config.shared import QuicOptions
+from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.quic import QuicSession

@@ -17,8 +17,8 @@ import msgspec
 from aiohttp import web
 
 from aiofrp import logs
-from aiofrp.config.files import MAX_SIZE
-from aiofrp.config.shared import TlsConfig, WebServerConfig
+from aiofrp.config.load.files import MAX_SIZE
+from aiofrp.config.models.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.faults import report
 from aiofrp.transport.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, TooManyGuesses

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.config import ini
-from aiofrp.config.legacy import LegacyResult, client_includes, convert_client
+from aiofrp.config.legacy import LegacyResult, client_includes, convert_client, ini
 from aiofrp.errors import ConfigError
 from tests.config.legacy.test_server import at
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.config import ini
+from aiofrp.config.legacy import ini
 from aiofrp.config.legacy.ranges import expand_ranges
 from aiofrp.errors import ConfigError
 

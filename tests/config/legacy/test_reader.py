@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.config import ini
-from aiofrp.config.legacy import convert_client, convert_server
+from aiofrp.config.legacy import convert_client, convert_server, ini
 from aiofrp.config.legacy.keys import CLIENT, COMMON, PLUGINS, PROXIES, PROXY, SERVER, VISITOR, VISITORS
 from aiofrp.config.legacy.reader import MAX_WARNINGS, Key, Kind, LegacyWarning, Reader, put, split_list
 from aiofrp.errors import ConfigError

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.config import ini
-from aiofrp.config.legacy import LegacyResult, convert_server
+from aiofrp.config.legacy import LegacyResult, convert_server, ini
 from aiofrp.errors import ConfigError
 
 

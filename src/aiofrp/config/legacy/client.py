@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from aiofrp.config.ini import DEFAULT, IniFile
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.common import LegacyResult, common_reader, fill_common
+from aiofrp.config.legacy.ini import DEFAULT, IniFile
 from aiofrp.config.legacy.proxies import convert_proxy, convert_visitor
 from aiofrp.config.legacy.ranges import expand_ranges
 from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiofrp.config.ini import IniFile
 from aiofrp.config.legacy import keys
+from aiofrp.config.legacy.ini import IniFile
 from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put
 from aiofrp.errors import ConfigError
 

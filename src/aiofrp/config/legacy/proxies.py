@@ -7,7 +7,7 @@ from typing import Final
 
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.reader import Reader, Tree, put
-from aiofrp.config.types import Bandwidth
+from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import ConfigError
 
 _POSITIVE: Final = ("maxRetriesAnHour", "minRetryInterval", "fallbackTimeoutMs")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aiofrp.config import numberrange
-from aiofrp.config.ini import IniFile
-from aiofrp.config.literals import SPACE
+from aiofrp.config.golang.literals import SPACE
+from aiofrp.config.legacy.ini import IniFile
+from aiofrp.config.models import numberrange
 from aiofrp.errors import ConfigError
 
 PREFIX = "range:"

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from aiofrp.config.ini import IniFile
-from aiofrp.config.literals import SPACE, parse_int
+from aiofrp.config.golang.literals import SPACE, parse_int
+from aiofrp.config.legacy.ini import IniFile
 
 Tree: TypeAlias = dict[str, Any]
 """A table of the new format as plain values."""

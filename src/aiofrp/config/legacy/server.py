@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aiofrp.config import numberrange
-from aiofrp.config.ini import IniFile
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.common import LegacyResult, common_reader, fill_common
+from aiofrp.config.legacy.ini import IniFile
 from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put
+from aiofrp.config.models import numberrange
 
 
 def convert_server(file: IniFile) -> LegacyResult:

@@ -1,0 +1,265 @@
+"""What all proxies, visitors and plugins have in common (spec: config §2.4 to §2.6).
+
+The types themselves are in ``aiofrp.proxy`` and ``aiofrp.plugin``; this module names none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Final
+
+from aiofrp.config.models.model import Model, declared, field
+from aiofrp.config.models.shared import HttpHeader
+from aiofrp.config.models.types import Bandwidth, Bool, Int, Secret, Str, StrList, StrMap, Want
+
+BANDWIDTH_MODES = ("client", "server")
+
+
+class PluginConfig(Model):
+    """Base of client plugins: who answers connections instead of a local port."""
+
+    type: Str = field("", alias="type", help="Kind of the plugin.")
+
+    #: Attributes that must not be empty.
+    required: ClassVar[tuple[str, ...]] = ()
+
+
+class VisitorPluginConfig(Model):
+    """Base of visitor plugins: who makes connections instead of a local port."""
+
+    type: Str = field("", alias="type", help="Kind of the plugin.")
+
+
+class ProxyTransport(Model):
+    """How a proxy's connections travel."""
+
+    reference_name: ClassVar[str] = "ProxyTransport"
+
+    use_encryption: Bool = field(
+        False,
+        alias="useEncryption",
+        help="Encrypt work connections with the token as key.",
+        wire="use_encryption",
+        flag="ue",
+    )
+    use_compression: Bool = field(
+        False, alias="useCompression", help="Compress work connections.", wire="use_compression", flag="uc"
+    )
+    bandwidth_limit: Annotated[Bandwidth, Want("types.BandwidthQuantity")] = field(
+        Bandwidth(),
+        alias="bandwidthLimit",
+        help="Bytes per second of the whole proxy, such as `500KB` or `1MB` (powers of 1024).",
+        wire="bandwidth_limit",
+        flag="bandwidth-limit",
+    )
+    bandwidth_limit_mode: Str = field(
+        "client",
+        alias="bandwidthLimitMode",
+        help="Which program keeps the limit.",
+        wire="bandwidth_limit_mode",
+        flag="bandwidth-limit-mode",
+        choices=BANDWIDTH_MODES,
+    )
+    proxy_protocol_version: Str = field(
+        "",
+        alias="proxyProtocolVersion",
+        help="Send a PROXY header of this version to the local service.",
+        choices=("v1", "v2"),
+    )
+
+
+class LoadBalancer(Model):
+    """Several proxies behind one remote port or domain."""
+
+    reference_name: ClassVar[str] = "LoadBalancerConfig"
+
+    group: Str = field(
+        "", alias="group", help="Name of the group the proxy shares its users with.", wire="group"
+    )
+    group_key: Secret = field(
+        Secret(), alias="groupKey", help="Secret all members of the group must show.", wire="group_key"
+    )
+
+
+class HealthCheck(Model):
+    """Whether the local service is asked if it lives; a proxy whose service does not is withdrawn."""
+
+    reference_name: ClassVar[str] = "HealthCheckConfig"
+
+    type: Str = field("", alias="type", help="How to ask; empty does not.", choices=("tcp", "http"))
+    timeout_seconds: Int = field(
+        0, alias="timeoutSeconds", help="Seconds to wait for an answer; 0 or less means 3."
+    )
+    max_failed: Int = field(
+        0,
+        alias="maxFailed",
+        help="Failures in a row after which the service counts as dead; 0 or less means 1.",
+    )
+    interval_seconds: Int = field(
+        0, alias="intervalSeconds", help="Seconds between two checks; 0 or less means 10."
+    )
+    path: Str = field("", alias="path", help="Path that is requested, with type `http`.")
+    http_headers: Annotated[tuple[HttpHeader, ...], Want("[]v1.HTTPHeader")] = field(
+        (), alias="httpHeaders", help="Headers of the request, with type `http`."
+    )
+
+
+class ProxyBase(Model):
+    """What a proxy is and how it is treated."""
+
+    reference_name: ClassVar[str] = "ProxyBaseConfig"
+
+    name: Str = field(
+        "", alias="name", help="Name of the proxy, unique in the file.", flag="proxy-name", short="n"
+    )
+    type: Str = field("", alias="type", help="Kind of the proxy.", zero=True)
+    enabled: Bool | None = field(None, alias="enabled", help="Set to false to leave the proxy out.")
+    annotations: StrMap = field(
+        alias="annotations",
+        help="Notes shown on the server's dashboard; keys like `site` or `example.org/site`.",
+        factory=dict,
+        wire="annotations",
+        flag="annotations",
+    )
+    transport: ProxyTransport = field(
+        alias="transport", help="How the proxy's connections travel.", factory=ProxyTransport
+    )
+    metadatas: StrMap = field(
+        alias="metadatas",
+        help="Data sent to the server's plugins.",
+        factory=dict,
+        wire="metas",
+        flag="metadatas",
+    )
+    load_balancer: LoadBalancer = field(
+        alias="loadBalancer", help="Sharing of users with other proxies.", factory=LoadBalancer
+    )
+    health_check: HealthCheck = field(
+        alias="healthCheck", help="Watching of the local service.", factory=HealthCheck
+    )
+
+
+class ProxyBackend(Model):
+    """Where a proxy's connections go."""
+
+    reference_name: ClassVar[str] = "ProxyBaseConfig.ProxyBackend"
+
+    local_ip: Str = field(
+        "127.0.0.1",
+        alias="localIP",
+        help="Address or host name of the local service.",
+        flag="local-ip",
+        short="i",
+    )
+    local_port: Int = field(
+        0, alias="localPort", help="Port of the local service.", flag="local-port", short="l", port=True
+    )
+    plugin: PluginConfig | None = field(
+        None, alias="plugin", help="A built-in service that answers instead of a local port."
+    )
+
+
+class ProxyConfig(ProxyBackend, ProxyBase):
+    """Base of all proxies."""
+
+    def wire_values(self) -> dict[str, Any]:
+        """The arguments of :class:`aiofrp.wire.messages.NewProxy` besides name and type."""
+        values = _wire_values(self)
+        if values["bandwidth_limit_mode"] == "client":
+            del values["bandwidth_limit_mode"]
+        return values
+
+
+def _wire_values(model: Model) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for item in declared(type(model)).values():
+        value = getattr(model, item.name)
+        if item.wire:
+            values[item.wire] = _wire_value(value)
+        elif isinstance(value, Model):
+            values |= _wire_values(value)
+    return values
+
+
+def _wire_value(value: Any) -> Any:
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Model):  # a table with one member, such as the headers to set
+        (value,) = (getattr(value, name) for name in declared(type(value)))
+    return value.text if isinstance(value, Bandwidth) else value
+
+
+#: Routes (a domain with a location) that frps enters for one proxy. The reference has no limit.
+MAX_ROUTES: Final = 1000
+
+
+class DomainConfig(Model):
+    """Names a proxy is known by on a shared port."""
+
+    reference_name: ClassVar[str] = "DomainConfig"
+
+    custom_domains: StrList = field(
+        (),
+        alias="customDomains",
+        help="Host names that lead to the proxy, also with `*` as first label.",
+        wire="custom_domains",
+        flag="custom-domain",
+        short="d",
+    )
+    subdomain: Str = field(
+        "",
+        alias="subdomain",
+        help="Label below the server's `subDomainHost` that leads to the proxy.",
+        wire="subdomain",
+        flag="sd",
+    )
+
+    @property
+    def routes(self) -> int:
+        """How many routes the proxy asks for."""
+        return len([domain for domain in (*self.custom_domains, self.subdomain) if domain])
+
+
+class VisitorTransport(Model):
+    """How a visitor's connections travel; both must match the proxy's."""
+
+    reference_name: ClassVar[str] = "VisitorTransport"
+
+    use_encryption: Bool = field(
+        False, alias="useEncryption", help="Encrypt connections with `secretKey` as key.", flag="ue"
+    )
+    use_compression: Bool = field(False, alias="useCompression", help="Compress connections.", flag="uc")
+
+
+class VisitorConfig(Model):
+    """Base of all visitors: a local door to another client's secret proxy."""
+
+    reference_name: ClassVar[str] = "VisitorBaseConfig"
+
+    name: Str = field(
+        "", alias="name", help="Name of the visitor, unique in the file.", flag="visitor-name", short="n"
+    )
+    type: Str = field("", alias="type", help="Kind of the visitor.")
+    enabled: Bool | None = field(None, alias="enabled", help="Set to false to leave the visitor out.")
+    transport: VisitorTransport = field(
+        alias="transport", help="How the visitor's connections travel.", factory=VisitorTransport
+    )
+    secret_key: Secret = field(Secret(), alias="secretKey", help="Secret key of the proxy.", flag="sk")
+    server_user: Str = field(
+        "", alias="serverUser", help="User the proxy belongs to; empty is the own user.", flag="server-user"
+    )
+    server_name: Str = field("", alias="serverName", help="Name of the proxy to visit.", flag="server-name")
+    bind_addr: Str = field(
+        "127.0.0.1",
+        alias="bindAddr",
+        help="Local address the visitor listens on.",
+        flag="bind-addr",
+    )
+    bind_port: Int = field(
+        0,
+        alias="bindPort",
+        help="Local port the visitor listens on; negative listens nowhere and serves other visitors only.",
+        flag="bind-port",
+    )
+    plugin: VisitorPluginConfig | None = field(
+        None, alias="plugin", help="A built-in service that makes connections instead of a local port."
+    )

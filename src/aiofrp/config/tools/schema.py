@@ -1,0 +1,103 @@
+"""``aiofrp config schema``: JSON Schema (draft 7) of configuration files, for editors and checkers.
+
+Made from the declarations of the fields. What it cannot say: keys match without regard to case.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, cast
+
+from aiofrp import registry
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.model import Declared, Model, declared
+from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, VisitorConfig, VisitorPluginConfig
+from aiofrp.config.models.server import ServerConfig
+from aiofrp.config.models.shape import Shape, shapes
+from aiofrp.config.models.types import Bandwidth
+
+Schema = dict[str, Any]
+
+_SCALARS = {int: "integer", bool: "boolean"}
+_BANDWIDTH = r"^\s*([-+0-9.eE_]+[KM]B)?\s*$"
+
+
+def schema(program: Literal["server", "client"]) -> Schema:
+    """The schema of the configuration of frps (``server``) or frpc (``client``)."""
+    model: type[Model] = ServerConfig if program == "server" else ClientConfig
+    definitions: dict[str, Schema] = {}
+    root = _table(model, definitions)
+    root["patternProperties"] = {r"^\.": True}  # YAML: a place for anchors
+    name = "frps" if program == "server" else "frpc"
+    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": f"{name} configuration"}
+    return head | root | {"definitions": dict(sorted(definitions.items()))}
+
+
+def _table(model: type[Model], definitions: dict[str, Schema]) -> Schema:
+    forms = shapes(model)
+    fields = {item.alias: _field(item, forms[item.name], definitions) for item in declared(model).values()}
+    described = (model.__doc__ or "").split("\n")[0]
+    return {"type": "object", "description": described, "properties": fields, "additionalProperties": False}
+
+
+def _field(item: Declared, shape: Shape, definitions: dict[str, Schema]) -> Schema:
+    value = _value(shape, definitions)
+    about: Schema = {"description": item.help}
+    if item.choices:
+        about["enum"] = [*item.choices] if item.default in item.choices else ["", *item.choices]
+    if item.port:
+        about |= {"minimum": 0, "maximum": 65535}
+    if isinstance(item.default, str | int) and item.default:
+        about["default"] = item.default
+    return {"allOf": [value], **about} if "$ref" in value else value | about
+
+
+def _value(shape: Shape, definitions: dict[str, Schema]) -> Schema:
+    if shape.kind == "list":
+        return {"type": "array", "items": _value(shape.element, definitions)}
+    if shape.kind == "map":
+        return {"type": "object", "additionalProperties": _value(shape.element, definitions)}
+    if shape.kind == "table":
+        return _reference(cast("type[Model]", shape.type), definitions)
+    if shape.type is Bandwidth:
+        return {"type": "string", "pattern": _BANDWIDTH}
+    return {"type": _SCALARS.get(shape.type, "string")}
+
+
+def _reference(model: type[Model], definitions: dict[str, Schema]) -> Schema:
+    variants = _variants(model)
+    if variants:
+        return {"oneOf": [_variant(name, variant, definitions) for name, variant in variants.items()]}
+    _define(model, definitions)
+    return {"$ref": f"#/definitions/{model.__name__}"}
+
+
+def _define(model: type[Model], definitions: dict[str, Schema]) -> bool:
+    if model.__name__ in definitions:
+        return False
+    definitions[model.__name__] = {}  # the place is taken before the tables inside are looked at
+    definitions[model.__name__] = _table(model, definitions)
+    return True
+
+
+def _variants(model: type[Model]) -> dict[str, type[Model]]:
+    """The models a ``type`` chooses from."""
+    if model is ProxyConfig:
+        return {name: registry.load(row).Config for name, row in registry.PROXIES.items()}
+    if model is VisitorConfig:
+        visitors = {name: registry.load(row).VisitorConfig for name, row in registry.PROXIES.items()}
+        return {name: variant for name, variant in visitors.items() if variant}
+    rows = {PluginConfig: registry.CLIENT_PLUGINS, VisitorPluginConfig: registry.VISITOR_PLUGINS}.get(
+        model, {}
+    )
+    return {name: registry.load(row) for name, row in rows.items()}
+
+
+def _variant(name: str, model: type[Model], definitions: dict[str, Schema]) -> Schema:
+    if _define(model, definitions):
+        table = definitions[model.__name__]
+        table["properties"]["type"] = {
+            "const": name,
+            "description": table["properties"]["type"]["description"],
+        }
+        table["required"] = ["name", "type"] if "name" in table["properties"] else ["type"]
+    return {"$ref": f"#/definitions/{model.__name__}"}

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from aiofrp import registry
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.model import Model, declared, to_tree
+from aiofrp.config.models.server import ServerConfig
+from aiofrp.config.models.shape import shapes
+from aiofrp.proxy.http import HttpConfig
+from aiofrp.proxy.tcp import TcpConfig
+
+
+def _models(model: type[Model]) -> set[type[Model]]:
+    found = {model}
+    for shape in shapes(model).values():
+        inner = shape.item if shape.kind in ("list", "map") and shape.item else shape
+        if inner.kind == "table":
+            found |= _models(inner.type)
+    return found
+
+
+def _all_models() -> set[type[Model]]:
+    tops: list[type[Model]] = [ServerConfig, ClientConfig]
+    for row in registry.PROXIES.values():
+        tops += [part for part in (registry.load(row).Config, registry.load(row).VisitorConfig) if part]
+    tops += [
+        registry.load(row) for row in (*registry.CLIENT_PLUGINS.values(), *registry.VISITOR_PLUGINS.values())
+    ]
+    return {model for top in tops for model in _models(top)}
+
+
+# Declarations
+
+
+def test_every_field_is_explained_in_one_sentence() -> None:
+    for model in _all_models():
+        for item in declared(model).values():
+            assert item.help.endswith("."), (model, item.name)
+            assert len(item.help) <= 110, (model, item.name)
+
+
+def test_attributes_are_the_keys_in_snake_case() -> None:
+    for model in _all_models():
+        for item in declared(model).values():
+            assert item.name.replace("_", "") == item.alias.lower(), model
+
+
+def test_keys_of_a_model_differ_in_more_than_case() -> None:
+    for model in _all_models():
+        aliases = [item.alias.lower() for item in declared(model).values()]
+        assert len(aliases) == len(set(aliases)), model
+
+
+def test_defaults_are_allowed_values() -> None:
+    for model in _all_models():
+        for item in declared(model).values():
+            assert not item.choices or item.default in (*item.choices, ""), (model, item.name)
+
+
+# Models
+
+
+def test_models_are_frozen_and_comparable() -> None:
+    proxy = TcpConfig(name="a", local_port=1)
+    assert proxy == TcpConfig(name="a", local_port=1, remote_port=0)
+    assert proxy != TcpConfig(name="a", local_port=2)
+    with pytest.raises(ValidationError):
+        proxy.name = "b"
+
+
+def test_a_wrong_name_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        TcpConfig(nmae="a")  # type: ignore[call-arg]  # what is tested
+
+
+def test_zero_values_mean_the_default() -> None:
+    config = ServerConfig(bind_port=0, bind_addr="", user_conn_timeout=0)
+    assert (config.bind_port, config.bind_addr, config.user_conn_timeout) == (7000, "0.0.0.0", 10)
+
+
+def test_an_explicit_false_stays() -> None:
+    assert ServerConfig(detailed_errors_to_client=False).detailed_errors_to_client is False
+    assert ClientConfig(login_fail_exit=False).login_fail_exit is False
+
+
+def test_defaults_that_depend_on_other_fields() -> None:
+    server = ServerConfig.model_validate(
+        {"bindAddr": "127.0.0.5", "transport": {"tcpMux": False, "tls": {"trustedCaFile": "ca"}}}
+    )
+    assert server.proxy_bind_addr == "127.0.0.5"
+    assert server.transport.heartbeat_timeout == 90
+    assert server.transport.tls.force
+    assert ServerConfig().transport.heartbeat_timeout == -1
+    client = ClientConfig.model_validate({"transport": {"tcpMux": False}})
+    assert (client.transport.heartbeat_interval, client.transport.heartbeat_timeout) == (30, 90)
+    assert (ClientConfig().transport.heartbeat_interval, ClientConfig().transport.heartbeat_timeout) == (
+        -1,
+        -1,
+    )
+
+
+def test_the_environment_names_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://upper")
+    monkeypatch.delenv("http_proxy", raising=False)
+    assert ClientConfig().transport.proxy_url == "http://upper"
+    monkeypatch.setenv("http_proxy", "http://lower")
+    assert ClientConfig().transport.proxy_url == "http://lower"
+    assert (
+        ClientConfig.model_validate({"transport": {"proxyURL": "http://own"}}).transport.proxy_url
+        == "http://own"
+    )
+
+
+def test_a_proxy_of_an_ini_file_may_have_no_type() -> None:
+    assert (TcpConfig(type="").type, TcpConfig().type) == ("", "tcp")
+
+
+def test_trees_have_the_keys_of_the_file() -> None:
+    tree = to_tree(HttpConfig(name="w", http_password="p", request_headers={"set": {"A": "1"}}))  # type: ignore[arg-type]  # as in files
+    assert (tree["httpPassword"], tree["requestHeaders"]) == ("p", {"set": {"A": "1"}})
+    assert tree["plugin"] is None
+    assert list(tree)[:2] == ["name", "type"]
+    assert to_tree(HttpConfig(http_password="p"), reveal=False)["httpPassword"] == "***"  # type: ignore[arg-type]  # likewise
+
+
+# What it costs
+
+
+def test_the_package_alone_imports_no_models() -> None:
+    code = "import sys, aiofrp; raise SystemExit('pydantic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_models_import_no_parsers_and_no_types_of_proxies() -> None:
+    code = (
+        "import sys, aiofrp.config.models.client, aiofrp.config.models.server;"
+        "heavy = ('yaml', 'tomllib', 'aiofrp.proxy.tcp', 'asyncio', 'aiofrp.wire');"
+        "raise SystemExit(str([name for name in heavy"
+        " if name in sys.modules] or ''))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert run.stderr.strip() == ""

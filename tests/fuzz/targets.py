@@ -38,7 +38,7 @@ from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.codec import V1, Decoder, MessageDecoder
 from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, V2, DecoderV2
-from aiofrp.wire.connect import HttpConnect, NtlmConnect
+from aiofrp.wire.connect import HttpConnect
 from aiofrp.wire.fec import FecDecoder, segments_of
 from aiofrp.wire.h2block import HeaderBlock
 from aiofrp.wire.h2frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
@@ -50,6 +50,7 @@ from aiofrp.wire.jsonbody import decode_body, encode_body
 from aiofrp.wire.kcp import Kcp
 from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
 from aiofrp.wire.messages import BY_TYPE_BYTE, StartWorkConn, UDPPacket
+from aiofrp.wire.ntlm import NtlmConnect
 from aiofrp.wire.opening import LoginV1, LoginV2, opening_of
 from aiofrp.wire.proxyproto import connection_header, datagram_header
 from aiofrp.wire.quicheader import MIN_INITIAL, VERSION_1, RetryTokens, parse_long

@@ -1,7 +1,8 @@
 """``completion``: scripts that complete commands and flags in bash, zsh, fish and PowerShell.
 
 The scripts hold the whole command tree, so that completing a word starts no Python. Each finds out the command
-typed so far by walking the words; what may follow is looked up under that command's name.
+typed so far by walking the words; what may follow is looked up under that command's name. Written by hand: argcomplete
+starts Python for every word, and shtab knows only the parsers of ``argparse``.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ async def _through_https(stream: Stream, proxy: Proxy, options: DialOptions) -> 
 
 
 async def _through_ntlm(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
-    from aiofrp.wire.connect import NtlmConnect
+    from aiofrp.wire.ntlm import NtlmConnect
 
     return await _ask(stream, NtlmConnect(_target(options), proxy.login))
 

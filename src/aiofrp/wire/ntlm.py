@@ -1,138 +1,153 @@
-"""NTLM version 2 for HTTP proxies: the messages a client sends ([MS-NLMP] §2.2, §3.3.2).
+"""CONNECT through an HTTP proxy with NTLM version 2 ([MS-NLMP]; spec: client §1.5).
 
-They are the reference's, to the byte: no key exchange, no signature, no workstation. MD4, which the algorithm needs, is
-no longer in OpenSSL's default set and therefore written out here.
+pyspnego makes the messages; it is imported with this module, which is loaded only for such a proxy. What it would
+accept of a challenge and should not is refused here.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
-import os
 import struct
-import time
 from typing import Final
 
+import spnego
+from spnego.exceptions import SpnegoError
+
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.connect import connect_request
+from aiofrp.wire.httphead import HeadReader, ResponseHead, parse_response
 
-NEGOTIATE: Final = base64.b64decode("TlRMTVNTUAABAAAAAYKIoAAAAAAoAAAAAAAAACgAAAAGAbEdAAAADw==")
-"""The first message: what the client can do; the same for everybody."""
+_SCHEME: Final = "Negotiate "
+_MOST_BODY: Final = 1024 * 1024
+"""Bytes of the page that may come with a challenge."""
+_MOST_DIGITS: Final = 20
+"""Digits of a length that are read at all."""
 
-_SIGNATURE: Final = b"NTLMSSP\0"
-_UNICODE, _LM_KEY, _VERSION, _KEY_EXCHANGE = 0x1, 0x80, 0x02000000, 0x40000000
+_UNICODE, _LM_KEY = 0x1, 0x80  # flags of a challenge
 _CHALLENGE: Final = struct.Struct("<8sIHHIL8s8xHHI")  # up to the field of the target info
-_FIELDS: Final = 64  # bytes of the answer before its payload
-_END, _TIMESTAMP = 0, 7  # kinds of attribute in the target info
-_EPOCH: Final = 116444736000000000  # 1970 in tenths of microseconds since 1601
 
 
-def authenticate(
-    challenge: bytes, username: str, password: str, *, nonce: bytes | None = None, now: float | None = None
-) -> bytes:
-    """The answer to a server's challenge. ``username`` may be ``domain\\\\user``.
+class NtlmConnect:
+    """A CONNECT request, and a second one on the same connection that answers the proxy's challenge.
 
-    ``nonce`` (8 bytes) and ``now`` (Unix seconds) are chosen here unless a test gives them. Raises
-    :class:`RemoteProtocolError` for a challenge that cannot be answered.
+    Send :meth:`data_to_send`, feed what comes back.
     """
-    flags, server_nonce, target_info = _read_challenge(challenge)
-    domain, _, user = username.partition("\\") if "\\" in username else ("", "", username)
-    nonce = os.urandom(8) if nonce is None else nonce
-    stamp = _attributes(target_info).get(_TIMESTAMP) or _file_time(time.time() if now is None else now)
-    key = _hmac(md4(_utf16(password)), _utf16(user.upper() + domain))
-    blob = b"\1\1" + bytes(6) + stamp + nonce + bytes(4) + target_info + bytes(4)
-    nt_answer = _hmac(key, server_nonce + blob) + blob
-    lm_answer = b"" if target_info else _hmac(key, server_nonce + nonce) + nonce
-    return _message(flags & ~_VERSION, (lm_answer, nt_answer, _utf16(domain), _utf16(user), b""))
+
+    __slots__ = ("_challenge", "_login", "_outgoing", "_reader", "_skip", "_target")
+
+    def __init__(self, target: str, login: tuple[str, str] | None = None) -> None:
+        """``target``: ``host:port``. ``login``: user name, perhaps ``domain\\\\user``, and password."""
+        self._target = target
+        self._login = NtlmLogin(*login) if login else None
+        self._reader = HeadReader()
+        self._challenge: bytes | None = None
+        self._skip = 0  # bytes of the page with the challenge that are still to come, at most _MOST_BODY
+        self._outgoing = self._request_with(self._login.negotiate() if self._login else b"")
+
+    def data_to_send(self) -> bytes:
+        """What to send now."""
+        data, self._outgoing = self._outgoing, b""
+        return data
+
+    def receive_data(self, data: bytes | memoryview) -> bytes | None:
+        """See :meth:`aiofrp.wire.connect.HttpConnect.receive_data`."""
+        if self._skip:
+            return self._skip_page(bytes(data))
+        parts = self._reader.receive_data(data)
+        if parts is None:
+            return None
+        head, rest = parts
+        response = parse_response(head)
+        if response.status == 200:
+            return rest
+        challenge = self._challenge_in(response)
+        if challenge is None:
+            raise RemoteProtocolError(f"DialTcpByNTLMHttpProxy error, StatusCode [{response.status}]")
+        self._challenge = challenge
+        self._reader = HeadReader()
+        self._skip = _page_size(response)
+        return self._skip_page(rest)
+
+    def _challenge_in(self, response: ResponseHead) -> bytes | None:
+        """The challenge, the first time there is one."""
+        if response.status != 407 or self._challenge is not None or self._login is None:
+            return None
+        for offer in response.fields.get("proxy-authenticate", "").split(","):
+            if offer.strip().startswith(_SCHEME):
+                return _decoded(offer.strip()[len(_SCHEME) :])
+        return None
+
+    def _skip_page(self, data: bytes) -> bytes | None:
+        taken = min(self._skip, len(data))
+        self._skip -= taken
+        if self._skip or self._challenge is None or self._login is None:
+            return None
+        self._outgoing = self._request_with(self._login.authenticate(self._challenge))
+        return self.receive_data(data[taken:])
+
+    def _request_with(self, token: bytes) -> bytes:
+        fields = {"User-Agent": "Go-http-client/1.1"}
+        if token:
+            fields["Proxy-Authorization"] = _SCHEME + base64.b64encode(token).decode()
+        return connect_request(self._target, fields)
 
 
-def _message(flags: int, payloads: tuple[bytes, ...]) -> bytes:
-    fields, at = b"", _FIELDS
-    for payload in payloads:
-        fields += struct.pack("<HHI", len(payload), len(payload), at)
-        at += len(payload)
-    head = _SIGNATURE + struct.pack("<I", 3) + fields + bytes(8) + struct.pack("<I", flags)
-    return head + b"".join(payloads)
+class NtlmLogin:
+    """The two messages of a client, in this order: :meth:`negotiate`, :meth:`authenticate`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, username: str, password: str) -> None:
+        """``username`` may be ``domain\\\\user``."""
+        credential = spnego.Password(username, password)
+        options = (
+            spnego.NegotiateOptions.use_ntlm
+        )  # not the system's own, which may ask other places for the login
+        self._context = spnego.client(credential, protocol="ntlm", options=options)
+
+    def negotiate(self) -> bytes:
+        """The first message: what the client can do."""
+        return self._context.step() or b""
+
+    def authenticate(self, challenge: bytes) -> bytes:
+        """The answer to the proxy's challenge; raises RemoteProtocolError for one that cannot be answered."""
+        _check(challenge)
+        try:
+            return self._context.step(challenge) or b""
+        except (SpnegoError, ValueError, OverflowError, struct.error) as exc:
+            raise RemoteProtocolError(f"NTLM: the challenge cannot be answered: {exc}") from exc
 
 
-def _read_challenge(challenge: bytes) -> tuple[int, bytes, bytes]:
-    """Flags, the server's nonce and the target info."""
+def _check(challenge: bytes) -> None:
+    """Raises :class:`RemoteProtocolError` for what is no challenge or asks for less than version 2."""
     if len(challenge) < _CHALLENGE.size:
         raise RemoteProtocolError("NTLM: the challenge is too short")
-    signature, kind, _, _, _, flags, nonce, size, _, at = _CHALLENGE.unpack_from(challenge)
-    if signature != _SIGNATURE or kind != 2:
+    signature, kind, _, _, _, flags, _, size, _, at = _CHALLENGE.unpack_from(challenge)
+    if signature != b"NTLMSSP\0" or kind != 2:
         raise RemoteProtocolError("NTLM: this is no challenge")
     if flags & _LM_KEY:
         raise RemoteProtocolError("NTLM: only version 2 is supported, but the server requested version 1")
-    if flags & _KEY_EXCHANGE:
-        raise RemoteProtocolError("NTLM: the server requested a key exchange, which is not supported")
     if not flags & _UNICODE:
         raise RemoteProtocolError("NTLM: only unicode is supported")
     if at + size > len(challenge):
         raise RemoteProtocolError("NTLM: the target info lies outside the challenge")
-    return flags, nonce, challenge[at : at + size]
 
 
-def _attributes(target_info: bytes) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    at = 0
-    while at + 4 <= len(target_info):
-        kind, size = struct.unpack_from("<HH", target_info, at)
-        if kind == _END:
-            break
-        found[kind] = target_info[at + 4 : at + 4 + size]
-        at += 4 + size
-    if len(found.get(_TIMESTAMP, bytes(8))) != 8:
-        raise RemoteProtocolError("NTLM: the server's time is not 8 bytes")
-    return found
+def _decoded(challenge: str) -> bytes:
+    try:
+        return base64.b64decode(challenge, validate=True)
+    except ValueError:  # binascii.Error is one, and characters outside ASCII are another
+        raise RemoteProtocolError("NTLM: the challenge is no base64") from None
 
 
-def _file_time(now: float) -> bytes:
-    return (int(now * 10_000_000) + _EPOCH).to_bytes(8, "little")
-
-
-def _utf16(text: str) -> bytes:
-    return text.encode("utf-16-le", "surrogatepass")
-
-
-def _hmac(key: bytes, data: bytes) -> bytes:
-    return hmac.digest(key, data, hashlib.md5)
-
-
-# MD4 (RFC 1320)
-
-_ROUNDS: Final = (  # added constant, order of the words, shifts
-    (0, tuple(range(16)), (3, 7, 11, 19)),
-    (0x5A827999, (0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), (3, 5, 9, 13)),
-    (0x6ED9EBA1, (0, 8, 4, 12, 2, 10, 6, 14, 1, 9, 5, 13, 3, 11, 7, 15), (3, 9, 11, 15)),
-)
-
-
-def md4(data: bytes) -> bytes:
-    """The MD4 digest, 16 bytes."""
-    padded = data + b"\x80" + bytes(-(len(data) + 9) % 64) + (8 * len(data)).to_bytes(8, "little")
-    state = (0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476)
-    for at in range(0, len(padded), 64):
-        state = _md4_block(state, struct.unpack_from("<16I", padded, at))
-    return struct.pack("<4I", *state)
-
-
-def _md4_block(state: tuple[int, int, int, int], words: tuple[int, ...]) -> tuple[int, int, int, int]:
-    a, b, c, d = state
-    for number, (constant, order, shifts) in enumerate(_ROUNDS):
-        for step, index in enumerate(order):
-            if number == 0:
-                mixed = (b & c) | (~b & d)
-            elif number == 1:
-                mixed = (b & c) | (b & d) | (c & d)
-            else:
-                mixed = b ^ c ^ d
-            total = (a + mixed + words[index] + constant) & 0xFFFFFFFF
-            shift = shifts[step % 4]
-            a, b, c, d = d, ((total << shift) | (total >> (32 - shift))) & 0xFFFFFFFF, b, c
-    return (
-        (state[0] + a) & 0xFFFFFFFF,
-        (state[1] + b) & 0xFFFFFFFF,
-        (state[2] + c) & 0xFFFFFFFF,
-        (state[3] + d) & 0xFFFFFFFF,
-    )
+def _page_size(response: ResponseHead) -> int:
+    """Bytes of the body of an answer. Raises :class:`RemoteProtocolError` where they are not told before."""
+    size = response.fields.get("content-length", "0")
+    if (
+        not size.isdecimal()
+        or len(size) > _MOST_DIGITS
+        or int(size) > _MOST_BODY
+        or "transfer-encoding" in response.fields
+    ):
+        raise RemoteProtocolError("NTLM: the page with the challenge is in chunks or longer than 1 MiB")
+    return int(size)

@@ -1,6 +1,7 @@
 """The client side of SOCKS 5: a connection to a named host through a proxy (RFC 1928, RFC 1929).
 
-The host name goes to the proxy as it is; nothing is looked up here.
+The host name goes to the proxy as it is; nothing is looked up here. Written by hand: the kept libraries read from a
+socket of their own, and socksio, which does not, is no longer maintained.
 """
 
 from __future__ import annotations

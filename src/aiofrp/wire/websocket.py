@@ -2,7 +2,8 @@
 
 Message boundaries, and whether a message calls itself text or binary, mean nothing here: payload is handed on as it
 comes, also from frames that are not complete yet. A close frame is the end of one direction; the other may go on.
-The handshake before the first frame is the business of ``upgrade``.
+The handshake before the first frame is the business of ``upgrade``. Written by hand: ``websockets`` delivers whole
+messages only and ``wsproto`` masks in Python; the compiled masking of ``websockets`` is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""XChaCha20-Poly1305 out of ChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), which ``cryptography`` lacks."""
+"""XChaCha20-Poly1305 out of ChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03).
+
+Written by hand: ``cryptography`` lacks it, and a second library of cryptography for one function would be too much.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Writing configurations as TOML, with a comment that explains each key where it first occurs.
 
-Tables are written as dotted keys, as frp's documents do; lists of proxies and the like as arrays of tables.
+Tables are written as dotted keys, as frp's documents do; lists of proxies and the like as arrays of tables. Written by
+hand: tomli-w writes neither comments nor dotted keys, and tomlkit edits documents, for which its parser is needed too.
 """
 
 from __future__ import annotations

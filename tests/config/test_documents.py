@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aiofrp.config.load.verify import verify
+from tests.config.batch import every
 
 EXAMPLES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent.parent / "vectors" / "config" / "documents.json").read_text(encoding="utf-8")
@@ -17,7 +18,7 @@ EXAMPLES: list[dict[str, Any]] = json.loads(
 ENVIRON = {"FRP_SERVER_ADDR": "127.0.0.1", "FRP_SERVER_PORT": "7000", "FRP_SSH_REMOTE_PORT": "6000"}
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["content"][:30].split("\n")[0])
+@every(EXAMPLES, lambda example: example["content"][:30].split("\n")[0])
 def test_an_example_is_good_for_the_programs_frp_accepts_it_for(
     example: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from aiofrp.config.formats.json import parse_json
 from aiofrp.config.golang.jsonnumber import JsonFloat
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 
 
 def _error(text: str, *, strict: bool = True) -> str:
@@ -35,8 +36,7 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
     assert parse_json('{"a": "x\udcff"}') == {"a": "x\ufffd"}
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+@every(
     [
         ('{"a": 1,}', "invalid character '}' looking for beginning of object key string"),
         ("{a: 1}", "invalid character 'a' looking for beginning of object key string"),
@@ -48,7 +48,7 @@ def test_bytes_that_are_no_utf8_are_replaced() -> None:
         ('{"a": NaN}', "invalid character 'N' looking for beginning of value"),
         ('{"a": 1', "unexpected end of JSON input"),
         ('{"a": ' + "[" * 100000, "the values are nested too deeply"),
-    ],
+    ]
 )
 def test_json_errors(text: str, message: str) -> None:
     assert _error(text).startswith(message)

@@ -6,6 +6,7 @@ import pytest
 
 from aiofrp.config.formats.toml import parse_toml
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 
 
 def _error(text: str) -> str:
@@ -14,8 +15,7 @@ def _error(text: str) -> str:
     return str(caught.value).splitlines()[0]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+@every(
     [
         ("a = ", "toml: line 1, column 5: toml: invalid value"),
         ("a = 1\n[b\n", "toml: line 2, column 3: toml: expected ']' at the end of a table declaration"),
@@ -30,14 +30,13 @@ def _error(text: str) -> str:
         ("a = nan", "json: unsupported value: NaN"),
         ("a = " + "[" * 100000, "the values are nested too deeply"),
         ("\ufeffa = 1", "toml: line 1, column 1: toml: invalid character at start of key: \ufeff"),
-    ],
+    ]
 )
 def test_toml_errors(text: str, message: str) -> None:
     assert _error(text).startswith(message)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
+@every(
     [
         ("2024-02-29", "2024-02-29"),
         ("07:32:00", "07:32:00"),
@@ -45,7 +44,7 @@ def test_toml_errors(text: str, message: str) -> None:
         ("1979-05-27T07:32:00", "1979-05-27T07:32:00"),
         ("1979-05-27 07:32:00Z", "1979-05-27T07:32:00Z"),
         ("1979-05-27T00:32:00.999-07:00", "1979-05-27T00:32:00.999-07:00"),
-    ],
+    ]
 )
 def test_times_become_text(value: str, text: str) -> None:
     assert parse_toml(f"a = {value}") == {"a": text}

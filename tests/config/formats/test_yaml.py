@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aiofrp.config.formats import yaml as yaml11
 from aiofrp.config.formats.yaml import MAX_DEPTH, MAX_NODES, YamlError, load
+from tests.config.batch import every
 from tests.config.recorded import load as recorded
 
 TRUE = "y Y yes Yes YES true True TRUE on On ON"
@@ -49,7 +50,7 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-@pytest.mark.parametrize("case", recorded("yaml")["cases"], ids=lambda case: case["yaml"][:40])
+@every(recorded("yaml")["cases"], lambda case: case["yaml"][:40])
 def test_reads_as_recorded(case: dict[str, Any]) -> None:
     if "error" in case:
         assert error(case["yaml"])
@@ -58,8 +59,7 @@ def test_reads_as_recorded(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("_either_parser")
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@every(
     [
         *((word, True) for word in TRUE.split()),
         *((word, False) for word in FALSE.split()),
@@ -94,7 +94,7 @@ def test_reads_as_recorded(case: dict[str, Any]) -> None:
         ('"\\u00e9"', "é"),
         ("a:b", "a:b"),
         ("[y, 1, {a: n}]", [True, 1, {"a": False}]),
-    ],
+    ]
 )
 def test_scalars(text: str, expected: Any) -> None:
     result = value(f"k: {text}\n")["k"]
@@ -120,8 +120,7 @@ def test_keys_are_texts(key: str, name: str) -> None:
 
 
 @pytest.mark.usefixtures("_either_parser")
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@every(
     [
         ("a: 1\na: 2\n", {"a": 2}),
         ("a: 1\n---\nb: [\n", {"a": 1}),
@@ -135,7 +134,7 @@ def test_keys_are_texts(key: str, name: str) -> None:
         ("a: |\n  x\n   y\nb: >-\n  x\n  y\n", {"a": "x\n y\n", "b": "x y"}),
         ("", None),
         ("# nothing\n", None),
-    ],
+    ]
 )
 def test_documents(text: str, expected: Any) -> None:
     assert value(text) == expected
@@ -153,8 +152,7 @@ def test_dot_keys_go_at_the_top_only() -> None:
     assert load(text, drop_dot_keys=False) == {".base": {".inner": 1}, "keep": {".inner": 1}}
 
 
-@pytest.mark.parametrize(
-    ("text", "message", "line", "column"),
+@every(
     [
         ("serverPort: 7000\n\tuser: a\n", "line 2: found a tab character that violates indentation", 2, 1),
         ("bindPort: 7000\n  log: {}\n", "line 2: mapping values are not allowed in this context", 2, 6),
@@ -167,7 +165,7 @@ def test_dot_keys_go_at_the_top_only() -> None:
         ("{a: 1, [b]: 2}\n", "line 1: invalid map key", 1, 8),
         ("~: 1\n", "line 1: Unsupported map key", 1, 1),
         ("a: 1\nb: \udcff\n", "line 2: invalid UTF-8", 2, 4),
-    ],
+    ]
 )
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML without libyaml words its errors differently")
 def test_errors_say_where(text: str, message: str, line: int, column: int) -> None:

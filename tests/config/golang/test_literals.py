@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiofrp.config.golang import literals
+from tests.config.batch import every
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
+@every(
     [
         ("0", 0),
         ("-0", 0),
@@ -25,14 +25,13 @@ from aiofrp.config.golang import literals
         ("-0x10", -16),
         ("9223372036854775807", 2**63 - 1),
         ("-9223372036854775808", -(2**63)),
-    ],
+    ]
 )
 def test_integers(text: str, value: int) -> None:
     assert literals.parse_int(text) == value
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
+@every(
     [
         ("", "invalid syntax"),
         ("08", "invalid syntax"),
@@ -45,7 +44,7 @@ def test_integers(text: str, value: int) -> None:
         ("٣", "invalid syntax"),
         ("9223372036854775808", "value out of range"),
         ("9" * 9999, "value out of range"),
-    ],
+    ]
 )
 def test_no_integers(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
@@ -82,14 +81,13 @@ def test_floats(text: str, value: float) -> None:
     assert literals.parse_float(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "1e", "0x1", "0b1", "1_.5", ".", "1e400", "0x1p99999", "abc"])
+@every(["", "1e", "0x1", "0b1", "1_.5", ".", "1e400", "0x1p99999", "abc"])
 def test_no_floats(text: str) -> None:
     with pytest.raises(ValueError, match=r"strconv\.ParseFloat: parsing"):
         literals.parse_float(text)
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
+@every(
     [
         (1.0, "1"),
         (-0.0, "-0"),
@@ -101,7 +99,7 @@ def test_no_floats(text: str) -> None:
         (1e21, "1e+21"),
         (float("inf"), "+Inf"),
         (float("nan"), "NaN"),
-    ],
+    ]
 )
 def test_writing_floats(value: float, text: str) -> None:
     assert literals.format_float(value) == text
@@ -150,10 +148,7 @@ def test_unquoting(literal: str, text: str) -> None:
     assert literals.unquote(literal) == text
 
 
-@pytest.mark.parametrize(
-    "literal",
-    ['"', '"a', '"a"b"', r'"\z"', r'"\400"', r'"\ud800"', r'"\U00110000"', r'"\'"', '"\n"', "`a`b`", "x"],
-)
+@every(['"', '"a', '"a"b"', r'"\z"', r'"\400"', r'"\ud800"', r'"\U00110000"', r'"\'"', '"\n"', "`a`b`", "x"])
 def test_not_a_string(literal: str) -> None:
     with pytest.raises(ValueError, match="invalid syntax"):
         literals.unquote(literal)

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiofrp.config.golang.yamlscalar import PREFIX, Scalar, scalar
+from tests.config.batch import every
 
 
-@pytest.mark.parametrize(
-    ("tag", "text", "plain", "expected"),
+@every(
     [
         ("", "yes", True, True),
         ("", "yes", False, "yes"),
@@ -23,7 +23,7 @@ from aiofrp.config.golang.yamlscalar import PREFIX, Scalar, scalar
         ("timestamp", "2001-12-14t21:59:43.1Z", False, "2001-12-14t21:59:43.1Z"),
         ("timestamp", "2001-12-14 21:59:43", False, "2001-12-14 21:59:43"),
         ("set", "5", True, "5"),
-    ],
+    ]
 )
 def test_values(tag: str, text: str, plain: bool, expected: Scalar) -> None:
     value = scalar(PREFIX + tag if tag else "", text, plain=plain)

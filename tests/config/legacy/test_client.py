@@ -8,6 +8,7 @@ import pytest
 
 from aiofrp.config.legacy import LegacyResult, client_includes, convert_client, ini
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 from tests.config.legacy.test_server import at
 
 
@@ -25,8 +26,7 @@ def error(text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("line", "path", "value"),
+@every(
     [
         ("server_addr = example.org", "serverAddr", "example.org"),
         ("server_port = 7001", "serverPort", 7001),
@@ -65,7 +65,7 @@ def error(text: str) -> str:
         ("oidc_additional_k = v", "auth.oidc.additionalEndpointParams", {"k": "v"}),
         ("meta_b c = %(token)s", "metadatas", {"b c": "%(token)s"}),
         ("log_file = ./f", "log.to", "./f"),
-    ],
+    ]
 )
 def test_keys(line: str, path: str, value: Any) -> None:
     result = converted(line)

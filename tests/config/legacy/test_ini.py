@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aiofrp.config.legacy import ini
 from aiofrp.config.legacy.ini import DEFAULT, MAX_ANCESTORS, MAX_VALUE, IniError
+from tests.config.batch import every
 from tests.config.recorded import load
 
 
@@ -19,7 +20,7 @@ def common(text: str) -> dict[str, str | None]:
     return {key: file.get("common", key) for key in file.own("common")}
 
 
-@pytest.mark.parametrize("case", load("ini")["cases"], ids=lambda case: case["ini"][:30])
+@every(load("ini")["cases"], lambda case: case["ini"][:30])
 def test_reads_as_recorded(case: dict[str, Any]) -> None:
     assert ini.looks_like_ini(case["ini"].encode()) is case["detected"]
     if "error" in case:
@@ -34,8 +35,7 @@ def test_reads_as_recorded(case: dict[str, Any]) -> None:
     assert sections == case["sections"]
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
+@every(
     [
         ("a = x", "x"),
         ("\t a\t:\tx ", "x"),
@@ -57,7 +57,7 @@ def test_reads_as_recorded(case: dict[str, Any]) -> None:
         ('"a" = 1', "1"),
         ("`a` = 1", "1"),
         ("a", "true"),
-    ],
+    ]
 )
 def test_values(text: str, value: str) -> None:
     assert common(text)["a"] == value
@@ -133,8 +133,7 @@ def test_errors(text: str, message: str) -> None:
     assert caught.value.line == int(message.split()[1].rstrip(":"))
 
 
-@pytest.mark.parametrize(
-    ("raw", "expected"),
+@every(
     [
         (b"[common]\nserver_port = 7000\n", True),
         (b"\xef\xbb\xbf[common]\n", True),
@@ -147,7 +146,7 @@ def test_errors(text: str, message: str) -> None:
         (b"common: {a: 1}\n", False),
         (b"\xff\xfe[\0c\0o\0m\0m\0o\0n\0]\0\n\0", False),
         (b"", False),
-    ],
+    ]
 )
 def test_detection(raw: bytes, expected: bool) -> None:
     assert ini.looks_like_ini(raw) is expected

@@ -8,6 +8,7 @@ import pytest
 
 from aiofrp.config.legacy import LegacyResult, convert_client, ini
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 from tests.config.legacy.test_server import at
 
 
@@ -42,8 +43,7 @@ def test_a_section_without_type_keeps_an_empty_one() -> None:
     assert proxy("name = other\nremote_port = 5") == {"name": "p", "type": "", "remotePort": 5}
 
 
-@pytest.mark.parametrize(
-    ("kind", "line", "path", "value"),
+@every(
     [
         ("tcp", "local_ip = 10.0.0.1", "localIP", "10.0.0.1"),
         ("tcp", "local_port = 0b11", "localPort", 3),
@@ -78,7 +78,7 @@ def test_a_section_without_type_keeps_an_empty_one() -> None:
         ("tcp", "meta_x = %(type)s", "metadatas", {"x": "%(type)s"}),
         ("tcp", "group = %(type)s", "loadBalancer.group", "tcp"),
         ("tcp", "plugin = nobody_knows", "plugin", {"type": "nobody_knows"}),
-    ],
+    ]
 )
 def test_keys(kind: str, line: str, path: str, value: Any) -> None:
     result = converted(f"type = {kind}\n{line}")
@@ -137,8 +137,7 @@ def test_errors(section: str, message: str) -> None:
     assert error(section) == message
 
 
-@pytest.mark.parametrize(
-    ("kind", "line", "path", "value"),
+@every(
     [
         ("stcp", "server_name = n", "serverName", "n"),
         ("stcp", "server_user = u", "serverUser", "u"),
@@ -154,7 +153,7 @@ def test_errors(section: str, message: str) -> None:
         ("xtcp", "min_retry_interval = 0", "minRetryInterval", None),
         ("xtcp", "fallback_to = v", "fallbackTo", "v"),
         ("xtcp", "fallback_timeout_ms = 5", "fallbackTimeoutMs", 5),
-    ],
+    ]
 )
 def test_visitors(kind: str, line: str, path: str, value: Any) -> None:
     found = visitor(f"type = {kind}\n{line}")

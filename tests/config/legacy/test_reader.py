@@ -12,22 +12,19 @@ from aiofrp.config.legacy import convert_client, convert_server, ini
 from aiofrp.config.legacy.keys import CLIENT, COMMON, PLUGINS, PROXIES, PROXY, SERVER, VISITOR, VISITORS
 from aiofrp.config.legacy.reader import MAX_WARNINGS, Key, Kind, LegacyWarning, Reader, put, split_list
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 
 
 def reader(text: str) -> Reader:
     return Reader(ini.parse("[s]\n" + text), "s", [])
 
 
-@pytest.mark.parametrize(
-    "text", ["1", "t", "T", "true", "TRUE", "True", "YES", "yes", "Yes", "y", "ON", "on", "On"]
-)
+@every(["1", "t", "T", "true", "TRUE", "True", "YES", "yes", "Yes", "y", "ON", "on", "On"])
 def test_true(text: str) -> None:
     assert reader(f"k = {text}").flag("k") is True
 
 
-@pytest.mark.parametrize(
-    "text", ["0", "f", "F", "false", "FALSE", "False", "NO", "no", "No", "n", "OFF", "off", "Off"]
-)
+@every(["0", "f", "F", "false", "FALSE", "False", "NO", "no", "No", "n", "OFF", "off", "Off"])
 def test_false(text: str) -> None:
     assert reader(f"k = {text}").flag("k") is False
 

@@ -8,6 +8,7 @@ import pytest
 
 from aiofrp.config.legacy import LegacyResult, convert_server, ini
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 
 
 def converted(common: str) -> LegacyResult:
@@ -22,8 +23,7 @@ def at(tree: dict[str, Any], path: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    ("line", "path", "value"),
+@every(
     [
         ("bind_addr = 127.0.0.1", "bindAddr", "127.0.0.1"),
         ("bind_port = 7001", "bindPort", 7001),
@@ -74,7 +74,7 @@ def at(tree: dict[str, Any], path: str) -> Any:
         ("oidc_skip_expiry_check = 1", "auth.oidc.skipExpiryCheck", True),
         ("oidc_skip_issuer_check = 1", "auth.oidc.skipIssuerCheck", True),
         ("authentication_timeout = 900", "auth.authenticationTimeout", 900),
-    ],
+    ]
 )
 def test_keys(line: str, path: str, value: Any) -> None:
     assert at(converted(line).config, path) == value

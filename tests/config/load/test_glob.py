@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from aiofrp.config.load import glob as module
 from aiofrp.config.load.glob import compile_pattern, included_files
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 
 
-@pytest.mark.parametrize(
-    ("pattern", "name", "match"),
+@every(
     [
         ("*.toml", "a.toml", True),
         ("*.toml", ".toml", True),
@@ -30,7 +30,7 @@ from aiofrp.errors import ConfigError
         ("a.c", "abc", False),
         ("**", "anything", True),
         ("]", "]", True),
-    ],
+    ]
 )
 def test_patterns(pattern: str, name: str, match: bool) -> None:
     compiled = compile_pattern(pattern)
@@ -38,7 +38,7 @@ def test_patterns(pattern: str, name: str, match: bool) -> None:
     assert bool(compiled.fullmatch(name)) is match
 
 
-@pytest.mark.parametrize("pattern", ["[", "[]", "[a", "[]a]", "a\\", "[a-]", "[-x]", "[z-a]"])
+@every(["[", "[]", "[a", "[]a]", "a\\", "[a-]", "[-x]", "[z-a]"])
 def test_malformed_patterns_match_nothing(pattern: str) -> None:
     compiled = compile_pattern(pattern)
     assert compiled is None or not compiled.fullmatch(pattern)

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
-import pytest
-
 from aiofrp.config.load import hints
 from aiofrp.config.models.client import ClientConfig, ClientTransport
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import shapes
 from aiofrp.plugin.socks5 import Socks5PluginConfig
 from aiofrp.proxy.stcp import StcpConfig, StcpVisitorConfig
+from tests.config.batch import every
 
 
-@pytest.mark.parametrize(
-    ("model", "key", "hint"),
+@every(
     [
         (ServerConfig, "bind_port", 'did you mean "bindPort"?'),
         (ServerConfig, "vhostHttpProt", 'did you mean "vhostHTTPPort"?'),
@@ -22,7 +20,7 @@ from aiofrp.proxy.stcp import StcpConfig, StcpVisitorConfig
         (StcpVisitorConfig, "protocol", "a field of type xtcp"),
         (Socks5PluginConfig, "zzz", "known here: type, username, password"),
         (ServerConfig, "zzzzz", ""),
-    ],
+    ]
 )
 def test_unknown_keys(model: type, key: str, hint: str) -> None:
     assert hints.unknown_key(model, key) == hint

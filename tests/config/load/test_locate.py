@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aiofrp.config.load import locate as module
 from aiofrp.config.load.locate import locator
+from tests.config.batch import every
 
 TOML = """\
 serverAddr = "x" # 1
@@ -41,8 +42,7 @@ proxies:
 JSON = '{"serverAddr": 1,\n\t"proxies": [\n\t\t{"name": "a"},\n\t\t{"name":\n "b"}]}'
 
 
-@pytest.mark.parametrize(
-    ("text", "format", "path", "line"),
+@every(
     [
         (TOML, "toml", ("serverAddr",), 1),
         (TOML, "toml", ("SERVERADDR",), 1),
@@ -63,7 +63,7 @@ JSON = '{"serverAddr": 1,\n\t"proxies": [\n\t\t{"name": "a"},\n\t\t{"name":\n "b
         (JSON, "json", ("proxies", 1, "name"), 4),
         (JSON, "json", ("serverAddr",), 1),
         ("a: [", "yaml", ("a",), 0),
-    ],
+    ]
 )
 def test_lines(text: str, format: Any, path: tuple[str | int, ...], line: int) -> None:
     assert locator(text, format)(path) == line

@@ -10,6 +10,7 @@ import pytest
 from aiofrp.config.load.files import load_client, load_server
 from aiofrp.config.load.verify import verify, warning_text
 from aiofrp.config.models.model import to_tree
+from tests.config.batch import every
 from tests.config.cases import GOOD, bad_cases, expected_tree, flag, good_cases, write_bad
 
 #: ``verify`` applies feature gates, the reference's does not; without the gate it is an error for both.
@@ -45,13 +46,13 @@ def _tree(case: dict[str, Any]) -> Any:
     return {"program": "frpc", "legacyFormat": client.legacy, "common": tree, **lists}
 
 
-@pytest.mark.parametrize("case", good_cases(), ids=_names(good_cases()))
+@every(good_cases(), lambda case: case["name"])
 def test_meaning(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GOOD)
     assert _tree(case) == expected_tree(case)
 
 
-@pytest.mark.parametrize("case", good_cases(), ids=_names(good_cases()))
+@every(good_cases(), lambda case: case["name"])
 def test_good(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GOOD)
     unsafe = flag(case.get("extra_args", []), "--allow-unsafe").split(",")
@@ -69,7 +70,7 @@ def test_good(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
 BAD = bad_cases("verify")
 
 
-@pytest.mark.parametrize("case", BAD, ids=_names(BAD))
+@every(BAD, lambda case: case["name"])
 def test_bad(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_bad(case, tmp_path)
     monkeypatch.chdir(tmp_path)

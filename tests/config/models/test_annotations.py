@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.config.models.annotations import MAX_SIZE, annotation_problems, name_problems
+from tests.config.batch import every
 
 
 @pytest.mark.parametrize("name", ["a", "my-name_1.x", "example.org/note", "a" * 63, "x" * 60 + "." + "y/z"])
@@ -10,8 +11,7 @@ def test_good_names(name: str) -> None:
     assert list(name_problems(name)) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "texts"),
+@every(
     [
         ("", ["name part must be non-empty", "name part must consist of"]),
         ("a b", ["name part must consist of"]),
@@ -22,7 +22,7 @@ def test_good_names(name: str) -> None:
         ("a" * 254 + "/x", ["prefix part must be no more than 253 characters"]),
         ("a/", ["name part must be non-empty", "name part must consist of"]),
         ("a/b/c", ["a qualified name must consist of"]),
-    ],
+    ]
 )
 def test_bad_names(name: str, texts: list[str]) -> None:
     found = list(name_problems(name))

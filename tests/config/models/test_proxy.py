@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, get_type_hints
 
-import pytest
-
 from aiofrp import registry
 from aiofrp.config.load.decode import decode_proxy
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.wire.messages import NewProxy
+from tests.config.batch import every
 from tests.config.cases import expected_tree, good_cases
 
 
@@ -63,7 +62,7 @@ def test_every_wire_name_is_a_field_of_the_message() -> None:
 CLIENTS = [case for case in good_cases() if case["program"] == "frpc"]
 
 
-@pytest.mark.parametrize("case", CLIENTS, ids=[case["name"] for case in CLIENTS])
+@every(CLIENTS, lambda case: case["name"])
 def test_recorded_proxies_are_complete(case: dict[str, Any]) -> None:
     """Decoding what a proxy was completed to gives the same again."""
     from aiofrp.config.load.decode import Rules

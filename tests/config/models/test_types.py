@@ -19,6 +19,7 @@ from aiofrp.config.models.types import (
     parse_ports,
 )
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 
 # Numbers
 
@@ -31,8 +32,7 @@ def test_whole_numbers(value: Any, number: int) -> None:
     assert (result, type(result)) == (number, int)
 
 
-@pytest.mark.parametrize(
-    ("value", "got"),
+@every(
     [
         ("7", "string"),
         (True, "bool"),
@@ -42,7 +42,7 @@ def test_whole_numbers(value: Any, number: int) -> None:
         (JsonFloat("7.0"), "number 7.0"),
         ([], "array"),
         ({}, "object"),
-    ],
+    ]
 )
 def test_no_whole_numbers(value: Any, got: str) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -95,8 +95,7 @@ def test_secrets_are_made_from_texts_only() -> None:
 # Bandwidth
 
 
-@pytest.mark.parametrize(
-    ("text", "kept", "rate"),
+@every(
     [
         ("", "", 0),
         (" 1MB ", "1MB", 1048576),
@@ -107,7 +106,7 @@ def test_secrets_are_made_from_texts_only() -> None:
         ("-1KB", "-1KB", -1024),
         ("1e300MB", "1e300MB", 2**63 - 1),
         ("nanKB", "nanKB", 0),
-    ],
+    ]
 )
 def test_bandwidth(text: str, kept: str, rate: int) -> None:
     limit = Bandwidth.parse(text)

@@ -12,6 +12,7 @@ from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
 from aiofrp.config.models.model import Model, to_tree
 from aiofrp.config.tools.convert import convert
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 from tests.config.cases import GOOD, good_cases
 
 
@@ -31,7 +32,7 @@ def _meaning(config: Model) -> Any:
     return tree
 
 
-@pytest.mark.parametrize("case", good_cases(), ids=[case["name"] for case in good_cases()])
+@every(good_cases(), lambda case: case["name"])
 def test_the_meaning_is_kept(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GOOD)
     environ = case.get("env", {})

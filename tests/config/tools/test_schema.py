@@ -11,6 +11,7 @@ import pytest
 from aiofrp import registry
 from aiofrp.config.load.files import open_source, read
 from aiofrp.config.tools.schema import schema
+from tests.config.batch import every
 from tests.config.cases import GOOD, expected_tree, good_cases
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -79,7 +80,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+@every(CASES, lambda case: case["name"])
 def test_good_configurations_conform(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(GOOD)
     source = open_source(case["file"], read(case["file"]), case.get("env", {}), program=case["program"])

@@ -7,6 +7,7 @@ import pytest
 from aiofrp.config.golang.template import TemplateError, machine
 from aiofrp.config.golang.template.syntax.tokens import MAX_NESTING
 from aiofrp.config.load.template import render
+from tests.config.batch import every
 
 ENVS = {"A": "a", "NUM": "12", "E": ""}
 
@@ -21,8 +22,7 @@ def error(text: str) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@every(
     [
         ("{{ .Envs.A }}", "a"),
         ("{{ .Envs.UNSET }}", "<no value>"),
@@ -35,24 +35,23 @@ def error(text: str) -> str:
         ("{{ if .Envs.UNSET }}x{{ else }}y{{ end }}", "y"),
         ("{{ range .Envs.UNSET }}x{{ else }}y{{ end }}", "y"),
         ("{{ .Envs.UNSET.MORE }}", "<no value>"),
-    ],
+    ]
 )
 def test_an_unset_variable(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
-@pytest.mark.parametrize("value", ["false", "0", "0.0", '""', ".Envs.E", "(slice `` 0)"])
+@every(["false", "0", "0.0", '""', ".Envs.E", "(slice `` 0)"])
 def test_falsy(value: str) -> None:
     assert shown(f"{{{{ if {value} }}}}yes{{{{ else }}}}no{{{{ end }}}}") == "no"
 
 
-@pytest.mark.parametrize("value", ["true", "1", "0.5", '"0"', ".", ".Envs", "parseNumberRange `0`"])
+@every(["true", "1", "0.5", '"0"', ".", ".Envs", "parseNumberRange `0`"])
 def test_truthy(value: str) -> None:
     assert shown(f"{{{{ if {value} }}}}yes{{{{ else }}}}no{{{{ end }}}}") == "yes"
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@every(
     [
         ("{{ $x := 1 }}{{ if true }}{{ $x := 2 }}{{ $x }}{{ end }}{{ $x }}", "21"),
         ("{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}", "2"),
@@ -62,14 +61,13 @@ def test_truthy(value: str) -> None:
         ("{{ $s := `` }}{{ range 3 }}{{ $s = print $s . }}{{ end }}{{ $s }}", "012"),
         ('{{ define "t" }}{{ $ }}{{ end }}{{ $x := 1 }}{{ template "t" 7 }}', "7"),
         ('{{ define "t" }}<{{ . }}>{{ end }}{{ template "t" .Envs.NUM }}', "<12>"),
-    ],
+    ]
 )
 def test_scopes(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@every(
     [
         ("{{ range 3 }}{{ . }}{{ end }}", "012"),
         ("{{ range -1 }}x{{ else }}none{{ end }}", "none"),
@@ -79,14 +77,13 @@ def test_scopes(text: str, expected: str) -> None:
         ("{{ range 9 }}{{ if eq . 2 }}{{ continue }}{{ end }}{{ . }}{{ end }}", "01345678"),
         ("{{ range 9 }}{{ if eq . 2 }}{{ break }}{{ end }}{{ . }}{{ end }}", "01"),
         ("{{ range 2 }}{{ range 9 }}{{ break }}{{ end }}{{ . }}{{ end }}", "01"),
-    ],
+    ]
 )
 def test_loops(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@every(
     [
         ('{{ parseNumberRange "1-2" }}', "[1 2]"),
         ('{{ index (parseNumberRangePair "1" "2") 0 }}', "{1 2}"),
@@ -95,7 +92,7 @@ def test_loops(text: str, expected: str) -> None:
         ("{{ 0x10 }} {{ 010 }} {{ 1.50 }} {{ 'a' }} {{ true }}", "16 8 1.5 97 true"),
         ('{{ "\\u00e9\\xc3\\xa9" }}', "éé"),
         ('{{ "\\xc3" }}{{ "\\xa9" }}', "é"),
-    ],
+    ]
 )
 def test_how_values_print(text: str, expected: str) -> None:
     assert shown(text) == expected

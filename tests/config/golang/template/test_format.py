@@ -13,10 +13,10 @@ from aiofrp.config.golang.template.values import (
     Value,
 )
 from aiofrp.config.load.template import NumberList, NumberPair, Root
+from tests.config.batch import every
 
 
-@pytest.mark.parametrize(
-    ("template", "value", "expected"),
+@every(
     [
         ("%d", 5, "5"),
         ("%05d", -5, "-0005"),
@@ -60,7 +60,7 @@ from aiofrp.config.load.template import NumberList, NumberPair, Root
         ("%", 1, "%!(NOVERB)%!(EXTRA int=1)"),
         ("%d %d", 1, "1 %!d(MISSING)"),
         ("%9999999d rest", 1, "%!(NOVERB)%!(EXTRA int=1)"),
-    ],
+    ]
 )
 def test_printf(template: str, value: Value, expected: str) -> None:
     assert sprintf(template, [value]) == expected
@@ -74,8 +74,7 @@ def test_println_puts_blanks_everywhere() -> None:
     assert sprintln(["a", "b", 1]) == "a b 1\n"
 
 
-@pytest.mark.parametrize(
-    ("template", "name"),
+@every(
     [
         ("%*d", "an argument as width"),
         ("%[1]d", "numbered argument"),
@@ -86,7 +85,7 @@ def test_println_puts_blanks_everywhere() -> None:
         *((f"%{verb}", f"verb %{verb}") for verb in "bceEFgGoO"),
         ("%q", "verb %q for numbers"),
         ("%+q", "flag +"),
-    ],
+    ]
 )
 def test_the_rest_is_refused_by_name(template: str, name: str) -> None:
     value: Value = "x" if template == "%+q" else 1

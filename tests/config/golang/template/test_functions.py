@@ -6,10 +6,10 @@ import pytest
 
 from aiofrp.config.golang.template import TemplateError
 from aiofrp.config.load.template import render
+from tests.config.batch import every
 
 
-@pytest.mark.parametrize(
-    ("call", "expected"),
+@every(
     [
         ('parseNumberRange "1000-1002,2000"', "[1000 1001 1002 2000]"),
         ('parseNumberRange " 1 - 2 , +4 "', "[1 2 4]"),
@@ -33,14 +33,13 @@ from aiofrp.config.load.template import render
         ("slice (parseNumberRange `1-5`) 1 2 3", "[2]"),
         ("print 1 2 `x` 3 4", "1 2x3 4"),
         ("println `a` 1 | printf `%q`", '"a 1\\n"'),
-    ],
+    ]
 )
 def test_calls(call: str, expected: str) -> None:
     assert render("{{ " + call + " }}", {}) == expected
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
+@every(
     [
         ('parseNumberRange "3-1"', "error calling parseNumberRange: range number is invalid"),
         ('parseNumberRange ""', 'range number is invalid, strconv.ParseInt: parsing "": invalid syntax'),
@@ -59,7 +58,7 @@ def test_calls(call: str, expected: str) -> None:
         ("printf .", "wrong type for value; expected string; got *config.Values"),
         ("printf nil", "cannot assign nil to string"),
         ("$.Envs.A | parseNumberRange", "invalid value; expected string"),
-    ],
+    ]
 )
 def test_refusals(call: str, message: str) -> None:
     with pytest.raises(TemplateError) as caught:

@@ -12,6 +12,7 @@ import pytest
 
 from aiofrp.config.golang.template import TemplateError
 from aiofrp.config.load.template import render
+from tests.config.batch import every
 from tests.config.recorded import load
 
 RECORDED = load("templates")
@@ -36,7 +37,7 @@ def refused(case: dict[str, Any]) -> str:
 REPRODUCED = [case for case in RECORDED["cases"] if not refused(case)]
 
 
-@pytest.mark.parametrize("case", REPRODUCED, ids=lambda case: case["template"][:40])
+@every(REPRODUCED, lambda case: case["template"][:40])
 def test_renders_as_recorded(case: dict[str, Any]) -> None:
     if "error" not in case:
         assert render(case["template"], RECORDED["envs"]) == case["output"]

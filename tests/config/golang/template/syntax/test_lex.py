@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from aiofrp.config.golang.template.syntax.lex import Kind, Lexer, Token
+from tests.config.batch import every
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -24,8 +25,7 @@ def words(text: str) -> list[str]:
     return [token.text for token in tokens(text) if token.kind is not Kind.SPACE]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@every(
     [
         ("", []),
         ("plain } text {", ["plain } text {"]),
@@ -41,14 +41,13 @@ def words(text: str) -> list[str]:
         ("{{\"}}\" `{{` '}'}}", ["{{", '"}}"', "`{{`", "'}'", "}}"]),
         ("{{0x1F 1_000 -2.5e+3 .5}}", ["{{", "0x1F", "1_000", "-2.5e+3", ".5", "}}"]),
         ("{{(index . 1).A}}", ["{{", "(", "index", ".", "1", ")", ".A", "}}"]),
-    ],
+    ]
 )
 def test_cuts(text: str, expected: list[str]) -> None:
     assert words(text) == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+@every(
     [
         ("{{", "unclosed action"),
         ("{{/* x", "unclosed comment"),
@@ -63,7 +62,7 @@ def test_cuts(text: str, expected: list[str]) -> None:
         ("{{1-2}}", 'bad number syntax: "1-2"'),
         ("{{.A@}}", "bad character U+0040 '@'"),
         ("{{\x01}}", "unrecognized character in action: U+0001"),
-    ],
+    ]
 )
 def test_spelling_errors_are_tokens(text: str, message: str) -> None:
     last = list(tokens(text))[-1]

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
+Test = Callable[..., None]
 
-def every(
-    cases: Iterable[Any], name: Callable[[Any], str] = repr
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+
+def every(cases: Iterable[Any], name: Callable[[Any], str] = repr) -> Callable[[Test], Test]:
     """Run a test for each case, in one test that fails with the first and names it.
 
     A tuple fills the first parameters of the test, anything else the first alone; what follows are fixtures. Of

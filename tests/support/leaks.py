@@ -25,12 +25,12 @@ def descriptors() -> dict[int, str]:
     """Open file descriptors of this process → what they are, such as ``socket:[4711]``."""
     found: dict[int, str] = {}
     try:
-        numbers = os.listdir(_SELF / "fd")
+        numbers = os.listdir("/proc/self/fd")
     except FileNotFoundError:
         return found
     for number in numbers:
         try:
-            found[int(number)] = os.readlink(_SELF / "fd" / number)
+            found[int(number)] = os.readlink(f"/proc/self/fd/{number}")
         except FileNotFoundError:  # the one that listed the directory
             continue
     return found
@@ -39,9 +39,14 @@ def descriptors() -> dict[int, str]:
 def children() -> set[int]:
     """Process ids of the living children of this process; ended ones nobody waited for count as well."""
     found: set[int] = set()
-    for path in _SELF.glob("task/*/children"):
+    try:
+        threads = os.listdir("/proc/self/task")
+    except FileNotFoundError:
+        return found
+    for thread in threads:
         try:
-            found.update(int(pid) for pid in path.read_text().split())
+            with open(f"/proc/self/task/{thread}/children", "rb") as file:
+                found.update(map(int, file.read().split()))
         except FileNotFoundError:  # the thread ended
             continue
     return found

@@ -35,12 +35,21 @@ _BASES: Final = {"d": "d", "v": "d", "x": "x", "X": "X"}
 
 def sprint(values: Sequence[Value]) -> str:
     """All values in a row, with a blank between two of which neither is text."""
+    if len(values) == 1 and (plain := _plain(values[0])) is not None:
+        return plain
     out = _Output()
     for index, value in enumerate(values):
         if index and not isinstance(value, str) and not isinstance(values[index - 1], str):
             out.write(" ")
         _Printer(out).print(value, "v")
     return out.text()
+
+
+def _plain(value: Value) -> str | None:
+    """The shortest way for what most actions print: a text or a whole number."""
+    if isinstance(value, str):
+        return value
+    return f"{int(value)}" if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def sprintln(values: Sequence[Value]) -> str:

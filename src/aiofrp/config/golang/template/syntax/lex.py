@@ -69,6 +69,7 @@ _NUMBER = re.compile(
     r"|0[oO][0-7_]*(?:\.[0-7_]*)?|0[bB][01_]*(?:\.[01_]*)?"
     r"|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?)i?"
 )
+_WORD = re.compile(r"[A-Za-z0-9_]*+")  # the letters most words are made of; others are looked at one by one
 _SPACES = re.compile(r"[ \t\r\n]+")
 _QUOTED = {mark: re.compile(rf"(?:[^\\\n{mark}]++|\\[^\n])*+{mark}") for mark in "\"'"}
 
@@ -289,8 +290,9 @@ class Lexer:
         return not char or char in _TERMINATORS or self.text.startswith("}}", self._position)
 
     def _skip_word(self) -> None:
+        self._position = _WORD.match(self.text, self._position).end()  # type: ignore[union-attr]  # may be empty
         while self._position < len(self.text) and _is_word_char(self.text[self._position]):
-            self._position += 1
+            self._position = _WORD.match(self.text, self._position + 1).end()  # type: ignore[union-attr]  # likewise
 
     def _skip_number(self) -> bool:
         """Step over a number; false if a letter or digit follows that does not belong to it."""

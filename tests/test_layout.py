@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-SOURCE = Path(__file__).parent.parent / "src" / "aiofrp"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "aiofrp"
+
+#: Parts whose every file has a test of its name at the same place below ``tests``.
+TWINNED = ("config",)
 
 
 def test_every_module_has_a_docstring() -> None:
@@ -13,6 +17,16 @@ def test_every_module_has_a_docstring() -> None:
         str(path.relative_to(SOURCE))
         for path in sorted(SOURCE.rglob("*.py"))
         if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not without
+
+
+def test_every_file_has_its_test() -> None:
+    files = [path.relative_to(SOURCE) for part in TWINNED for path in sorted((SOURCE / part).rglob("*.py"))]
+    without = [
+        str(path)
+        for path in files
+        if path.name != "__init__.py" and not (TESTS / path.parent / f"test_{path.name}").exists()
     ]
     assert not without
 

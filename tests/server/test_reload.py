@@ -13,7 +13,7 @@ import pytest
 from aiofrp.client.service import LoginFailed
 from aiofrp.config.load.decode import decode_server
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.config.tools.compare import differences, with_values
+from aiofrp.config.tools.compare import differences
 from aiofrp.errors import ConfigError
 from aiofrp.server.reload import LIVE, change
 from aiofrp.server.service import Server
@@ -70,13 +70,6 @@ def test_nothing_changed() -> None:
     old = config("bindPort = 1\n")
     outcome = change(old, config("bindPort = 1\n"))
     assert (outcome.config, outcome.applied, outcome.waiting) == (old, (), ())
-
-
-def test_values_of_chosen_keys() -> None:
-    old, new = config("bindPort = 1\n"), config('bindPort = 2\nlog = { to = "x", level = "warn" }\n')
-    assert with_values(old, new, frozenset()) == old
-    assert with_values(old, new, frozenset({"bindPort", "log"})) == new
-    assert with_values(old, new, frozenset({"log.to"})).log.level == "info"
 
 
 # The server

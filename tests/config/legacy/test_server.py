@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from aiofrp.config.legacy import LegacyResult, convert_server, ini
-from aiofrp.errors import ConfigError
 from tests.config.batch import every
 
 
@@ -154,8 +153,3 @@ def test_plugins_come_by_name() -> None:
     assert [str(warning) for warning in result.warnings] == [
         "[plugin.a] tls_verify: has no effect; it is spelt tlsVerify"
     ]
-
-
-def test_a_common_section_there_must_be() -> None:
-    with pytest.raises(ConfigError, match=r"not found \[common\] section"):
-        convert_server(ini.parse("[x]\n"))

@@ -78,42 +78,9 @@ def test_a_wrong_name_is_refused() -> None:
         TcpConfig(nmae="a")  # type: ignore[call-arg]  # what is tested
 
 
-def test_zero_values_mean_the_default() -> None:
-    config = ServerConfig(bind_port=0, bind_addr="", user_conn_timeout=0)
-    assert (config.bind_port, config.bind_addr, config.user_conn_timeout) == (7000, "0.0.0.0", 10)
-
-
 def test_an_explicit_false_stays() -> None:
     assert ServerConfig(detailed_errors_to_client=False).detailed_errors_to_client is False
     assert ClientConfig(login_fail_exit=False).login_fail_exit is False
-
-
-def test_defaults_that_depend_on_other_fields() -> None:
-    server = ServerConfig.model_validate(
-        {"bindAddr": "127.0.0.5", "transport": {"tcpMux": False, "tls": {"trustedCaFile": "ca"}}}
-    )
-    assert server.proxy_bind_addr == "127.0.0.5"
-    assert server.transport.heartbeat_timeout == 90
-    assert server.transport.tls.force
-    assert ServerConfig().transport.heartbeat_timeout == -1
-    client = ClientConfig.model_validate({"transport": {"tcpMux": False}})
-    assert (client.transport.heartbeat_interval, client.transport.heartbeat_timeout) == (30, 90)
-    assert (ClientConfig().transport.heartbeat_interval, ClientConfig().transport.heartbeat_timeout) == (
-        -1,
-        -1,
-    )
-
-
-def test_the_environment_names_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://upper")
-    monkeypatch.delenv("http_proxy", raising=False)
-    assert ClientConfig().transport.proxy_url == "http://upper"
-    monkeypatch.setenv("http_proxy", "http://lower")
-    assert ClientConfig().transport.proxy_url == "http://lower"
-    assert (
-        ClientConfig.model_validate({"transport": {"proxyURL": "http://own"}}).transport.proxy_url
-        == "http://own"
-    )
 
 
 def test_a_proxy_of_an_ini_file_may_have_no_type() -> None:

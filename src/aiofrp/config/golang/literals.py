@@ -165,6 +165,8 @@ _RAW_BYTE = re.compile("[\udc80-\udcff]")
 
 def quote(text: str) -> str:
     """Write ``text`` as a Go string literal, as ``%q`` does."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     return '"' + "".join(_quoted_char(char, '"') for char in text) + '"'
 
 

@@ -124,12 +124,12 @@ class Expressions:
             if has_arguments:
                 self._machine.fail(f"{name} is not a method but has arguments")
             return value.get(name, NOTHING)
-        fields = value.fields if isinstance(value, Struct) else {}
-        if name not in fields:
+        found = value.fields.get(name) if isinstance(value, Struct) else None
+        if found is None:
             self._machine.fail(f"can't evaluate field {name} in type {type_name(value)}")
         if has_arguments:
             self._machine.fail(f"{name} has arguments but cannot be invoked as function")
-        return fields[name]
+        return found
 
     # Calls
 

@@ -83,10 +83,15 @@ def part_of(path: Path) -> str:
     return path.relative_to(SOURCE).with_suffix("").parts[0].replace("__init__", "").replace("__main__", "")
 
 
-def imported_names(path: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
+@cache
+def imported_names(path: Path) -> list[tuple[int, str]]:
     """Line and absolute dotted name of everything a file imports, wherever in it the import stands."""
+    return list(_imported_names(path))
+
+
+def _imported_names(path: Path) -> Iterator[tuple[int, str]]:
     package = ["aiofrp", *path.relative_to(SOURCE).parts[:-1]]
-    for node in ast.walk(tree):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -97,8 +102,7 @@ def imported_names(path: Path, tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def imported_parts(path: Path) -> Iterator[tuple[int, str]]:
     """Line and part for each import of the project; names of the package itself (FRP_VERSION) are no part."""
-    tree = tree_of(path)
-    for line, name in imported_names(path, tree):
+    for line, name in imported_names(path):
         root, _, rest = name.partition(".")
         part = rest.partition(".")[0]
         if root == "aiofrp" and (
@@ -131,7 +135,7 @@ def complaints_inside(path: Path) -> list[str]:
         return []
     inner = where.with_suffix("").parts[1]
     found = [] if inner in steps else [f"{where}: {inner} is not in the order of {part_of(path)}"]
-    for line, name in imported_names(path, tree_of(path)):
+    for line, name in imported_names(path):
         root, part, target, *_ = [*name.split("."), "", "", ""]
         inside = (root, part) == ("aiofrp", part_of(path)) and target in steps.keys() - {inner}
         if inside and steps[target] <= steps.get(inner, -1):
@@ -148,7 +152,7 @@ def complaints_alone(path: Path) -> list[str]:
     allowed = set(ALONE[row]) if row.endswith(".py") else {*ALONE[row], f"aiofrp.{row.replace('/', '.')}"}
     return [
         f"{where}:{line} imports {name}, and may only import {sorted(allowed)}"
-        for line, name in imported_names(path, tree_of(path))
+        for line, name in imported_names(path)
         if name.partition(".")[0] == "aiofrp"
         and not any(name == good or name.startswith(f"{good}.") for good in allowed)
     ]
@@ -160,7 +164,7 @@ def imported_files(path: Path) -> set[Path]:
     The top package counts for nothing: it holds version numbers and leads to the library only when asked.
     """
     found = set()
-    for _, name in imported_names(path, tree_of(path)):
+    for _, name in imported_names(path):
         root, *parts = name.split(".")
         if root == "aiofrp":
             places = [SOURCE.joinpath(*parts[:count]) for count in range(len(parts), 0, -1)]

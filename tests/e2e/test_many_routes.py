@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from aiofrp.config.proxy import MAX_ROUTES
-from aiofrp.config.validate import client_warnings
+from aiofrp.config.load.validate import client_warnings
+from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
 from aiofrp.server import proxies as server_proxies
 from aiofrp.server.service import Server

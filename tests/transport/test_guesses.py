@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from aiofrp.config.types import Secret
+from aiofrp.config.models.types import Secret
 from aiofrp.transport.basicauth import FAILURE_DELAY, MAX_WAITING, BasicAuth, Guesses, TooManyGuesses
 from tests.support.admin import basic
 from tests.support.ports import free_port

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import product
 from typing import Any, ClassVar, Protocol
 
-from aiofrp.config.proxy import MAX_ROUTES
+from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
 from aiofrp.proxy.host import ServerContext, ServerHalf
 from aiofrp.wire.messages import NewProxy

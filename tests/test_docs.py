@@ -56,3 +56,29 @@ def test_every_page_is_reached_from_the_index() -> None:
 def test_examples_are_good(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = frps if path.stem.startswith("frps") else frpc
     assert program.main(["verify", "-c", str(path)]) == 0, capsys.readouterr()
+
+
+#: A citation of a page of the protocol in a comment or docstring, and its sections.
+CITATION = re.compile(r"docs/protocol/(\w+)\.md((?:(?:,| and)? §[\d.]*\d)*)")
+HEADING = re.compile(r"^#+ (\d+(?:\.\d+)*)\.? ", re.MULTILINE)
+SOURCES = [path for folder in ("src", "tests", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def test_citations_of_the_protocol_lead_to_sections() -> None:
+    sections = {
+        page.stem: set(HEADING.findall(page.read_text(encoding="utf-8")))
+        for page in (ROOT / "docs" / "protocol").glob("*.md")
+    }
+    cited = [
+        (path, page, section)
+        for path in SOURCES
+        for page, named in CITATION.findall(path.read_text(encoding="utf-8"))
+        for section in re.findall(r"[\d.]*\d", named) or [""]
+    ]
+    assert len(cited) > 100
+    wrong = [
+        f"{path.relative_to(ROOT)}: {page} §{section}"
+        for path, page, section in cited
+        if page not in sections or (section and section not in sections[page])
+    ]
+    assert not wrong

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from .faults import report
+from aiofrp.faults import report
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

@@ -1,6 +1,7 @@
 """Logging in frp's line format, with the session's and proxy's names as prefixes.
 
-``2026-11-22 02:02:17.071 [I] [client/control.py:165] [dd6a1fad99859bef] [ssh] start proxy success`` (spec: config
+``2026-11-22 02:02:17.071 [I] [client/control.py:165] [dd6a1fad99859bef] [ssh] start proxy success``
+(docs/protocol/configuration.md
 §6). This module knows levels, lines and files, and nothing of the rest of the package; where the lines go is set up
 by :func:`setup`.
 """
@@ -170,7 +171,7 @@ def _shortened(value: object) -> object:
 
 def short_id(run_id: str) -> str:
     """A run id as logs show it: enough to tell clients apart, too little to be used as one. Whoever knows a whole run
-    id may pass for its client in some places (spec: server §2.2)."""
+    id may pass for its client in some places (docs/protocol/server.md §2.2)."""
     return run_id[: max(1, min(6, len(run_id) // 2))]
 
 
@@ -216,7 +217,8 @@ class Console(logging.StreamHandler[TextIO]):
 
 
 class DailyFile(logging.Handler):
-    """Lines to a file that is renamed at local midnight, to ``NAME.YYYYMMDD-HHMMSS.EXT`` (spec: config §6).
+    """Lines to a file that is renamed at local midnight, to ``NAME.YYYYMMDD-HHMMSS.EXT``
+    (docs/protocol/configuration.md §6).
 
     Files renamed more than ``max_days`` days ago are then deleted; a negative number keeps them. A file that cannot be
     opened or written never raises: standard error says so once, lines are lost until it can be again.

@@ -15,24 +15,24 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aiofrp.stream.base import Stream
-from aiofrp.stream.kcp import KcpStream
-from aiofrp.stream.kcp import dial as dial_kcp
-from aiofrp.stream.kcplistener import KcpLimits, KcpListener
+from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
+from aiofrp.stream.kcp.stream import KcpStream
+from aiofrp.stream.kcp.stream import dial as dial_kcp
 from aiofrp.stream.memory import memory_pair
-from aiofrp.stream.mux import MuxSession, MuxStream
-from aiofrp.stream.quiccore import QuicIdentity, QuicLimits, server_configuration
-from aiofrp.stream.quicdial import dial as dial_quic
-from aiofrp.stream.quiclistener import QuicListener, QuicListenLimits
-from aiofrp.stream.quicstream import QuicStream
+from aiofrp.stream.mux.session import MuxSession, MuxStream
+from aiofrp.stream.quic.core import QuicIdentity, QuicLimits, server_configuration
+from aiofrp.stream.quic.dial import dial as dial_quic
+from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
+from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.throttle import Limit
-from aiofrp.stream.tls import TlsStream, handshake
+from aiofrp.stream.tls.stream import TlsStream, handshake
 from aiofrp.stream.transform import through
 from aiofrp.stream.websocket import WebSocketStream
-from aiofrp.wire.aescfb import AesCfb
-from aiofrp.wire.snappy import Snappy
-from aiofrp.wire.transform import Transform
+from aiofrp.wire.transforms.aescfb import AesCfb
+from aiofrp.wire.transforms.base import Transform
+from aiofrp.wire.transforms.snappy import Snappy
 from tests.support.certs import NAME, authority
 from tests.support.ends import PATIENCE, End
 

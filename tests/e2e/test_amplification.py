@@ -22,9 +22,9 @@ from pathlib import Path
 import pytest
 
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.wire.codec import V1
-from aiofrp.wire.kcpsegment import ACK, ASK, FIN, PUSH
-from aiofrp.wire.messages import Login, NewWorkConn
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.messages import Login, NewWorkConn
+from aiofrp.wire.kcp.segment import ACK, ASK, FIN, PUSH
 from tests.e2e.test_floods import client_toml, pinging
 from tests.support import flood
 from tests.support.certs import authority

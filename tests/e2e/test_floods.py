@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from aiofrp.server import accept
 from aiofrp.server.service import Server
-from aiofrp.stream import kcp as kcp_stream
-from aiofrp.stream.kcplistener import KcpListener
-from aiofrp.stream.quiclistener import QuicListener, QuicListenLimits
+from aiofrp.server.session import accept
+from aiofrp.stream.kcp import stream as kcp_stream
+from aiofrp.stream.kcp.listener import KcpListener
+from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
 from aiofrp.transport import quic as quic_transport
-from aiofrp.wire import kcp as kcp_wire
+from aiofrp.wire.kcp import core as kcp_wire
 from tests.e2e.test_resilience import resident
 from tests.support.flood import KINDS, flood
 from tests.support.ports import free_port

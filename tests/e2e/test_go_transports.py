@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from aiofrp.client import service as client_service
-from aiofrp.server.control import ServerControl
-from aiofrp.wire.aead import ALGORITHMS
-from aiofrp.wire.opening import LoginV2, NegotiatedV2
+from aiofrp.server.session.control import ServerControl
+from aiofrp.wire.frp.opening import LoginV2, NegotiatedV2
+from aiofrp.wire.transforms.aead import ALGORITHMS
 from tests.e2e.test_matrix import echoed
 from tests.support.certs import NAME, authority
 from tests.support.peers import GoPeers

@@ -26,13 +26,13 @@ import pytest
 from aiofrp.client import backoff
 from aiofrp.client.service import Client
 from aiofrp.server import service as server_service
-from aiofrp.server.control import ServerControl
 from aiofrp.server.service import Server
-from aiofrp.stream import kcp as kcp_stream
-from aiofrp.stream.mux import MuxLimits
+from aiofrp.server.session.control import ServerControl
+from aiofrp.stream.kcp import stream as kcp_stream
+from aiofrp.stream.mux.session import MuxLimits
 from aiofrp.stream.splice import Splice
 from aiofrp.transport import session as transport_session
-from aiofrp.wire import kcp as kcp_wire
+from aiofrp.wire.kcp import core as kcp_wire
 from tests.e2e.matrix import TRANSPORTS
 from tests.support import procs
 from tests.support.halfopen import Relay, relay

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.wire.codec2 import MAGIC
+from aiofrp.wire.frp.codec2 import MAGIC
 from tests.support.ports import free_port
 from tests.support.procs import PATIENCE, Program, frpc, frps
 from tests.support.tunnel import local_service

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.wire.codec import V1
-from aiofrp.wire.messages import Message, NewVisitorConn
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.messages import Message, NewVisitorConn
 from aiofrp.wire.yamux import DATA, SYN, WINDOW_UPDATE, header
 from tests.e2e.test_floods import SOAK, pinging
 from tests.support.ports import free_port

@@ -12,11 +12,12 @@ from typing import cast
 import pytest
 
 from aiofrp.proxy import httpbackend
-from aiofrp.server import deadline, httpuser, httpvhost
+from aiofrp.server import deadline, httpuser
 from aiofrp.server.httpexchange import Exchange
 from aiofrp.server.httpturn import HttpTurn
 from aiofrp.server.httpuser import HttpUser
-from aiofrp.wire.headbuffer import MAX_HELD
+from aiofrp.server.vhost import http as httpvhost
+from aiofrp.wire.http.headbuffer import MAX_HELD
 from tests.support.ends import until
 from tests.support.web import Service, http_site, ok, saying, talk, user_of
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from aiofrp.server import vhostuser
+from aiofrp.server.vhost import connections as vhostuser
 from tests.support.certs import authority
 from tests.support.ends import until
 from tests.support.ports import free_port

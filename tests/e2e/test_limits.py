@@ -1,7 +1,7 @@
 """Bandwidth limits through whole tunnels: no faster than told, on either side, for every type.
 
 Lower bounds only: what a limit of ``rate`` lets through takes at least (bytes - rate) / rate seconds, as a second's
-worth may pass at once (spec: server §4.3).
+worth may pass at once (docs/protocol/server.md §4.3).
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from aiofrp import logs
-from aiofrp.wire.codec import V1
-from aiofrp.wire.messages import (
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.messages import (
     CloseProxy,
     Login,
     LoginResp,

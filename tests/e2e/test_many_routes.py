@@ -14,9 +14,9 @@ import pytest
 from aiofrp.config.load.validate import client_warnings
 from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
-from aiofrp.server import proxies as server_proxies
+from aiofrp.server.publish import proxies as server_proxies
 from aiofrp.server.service import Server
-from aiofrp.wire.messages import NewProxy
+from aiofrp.wire.frp.messages import NewProxy
 from tests.support.ports import free_port
 from tests.support.tunnel import (
     PATIENCE,

@@ -359,7 +359,7 @@ async def test_a_client_that_expects_another_name(tmp_path: Path) -> None:
 
 
 async def test_tls_that_is_off_shows_and_demands_nothing(tmp_path: Path) -> None:
-    """QUIC is never without TLS (spec: wire §5)."""
+    """QUIC is never without TLS (docs/protocol/wire.md §5)."""
     remote, port = free_port(), free_port()
     async with local_service(echo) as local, running_server(server_config(f"quicBindPort = {port}\n")):
         toml = 'transport.protocol = "quic"\ntransport.tls.enable = false\n' + trusting(tmp_path, "other")

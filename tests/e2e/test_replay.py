@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from aiofrp.wire.aescfb import AesCfb
-from aiofrp.wire.auth import derive_key
-from aiofrp.wire.codec import Decoder
-from aiofrp.wire.messages import LoginResp, Message, NewProxyResp, Pong, ReqWorkConn
+from aiofrp.wire.frp.auth import derive_key
+from aiofrp.wire.frp.codec import Decoder
+from aiofrp.wire.frp.messages import LoginResp, Message, NewProxyResp, Pong, ReqWorkConn
+from aiofrp.wire.transforms.aescfb import AesCfb
 from aiofrp.wire.yamux import DATA, FrameDecoder
 from tests.support.tunnel import (
     PATIENCE,

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from aiofrp.wire.aescfb import AesCfb
-from aiofrp.wire.auth import derive_key
-from aiofrp.wire.codec import Decoder
-from aiofrp.wire.messages import Message, NewVisitorConnResp, StartWorkConn, UDPPacket
-from aiofrp.wire.snappy import Snappy
+from aiofrp.wire.frp.auth import derive_key
+from aiofrp.wire.frp.codec import Decoder
+from aiofrp.wire.frp.messages import Message, NewVisitorConnResp, StartWorkConn, UDPPacket
+from aiofrp.wire.transforms.aescfb import AesCfb
+from aiofrp.wire.transforms.snappy import Snappy
 from tests.support.ends import until
 from tests.support.tunnel import PATIENCE, running_server, server_config
 

@@ -15,8 +15,8 @@ import pytest
 from aiofrp.client.service import Client
 from aiofrp.logs import short_id
 from aiofrp.server.service import Server
-from aiofrp.wire.codec import V1
-from aiofrp.wire.messages import LoginResp, NewVisitorConn, NewVisitorConnResp, StartWorkConn
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.messages import LoginResp, NewVisitorConn, NewVisitorConnResp, StartWorkConn
 from tests.support import procs
 from tests.support.peers import needs_go
 from tests.support.ports import free_port

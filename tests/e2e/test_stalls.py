@@ -21,17 +21,17 @@ from aiofrp.client.service import Client
 from aiofrp.server import service as server_service
 from aiofrp.server.service import Server
 from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
-from aiofrp.stream.mux import MuxLimits, MuxSession
-from aiofrp.stream.quiccore import QuicLimits
+from aiofrp.stream.mux.session import MuxLimits, MuxSession
+from aiofrp.stream.quic.core import QuicLimits
 from aiofrp.stream.stall import Account, StallLimits
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport import quic as transport_quic
 from aiofrp.transport import session as transport_session
-from aiofrp.wire.aescfb import AesCfb
-from aiofrp.wire.auth import derive_key, token_digest
-from aiofrp.wire.codec import V1
-from aiofrp.wire.messages import CloseProxy, Login, Message, NewProxy, Ping
+from aiofrp.wire.frp.auth import derive_key, token_digest
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.messages import CloseProxy, Login, Message, NewProxy, Ping
+from aiofrp.wire.transforms.aescfb import AesCfb
 from tests.support.ends import until
 from tests.support.ports import free_port
 from tests.support.tunnel import (

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from aiofrp.client.service import Client
-from aiofrp.server.control import ServerControl
 from aiofrp.server.service import Server
+from aiofrp.server.session.control import ServerControl
 from tests.support.ends import until
 from tests.support.ports import free_port
 from tests.support.tunnel import (

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from aiofrp.server import vhostuser
+from aiofrp.server.vhost import connections as vhostuser
 from tests.support.ports import free_port
 from tests.support.tunnel import Handler, echo
 from tests.support.vhosts import Proxy, refusals, rig

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from aiofrp.server.service import Server
-from aiofrp.server.vhost import ListenError
+from aiofrp.server.vhost.ports import ListenError
 from tests.e2e.test_groups import ask_http, ask_https, ask_tcp, ask_tcpmux, http, tcp
 from tests.e2e.test_https import https, secure
 from tests.e2e.test_tcpmux import naming, tcpmux

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.wire.upgrade import ClientUpgrade
+from aiofrp.wire.dial.upgrade import ClientUpgrade
 from tests.support.peers import needs_go
 from tests.support.ports import free_port
 from tests.support.procs import frps

@@ -22,8 +22,8 @@ from aiofrp.config.models.types import Bandwidth, Secret
 from aiofrp.errors import LocalProtocolError, RemoteProtocolError
 from aiofrp.proxy.packets import user_of
 from aiofrp.server.h2user import request_of
-from aiofrp.server.httpjudge import parse_basic
-from aiofrp.stream.quiccore import (
+from aiofrp.server.vhost.judge import parse_basic
+from aiofrp.stream.quic.core import (
     Handler,
     Judge,
     QuicCore,
@@ -33,34 +33,34 @@ from aiofrp.stream.quiccore import (
     server_configuration,
 )
 from aiofrp.transport.basicauth import BasicAuth
-from aiofrp.wire.aead import AeadStream
-from aiofrp.wire.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.clienthello import ClientHelloReader
-from aiofrp.wire.codec import V1, Decoder, MessageDecoder
-from aiofrp.wire.codec2 import CLIENT_HELLO, MAGIC, V2, DecoderV2
-from aiofrp.wire.connect import HttpConnect
-from aiofrp.wire.fec import FecDecoder, segments_of
-from aiofrp.wire.h2block import HeaderBlock
-from aiofrp.wire.h2frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
-from aiofrp.wire.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
-from aiofrp.wire.http1 import CHUNKED, parse_request, parse_response
-from aiofrp.wire.httpbody import ChunkedBody
-from aiofrp.wire.httpforward import NO_CHANGES, encode_request, request_fields
-from aiofrp.wire.jsonbody import decode_body, encode_body
-from aiofrp.wire.kcp import Kcp
-from aiofrp.wire.kcpsegment import MTU, OVERHEAD, first_segment
-from aiofrp.wire.messages import BY_TYPE_BYTE, StartWorkConn, UDPPacket
-from aiofrp.wire.ntlm import NtlmConnect
-from aiofrp.wire.opening import LoginV1, LoginV2, opening_of
-from aiofrp.wire.proxyproto import connection_header, datagram_header
-from aiofrp.wire.quicheader import MIN_INITIAL, VERSION_1, RetryTokens, parse_long
+from aiofrp.wire.dial.connect import HttpConnect
+from aiofrp.wire.dial.ntlm import NtlmConnect
+from aiofrp.wire.dial.socks5 import Socks5Connect
+from aiofrp.wire.dial.upgrade import ClientUpgrade, ServerUpgrade
+from aiofrp.wire.frp.codec import V1, Decoder, MessageDecoder
+from aiofrp.wire.frp.codec2 import CLIENT_HELLO, MAGIC, V2, DecoderV2
+from aiofrp.wire.frp.hello import Bootstrap, accept_server_hello, answer_client_hello, new_client_hello
+from aiofrp.wire.frp.jsonbody import decode_body, encode_body
+from aiofrp.wire.frp.messages import BY_TYPE_BYTE, StartWorkConn, UDPPacket
+from aiofrp.wire.frp.opening import LoginV1, LoginV2, opening_of
+from aiofrp.wire.frp.proxyproto import connection_header, datagram_header
+from aiofrp.wire.frp.translate import Translation
+from aiofrp.wire.frp.udppacket import encode_udp
+from aiofrp.wire.http.body import ChunkedBody
+from aiofrp.wire.http.forward import NO_CHANGES, encode_request, request_fields
+from aiofrp.wire.http.h2block import HeaderBlock
+from aiofrp.wire.http.h2frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
+from aiofrp.wire.http.head import CHUNKED, parse_request, parse_response
+from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.fec import FecDecoder, segments_of
+from aiofrp.wire.kcp.segment import MTU, OVERHEAD, first_segment
+from aiofrp.wire.quic.header import MIN_INITIAL, VERSION_1, RetryTokens, parse_long
 from aiofrp.wire.router import Router, canonical_host
-from aiofrp.wire.snappy import MAX_CHUNK, Snappy
-from aiofrp.wire.socks5 import Socks5Connect
-from aiofrp.wire.transform import Transform
-from aiofrp.wire.translate import Translation
-from aiofrp.wire.udppacket import encode_udp
-from aiofrp.wire.upgrade import ClientUpgrade, ServerUpgrade
+from aiofrp.wire.transforms.aead import AeadStream
+from aiofrp.wire.transforms.aescfb import AesCfb, decrypt_datagram
+from aiofrp.wire.transforms.base import Transform
+from aiofrp.wire.transforms.snappy import MAX_CHUNK, Snappy
 from aiofrp.wire.websocket import Buffer, WebSocket
 from aiofrp.wire.yamux import FIN, RST, FrameDecoder
 from tests.support.certs import authority

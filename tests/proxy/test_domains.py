@@ -6,7 +6,7 @@ import pytest
 
 from aiofrp.errors import ProxyError
 from aiofrp.proxy.domains import check_domains, domains, listed
-from aiofrp.wire.messages import NewProxy
+from aiofrp.wire.frp.messages import NewProxy
 
 
 def test_its_own_and_its_subdomain() -> None:

@@ -13,7 +13,7 @@ from aiofrp.proxy import userport
 from aiofrp.proxy.packets import User
 from aiofrp.proxy.userport import UserPort
 from aiofrp.transport.net import bind_udp
-from aiofrp.wire.messages import UDPAddress, UDPPacket
+from aiofrp.wire.frp.messages import UDPAddress, UDPPacket
 
 
 @contextmanager

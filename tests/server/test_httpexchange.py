@@ -12,8 +12,8 @@ from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.proxy.httpbackend import Backend, Backends
 from aiofrp.server.httpexchange import INTERIM_COST, MAX_RESPONSE_HEAD, Exchange, Failure
 from aiofrp.stream.base import Buffer
-from aiofrp.wire.http1 import ResponseHead, parse_request
-from aiofrp.wire.httpbody import Body, body_of
+from aiofrp.wire.http.body import Body, body_of
+from aiofrp.wire.http.head import ResponseHead, parse_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

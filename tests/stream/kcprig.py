@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import Any
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.stream.kcp import KcpStream, dial
-from aiofrp.stream.kcplistener import KcpLimits, KcpListener
-from aiofrp.wire.fec import segments_of
-from aiofrp.wire.kcp import Kcp
-from aiofrp.wire.kcpsegment import OVERHEAD, TELL, unpack_from
+from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
+from aiofrp.stream.kcp.stream import KcpStream, dial
+from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.fec import segments_of
+from aiofrp.wire.kcp.segment import OVERHEAD, TELL, unpack_from
 from tests.support.ends import End
 
 

@@ -6,11 +6,11 @@ import socket
 from dataclasses import replace
 from typing import Any
 
-from aiofrp.stream.quic import QuicSession
-from aiofrp.stream.quiccore import Judge, QuicIdentity, QuicLimits, server_configuration
-from aiofrp.stream.quicdial import dial
-from aiofrp.stream.quiclistener import QuicListener, QuicListenLimits
-from aiofrp.stream.quicstream import QuicStream
+from aiofrp.stream.quic.core import Judge, QuicIdentity, QuicLimits, server_configuration
+from aiofrp.stream.quic.dial import dial
+from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
+from aiofrp.stream.quic.session import QuicSession
+from aiofrp.stream.quic.stream import QuicStream
 from tests.support.certs import NAME, authority
 from tests.support.ends import PATIENCE, End
 

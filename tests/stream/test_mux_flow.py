@@ -1,11 +1,11 @@
-"""yamux streams: windows, and how they share the carrier (spec: wire §3)."""
+"""yamux streams: windows, and how they share the carrier (docs/protocol/wire.md §3)."""
 
 from __future__ import annotations
 
 import pytest
 
 from aiofrp.errors import Closed, RemoteProtocolError
-from aiofrp.stream.mux import MuxLimits
+from aiofrp.stream.mux.session import MuxLimits
 from aiofrp.stream.stall import StallLimits
 from aiofrp.wire.yamux import ACK, DATA, FIN, PING, RST, SYN, WINDOW_UPDATE, header
 from tests.stream.yamuxrig import INITIAL, OPEN_CREDIT, WINDOW, Make, refused

@@ -1,11 +1,11 @@
-"""yamux sessions: pings, time-outs, and their end (spec: wire §3)."""
+"""yamux sessions: pings, time-outs, and their end (docs/protocol/wire.md §3)."""
 
 from __future__ import annotations
 
 import pytest
 
 from aiofrp.errors import Closed, FrpError, TimedOut
-from aiofrp.stream.mux import MuxLimits
+from aiofrp.stream.mux.session import MuxLimits
 from aiofrp.wire.yamux import ACK, DATA, FIN, GO_AWAY, PING, RST, SYN, WINDOW_UPDATE
 from tests.stream.yamuxrig import Make
 from tests.support.ends import until

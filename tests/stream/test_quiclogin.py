@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.stream.quic import BYTES_BEFORE_LOGIN, STREAMS_BEFORE_LOGIN, QuicSession
+from aiofrp.stream.quic.session import BYTES_BEFORE_LOGIN, STREAMS_BEFORE_LOGIN, QuicSession
 from tests.stream.quicrig import Rig
 from tests.support.ends import End, until
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.transform import through
-from aiofrp.wire.snappy import Snappy
-from aiofrp.wire.transform import Buffer
+from aiofrp.wire.transforms.base import Buffer
+from aiofrp.wire.transforms.snappy import Snappy
 from tests.support.ends import End, until
 
 

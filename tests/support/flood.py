@@ -15,9 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from aiofrp.stream.quiccore import QuicCore, QuicIdentity, QuicLimits, client_configuration
-from aiofrp.wire.fec import FecEncoder
-from aiofrp.wire.kcp import Kcp
+from aiofrp.stream.quic.core import QuicCore, QuicIdentity, QuicLimits, client_configuration
+from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.fec import FecEncoder
 
 #: Makes one datagram.
 Make = Callable[[random.Random], bytes]

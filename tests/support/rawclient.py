@@ -13,9 +13,9 @@ from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.transport.base import Session
-from aiofrp.wire.auth import token_digest
-from aiofrp.wire.codec import V1
-from aiofrp.wire.messages import Login, Message, NewWorkConn
+from aiofrp.wire.frp.auth import token_digest
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.messages import Login, Message, NewWorkConn
 from tests.support.tunnel import PATIENCE, client_config
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from aiofrp import registry
 from aiofrp.client.service import dial_options
-from aiofrp.wire.upgrade import ServerUpgrade
+from aiofrp.wire.dial.upgrade import ServerUpgrade
 from aiofrp.wire.websocket import WebSocket
 from tests.support.tunnel import PATIENCE, client_config, local_service
 from tests.wire.vectors import load

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aiofrp.errors import ConfigError
-from aiofrp.stream.tls import TlsContext
+from aiofrp.stream.tls.stream import TlsContext
 from aiofrp.transport.freshtls import FreshTls, client_tls, server_tls
 from aiofrp.transport.tls import server_context
 from tests.support.certs import authority

@@ -8,9 +8,9 @@ import random
 import struct
 from dataclasses import dataclass, field
 
-from aiofrp.wire.fec import FecDecoder, FecEncoder
-from aiofrp.wire.kcp import Kcp
-from aiofrp.wire.kcppace import MAX_WINDOW
+from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.fec import FecDecoder, FecEncoder
+from aiofrp.wire.kcp.pace import MAX_WINDOW
 
 
 @dataclass(slots=True)

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from aiofrp.wire.kcppace import MAX_WINDOW, MIN_WINDOW
-from aiofrp.wire.kcpsegment import MSS
+from aiofrp.wire.kcp.pace import MAX_WINDOW, MIN_WINDOW
+from aiofrp.wire.kcp.segment import MSS
 from tests.wire.kcplink import Link, Side, pair
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.codec import V1
-from aiofrp.wire.fec import FecDecoder, segments_of
-from aiofrp.wire.kcp import Kcp
-from aiofrp.wire.kcpsegment import first_segment
-from aiofrp.wire.messages import Login, LoginResp, NewWorkConn
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.messages import Login, LoginResp, NewWorkConn
+from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.fec import FecDecoder, segments_of
+from aiofrp.wire.kcp.segment import first_segment
 from aiofrp.wire.yamux import FrameDecoder
 from tests.wire.vectors import load
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from aiofrp.wire.aead import AeadStream, control_keys, transcript_hash
-from aiofrp.wire.aescfb import AesCfb
-from aiofrp.wire.auth import derive_key, matches, token_digest
-from aiofrp.wire.codec import V1, Codec, MessageDecoder
-from aiofrp.wire.codec2 import CLIENT_HELLO, SERVER_HELLO, V2, DecoderV2
-from aiofrp.wire.hello import ClientHello, accept_server_hello
-from aiofrp.wire.jsonbody import decode_body, encode_body
-from aiofrp.wire.messages import Login, Message, NewVisitorConn
-from aiofrp.wire.snappy import Snappy
-from aiofrp.wire.transform import Transform
+from aiofrp.wire.frp.auth import derive_key, matches, token_digest
+from aiofrp.wire.frp.codec import V1, Codec, MessageDecoder
+from aiofrp.wire.frp.codec2 import CLIENT_HELLO, SERVER_HELLO, V2, DecoderV2
+from aiofrp.wire.frp.hello import ClientHello, accept_server_hello
+from aiofrp.wire.frp.jsonbody import decode_body, encode_body
+from aiofrp.wire.frp.messages import Login, Message, NewVisitorConn
+from aiofrp.wire.transforms.aead import AeadStream, control_keys, transcript_hash
+from aiofrp.wire.transforms.aescfb import AesCfb
+from aiofrp.wire.transforms.base import Transform
+from aiofrp.wire.transforms.snappy import Snappy
 from tests.wire.vectors import FOLDER, load
 
 Pair = tuple[bytes, bytes]  # client to server, server to client

@@ -1,4 +1,5 @@
-"""``frpc reload``, ``status`` and ``stop``: they talk to the admin API of a running frpc (spec: config §4.3)."""
+"""``frpc reload``, ``status`` and ``stop``: they talk to the admin API of a running frpc
+(docs/protocol/configuration.md §4.3)."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ async def _run_one(config: ClientConfig, source: ConfigSource | None) -> int:
 
 
 async def _run_all(folder: str, invocation: Invocation) -> int:
-    """Run a frpc for each file below ``folder``; always ends with 0 (spec: config §4.3)."""
+    """Run a frpc for each file below ``folder``; always ends with 0 (docs/protocol/configuration.md §4.3)."""
     fleet = Fleet()
     fleet.listen()
     paths = list(files_below(folder))

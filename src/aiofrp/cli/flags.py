@@ -1,7 +1,8 @@
 """Commands and flags as frp's users know them: what a command line means, by the rules of Go's cobra.
 
 ``--name value``, ``--name=value``, ``-c value``, ``-cvalue``, ``-c=value``; a boolean takes a value only with
-``=``; flags and words mix; ``_`` and ``-`` are the same in a flag's name; ``--`` ends the flags (spec: config §4).
+``=``; flags and words mix; ``_`` and ``-`` are the same in a flag's name; ``--`` ends the flags
+(docs/protocol/configuration.md §4).
 A parser of our own, since those of Python's libraries read such lines otherwise. Knows no flag of frp.
 """
 

@@ -1,4 +1,4 @@
-"""Configurations made of flags alone (spec: config §4)."""
+"""Configurations made of flags alone (docs/protocol/configuration.md §4)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Running a program of commands: understand the line, then do it, explain it, or say what is wrong with it.
 
-Usage errors go to standard error, everything else to standard output (spec: config §4).
+Usage errors go to standard error, everything else to standard output (docs/protocol/configuration.md §4).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The admin API of frpc (spec: client §6)."""
+"""The admin API of frpc (docs/protocol/client.md §6)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
 if TYPE_CHECKING:
     from aiofrp.client.service import Client
 
-#: Seconds between the answer to ``/api/stop`` and the end (spec: client §6).
+#: Seconds between the answer to ``/api/stop`` and the end (docs/protocol/client.md §6).
 _STOP_DELAY = 0.1
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 #: Types whose remote address is a port of the server.

@@ -1,4 +1,4 @@
-"""What frpc shows to be let in: the token digest and its scopes (spec: wire §7)."""
+"""What frpc shows to be let in: the token digest and its scopes (docs/protocol/wire.md §7)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from collections.abc import Collection
 from typing import Protocol
 
-from aiofrp.wire.auth import token_digest
-from aiofrp.wire.messages import NewWorkConn, Ping
+from aiofrp.wire.frp.auth import token_digest
+from aiofrp.wire.frp.messages import NewWorkConn, Ping
 
 
 class Credentials(Protocol):

@@ -1,4 +1,5 @@
-"""One login of frpc: its control connection and the work connections it is asked for (spec: client §1)."""
+"""One login of frpc: its control connection and the work connections it is asked for
+(docs/protocol/client.md §1)."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from aiofrp.errors import Closed, FrpError, ProtocolError, RemoteProtocolError, 
 from aiofrp.logs import Log
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.base import Session
-from aiofrp.wire.codec import Codec
-from aiofrp.wire.messages import Message, NewProxyResp, Pong, ReqWorkConn, StartWorkConn
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import Message, NewProxyResp, Pong, ReqWorkConn, StartWorkConn
 
 #: Work connections being opened or idle at most; a server that asks for more is misbehaving.
 MAX_IDLE_WORK = 8192

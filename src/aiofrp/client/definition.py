@@ -1,4 +1,4 @@
-"""A proxy or visitor as the admin API shows it and the store keeps it (spec: client §6)."""
+"""A proxy or visitor as the admin API shows it and the store keeps it (docs/protocol/client.md §6)."""
 
 from __future__ import annotations
 

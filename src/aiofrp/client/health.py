@@ -1,4 +1,4 @@
-"""Health checks: whether the local service of a proxy lives (spec: client §2.2)."""
+"""Health checks: whether the local service of a proxy lives (docs/protocol/client.md §2.2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.transport.net import dial, join_host_port
 
-#: What stands for a number that is not given, or not positive (spec: client §2.2).
+#: What stands for a number that is not given, or not positive (docs/protocol/client.md §2.2).
 TIMEOUT, MAX_FAILED, INTERVAL = 3, 1, 10
 #: Redirects followed in one check, as Go's client does.
 _REDIRECTS: Final = 10

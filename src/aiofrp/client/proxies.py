@@ -15,13 +15,13 @@ from aiofrp.client.reload import diff
 from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
+from aiofrp.host.contexts import ClientContext, ClientHalf
+from aiofrp.host.relay import limit_of
 from aiofrp.logs import Log
-from aiofrp.proxy.host import ClientContext, ClientHalf
-from aiofrp.proxy.relay import limit_of
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
-from aiofrp.wire.codec import Codec
-from aiofrp.wire.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
 
 _log = logs.get(__name__)
 
@@ -42,7 +42,7 @@ class Surroundings:
 
 class RunningProxy:
     """One configured proxy: its state, and the half that serves it; also its half's view of frpc
-    (see :class:`aiofrp.proxy.host.ClientContext`)."""
+    (see :class:`aiofrp.host.contexts.ClientContext`)."""
 
     __slots__ = (
         "_make",

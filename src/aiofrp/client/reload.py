@@ -1,4 +1,4 @@
-"""What a new configuration changes: a pure comparison by name (spec: client §2.3)."""
+"""What a new configuration changes: a pure comparison by name (docs/protocol/client.md §2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""frpc: log in, stay logged in, come back (spec: client §1)."""
+"""frpc: log in, stay logged in, come back (docs/protocol/client.md §1)."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.freshtls import client_tls
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.resolve import use_dns_server
-from aiofrp.wire.auth import derive_key
-from aiofrp.wire.codec import V1, Codec
-from aiofrp.wire.codec2 import V2
-from aiofrp.wire.hello import Bootstrap
-from aiofrp.wire.messages import Login, LoginResp, Message
-from aiofrp.wire.opening import LoginExchange, LoginV1, LoginV2
-from aiofrp.wire.transform import Transform
+from aiofrp.wire.frp.auth import derive_key
+from aiofrp.wire.frp.codec import V1, Codec
+from aiofrp.wire.frp.codec2 import V2
+from aiofrp.wire.frp.hello import Bootstrap
+from aiofrp.wire.frp.messages import Login, LoginResp, Message
+from aiofrp.wire.frp.opening import LoginExchange, LoginV1, LoginV2
+from aiofrp.wire.transforms.base import Transform
 
 if TYPE_CHECKING:
     from aiofrp.client.api import AdminApi
 
-#: Seconds frps has to answer a login (spec: client §1.2).
+#: Seconds frps has to answer a login (docs/protocol/client.md §1.2).
 LOGIN_TIMEOUT = 10.0
 #: Seconds running connections may go on after :meth:`Client.stop`.
 CONNECTION_GRACE = 5.0
 #: Seconds the last words have to leave when frpc stops.
 GRACE = 0.2
-#: The same where the transport itself cannot say that it ends (spec: wire §4).
+#: The same where the transport itself cannot say that it ends (docs/protocol/wire.md §4).
 DATAGRAM_GRACE = 0.5
 
 _log = logs.get(__name__)
@@ -327,7 +327,7 @@ def shares_carrier(config: ClientConfig) -> bool:
 
 
 def go_arch(machine: str) -> str:
-    """A machine type in Go's name, as the reference tells it (spec: client §1.2)."""
+    """A machine type in Go's name, as the reference tells it (docs/protocol/client.md §1.2)."""
     names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386"}
     return names.get(machine.lower(), machine.lower())
 

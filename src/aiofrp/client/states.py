@@ -1,12 +1,13 @@
-"""The states of one proxy on frpc: pure decisions, time passed in (spec: client §2.1)."""
+"""The states of one proxy on frpc: pure decisions, time passed in (docs/protocol/client.md §2.1)."""
 
 from __future__ import annotations
 
 import enum
 
-#: Seconds after which an unanswered NewProxy is sent again, and a refused one tried again (spec: client §2.1).
+#: Seconds after which an unanswered NewProxy is sent again, and a refused one tried again
+#: (docs/protocol/client.md §2.1).
 RESEND_AFTER, RETRY_AFTER = 20.0, 30.0
-#: Seconds between looks at every proxy (spec: client §2.1).
+#: Seconds between looks at every proxy (docs/protocol/client.md §2.1).
 LOOK_EVERY = 3.0
 
 

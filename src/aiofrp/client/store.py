@@ -1,4 +1,5 @@
-"""The store: proxies and visitors made at run time, kept in a JSON file (spec: config §5.3)."""
+"""The store: proxies and visitors made at run time, kept in a JSON file
+(docs/protocol/configuration.md §5.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every visitor of one frpc: started after the login, stopped when the session is lost (spec: client §5)."""
+"""Every visitor of one frpc: started after the login, stopped when the session is lost
+(docs/protocol/client.md §5)."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from aiofrp.client.proxies import Surroundings
 from aiofrp.client.reload import diff
 from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProxyError
+from aiofrp.host.contexts import VisitorHalf
 from aiofrp.logs import Log
-from aiofrp.proxy.host import VisitorHalf
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
-from aiofrp.wire.codec import Codec
+from aiofrp.wire.frp.codec import Codec
 
-#: Seconds after which a visitor that could not start is tried again (spec: client §5).
+#: Seconds after which a visitor that could not start is tried again (docs/protocol/client.md §5).
 RETRY_EVERY = 10.0
 
 _log = logs.get(__name__)
@@ -27,7 +28,7 @@ Open = Callable[[Callable[[Stream], None], Callable[[FrpError], None]], None]
 
 
 class Context:
-    """frpc as one visitor sees it: see :class:`aiofrp.proxy.host.VisitorContext`."""
+    """frpc as one visitor sees it: see :class:`aiofrp.host.contexts.VisitorContext`."""
 
     __slots__ = ("_visitors", "codec", "connections", "log", "udp_packet_size", "user")
 

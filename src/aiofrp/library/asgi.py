@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from aiofrp.aio import Scope
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
-from aiofrp.proxy.host import ClientContext, ClientHalf
-from aiofrp.proxy.relay import client_side
+from aiofrp.host.contexts import ClientContext, ClientHalf
+from aiofrp.host.relay import client_side
 from aiofrp.stream.adapter import StreamTransport
 from aiofrp.stream.base import Stream
-from aiofrp.wire.messages import StartWorkConn
+from aiofrp.wire.frp.messages import StartWorkConn
 
 if TYPE_CHECKING:
     from uvicorn.config import Config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
-from aiofrp.proxy.host import ClientHalf, ServerHalf, VisitorHalf
+from aiofrp.host.contexts import ClientHalf, ServerHalf, VisitorHalf
 
 
 class ProxyType:

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Protocol
 
 from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
-from aiofrp.proxy.host import ServerContext, ServerHalf
-from aiofrp.wire.messages import NewProxy
+from aiofrp.host.contexts import ServerContext, ServerHalf
+from aiofrp.wire.frp.messages import NewProxy
 from aiofrp.wire.router import canonical_address, canonical_host
 
 #: Routes that are entered or removed between two turns of the event loop.
@@ -161,7 +161,8 @@ def as_written(message: NewProxy, subdomain_host: str) -> list[str]:
 
 
 def check_domains(message: NewProxy, subdomain_host: str) -> None:
-    """Raise :class:`~aiofrp.errors.ProxyError` for domains this frps does not give away (spec: server §2.7).
+    """Raise :class:`~aiofrp.errors.ProxyError` for domains this frps does not give away
+    (docs/protocol/server.md §2.7).
 
     ``subdomain_host`` is as :func:`~aiofrp.wire.router.canonical_host` writes it.
     """

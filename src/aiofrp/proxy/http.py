@@ -14,8 +14,8 @@ from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.domains import DomainServer
 from aiofrp.proxy.httpbackend import Backends
 from aiofrp.proxy.local import LocalService
-from aiofrp.wire.httpforward import HeaderChanges
-from aiofrp.wire.messages import NewProxy
+from aiofrp.wire.frp.messages import NewProxy
+from aiofrp.wire.http.forward import HeaderChanges
 
 
 class HttpConfig(DomainConfig, ProxyConfig):
@@ -77,7 +77,7 @@ class HttpRoute:
     """Where requests for one domain and location go, and how they are changed on the way.
 
     The settings are those of the first member; members take turns by request, beginning with the second
-    (spec: server §5).
+    (docs/protocol/server.md §5).
     """
 
     __slots__ = ("_known", "_turn", "members", "password", "request", "response", "rewrite", "user")

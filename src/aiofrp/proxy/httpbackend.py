@@ -10,15 +10,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from aiofrp.errors import Closed, FrpError
-from aiofrp.proxy.host import ServerContext
-from aiofrp.proxy.relay import server_side
+from aiofrp.host.contexts import ServerContext
+from aiofrp.host.relay import server_side
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.stream.transform import through
-from aiofrp.wire.messages import StartWorkConn
-from aiofrp.wire.transform import Buffer as TransformBuffer
+from aiofrp.wire.frp.messages import StartWorkConn
+from aiofrp.wire.transforms.base import Buffer as TransformBuffer
 
-#: Idle connections that are kept, and for how many seconds (spec: server §6.5).
+#: Idle connections that are kept, and for how many seconds (docs/protocol/server.md §6.5).
 KEPT, KEPT_SECONDS = 5, 60.0
 #: What a burst leaves beyond those goes after this many seconds; above this number at once.
 SURPLUS_SECONDS, MAX_IDLE = 2.0, 256

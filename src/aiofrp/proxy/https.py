@@ -8,11 +8,11 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.models.types import Str
 from aiofrp.errors import ProxyError
+from aiofrp.host.groups import Turns
+from aiofrp.host.relay import UserConnections
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.domains import DomainServer
-from aiofrp.proxy.group import Turns
 from aiofrp.proxy.local import LocalService
-from aiofrp.proxy.relay import UserConnections
 
 
 class HttpsConfig(DomainConfig, ProxyConfig):

@@ -6,15 +6,15 @@ from typing import Protocol
 
 from aiofrp.config.models.proxy import ProxyTransport
 from aiofrp.errors import ConnectFailed, LocalProtocolError
-from aiofrp.proxy.host import ClientContext, ClientHalf
-from aiofrp.proxy.relay import client_side
+from aiofrp.host.contexts import ClientContext, ClientHalf
+from aiofrp.host.relay import client_side
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.transport.net import dial, join_host_port
-from aiofrp.wire.messages import StartWorkConn
-from aiofrp.wire.proxyproto import connection_header
+from aiofrp.wire.frp.messages import StartWorkConn
+from aiofrp.wire.frp.proxyproto import connection_header
 
-#: Seconds to reach the local service (spec: client §3).
+#: Seconds to reach the local service (docs/protocol/client.md §3).
 DIAL_TIMEOUT = 10.0
 
 

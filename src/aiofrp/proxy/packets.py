@@ -1,4 +1,4 @@
-"""Datagrams as messages on a work or visitor connection, for udp and sudp (spec: wire §11)."""
+"""Datagrams as messages on a work or visitor connection, for udp and sudp (docs/protocol/wire.md §11)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TypeAlias
 from aiofrp.errors import ProtocolError
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import is_address
-from aiofrp.wire.codec import Codec
-from aiofrp.wire.messages import Ping, UDPAddress, UDPPacket
-from aiofrp.wire.udppacket import encode_udp
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import Ping, UDPAddress, UDPPacket
+from aiofrp.wire.frp.udppacket import encode_udp
 
-#: Seconds between the client's pings, and of silence after which a connection counts as dead (spec: wire §11).
+#: Seconds between the client's pings, and of silence after which a connection counts as dead
+#: (docs/protocol/wire.md §11).
 PING_EVERY, SILENCE = 30.0, 60.0
 
 #: The address of a UDP user: (IP text, port).

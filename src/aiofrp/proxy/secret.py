@@ -1,4 +1,5 @@
-"""What the secret proxies have in common: a door on frps, and how a visitor reaches it (spec: wire §10).
+"""What the secret proxies have in common: a door on frps, and how a visitor reaches it
+(docs/protocol/wire.md §10).
 
 Knows nothing of what passes through the door.
 """
@@ -11,14 +12,14 @@ from collections.abc import Callable
 
 from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProtocolError, ProxyError, TimedOut
-from aiofrp.proxy.host import Door, ServerContext, ServerHalf, VisitorContext
-from aiofrp.proxy.relay import UserConnections, layered
+from aiofrp.host.contexts import Door, ServerContext, ServerHalf, VisitorContext
+from aiofrp.host.relay import UserConnections, layered
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
-from aiofrp.wire.auth import derive_key, sign_key
-from aiofrp.wire.codec import Codec
-from aiofrp.wire.messages import NewVisitorConn, NewVisitorConnResp
+from aiofrp.wire.frp.auth import derive_key, sign_key
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import NewVisitorConn, NewVisitorConnResp
 
-#: Seconds the server has to answer a visitor (spec: client §5).
+#: Seconds the server has to answer a visitor (docs/protocol/client.md §5).
 ANSWER_TIMEOUT = 10.0
 #: Visitor connections of one visitor that wait for an answer at most; further users are refused.
 MAX_WAITING = 4096
@@ -179,6 +180,6 @@ class _Asking(NullReceiver):
 
 
 def wire_name(user: str, config: VisitorConfig) -> str:
-    """The proxy a visitor of ``user`` wants, as the server knows it (spec: wire §10)."""
+    """The proxy a visitor of ``user`` wants, as the server knows it (docs/protocol/wire.md §10)."""
     owner = config.server_user or user
     return f"{owner}.{config.server_name}" if owner else config.server_name

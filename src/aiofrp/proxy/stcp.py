@@ -8,8 +8,8 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError
+from aiofrp.host.contexts import VisitorContext, VisitorHalf
 from aiofrp.proxy.base import ProxyType
-from aiofrp.proxy.host import VisitorContext, VisitorHalf
 from aiofrp.proxy.local import LocalService
 from aiofrp.proxy.secret import SecretServer, VisitorConnections
 from aiofrp.stream.base import Stream

@@ -8,8 +8,8 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError, ProxyError
+from aiofrp.host.contexts import VisitorContext, VisitorHalf
 from aiofrp.proxy.base import ProxyType
-from aiofrp.proxy.host import VisitorContext, VisitorHalf
 from aiofrp.proxy.packets import PacketStream, User
 from aiofrp.proxy.secret import SecretServer, VisitorConnections
 from aiofrp.proxy.udp import UdpClient
@@ -17,11 +17,11 @@ from aiofrp.proxy.userport import UserPort
 from aiofrp.stream.base import Stream
 from aiofrp.stream.transform import through
 from aiofrp.transport.net import bind_udp, join_host_port
-from aiofrp.wire.codec import Codec
-from aiofrp.wire.messages import UDPPacket
-from aiofrp.wire.translate import Translation
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import UDPPacket
+from aiofrp.wire.frp.translate import Translation
 
-#: Datagrams kept while the visitor connects; later ones are dropped (spec: client §5).
+#: Datagrams kept while the visitor connects; later ones are dropped (docs/protocol/client.md §5).
 MAX_WAITING = 1024
 
 

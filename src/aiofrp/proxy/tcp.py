@@ -7,11 +7,11 @@ from typing import ClassVar
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.config.models.types import Int, Str
+from aiofrp.host.contexts import ServerContext, ServerHalf
+from aiofrp.host.groups import Turns
+from aiofrp.host.relay import UserConnections
 from aiofrp.proxy.base import ProxyType
-from aiofrp.proxy.group import Turns
-from aiofrp.proxy.host import ServerContext, ServerHalf
 from aiofrp.proxy.local import LocalService
-from aiofrp.proxy.relay import UserConnections
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import listen

@@ -8,12 +8,12 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.models.types import Secret, Str
 from aiofrp.errors import ProxyError
+from aiofrp.host.groups import Turns
+from aiofrp.host.relay import UserConnections
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.domains import DomainServer
-from aiofrp.proxy.group import Turns
 from aiofrp.proxy.local import LocalService
-from aiofrp.proxy.relay import UserConnections
-from aiofrp.wire.messages import NewProxy
+from aiofrp.wire.frp.messages import NewProxy
 
 
 class TcpMuxConfig(DomainConfig, ProxyConfig):

@@ -11,25 +11,26 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig, ProxyTransport
 from aiofrp.config.models.types import Int, Str
 from aiofrp.errors import ConnectFailed, FrpError, LocalProtocolError
+from aiofrp.host.contexts import ClientContext, ClientHalf, ServerHalf
+from aiofrp.host.relay import client_side, server_side
 from aiofrp.proxy.base import ProxyType
 from aiofrp.proxy.datagrams import DatagramSocket
-from aiofrp.proxy.host import ClientContext, ClientHalf, ServerHalf
 from aiofrp.proxy.packets import PacketStream, User, user_of
-from aiofrp.proxy.relay import client_side, server_side
 from aiofrp.proxy.udpusers import Pool, Users
 from aiofrp.proxy.userport import UserPort
 from aiofrp.stream.base import Stream
 from aiofrp.transport.files import is_last, udp_files
 from aiofrp.transport.net import bind_udp
 from aiofrp.transport.resolve import resolve
-from aiofrp.wire.messages import StartWorkConn, UDPPacket
-from aiofrp.wire.proxyproto import datagram_header
+from aiofrp.wire.frp.messages import StartWorkConn, UDPPacket
+from aiofrp.wire.frp.proxyproto import datagram_header
 
-#: Seconds after registration until the first work connection is asked for, and between attempts (spec: server §4.2).
+#: Seconds after registration until the first work connection is asked for, and between attempts
+#: (docs/protocol/server.md §4.2).
 FIRST_FETCH, FETCH_PAUSE = 0.5, 1.0
-#: Datagrams kept while no work connection is there; later ones are dropped (spec: wire §11).
+#: Datagrams kept while no work connection is there; later ones are dropped (docs/protocol/wire.md §11).
 MAX_WAITING = 1024
-#: Seconds without a datagram after which a user's local socket is closed (spec: client §3.1).
+#: Seconds without a datagram after which a user's local socket is closed (docs/protocol/client.md §3.1).
 SESSION_IDLE = 30.0
 
 #: Local sockets of all udp and sudp proxies of one process, one for each user.

@@ -11,7 +11,7 @@ from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.packets import User, user_of
 from aiofrp.proxy.udpusers import Pool, Users
 from aiofrp.transport.net import plain_host
-from aiofrp.wire.messages import UDPPacket
+from aiofrp.wire.frp.messages import UDPPacket
 
 #: Seconds without a datagram of, or for, a user after which none is sent to it any more: twice the time after which
 #: the other side forgets the user.

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from aiofrp.stream.base import Stream, nothing
 
-#: Seconds for a head to come, from the accept or its first byte on (spec: server §6.5); in HTTP/2 for the preface and
+#: Seconds for a head to come, from the accept or its first byte on
+#: (docs/protocol/server.md §6.5); in HTTP/2 for the preface and
 #: the first request, and for a header block that comes in pieces.
 HEAD_TIMEOUT = 60.0
 #: Seconds a connection may be without a request after its last one. frp has no such time; it is for peers that are gone

@@ -17,12 +17,12 @@ from aiofrp.proxy.httpbackend import Backends
 from aiofrp.server.deadline import Deadline
 from aiofrp.server.h2lane import Headers, Lane, send_answer
 from aiofrp.server.h2link import MAX_LANES, H2Link
-from aiofrp.server.httppages import timed_out
-from aiofrp.server.turns import Turns
+from aiofrp.server.vhost.pages import timed_out
+from aiofrp.server.vhost.turns import Turns
 from aiofrp.stream.base import Stream
-from aiofrp.wire.http1 import CHUNKED, UNTIL_EOF, RequestHead
-from aiofrp.wire.httpbody import Body, body_of
-from aiofrp.wire.httpforward import request_fields
+from aiofrp.wire.http.body import Body, body_of
+from aiofrp.wire.http.forward import request_fields
+from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, RequestHead
 
 if TYPE_CHECKING:
     from aiofrp.server.h2user import H2User

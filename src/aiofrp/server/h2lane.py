@@ -11,9 +11,9 @@ from typing import Protocol
 import h2.errors
 
 from aiofrp.server.deadline import TAKE_LEAST, TAKE_WINDOW, Deadline
-from aiofrp.server.httppages import Answer
+from aiofrp.server.vhost.pages import Answer
 from aiofrp.stream.base import Buffer
-from aiofrp.wire.http1 import Field
+from aiofrp.wire.http.head import Field
 
 #: Bytes queued for a lane at which its owner is told to pause, and to go on.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024

@@ -22,11 +22,11 @@ from h2.settings import SettingCodes, Settings
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.server.deadline import HEAD_TIMEOUT, Deadline, Taking
 from aiofrp.server.h2lane import Headers, Lane, LaneOwner
-from aiofrp.server.turns import Turns
+from aiofrp.server.vhost.turns import Turns
 from aiofrp.stream.base import Buffer, Pause, Stream, nothing
-from aiofrp.wire.h2block import HeaderBlock
-from aiofrp.wire.h2budget import ControlBudget
-from aiofrp.wire.h2frames import (
+from aiofrp.wire.http.h2block import HeaderBlock
+from aiofrp.wire.http.h2budget import ControlBudget
+from aiofrp.wire.http.h2frames import (
     CONTINUATION,
     DATA,
     HEADERS,

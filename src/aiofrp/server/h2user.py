@@ -19,15 +19,15 @@ from aiofrp.server.h2call import H2Service
 from aiofrp.server.h2lane import Headers, Lane, LaneOwner, send_answer
 from aiofrp.server.h2link import H2Link
 from aiofrp.server.httpexchange import Exchange, Failure
-from aiofrp.server.httppages import Answer, http_date, timed_out, too_slow
+from aiofrp.server.vhost.pages import Answer, http_date, timed_out, too_slow
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import address_of
-from aiofrp.wire.http1 import CHUNKED, HeadError, RequestHead, ResponseHead, parse_request
-from aiofrp.wire.httpbody import Body, ChunkedBody, body_of, encode_chunk, may_be_trailer
-from aiofrp.wire.httpforward import encode_request, request_fields, response_fields
+from aiofrp.wire.http.body import Body, ChunkedBody, body_of, encode_chunk, may_be_trailer
+from aiofrp.wire.http.forward import encode_request, request_fields, response_fields
+from aiofrp.wire.http.head import CHUNKED, HeadError, RequestHead, ResponseHead, parse_request
 
 if TYPE_CHECKING:
-    from aiofrp.server.httpvhost import HttpVhost
+    from aiofrp.server.vhost.http import HttpVhost
 
 _NOT_IN_HEADS = re.compile(rb"[\r\n\0]")
 

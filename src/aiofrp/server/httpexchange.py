@@ -12,8 +12,8 @@ from typing import Protocol
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.proxy.httpbackend import Backend, Backends
 from aiofrp.stream.base import Buffer
-from aiofrp.wire.http1 import UNTIL_EOF, RequestHead, ResponseHead, loose_head_end, parse_response
-from aiofrp.wire.httpbody import Body, body_of
+from aiofrp.wire.http.body import Body, body_of
+from aiofrp.wire.http.head import UNTIL_EOF, RequestHead, ResponseHead, loose_head_end, parse_response
 
 #: Bytes of the heads of one response, those of its interim responses included.
 MAX_RESPONSE_HEAD = 256 * 1024
@@ -79,7 +79,7 @@ class ExchangeUser(Protocol):
         """An interim response (1xx)."""
 
     def begin(self, head: ResponseHead, size: int) -> Body:
-        """The response, with a body of ``size`` (see :mod:`aiofrp.wire.http1`); returns its count."""
+        """The response, with a body of ``size`` (see :mod:`aiofrp.wire.http.head`); returns its count."""
 
     def send(self, data: Buffer, done: bool) -> None:
         """More of the response's body; empty at once after ``begin`` or at the end."""

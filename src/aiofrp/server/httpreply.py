@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 
-from aiofrp.server.httppages import http_date
+from aiofrp.server.vhost.pages import http_date
 from aiofrp.stream.base import Buffer
-from aiofrp.wire.http1 import CHUNKED, UNTIL_EOF, Field, RequestHead, ResponseHead
-from aiofrp.wire.httpbody import LAST_CHUNK, Body, ChunkedBody, body_of, encode_chunk
-from aiofrp.wire.httpforward import HeaderChanges, encode_response, response_fields
+from aiofrp.wire.http.body import LAST_CHUNK, Body, ChunkedBody, body_of, encode_chunk
+from aiofrp.wire.http.forward import HeaderChanges, encode_response, response_fields
+from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, Field, RequestHead, ResponseHead
 
 
 class _Coding(enum.Enum):
@@ -28,7 +28,7 @@ class Reply:
     def __init__(
         self, head: ResponseHead, size: int, request: RequestHead, changes: HeaderChanges, keep: bool
     ) -> None:
-        """``size``: what the service's body is framed by (see :mod:`aiofrp.wire.http1`). ``keep``: whether the
+        """``size``: what the service's body is framed by (see :mod:`aiofrp.wire.http.head`). ``keep``: whether the
         connection may go on."""
         fields = response_fields(head, changes, http_date)
         self.keep = keep

@@ -11,18 +11,18 @@ from aiofrp.errors import FrpError
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.httpbackend import Backend
 from aiofrp.server.httpexchange import Exchange, Failure
-from aiofrp.server.httppages import http_date
 from aiofrp.server.httpreply import Reply
+from aiofrp.server.vhost.pages import http_date
 from aiofrp.stream.base import Buffer, Pause
-from aiofrp.wire.http1 import RequestHead, ResponseHead
-from aiofrp.wire.httpbody import Body
-from aiofrp.wire.httpforward import (
+from aiofrp.wire.http.body import Body
+from aiofrp.wire.http.forward import (
     encode_connect,
     encode_request,
     encode_response,
     request_fields,
     response_fields,
 )
+from aiofrp.wire.http.head import RequestHead, ResponseHead
 
 if TYPE_CHECKING:
     from aiofrp.server.httpuser import HttpUser

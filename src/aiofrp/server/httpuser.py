@@ -20,16 +20,16 @@ from aiofrp.server.deadline import (
     Taking,
 )
 from aiofrp.server.httpexchange import Failure
-from aiofrp.server.httppages import Answer, refusal, timed_out
 from aiofrp.server.httpreply import connection_fields
 from aiofrp.server.httpturn import HttpTurn
+from aiofrp.server.vhost.pages import Answer, refusal, timed_out
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
-from aiofrp.wire.headbuffer import HeadBuffer
-from aiofrp.wire.http1 import HeadError, RequestHead, head_end, parse_request
+from aiofrp.wire.http.head import HeadError, RequestHead, head_end, parse_request
+from aiofrp.wire.http.headbuffer import HeadBuffer
 
 if TYPE_CHECKING:
-    from aiofrp.server.httpvhost import HttpVhost
+    from aiofrp.server.vhost.http import HttpVhost
 
 #: What a connection with prior knowledge of HTTP/2 begins with, as far as it looks like a head (RFC 9113 §3.4).
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"

@@ -11,34 +11,34 @@ from aiofrp.aio import Scope
 from aiofrp.config.load.unbuilt import refuse_server
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError, ProxyError
+from aiofrp.host.contexts import Vhost
+from aiofrp.host.groups import Groups
+from aiofrp.host.relay import layered
 from aiofrp.logs import Log, short_id
-from aiofrp.proxy.group import Groups
-from aiofrp.proxy.host import Vhost
-from aiofrp.proxy.relay import layered
-from aiofrp.server.accept import Acceptor
-from aiofrp.server.admission import Arrival
-from aiofrp.server.auth import TokenVerifier, Verifier
-from aiofrp.server.clients import Clients
-from aiofrp.server.control import ServerControl, check_login_numbers
-from aiofrp.server.datagramports import DatagramPorts
-from aiofrp.server.ports import PortTable
-from aiofrp.server.proxies import Proxies
+from aiofrp.server.api.clients import Clients
+from aiofrp.server.api.statistics import LOOK_EVERY, REMEMBERED, Observer, Statistics
+from aiofrp.server.publish.doors import Visitors
+from aiofrp.server.publish.ports import PortTable
+from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.reload import Change, change
-from aiofrp.server.sessions import Sessions, no_session
-from aiofrp.server.statistics import LOOK_EVERY, REMEMBERED, Observer, Statistics
-from aiofrp.server.vhost import ListenError, VhostPorts
-from aiofrp.server.visitors import Visitors
-from aiofrp.server.workpool import refusal
-from aiofrp.stream.mux import MuxLimits
+from aiofrp.server.session.accept import Acceptor
+from aiofrp.server.session.admission import Arrival
+from aiofrp.server.session.auth import TokenVerifier, Verifier
+from aiofrp.server.session.control import ServerControl, check_login_numbers
+from aiofrp.server.session.datagramports import DatagramPorts
+from aiofrp.server.session.sessions import Sessions, no_session
+from aiofrp.server.session.workpool import refusal
+from aiofrp.server.vhost.ports import ListenError, VhostPorts
+from aiofrp.stream.mux.session import MuxLimits
 from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.freshtls import server_tls
 from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp, listen
-from aiofrp.wire.auth import derive_key
-from aiofrp.wire.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
+from aiofrp.wire.frp.auth import derive_key
+from aiofrp.wire.frp.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
 
 if TYPE_CHECKING:
-    from aiofrp.server.api import ServerApi
+    from aiofrp.server.api.v1 import ServerApi
 
 _log = logs.get(__name__)
 #: For lines that anybody can cause.
@@ -60,7 +60,7 @@ class Server:
         self._use_token()
         self.sessions: Sessions[ServerControl] = Sessions()
         self.clients = Clients()
-        #: Counted only where the counts can be asked for (spec: server §10).
+        #: Counted only where the counts can be asked for (docs/protocol/server.md §10).
         self.statistics = Statistics() if config.web_server.port > 0 else None
         self.observers: list[Observer] = [] if self.statistics is None else [self.statistics]
         self.visitors = Visitors()
@@ -160,7 +160,7 @@ class Server:
         """What the client is told: the error, or only ``summary`` without ``detailedErrorsToClient``."""
         return str(error) if self.config.detailed_errors_to_client else summary
 
-    # Listeners, in the order of the reference (spec: server §1.1)
+    # Listeners, in the order of the reference (docs/protocol/server.md §1.1)
 
     async def _listen(self, acceptor: Acceptor) -> None:
         await self._vhost_ports.listen_tcpmux()
@@ -177,11 +177,11 @@ class Server:
     async def _open_api(self) -> None:
         if self.statistics is None:
             return
-        from aiofrp.server.api import ServerApi
+        from aiofrp.server.api.v1 import ServerApi
 
         metrics = None
         if self.config.enable_prometheus:
-            from aiofrp.server.metrics import Metrics
+            from aiofrp.server.api.metrics import Metrics
 
             metrics = Metrics()
             self.observers.append(metrics)

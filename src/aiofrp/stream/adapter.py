@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from .base import Buffer, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
 
 _EXTRA = ("peername", "sockname", "ssl_object", "socket")
 

@@ -10,8 +10,7 @@ from collections import deque
 from typing import Any
 
 from aiofrp.errors import Closed
-
-from .base import Buffer, LayerStream
+from aiofrp.stream.base import Buffer, LayerStream
 
 #: Bytes in flight at which the writer is told to pause, and to resume.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from aiofrp.errors import Closed, RemoteProtocolError
-
-from .base import Buffer, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
 
 #: Bytes held before the peer is made to wait.
 LIMIT = 64 * 1024

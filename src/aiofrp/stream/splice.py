@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from .base import Buffer, Pause, Stream, drop
+from aiofrp.stream.base import Buffer, Pause, Stream, drop
 
 #: Seconds the second direction may be silent after the first one ended.
 LINGER = 60.0

@@ -19,8 +19,17 @@ from typing import Any, cast
 
 from aiofrp.errors import Closed
 from aiofrp.faults import FAULTS
-
-from .base import ENDED, UNATTACHED, Buffer, LayerStream, Pause, Receiver, after_fault, drop, hand_out
+from aiofrp.stream.base import (
+    ENDED,
+    UNATTACHED,
+    Buffer,
+    LayerStream,
+    Pause,
+    Receiver,
+    after_fault,
+    drop,
+    hand_out,
+)
 
 if sys.platform == "linux":
     import fcntl
@@ -300,7 +309,7 @@ class TcpListener:
 
 
 def set_keepalive(stream: TcpStream, seconds: float) -> None:
-    """Probe an idle peer every ``seconds``; negative turns probing off (spec: wire §1.1)."""
+    """Probe an idle peer every ``seconds``; negative turns probing off (docs/protocol/wire.md §1.1)."""
     sock = stream.info("socket")
     if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return

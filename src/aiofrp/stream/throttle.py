@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .base import Buffer, LayerStream, Pause, Stream
+from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
 
 #: Bytes written beyond the limit that may wait before the writer is told to pause, and the level to resume at.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
@@ -23,7 +23,7 @@ _CLOCK_SLACK = 0.001
 
 class TokenBucket:
     """Plain arithmetic of a limit: ``rate`` bytes a second, one second's worth at once at most, full in the beginning
-    (spec: server §4.3). Times are seconds of any steady clock."""
+    (docs/protocol/server.md §4.3). Times are seconds of any steady clock."""
 
     __slots__ = ("_stamp", "_tokens", "rate")
 

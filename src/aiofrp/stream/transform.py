@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.transform import Transform
-
-from .base import Buffer, LayerStream, Pause, Stream
+from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
+from aiofrp.wire.transforms.base import Transform
 
 
 def through(stream: Stream, transforms: Sequence[Transform]) -> Stream:

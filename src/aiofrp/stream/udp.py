@@ -18,9 +18,9 @@ from typing import Any, TypeAlias
 
 from aiofrp import faults
 
-#: Bytes asked for in the kernel's buffers, each way (spec: wire §4).
+#: Bytes asked for in the kernel's buffers, each way (docs/protocol/wire.md §4).
 SOCKET_BUFFER = 4 * 1024 * 1024
-#: Bytes of the largest datagram that is received (spec: wire §4).
+#: Bytes of the largest datagram that is received (docs/protocol/wire.md §4).
 MAX_DATAGRAM = 1500
 #: Reads of one wake-up, so that others get their turn.
 _READS = 16

@@ -1,4 +1,4 @@
-"""A websocket over any stream, seen as a plain stream itself (spec: wire §1.3).
+"""A websocket over any stream, seen as a plain stream itself (docs/protocol/wire.md §1.3).
 
 The first write of a loop turn leaves at once, as layers above mostly gather theirs already; what follows in the same
 turn leaves as one frame. Half-close is a close frame: the other direction goes on until its
@@ -11,9 +11,8 @@ import asyncio
 from typing import Any
 
 from aiofrp.errors import Closed, RemoteProtocolError
+from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
 from aiofrp.wire.websocket import WebSocket
-
-from .base import Buffer, LayerStream, Pause, Stream
 
 #: Bytes gathered in one loop turn before they are sent as a frame.
 _FLUSH_AT = 64 * 1024

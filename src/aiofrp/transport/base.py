@@ -13,7 +13,7 @@ from typing import Protocol
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tls import TlsContext
+from aiofrp.stream.tls.stream import TlsContext
 from aiofrp.transport.tls import TlsFiles
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from aiofrp.config.models.types import Secret
 from aiofrp.errors import AuthError
 
-#: Seconds until a wrong credential is answered (spec: client §6).
+#: Seconds until a wrong credential is answered (docs/protocol/client.md §6).
 FAILURE_DELAY: Final = 0.2
 #: Credentials of one source that wait for their turn; those beyond are refused unseen.
 MAX_WAITING: Final = 10

@@ -1,4 +1,4 @@
-"""KCP over UDP (spec: wire §4): the client's transport and the server's listener."""
+"""KCP over UDP (docs/protocol/wire.md §4): the client's transport and the server's listener."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import socket
 from collections.abc import Callable
 
 from aiofrp.errors import ConnectFailed
-from aiofrp.stream import kcp
 from aiofrp.stream.base import Stream
-from aiofrp.stream.kcp import KcpStream
-from aiofrp.stream.kcplistener import KcpListener
+from aiofrp.stream.kcp import stream as kcp
+from aiofrp.stream.kcp.listener import KcpListener
+from aiofrp.stream.kcp.stream import KcpStream
 from aiofrp.stream.stall import Account, StallLimits
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import bind_udp, connect_reason, join_host_port

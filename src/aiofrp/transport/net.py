@@ -60,7 +60,7 @@ def address_text(name: Any) -> str:
 
 def bind_tcp(host: str, port: int) -> socket.socket:
     """A bound TCP socket. A wildcard address is one IPv6 socket that takes IPv4 too, where IPv6 exists
-    (spec: server §1.1). Raises :class:`ListenFailed`."""
+    (docs/protocol/server.md §1.1). Raises :class:`ListenFailed`."""
     return _bind(socket.SOCK_STREAM, "tcp", host, port)
 
 

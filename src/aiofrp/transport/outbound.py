@@ -1,4 +1,5 @@
-"""From frpc to the server over TCP, through the proxy of ``transport.proxyURL`` if there is one (spec: client §1.5)."""
+"""From frpc to the server over TCP, through the proxy of ``transport.proxyURL`` if there is one
+(docs/protocol/client.md §1.5)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from aiofrp.errors import ConnectFailed, FrpError, RemoteProtocolError, TransportError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpStream, set_keepalive
-from aiofrp.stream.tls import TlsStream, handshake
+from aiofrp.stream.tls.stream import TlsStream, handshake
 from aiofrp.transport.base import DialOptions
 from aiofrp.transport.conversation import Conversation, converse
 from aiofrp.transport.net import dial, join_host_port
@@ -69,7 +70,7 @@ async def _dial(host: str, port: int, options: DialOptions) -> TcpStream:
 
 
 async def _through_http(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
-    from aiofrp.wire.connect import HttpConnect
+    from aiofrp.wire.dial.connect import HttpConnect
 
     return await _ask(stream, HttpConnect(_target(options), proxy.login))
 
@@ -86,13 +87,13 @@ async def _through_https(stream: Stream, proxy: Proxy, options: DialOptions) -> 
 
 
 async def _through_ntlm(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
-    from aiofrp.wire.ntlm import NtlmConnect
+    from aiofrp.wire.dial.ntlm import NtlmConnect
 
     return await _ask(stream, NtlmConnect(_target(options), proxy.login))
 
 
 async def _through_socks5(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
-    from aiofrp.wire.socks5 import Socks5Connect
+    from aiofrp.wire.dial.socks5 import Socks5Connect
 
     where = f"socks connect tcp {join_host_port(proxy.host, proxy.port)}->{_target(options)}"
     try:

@@ -1,4 +1,5 @@
-"""``webServer.pprofEnable``: what a running program does, under the reference's paths (spec: server §13).
+"""``webServer.pprofEnable``: what a running program does, under the reference's paths
+(docs/protocol/server.md §13).
 
 The pages answer the questions of the reference's in Python's terms: tasks stand for goroutines, and a profile is one
 of :mod:`cProfile`, to be read with :mod:`pstats`. Unlike there, they want the web server's credentials.

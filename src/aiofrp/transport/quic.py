@@ -1,4 +1,4 @@
-"""QUIC (spec: wire §5): the client's transport and the server's listener.
+"""QUIC (docs/protocol/wire.md §5): the client's transport and the server's listener.
 
 TLS is part of it, and each logical connection is a stream: no yamux, no TLS look, no lead byte.
 """
@@ -13,11 +13,11 @@ from qh3.quic.configuration import QuicConfiguration
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.quic import QuicSession
-from aiofrp.stream.quiccore import Judge, QuicIdentity, QuicLimits, server_configuration
-from aiofrp.stream.quicdial import dial
-from aiofrp.stream.quiclistener import QuicListener, QuicListenLimits
-from aiofrp.stream.quicstream import QuicStream
+from aiofrp.stream.quic.core import Judge, QuicIdentity, QuicLimits, server_configuration
+from aiofrp.stream.quic.dial import dial
+from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
+from aiofrp.stream.quic.session import QuicSession
+from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.transport import freshtls
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.kcp import connect_udp

@@ -9,8 +9,8 @@ from typing import TypeAlias
 from aiofrp.aio import Scope
 from aiofrp.errors import Closed, ConnectFailed, FrpError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.mux import MuxLimits, MuxSession
-from aiofrp.stream.tls import TlsStream, handshake
+from aiofrp.stream.mux.session import MuxLimits, MuxSession
+from aiofrp.stream.tls.stream import TlsStream, handshake
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import join_host_port
 from aiofrp.wire.sniff import TLS_LEAD

@@ -1,4 +1,4 @@
-"""TLS contexts of both programs, and the self-signed certificate (spec: wire §2)."""
+"""TLS contexts of both programs, and the self-signed certificate (docs/protocol/wire.md §2)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from aiofrp.errors import ConfigError
-from aiofrp.stream.tls import TlsContext
+from aiofrp.stream.tls.stream import TlsContext
 
 if TYPE_CHECKING:
-    from aiofrp.stream.verified import VerifyingContext
+    from aiofrp.stream.tls.verified import VerifyingContext
 
 #: Session tickets a server issues per handshake: neither frp's clients nor ours resume sessions.
 _TICKETS = 0
@@ -68,7 +68,7 @@ def client_context(files: TlsFiles) -> TlsContext:
 
 def verifying_context(files: TlsFiles, *, server_side: bool) -> VerifyingContext:
     """The context of a side that has a ``trusted_ca_file``. Raises :class:`~aiofrp.errors.ConfigError`."""
-    from aiofrp.stream.verified import VerifyingContext
+    from aiofrp.stream.tls.verified import VerifyingContext
 
     if files.cert_file and files.key_file:
         _load_cert(_context(ssl.PROTOCOL_TLS_SERVER), files.cert_file, files.key_file)  # for its error texts
@@ -112,7 +112,8 @@ def read_identity(files: TlsFiles) -> tuple[bytes, bytes]:
 
 
 def self_signed() -> tuple[bytes, bytes]:
-    """A fresh self-signed certificate and its key, PEM: empty subject, random serial, ten years (spec: wire §2).
+    """A fresh self-signed certificate and its key, PEM: empty subject, random serial, ten years
+    (docs/protocol/wire.md §2).
 
     ECDSA P-256 where the reference uses RSA-2048: a handshake costs the server a small part of it.
     """

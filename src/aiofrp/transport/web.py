@@ -1,4 +1,5 @@
-"""The web server of both programs: listening, credentials, guards, and the shape of answers (spec: client §6).
+"""The web server of both programs: listening, credentials, guards, and the shape of answers
+(docs/protocol/client.md §6).
 
 Knows no route: a program registers its own. Imported only where ``webServer.port`` is set, since aiohttp is slow to
 load.
@@ -26,7 +27,7 @@ from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
 from aiofrp.transport.tls import identity_context
 from aiofrp.transport.webguard import PROOF, foreign_host, same_site, source_of
 
-#: Seconds for reading a request and answering it (spec: client §6).
+#: Seconds for reading a request and answering it (docs/protocol/client.md §6).
 _TIME_LIMIT = 60.0
 #: Seconds running requests may take when the server closes.
 _GRACE = 1.0
@@ -80,7 +81,7 @@ class WebServer:
         """Listen. Raises :class:`~aiofrp.errors.FrpError` for a taken port or unusable certificates."""
         config = self._config
         tls: ssl.SSLContext | None = None
-        if config.tls is not None:  # a CA has no effect here (spec: config §2.1)
+        if config.tls is not None:  # a CA has no effect here (docs/protocol/configuration.md §2.1)
             tls = identity_context(TlsConfig(cert_file=config.tls.cert_file, key_file=config.tls.key_file))
         sock = bind_tcp(config.addr, config.port)
         self._runner = web.AppRunner(

@@ -1,4 +1,5 @@
-"""WebSocket: in the clear with frp's TLS inside its frames, or itself within TLS (spec: wire §1.2, §1.3)."""
+"""WebSocket: in the clear with frp's TLS inside its frames, or itself within TLS
+(docs/protocol/wire.md §1.2, §1.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from aiofrp.transport.conversation import converse
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
-from aiofrp.wire.upgrade import ClientUpgrade
+from aiofrp.wire.dial.upgrade import ClientUpgrade
 
 
 class WebSocket:

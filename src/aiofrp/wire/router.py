@@ -1,4 +1,5 @@
-"""Which route a host, path and user lead to: one table shape for http, https and tcpmux (spec: server §6.1).
+"""Which route a host, path and user lead to: one table shape for http, https and tcpmux
+(docs/protocol/server.md §6.1).
 
 Knows names only: what a route leads to is the caller's business.
 """

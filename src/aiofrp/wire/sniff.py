@@ -1,11 +1,12 @@
-"""What a fresh connection on the shared port speaks, told from its first bytes (spec: wire §1.1)."""
+"""What a fresh connection on the shared port speaks, told from its first bytes
+(docs/protocol/wire.md §1.1)."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Collection
 
-#: Bytes every rule can decide on; the reference waits for exactly these (spec: wire §1.1).
+#: Bytes every rule can decide on; the reference waits for exactly these (docs/protocol/wire.md §1.1).
 SNIFF_SIZE = 10
 #: Bytes that tell the users of vhost ports from each other.
 VHOST_SNIFF_SIZE = 3

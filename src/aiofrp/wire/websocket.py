@@ -1,4 +1,4 @@
-"""WebSocket frames (RFC 6455 §5) around a plain stream of bytes (spec: wire §1.3).
+"""WebSocket frames (RFC 6455 §5) around a plain stream of bytes (docs/protocol/wire.md §1.3).
 
 Message boundaries, and whether a message calls itself text or binary, mean nothing here: payload is handed on as it
 comes, also from frames that are not complete yet. A close frame is the end of one direction; the other may go on.

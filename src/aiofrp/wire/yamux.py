@@ -1,4 +1,4 @@
-"""yamux frames (spec: wire §3; https://github.com/hashicorp/yamux/blob/master/spec.md).
+"""yamux frames (docs/protocol/wire.md §3; https://github.com/hashicorp/yamux/blob/master/spec.md).
 
 Header, 12 bytes big endian: ``version:u8=0 | type:u8 | flags:u16 | stream_id:u32 | length:u32``. This module turns
 bytes into frames and back. It knows nothing of streams, windows or time.

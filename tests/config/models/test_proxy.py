@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 from aiofrp import registry
 from aiofrp.config.load.decode import decode_proxy
 from aiofrp.config.models.proxy import ProxyConfig
-from aiofrp.wire.messages import NewProxy
+from aiofrp.wire.frp.messages import NewProxy
 from tests.config.batch import every
 from tests.config.cases import expected_tree, good_cases
 

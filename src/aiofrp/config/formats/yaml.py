@@ -1,4 +1,5 @@
-"""YAML as the reference reads it: YAML 1.1 with the scalar rules of Go's yaml.v2 (spec: config §1.4).
+"""YAML as the reference reads it: YAML 1.1 with the scalar rules of Go's yaml.v2
+(docs/protocol/configuration.md §1.4).
 
 PyYAML cuts the text into events; what they mean is decided here and in :mod:`aiofrp.config.golang.yamlscalar`,
 because the two libraries differ: on ``y``/``n``, ``1e3``, ``0o17``, ``1:30``, dates, unknown tags, on

@@ -1,4 +1,4 @@
-"""frpc.ini in the new format (spec: config §3.3)."""
+"""frpc.ini in the new format (docs/protocol/configuration.md §3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""INI files in the dialect of the reference (spec: config §3.1).
+"""INI files in the dialect of the reference (docs/protocol/configuration.md §3.1).
 
 Sections inherit along the dots of their names, values may quote keys of their section, and quotes,
 back-ticks and backslashes span lines. Python's own parser reads none of that the same way. Nothing here

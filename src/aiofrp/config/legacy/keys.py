@@ -1,4 +1,5 @@
-"""The keys of INI files and the fields of the new format they set (spec: config §3.2–3.4). Data only."""
+"""The keys of INI files and the fields of the new format they set
+(docs/protocol/configuration.md §3.2–3.4). Data only."""
 
 from __future__ import annotations
 
@@ -136,7 +137,8 @@ HEADER_PLUGINS: Final = frozenset({"http2https", "https2http", "https2https"})
 """Plugins that take ``plugin_header_…``."""
 
 NEWER_PLUGINS: Final = frozenset({"tls2raw", "http2http", "virtual_net"})
-"""Plugins the INI format never learnt; the reference crashes when it meets one (spec: config §3.4)."""
+"""Plugins the INI format never learnt; the reference crashes when it meets one
+(docs/protocol/configuration.md §3.4)."""
 
 HINTS: Final[Mapping[str, str]] = {
     "auth_token": "is no longer known and has no effect; use token",

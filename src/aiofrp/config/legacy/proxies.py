@@ -1,4 +1,4 @@
-"""A section of frpc.ini as a proxy or a visitor (spec: config §3.4)."""
+"""A section of frpc.ini as a proxy or a visitor (docs/protocol/configuration.md §3.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""frps.ini in the new format (spec: config §3.2)."""
+"""frps.ini in the new format (docs/protocol/configuration.md §3.2)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """From a tree of plain values, whatever format it came from, to models.
 
-Collects every problem in the reference's words (spec: config §1.2), with the path and what to write instead.
+Collects every problem in the reference's words
+(docs/protocol/configuration.md §1.2), with the path and what to write instead.
 Knows no files; which model a proxy or plugin has is asked of the registry.
 """
 

@@ -1,4 +1,5 @@
-"""From a file to a configuration: read, render, parse, decode, include, filter, validate (spec: config §1.1).
+"""From a file to a configuration: read, render, parse, decode, include, filter, validate
+(docs/protocol/configuration.md §1.1).
 
 Nothing is half loaded: either all of it is good, or :class:`InvalidConfig` says all that is wrong.
 """

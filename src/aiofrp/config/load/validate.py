@@ -1,4 +1,5 @@
-"""The rules a complete configuration must keep, in the reference's order and words (spec: config §2).
+"""The rules a complete configuration must keep, in the reference's order and words
+(docs/protocol/configuration.md §2).
 
 The common part is checked whole; if it is good, all proxies and visitors are.
 """

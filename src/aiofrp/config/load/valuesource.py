@@ -1,4 +1,5 @@
-"""Secrets that stand elsewhere: in a file or in the output of a command (spec: config §2.1)."""
+"""Secrets that stand elsewhere: in a file or in the output of a command
+(docs/protocol/configuration.md §2.1)."""
 
 from __future__ import annotations
 

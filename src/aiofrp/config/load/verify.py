@@ -1,4 +1,5 @@
-"""``frps verify`` and ``frpc verify``: what they print and how they end (spec: config §4.3)."""
+"""``frps verify`` and ``frpc verify``: what they print and how they end
+(docs/protocol/configuration.md §4.3)."""
 
 from __future__ import annotations
 

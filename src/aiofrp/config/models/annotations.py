@@ -1,4 +1,5 @@
-"""The rules for annotations of a proxy: keys are Kubernetes qualified names (spec: config §2.4)."""
+"""The rules for annotations of a proxy: keys are Kubernetes qualified names
+(docs/protocol/configuration.md §2.4)."""
 
 from __future__ import annotations
 

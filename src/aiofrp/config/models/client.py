@@ -1,4 +1,4 @@
-"""The configuration of frpc (spec: config §2.3)."""
+"""The configuration of frpc (docs/protocol/configuration.md §2.3)."""
 
 from __future__ import annotations
 

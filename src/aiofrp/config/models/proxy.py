@@ -1,4 +1,4 @@
-"""What all proxies, visitors and plugins have in common (spec: config §2.4 to §2.6).
+"""What all proxies, visitors and plugins have in common (docs/protocol/configuration.md §2.4 to §2.6).
 
 The types themselves are in ``aiofrp.proxy`` and ``aiofrp.plugin``; this module names none of them.
 """
@@ -162,7 +162,7 @@ class ProxyConfig(ProxyBackend, ProxyBase):
     """Base of all proxies."""
 
     def wire_values(self) -> dict[str, Any]:
-        """The arguments of :class:`aiofrp.wire.messages.NewProxy` besides name and type."""
+        """The arguments of :class:`aiofrp.wire.frp.messages.NewProxy` besides name and type."""
         values = _wire_values(self)
         if values["bandwidth_limit_mode"] == "client":
             del values["bandwidth_limit_mode"]

@@ -1,4 +1,4 @@
-"""The configuration of frps (spec: config §2.2)."""
+"""The configuration of frps (docs/protocol/configuration.md §2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables frps and frpc have in common (spec: config §2.1)."""
+"""The tables frps and frpc have in common (docs/protocol/configuration.md §2.1)."""
 
 from __future__ import annotations
 

@@ -90,7 +90,8 @@ class Secret(str):
 
 @dataclass(frozen=True, slots=True)
 class Bandwidth:
-    """A rate limit: the text as configured, trimmed, and its bytes per second (spec: config §2.4)."""
+    """A rate limit: the text as configured, trimmed, and its bytes per second
+    (docs/protocol/configuration.md §2.4)."""
 
     text: str = ""
     bytes: int = 0

@@ -1,0 +1,1 @@
+"""What a proxy or plugin may know of the program it runs in."""

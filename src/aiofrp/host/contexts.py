@@ -1,0 +1,276 @@
+"""What a proxy sees of the program it runs in: two small protocols, and the halves that use them.
+
+A proxy file holds both halves and knows frps and frpc only through these.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from aiofrp.errors import FrpError
+from aiofrp.host.groups import Groups
+from aiofrp.logs import Log
+from aiofrp.stream.base import Stream
+from aiofrp.stream.splice import Splices
+from aiofrp.stream.throttle import Limit
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
+from aiofrp.wire.router import Router
+
+
+class Ports(Protocol):
+    """The leases of one kind of port (tcp or udp)."""
+
+    def acquire(self, name: str, port: int) -> int:
+        """Lease ``port`` (0: any) for the proxy ``name``; returns it or raises ProxyError."""
+
+    def release(self, port: int) -> None:
+        """Give a leased port back."""
+
+
+@dataclass(slots=True)
+class Vhost:
+    """A port that domains share, and who is known by which; ``port`` is 0 where frps has none."""
+
+    port: int
+    subdomain_host: str  #: as :func:`~aiofrp.wire.router.canonical_host` writes it
+    routes: Router[Any] = field(default_factory=Router)
+
+
+class Joined(Protocol):
+    """A user joined to a work connection, or a work connection many users' requests pass through."""
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that came from users."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that went to them."""
+
+    def abort(self) -> None:
+        """Drop it now."""
+
+
+class Traffic(Protocol):
+    """Counts the user connections of one proxy."""
+
+    def opened(self, joined: Joined) -> None:
+        """A user was joined to a work connection."""
+
+    def closed(self, joined: Joined) -> None:
+        """It is gone; its counters are final."""
+
+    def count(self, bytes_in: int, bytes_out: int) -> None:
+        """Datagrams were relayed, which belong to no connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where visitors of one proxy enter frps; ``accept`` gets each as a plain stream, with its wire protocol."""
+
+    secret_key: str = field(repr=False)  #: visitors show that they know it
+    allow_users: tuple[str, ...]  #: users who may enter; ``*``: everybody
+    accept: Callable[[Stream, Codec], None]
+
+
+class Doors(Protocol):
+    """The rendezvous of visitors and proxies, by the name of the proxy."""
+
+    def open(self, name: str, door: Door) -> None:
+        """Let visitors of the proxy ``name`` in. Raises ProxyError when somebody does already."""
+
+    def close(self, name: str) -> None:
+        """Let no more in; visitors inside stay."""
+
+
+class ServerContext(Protocol):
+    """frps, as the server half of one proxy sees it."""
+
+    @property
+    def message(self) -> NewProxy:
+        """The request this proxy was made from."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with run id and proxy name, limited for what a client's messages and its users cause."""
+
+    @property
+    def user_log(self) -> Log:
+        """The same without a limit, for the line that tells of each user."""
+
+    @property
+    def bind_addr(self) -> str:
+        """The address of proxy listeners."""
+
+    @property
+    def user(self) -> str:
+        """The user of the proxy's client, or empty."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of encrypted work connections, 16 bytes."""
+
+    @property
+    def limit(self) -> Limit | None:
+        """The bandwidth limit this side keeps for the proxy."""
+
+    @property
+    def codec(self) -> Codec:
+        """The wire protocol of the proxy's client."""
+
+    @property
+    def udp_packet_size(self) -> int:
+        """Bytes read of each datagram."""
+
+    @property
+    def tcp_ports(self) -> Ports:
+        """Leases of TCP ports."""
+
+    @property
+    def udp_ports(self) -> Ports:
+        """Leases of UDP ports."""
+
+    @property
+    def traffic(self) -> Traffic:
+        """Where the proxy counts."""
+
+    @property
+    def doors(self) -> Doors:
+        """Where visitors enter."""
+
+    def vhost(self, kind: str) -> Vhost:
+        """The port shared by proxies of a type: http, https or tcpmux."""
+
+    def groups(self, kind: str) -> Groups[Any]:
+        """The load balancing groups of proxies of a type."""
+
+    def take_work_connection(
+        self,
+        start: StartWorkConn,
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        """Get a work connection that was told ``start``: calls ``ready`` at once when one is pooled, later when one
+        has to be asked for, or ``failed`` when none comes within ``userConnTimeout``."""
+
+
+class ServerHalf(ABC):
+    """A proxy on frps: it listens for users."""
+
+    #: Ports one such proxy counts for ``maxPortsPerClient``.
+    ports: ClassVar[int] = 0
+
+    def __init__(self, context: ServerContext) -> None:
+        self.context = context
+
+    @property
+    def routes(self) -> int:
+        """Routes such a proxy enters on a port that domains share."""
+        return 0
+
+    def check(self) -> None:  # noqa: B027 - most types are served by every frps
+        """Raise FrpError for a request this frps cannot serve as it is configured."""
+
+    @abstractmethod
+    async def start(self) -> str:
+        """Begin to serve; returns the ``remote_addr`` told to the client. Raises FrpError."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop accepting users and give everything back; user connections already joined go on."""
+
+
+class ClientContext(Protocol):
+    """frpc, as the client half of one proxy sees it."""
+
+    @property
+    def connections(self) -> Splices:
+        """Where running connections are kept until they end."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with run id and proxy name."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of encrypted work connections, 16 bytes."""
+
+    @property
+    def limit(self) -> Limit | None:
+        """The bandwidth limit this side keeps for the proxy."""
+
+    @property
+    def codec(self) -> Codec:
+        """The wire protocol spoken with the server."""
+
+    @property
+    def udp_packet_size(self) -> int:
+        """Bytes read of each datagram."""
+
+    def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
+        """Run ``coro`` as a task that ends with the proxy."""
+
+
+class ClientHalf(ABC):
+    """A proxy on frpc: it answers work connections."""
+
+    @abstractmethod
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        """Serve one user: ``stream`` is a work connection just started, nobody attached."""
+
+    async def close(self) -> None:  # noqa: B027 - most types hold nothing
+        """Give back what the proxy holds; running connections go on."""
+
+
+class VisitorContext(Protocol):
+    """frpc, as one visitor sees it."""
+
+    @property
+    def connections(self) -> Splices:
+        """Where running connections are kept until they end."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with run id and the visitor's name."""
+
+    @property
+    def run_id(self) -> str:
+        """The run id of the present session."""
+
+    @property
+    def user(self) -> str:
+        """The user of this frpc, or empty."""
+
+    @property
+    def codec(self) -> Codec:
+        """The wire protocol spoken with the server."""
+
+    @property
+    def udp_packet_size(self) -> int:
+        """Bytes read of each datagram."""
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        """Open a logical connection to the server: ``ready`` is called with it, nobody attached."""
+
+    def find(self, name: str) -> VisitorHalf | None:
+        """Another visitor of this frpc, if it is running."""
+
+
+class VisitorHalf(ABC):
+    """A visitor on frpc: a local door to a proxy of another client."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Begin to serve users. Raises FrpError."""
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Take no more users; those already joined go on."""
+
+    def accept(self, user: Stream) -> None:
+        """Serve a user another visitor could not serve; nobody is attached to ``user``."""
+        user.close()

@@ -1,0 +1,1 @@
+"""What frps tells of itself: the HTTP APIs, metrics, statistics."""

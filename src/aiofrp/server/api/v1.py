@@ -1,0 +1,134 @@
+"""The API of frps, version 1, and the server it and the rest are served by (docs/protocol/server.md §13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from aiofrp.aio import mapped
+from aiofrp.server.api import views
+from aiofrp.server.api.statistics import ProxyRecord, Statistics
+from aiofrp.server.api.v2 import ApiV2
+from aiofrp.server.api.views import Object
+from aiofrp.transport.profiling import add_profiling
+from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
+
+if TYPE_CHECKING:
+    from aiofrp.server.api.metrics import Metrics
+    from aiofrp.server.service import Server
+
+
+class ServerApi:
+    """The routes of one frps's web server."""
+
+    def __init__(self, server: Server, statistics: Statistics, metrics: Metrics | None = None) -> None:
+        self._server = server
+        self._statistics = statistics
+        self._metrics = metrics
+        self._run_ids = views.shown_run_ids(server.config.web_server)
+        self._web = web_server = WebServer(server.config.web_server)
+        web_server.route("*", "/healthz", _healthz, open_to_all=True)
+        web_server.route("GET", "/api/serverinfo", self._info)
+        web_server.route("GET", "/api/proxy/{type:[^/]+}", self._by_type)
+        web_server.route("GET", "/api/proxy/{type:[^/]+}/{name:[^/]+}", self._by_type_and_name)
+        web_server.route("GET", "/api/proxies/{name:[^/]+}", self._by_name)
+        web_server.route("GET", "/api/traffic/{name:[^/]+}", self._traffic)
+        web_server.route("GET", "/api/clients", self._clients)
+        web_server.route("GET", "/api/clients/{key:[^/]+}", self._client)
+        web_server.route("DELETE", "/api/proxies", self._prune, changes=True)
+        ApiV2(server, statistics).add_to(web_server)
+        if metrics is not None:
+            web_server.route("*", "/metrics", self._exposition)
+        if server.config.web_server.pprof_enable:
+            add_profiling(web_server)
+        web_server.route("*", "/", to_pages)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as ``host:port``."""
+        return self._web.address
+
+    async def start(self) -> None:
+        """Listen. Raises :class:`~aiofrp.errors.FrpError`."""
+        await self._web.start()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._web.close()
+
+    async def _info(self, request: web.Request) -> web.Response:
+        return json_response(views.server_info(self._server.config, self._statistics))
+
+    async def _exposition(self, request: web.Request) -> web.Response:
+        assert self._metrics is not None
+        body, content_type = self._metrics.exposition()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    # Proxies
+
+    async def _by_type(self, request: web.Request) -> web.Response:
+        records = self._statistics.proxies(request.match_info["type"])
+        return json_response({"proxies": await mapped(self._shown, records)})
+
+    async def _by_type_and_name(self, request: web.Request) -> web.Response:
+        record = self._record(request)
+        if record.kind != request.match_info["type"]:
+            raise _no_proxy()
+        return json_response(self._shown(record))
+
+    async def _by_name(self, request: web.Request) -> web.Response:
+        return json_response(self._shown(self._record(request)))
+
+    async def _traffic(self, request: web.Request) -> web.Response:
+        return json_response(views.traffic(self._record(request), self._statistics.today))
+
+    async def _prune(self, request: web.Request) -> web.Response:
+        if request.query.get("status") != "offline":
+            raise ApiError(400, "status only support offline")
+        self._statistics.prune()
+        return json_response({"Code": 200, "Msg": "success"})
+
+    def _shown(self, record: ProxyRecord) -> Object:
+        published = self._server.proxies.published(record.name)
+        return views.proxy(record, published, self._statistics.today, self._run_ids)
+
+    def _record(self, request: web.Request) -> ProxyRecord:
+        record = self._statistics.proxy(request.match_info["name"])
+        if record is None:
+            raise _no_proxy()
+        return record
+
+    # Clients
+
+    async def _clients(self, request: web.Request) -> web.Response:
+        query = request.query
+        wanted = {
+            "user": query.get("user"),
+            "clientID": query.get("clientId"),
+            "runID": query.get("runId"),
+        }
+        state = query.get("status", "").lower()
+        clients = [views.client(record, self._run_ids) for record in self._server.clients.all()]
+        shown = [
+            client
+            for client in clients
+            if all(value in (None, "", client[key]) for key, value in wanted.items())
+            and (state not in ("online", "offline") or state == views.phase(client["online"]))
+        ]
+        return json_response(shown)
+
+    async def _client(self, request: web.Request) -> web.Response:
+        key = request.match_info["key"]
+        record = self._server.clients.find(key, self._run_ids)
+        if record is None:
+            raise ApiError(404, f"client {key} not found")
+        return json_response(views.client(record, self._run_ids))
+
+
+async def _healthz(request: web.Request) -> web.Response:
+    return web.Response()
+
+
+def _no_proxy() -> ApiError:
+    return ApiError(404, "no proxy info found")

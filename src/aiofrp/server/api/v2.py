@@ -1,0 +1,251 @@
+"""Version 2 of frps's API: pages, filters, one envelope for every answer (docs/protocol/server.md §13.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from aiofrp import FRP_VERSION
+from aiofrp.aio import mapped
+from aiofrp.config.golang.literals import parse_int
+from aiofrp.server.api import views
+from aiofrp.server.api.clients import ClientRecord
+from aiofrp.server.api.statistics import ProxyRecord, Statistics
+from aiofrp.server.api.views import Object
+from aiofrp.transport.web import ApiError, Handler, WebServer, json_response, tell_error
+
+if TYPE_CHECKING:
+    from aiofrp.server.service import Server
+
+_PAGE_SIZE, _MAX_PAGE_SIZE = 50, 200
+_STATES: Final = ("", "all", "online", "offline")
+_PRUNED: Final = "offline_proxies"
+
+
+def _enveloped(answer: Callable[[web.Request], Any]) -> Handler:
+    """A handler that answers with what ``answer`` returns (now, or awaited), or with the error it raises."""
+
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            data = answer(request)
+            if isawaitable(data):
+                data = await data
+            return json_response({"code": 200, "msg": "success", "data": data})
+        except ApiError as error:
+            tell_error(request, error)
+            return json_response({"code": error.status, "msg": str(error), "data": None}, error.status)
+
+    return handle
+
+
+class ApiV2:
+    """The routes under ``/api/v2``."""
+
+    def __init__(self, server: Server, statistics: Statistics) -> None:
+        self._server = server
+        self._statistics = statistics
+        self._run_ids = views.shown_run_ids(server.config.web_server)
+
+    def add_to(self, web_server: WebServer) -> None:
+        """Serve the routes."""
+        routes = {
+            "/system/info": self._info,
+            "/users": self._users,
+            "/clients": self._clients,
+            "/clients/{key:[^/]+}": self._client,
+            "/proxies": self._proxies,
+            "/proxies/{name:[^/]+}": self._proxy,
+            "/proxies/{name:[^/]+}/traffic": self._traffic,
+        }
+        for path, answer in routes.items():
+            web_server.route("GET", "/api/v2" + path, _enveloped(answer))
+        web_server.route("POST", "/api/v2/system/prune", _enveloped(self._prune), changes=True)
+
+    # System
+
+    def _info(self, request: web.Request) -> Object:
+        return {
+            "version": FRP_VERSION,
+            "config": views.server_config(self._server.config),
+            "status": views.server_status(self._statistics),
+        }
+
+    def _prune(self, request: web.Request) -> Object:
+        kind = request.query.get("type", "").lower()
+        if not kind:
+            raise ApiError(400, "type is required")
+        if kind != _PRUNED:
+            raise ApiError(400, f"type must be one of {_PRUNED}")
+        cleared, total = self._statistics.prune()
+        return {"type": kind, "cleared": cleared, "total": total}
+
+    # Users and clients
+
+    def _users(self, request: web.Request) -> Object:
+        users: dict[str, Object] = {}
+        for key, records in (("clientCount", self._server.clients.all()), ("proxyCount", self._records())):
+            for record in records:
+                user = {"user": record.user, "clientCount": 0, "proxyCount": 0}
+                users.setdefault(record.user, user)[key] += 1
+        q = request.query.get("q", "").lower()
+        return _page(request, [user for name, user in sorted(users.items()) if q in name.lower()])
+
+    def _clients(self, request: web.Request) -> Object:
+        wanted = _Filters(request)
+        shown = [views.client(record, self._run_ids) for record in self._server.clients.all()]
+        found = [item for item in shown if wanted.client(item) and wanted.words(_words_of_client(item))]
+        return _page(request, found)
+
+    def _client(self, request: web.Request) -> Object:
+        key = _part(request)
+        record = self._server.clients.find(key, self._run_ids)
+        if record is None:
+            raise ApiError(404, f"client {key} not found")
+        proxies = [proxy for proxy in self._records() if _belongs(proxy, record)]
+        status = {
+            "phase": views.phase(record.online),
+            "curConns": sum(proxy.connections for proxy in proxies),
+            "proxyCount": len(proxies),
+        }
+        return {**views.client(record, self._run_ids), "status": status}
+
+    # Proxies
+
+    def _records(self, kind: str = "") -> Iterable[ProxyRecord]:
+        return self._statistics.proxies(kind)
+
+    async def _proxies(self, request: web.Request) -> Object:
+        wanted, kind = _Filters(request), _kind(request)
+        records = [p for p in self._records(kind) if self._wanted(wanted, p)]
+        records.sort(key=lambda p: (p.kind, p.name))
+        if not wanted.any_words:
+            return _page(request, records, self._shown)
+        shown = await mapped(self._shown, records)
+        return _page(request, [p for p in shown if wanted.words(_words_of_proxy(p))])
+
+    def _wanted(self, filters: _Filters, record: ProxyRecord) -> bool:
+        client_id = record.client_id or self._run_ids(record.run_id)
+        online = self._server.proxies.published(record.name) is not None
+        return filters.owner(record.user, client_id) and filters.state(views.phase(online))
+
+    def _proxy(self, request: web.Request) -> Object:
+        return self._shown(self._record(request))
+
+    def _traffic(self, request: web.Request) -> Object:
+        return views.traffic_v2(self._record(request), self._statistics.today)
+
+    def _shown(self, record: ProxyRecord) -> Object:
+        published = self._server.proxies.published(record.name)
+        return views.proxy_v2(record, published, self._statistics.today, self._run_ids)
+
+    def _record(self, request: web.Request) -> ProxyRecord:
+        record = self._statistics.proxy(_part(request))
+        if record is None:
+            raise ApiError(404, "no proxy info found")
+        return record
+
+
+class _Filters:
+    """What a list is asked to leave out."""
+
+    def __init__(self, request: web.Request) -> None:
+        query = request.query
+        _page_of(request)  # a wrong page is told first
+        self._state = query.get("status", "").lower()
+        if self._state not in _STATES:
+            raise ApiError(400, "status must be one of all, online, offline")
+        self._user = query.get("user")  # given but empty it means the empty user
+        self._client_id = query.get("clientID", "")
+        self._run_id = query.get("runID", "")
+        self._q = query.get("q", "").lower()
+
+    def client(self, shown: Object) -> bool:
+        return (
+            self.owner(shown["user"], shown["clientID"])
+            and self._run_id in ("", shown["runID"])
+            and self.state(views.phase(shown["online"]))
+        )
+
+    def owner(self, user: str, client_id: str) -> bool:
+        """Whether a client, or the client of a proxy, is asked for."""
+        return self._user in (None, user) and self._client_id in ("", client_id)
+
+    def state(self, state: str) -> bool:
+        return self._state in ("", "all", state)
+
+    @property
+    def any_words(self) -> bool:
+        """Whether :meth:`words` leaves anything out."""
+        return bool(self._q)
+
+    def words(self, words: Iterable[str]) -> bool:
+        return not self._q or any(self._q in word.lower() for word in words)
+
+
+def _belongs(proxy: ProxyRecord, client: ClientRecord) -> bool:
+    return (proxy.user, proxy.client_id) == (client.user, client.client_id) and (
+        bool(client.client_id) or proxy.run_id == client.run_id
+    )
+
+
+def _words_of_client(shown: Object) -> Iterable[str]:
+    keys = ("key", "user", "clientID", "runID", "version", "wireProtocol", "hostname", "clientIP")
+    return [shown.get(key, "") for key in keys]
+
+
+def _words_of_proxy(shown: Object) -> Iterable[str]:
+    spec = shown["spec"]
+    block = spec[spec["type"]]
+    yield from (shown["name"], spec["type"], shown["user"], shown["clientID"], shown["status"]["phase"])
+    yield from (str(block.get("remotePort", "")), block.get("subdomain", ""))
+    yield from block.get("customDomains", ())
+
+
+def _kind(request: web.Request) -> str:
+    kind = request.query.get("type", "").lower()
+    if kind and kind not in views.PROXY_TYPES:
+        raise ApiError(400, f"type must be one of {', '.join(views.PROXY_TYPES)}")
+    return kind
+
+
+def _part(request: web.Request) -> str:
+    """A part of the path after ``/api/v2/<what>/``, unescaped only now, so that it may hold slashes."""
+    return unquote(request.rel_url.raw_path.split("/")[4])
+
+
+def _page(
+    request: web.Request, items: Sequence[Any], shown: Callable[[Any], Object] = lambda item: item
+) -> Object:
+    """The page that is asked for; ``shown`` makes what is told of each of its items."""
+    page, size = _page_of(request)
+    return {
+        "total": len(items),
+        "page": page,
+        "pageSize": size,
+        "items": [shown(item) for item in items[(page - 1) * size : page * size]],
+    }
+
+
+def _page_of(request: web.Request) -> tuple[int, int]:
+    page = _positive(request, "page", 1)
+    size = _positive(request, "pageSize", _PAGE_SIZE)
+    if size > _MAX_PAGE_SIZE:
+        raise ApiError(400, f"pageSize must be between 1 and {_MAX_PAGE_SIZE}")
+    if page > (2**63 - 1) // size:
+        raise ApiError(400, "page is too large")
+    return page, size
+
+
+def _positive(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name, "")
+    try:
+        number = parse_int(text, base=10) if text else default
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ApiError(400, f"{name} must be a positive integer")
+    return number

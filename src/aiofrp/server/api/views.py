@@ -1,0 +1,238 @@
+"""The objects of frps's API: key order and omissions as the reference's (docs/protocol/server.md §13.3).
+
+Pure: records and requests in, dictionaries out; it knows no routes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, Final
+
+from aiofrp import FRP_VERSION
+from aiofrp.config.models.server import PortsRange, ServerConfig
+from aiofrp.config.models.shared import WebServerConfig
+from aiofrp.config.models.types import Bandwidth
+from aiofrp.logs import short_id
+from aiofrp.server.api.clients import ClientRecord, Shown
+from aiofrp.server.api.statistics import ProxyRecord, Statistics
+from aiofrp.wire.frp.messages import NewProxy
+
+Object = dict[str, Any]
+
+#: The types in the order the reference names them.
+PROXY_TYPES: Final = ("tcp", "udp", "http", "https", "tcpmux", "stcp", "xtcp", "sudp")
+_VHOSTS: Final = frozenset({"http", "https", "tcpmux"})
+
+Published = tuple[NewProxy, str]
+"""The request a running proxy was made from, and its ``remote_addr``."""
+
+
+def _present(items: Mapping[str, Any]) -> Object:
+    """Without what is empty."""
+    return {key: value for key, value in items.items() if value}
+
+
+# The server
+
+
+def server_config(config: ServerConfig) -> Object:
+    """What of the configuration is told."""
+    return {
+        "bindPort": config.bind_port,
+        "vhostHTTPPort": config.vhost_http_port,
+        "vhostHTTPSPort": config.vhost_https_port,
+        "tcpmuxHTTPConnectPort": config.tcpmux_http_connect_port,
+        "kcpBindPort": config.kcp_bind_port,
+        "quicBindPort": config.quic_bind_port,
+        "subdomainHost": config.sub_domain_host,
+        "maxPoolCount": config.transport.max_pool_count,
+        "maxPortsPerClient": config.max_ports_per_client,
+        "heartbeatTimeout": config.transport.heartbeat_timeout,
+        "allowPortsStr": ports_text(config.allow_ports),
+        "tlsForce": config.transport.tls.force,
+    }
+
+
+def server_status(statistics: Statistics) -> Object:
+    """The totals; traffic is that of today."""
+    day = statistics.today
+    return {
+        "totalTrafficIn": statistics.traffic_in.today(day),
+        "totalTrafficOut": statistics.traffic_out.today(day),
+        "curConns": statistics.connections,
+        "clientCounts": statistics.clients,
+        "proxyTypeCount": dict(sorted(statistics.proxy_counts.items())),
+    }
+
+
+def server_info(config: ServerConfig, statistics: Statistics) -> Object:
+    """Both in one object, as v1 has it."""
+    told = server_config(config)
+    for key in ("allowPortsStr", "tlsForce"):
+        if not told[key]:
+            del told[key]
+    return {"version": FRP_VERSION, **told, **server_status(statistics)}
+
+
+def ports_text(ports: Iterable[PortsRange]) -> str:
+    """``16000-16100,16200``."""
+    return ",".join(str(item.single) if item.single > 0 else f"{item.start}-{item.end}" for item in ports)
+
+
+# Clients
+
+
+def shown_run_ids(config: WebServerConfig) -> Shown:
+    """Whole to those who have a password, shortened where anybody may ask."""
+    return str if config.user or config.password else short_id
+
+
+def client(record: ClientRecord, shown: Shown) -> Object:
+    """One client, the same in v1 and v2."""
+    run_id = shown(record.run_id)
+    return {
+        "key": record.shown_key(shown),
+        "user": record.user,
+        "clientID": record.client_id or run_id,
+        "runID": run_id,
+        **_present({"version": record.version, "wireProtocol": record.protocol}),
+        "hostname": record.hostname,
+        **_present({"clientIP": record.address}),
+        "firstConnectedAt": int(record.first_connected),
+        "lastConnectedAt": int(record.last_connected),
+        **_present({"disconnectedAt": int(record.disconnected)}),
+        "online": record.online,
+    }
+
+
+def phase(online: bool) -> str:
+    """The word for it."""
+    return "online" if online else "offline"
+
+
+# Proxies
+
+
+def proxy(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
+    """One proxy, as v1 has it."""
+    return {
+        "name": record.name,
+        "conf": None if published is None else _conf(*published),
+        **_present({"user": record.user, "clientID": record.client_id or shown(record.run_id)}),
+        "todayTrafficIn": record.traffic_in.today(day),
+        "todayTrafficOut": record.traffic_out.today(day),
+        "curConns": record.connections,
+        "lastStartTime": _local_time(record.last_start),
+        "lastCloseTime": _local_time(record.last_close),
+        "status": phase(published is not None),
+    }
+
+
+def _conf(message: NewProxy, remote_addr: str) -> Object:
+    kind = message.proxy_type or "tcp"
+    conf = {
+        "name": message.proxy_name,
+        "type": kind,
+        **_present({"annotations": message.annotations}),
+        "transport": _conf_transport(message),
+        **_present({"metadatas": message.metas}),
+        "loadBalancer": {"group": message.group, **_present({"groupKey": message.group_key})},
+        "healthCheck": {"type": "", "intervalSeconds": 0},
+        "localIP": "127.0.0.1",
+        "plugin": None,
+    }
+    if kind == "sudp":  # the reference shows this type through another encoder
+        conf["transport"]["bandwidthLimit"] = {}
+        conf["plugin"] = {"type": "", "ClientPluginOptions": None}
+    return conf | _address(message, remote_addr) | _conf_routing(message, kind)
+
+
+def _conf_transport(message: NewProxy) -> Object:
+    flags = {"useEncryption": message.use_encryption, "useCompression": message.use_compression}
+    return _present(flags) | _limit(message)
+
+
+def _limit(message: NewProxy) -> Object:
+    return {
+        "bandwidthLimit": _bandwidth(message.bandwidth_limit),
+        "bandwidthLimitMode": message.bandwidth_limit_mode or "client",
+    }
+
+
+def _bandwidth(text: str) -> str:
+    try:
+        return Bandwidth.parse(text).text
+    except ValueError:
+        return ""  # no limit then, to the reference (docs/protocol/server.md §2.7)
+
+
+def _address(message: NewProxy, remote_addr: str) -> Object:
+    """The port of the server, or the domains."""
+    kind = message.proxy_type or "tcp"
+    if kind in ("tcp", "udp"):
+        return {"remotePort": int(remote_addr.rpartition(":")[2])}
+    if kind in _VHOSTS:
+        return _present({"customDomains": message.custom_domains, "subdomain": message.subdomain})
+    return {}
+
+
+def _conf_routing(message: NewProxy, kind: str) -> Object:
+    if kind == "http":
+        return {"locations": message.locations or None, "hostHeaderRewrite": message.host_header_rewrite}
+    if kind == "tcpmux":
+        return {"multiplexer": message.multiplexer, "routeByHTTPUser": message.route_by_http_user}
+    return {}
+
+
+def proxy_v2(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
+    """One proxy, as v2 has it."""
+    status = {
+        "phase": phase(published is not None),
+        "todayTrafficIn": record.traffic_in.today(day),
+        "todayTrafficOut": record.traffic_out.today(day),
+        "curConns": record.connections,
+        **_present({"lastStartAt": int(record.last_start), "lastCloseAt": int(record.last_close)}),
+    }
+    return {
+        "name": record.name,
+        "user": record.user,
+        "clientID": record.client_id or shown(record.run_id),
+        "spec": {"type": record.kind, record.kind: {} if published is None else _spec(*published)},
+        "status": status,
+    }
+
+
+def _spec(message: NewProxy, remote_addr: str) -> Object:
+    kind = message.proxy_type or "tcp"
+    flags = {"useEncryption": message.use_encryption, "useCompression": message.use_compression}
+    spec = {
+        **_present({"annotations": message.annotations, "metadatas": message.metas}),
+        "transport": flags | _limit(message),
+        "loadBalancer": {"group": message.group},
+    }
+    return spec | _address(message, remote_addr) | _present(_conf_routing(message, kind))
+
+
+# Traffic
+
+
+def traffic(record: ProxyRecord, day: int) -> Object:
+    """Seven days, today first, as v1 has it."""
+    days_in, days_out = record.traffic_in.days(day), record.traffic_out.days(day)
+    return {"name": record.name, "trafficIn": days_in, "trafficOut": days_out}
+
+
+def traffic_v2(record: ProxyRecord, day: int) -> Object:
+    """Seven days, today last, as v2 has it."""
+    days = zip(record.traffic_in.days(day), record.traffic_out.days(day), strict=True)
+    history = [
+        {"date": date.fromordinal(day - ago).isoformat(), "trafficIn": count_in, "trafficOut": count_out}
+        for ago, (count_in, count_out) in enumerate(days)
+    ]
+    return {"name": record.name, "unit": "bytes", "granularity": "day", "history": history[::-1]}
+
+
+def _local_time(moment: float) -> str:
+    return time.strftime("%m-%d %H:%M:%S", time.localtime(moment)) if moment else ""

@@ -1,0 +1,1 @@
+"""What clients publish: proxies, the ports they hold, the doors that visitors enter."""

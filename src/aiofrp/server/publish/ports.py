@@ -1,0 +1,139 @@
+"""The port manager: which ports proxies may take, and who has which (docs/protocol/server.md §3)."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from aiofrp.errors import ProxyError
+
+#: Seconds a proxy name keeps its preference for the port it had (docs/protocol/server.md §3).
+RESERVATION = 24 * 3600.0
+#: Random candidates tried for port 0 (docs/protocol/server.md §3).
+_TRIES = 5
+#: Names remembered at most; the oldest released are forgotten first.
+_MAX_NAMES = 100_000
+
+
+@dataclass(slots=True)
+class _Reservation:
+    port: int
+    released: float | None  # None while in use
+
+
+class PortTable:
+    """Leases of one kind of port.
+
+    ``probe(port)`` tells whether the port can be bound right now. An empty ``allowed`` allows every port.
+    """
+
+    def __init__(
+        self,
+        allowed: Iterable[tuple[int, int]],
+        probe: Callable[[int], bool],
+        *,
+        prefix: Callable[[int], str] = lambda port: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``allowed``: inclusive (first, last) pairs. ``prefix``: what error texts start with, by asked port."""
+        self._used: dict[int, str] = {}  # port → proxy name
+        self.allow(allowed)
+        self._probe = probe
+        self._prefix = prefix
+        self._clock = clock
+        self._names: dict[str, _Reservation] = {}  # limited by _MAX_NAMES
+
+    def __repr__(self) -> str:
+        return f"<PortTable allowed={len(self._allowed)} used={sorted(self._used)}>"
+
+    def allow(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """Replace the allow-list; ports already leased stay so."""
+        marks = bytearray(65536)  # ranges may overlap: each is entered in one step
+        for first, last in ranges:
+            first, last = max(first, 0), min(last, 65535)
+            marks[first : last + 1] = b"\1" * (last + 1 - first)
+        self._allowed = {port for port, mark in enumerate(marks) if mark} or set(range(1, 65536))
+        self._free = _Pool(port for port in self._allowed if port and port not in self._used)
+
+    def acquire(self, name: str, port: int) -> int:
+        """Lease ``port`` for the proxy ``name``; 0 takes the port the name had before, or a random one.
+
+        Raises :class:`~aiofrp.errors.ProxyError` with the reference's text.
+        """
+        try:
+            got = self._any(name) if port == 0 else self._exactly(port)
+        except ProxyError as exc:
+            raise ProxyError(self._prefix(port) + str(exc)) from None
+        self._used[got] = name
+        self._free.discard(got)
+        self._remember(name, got)
+        return got
+
+    def release(self, port: int) -> None:
+        """Give ``port`` back; the name keeps its preference for :data:`RESERVATION` seconds."""
+        name = self._used.pop(port, None)
+        if name is not None and port in self._allowed:
+            self._free.add(port)
+        if name is not None and (reservation := self._names.get(name)) and reservation.port == port:
+            reservation.released = self._clock()
+
+    def _exactly(self, port: int) -> int:
+        if port in self._used:
+            raise ProxyError("port already used")
+        if port not in self._allowed:
+            raise ProxyError("port not allowed")
+        if not self._probe(port):
+            raise ProxyError("port unavailable")
+        return port
+
+    def _any(self, name: str) -> int:
+        before = self._names.get(name)
+        if before is not None and self._reserved(before) and self._available(before.port):
+            return before.port
+        for port in self._free.sample(_TRIES):
+            if self._probe(port):
+                return port
+        raise ProxyError("no available port")
+
+    def _available(self, port: int) -> bool:
+        return port in self._allowed and port not in self._used and self._probe(port)
+
+    def _reserved(self, reservation: _Reservation) -> bool:
+        released = reservation.released
+        return released is None or self._clock() - released < RESERVATION
+
+    def _remember(self, name: str, port: int) -> None:
+        self._names.pop(name, None)
+        while len(self._names) >= _MAX_NAMES:
+            self._names.pop(next(iter(self._names)))
+        self._names[name] = _Reservation(port, None)
+
+
+class _Pool:
+    """A set of which random members are taken without looking at all."""
+
+    __slots__ = ("_index", "_members")
+
+    def __init__(self, members: Iterable[int]) -> None:
+        self._members = list(members)
+        self._index = {member: index for index, member in enumerate(self._members)}
+
+    def add(self, member: int) -> None:
+        if member not in self._index:
+            self._index[member] = len(self._members)
+            self._members.append(member)
+
+    def discard(self, member: int) -> None:
+        index = self._index.pop(member, None)
+        if index is None:
+            return
+        last = self._members.pop()
+        if last != member:  # the last one takes its place
+            self._members[index] = last
+            self._index[last] = index
+
+    def sample(self, count: int) -> list[int]:
+        """``count`` different members, or all when there are fewer."""
+        return random.sample(self._members, min(count, len(self._members)))

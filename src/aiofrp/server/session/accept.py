@@ -1,0 +1,255 @@
+"""From an accepted connection to its first frp message
+(docs/protocol/wire.md §1.1, docs/protocol/server.md §1).
+
+Three short waits, each a receiver and a timer, no task: the first ten bytes of the shared port, the TLS look, the
+first message of each logical connection. Whoever has not logged in is limited in number, per source address and in
+time: see :mod:`aiofrp.server.session.admission`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import TypeAlias
+
+from aiofrp import logs
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.server.session.admission import Arrival, Entry, NotLoggedIn, refuse
+from aiofrp.server.session.firstbytes import FirstBytes
+from aiofrp.server.session.websocket import Upgrading
+from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
+from aiofrp.stream.mux.session import MuxLimits, MuxSession, MuxStream
+from aiofrp.stream.tls.stream import TlsContext, TlsStream
+from aiofrp.transport.net import address_text
+from aiofrp.wire.frp.opening import Opening, opening_of
+from aiofrp.wire.sniff import HTTP_GET, SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
+
+#: Seconds for each of: the first ten bytes, the TLS look and handshake, the first message
+#: (docs/protocol/server.md §17).
+FIRST_BYTES = TLS_LOOK = FIRST_MESSAGE = 10.0
+#: Streams of one multiplexed session that wait for their first message (yamux's accept backlog,
+#: docs/protocol/wire.md §3).
+MAX_WAITING_STREAMS = 256
+#: Streams a multiplexed session may open in all before it is logged in; a client opens one.
+MAX_STREAMS_BEFORE_LOGIN = 4
+
+_log = logs.get(__name__)
+#: For lines that anybody can cause.
+_refused = _log.limited(logs.STRANGERS)
+
+
+#: Takes a logical connection with its first message.
+Opened: TypeAlias = Callable[[Arrival], None]
+
+
+class Acceptor:
+    """Takes carriers from every transport and hands on logical connections with their first message.
+
+    ``tls``: asked at every handshake for the context to end TLS with. ``force_tls``: refuse plain carriers.
+    ``mux``: limits of the yamux session each carrier is, or ``None`` when carriers are logical connections
+    themselves.
+    """
+
+    def __init__(
+        self, opened: Opened, *, tls: Callable[[], TlsContext], force_tls: bool, mux: MuxLimits | None
+    ) -> None:
+        self.opened = opened
+        self._tls = tls
+        self._force_tls = force_tls
+        self._mux = mux
+        self.not_logged_in = NotLoggedIn()
+        self.sessions: set[MuxSession] = set()  # one per carrier with tcpMux, limited by open files
+
+    def use_tls(self, tls: Callable[[], TlsContext]) -> None:
+        """End TLS of later connections with other contexts."""
+        self._tls = tls
+
+    # The three steps
+
+    def shared_port(
+        self, stream: Stream, routes: Callable[[Kind, Stream], None], vhosts: Collection[Kind]
+    ) -> None:
+        """A connection on bindPort, which ``vhosts`` share; ``routes`` takes it when it is theirs."""
+        entry = self.not_logged_in.enter(stream)
+        if entry is None:
+            return
+
+        def decided(head: bytes) -> None:
+            kind = classify(head[:SNIFF_SIZE], vhosts)
+            if kind is Kind.FRP:
+                self._look(stream, head, entry)
+                return
+            if kind is Kind.WEBSOCKET:
+                Upgrading(stream, head, lambda websocket: self._await_look(websocket, entry), entry.leave)
+                return
+            entry.leave()
+            stream.unread(head)
+            routes(kind, stream)
+
+        FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, entry.leave)
+
+    def carrier(self, stream: Stream) -> None:
+        """A connection of a transport with a port of its own (KCP): from the TLS look on."""
+        if entry := self.not_logged_in.enter(stream):
+            self._await_look(stream, entry)
+
+    def logical(self, stream: Stream) -> None:
+        """A logical connection as it is, secured already (a QUIC stream): from its first message on."""
+        if entry := self.not_logged_in.enter(stream):
+            carrier = stream.info("carrier")
+            _FirstMessage(stream, b"", self.opened, carrier, carrier.granted, entry.leave)
+
+    def _await_look(self, stream: Stream, entry: Entry) -> None:
+        FirstBytes(stream, 1, TLS_LOOK, lambda head: self._look(stream, head, entry), entry.leave)
+
+    def _look(self, stream: Stream, head: bytes, entry: Entry) -> None:
+        """One byte tells TLS."""
+        if head[0] in (TLS_LEAD, TLS_HANDSHAKE):
+            early = head[1:] if head[0] == TLS_LEAD else head
+            self._look_inside(TlsStream(stream, self._tls(), server_side=True, early=early), entry)
+        elif self._force_tls:
+            _refused.warning(
+                "checkAndEnableTLSServerConnWithTimeout error: non-TLS connection received on a TlsOnly server"
+            )
+            entry.leave()
+            stream.abort()
+        else:
+            self._carry(stream, head, entry)
+
+    def _look_inside(self, tls: Stream, entry: Entry) -> None:
+        """Under TLS there may be a websocket (wss), which the reference leaves to a proxy in front of it."""
+
+        def decided(head: bytes) -> None:
+            if head[0] == HTTP_GET:
+                Upgrading(tls, head, lambda websocket: self._carry(websocket, b"", entry), entry.leave)
+            else:
+                self._carry(tls, head, entry)
+
+        FirstBytes(tls, 1, TLS_LOOK, decided, entry.leave)
+
+    def _carry(self, stream: Stream, early: bytes, entry: Entry) -> None:
+        if self._mux is None:
+            _FirstMessage(stream, early, self.opened, None, nothing, entry.leave)
+        else:
+            _Session(self, stream, early, entry, self._mux)
+
+
+class _Session:
+    """One multiplexed carrier; it ends after :data:`FIRST_MESSAGE` unless one of its streams was granted something."""
+
+    __slots__ = ("_acceptor", "_entry", "_logged_in", "_opened", "_timer", "_waiting", "session")
+
+    def __init__(
+        self, acceptor: Acceptor, carrier: Stream, early: bytes, entry: Entry, limits: MuxLimits
+    ) -> None:
+        self._acceptor = acceptor
+        self._entry = entry
+        self._logged_in = False
+        self._opened = 0  # streams before the login; limited by MAX_STREAMS_BEFORE_LOGIN
+        self._waiting = 0  # streams without a first message; limited by MAX_WAITING_STREAMS
+        self._timer = asyncio.get_running_loop().call_later(FIRST_MESSAGE, self._time_out)
+        self.session = MuxSession(
+            carrier, client=False, on_stream=self._on_stream, on_lost=self._on_lost, limits=limits
+        )
+        acceptor.sessions.add(self.session)
+        if early:
+            self.session.data_received(early)
+
+    def _on_stream(self, stream: MuxStream) -> None:
+        if self._waiting >= MAX_WAITING_STREAMS:
+            stream.abort()
+            return
+        if not self._logged_in:
+            self._opened += 1
+            if self._opened > MAX_STREAMS_BEFORE_LOGIN:
+                self.session.abort()
+                return
+        self._waiting += 1
+        _FirstMessage(stream, b"", self._acceptor.opened, self.session, self._granted, self._stream_left)
+
+    def _stream_left(self) -> None:
+        self._waiting -= 1
+
+    def _granted(self) -> None:
+        self._logged_in = True
+        self._leave()
+
+    def _leave(self) -> None:
+        self._timer.cancel()
+        self._entry.leave()
+
+    def _time_out(self) -> None:
+        _log.debug("not logged in within %g s", FIRST_MESSAGE)
+        self.session.abort()
+
+    def _on_lost(self, exc: Exception | None) -> None:
+        self._leave()
+        self._acceptor.sessions.discard(self.session)
+
+
+class _FirstMessage(NullReceiver):
+    """Receiver that waits for the first message of a logical connection, then detaches and hands it on.
+
+    ``carrier``, ``granted`` and ``gone`` are those of the :class:`~aiofrp.server.session.admission.Arrival` to come;
+    ``gone`` is also called when the connection is lost before.
+    """
+
+    __slots__ = ("_carrier", "_gone", "_granted", "_opened", "_opening", "_stream", "_timer")
+
+    def __init__(
+        self,
+        stream: Stream,
+        early: bytes,
+        opened: Opened,
+        carrier: object | None,
+        granted: Callable[[], None],
+        gone: Callable[[], None],
+    ) -> None:
+        self._stream = stream
+        self._opened = opened
+        self._carrier = carrier
+        self._granted = granted
+        self._gone = gone
+        self._opening: Opening | None = None
+        self._timer = asyncio.get_running_loop().call_later(FIRST_MESSAGE, self._time_out)
+        stream.attach(self)
+        if early:
+            self.data_received(early)
+
+    def data_received(self, data: Buffer, /) -> None:
+        opening = self._opening
+        if opening is None:
+            opening = self._opening = opening_of(data[0])
+        try:
+            message = opening.receive_data(data)
+        except RemoteProtocolError as exc:
+            _refused.trace("[%s] %s", address_text(self._stream.info("peername")), exc)
+            self._timer.cancel()
+            refuse(self._stream, opening.data_to_send(), self._gone)
+            return
+        if answer := opening.data_to_send():
+            self._stream.write(answer)
+        if message is not None:
+            self._timer.cancel()
+            self._stream.detach()
+            self._stream.unread(opening.leftover())
+            self._opened(
+                Arrival(
+                    self._stream,
+                    message,
+                    opening.codec,
+                    carrier=self._carrier,
+                    granted=self._granted,
+                    gone=self._gone,
+                )
+            )
+
+    def eof_received(self) -> None:
+        self._stream.close()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._timer.cancel()
+        self._gone()
+
+    def _time_out(self) -> None:
+        self._stream.abort()

@@ -1,0 +1,64 @@
+"""Who may log in: the token digest and its scopes (docs/protocol/server.md §12)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from aiofrp.errors import AuthError
+from aiofrp.wire.frp.auth import matches, token_digest
+from aiofrp.wire.frp.messages import Login, NewWorkConn, Ping
+
+#: Scope names of ``auth.additionalScopes``.
+HEARTBEATS, NEW_WORK_CONNS = "HeartBeats", "NewWorkConns"
+
+
+class Verifier(Protocol):
+    """Judges the three messages that carry a credential; each raises :class:`~aiofrp.errors.AuthError`."""
+
+    def check_login(self, message: Login) -> None: ...
+    def check_ping(self, message: Ping) -> None: ...
+    def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None: ...
+
+
+class TokenVerifier:
+    """The shared token.
+
+    ``max_age``: seconds a login's timestamp may lie in the past or future, 0 for no limit
+    (``auth.authenticationTimeout``); ``clock`` gives Unix seconds.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        scopes: Collection[str],
+        max_age: float = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._token = token
+        self._scopes = frozenset(scopes)
+        self._max_age = max_age
+        self._clock = clock
+
+    def check_login(self, message: Login) -> None:
+        self._check(message.privilege_key, message.timestamp, "login")
+        age = self._clock() - message.timestamp
+        if 0 < self._max_age < abs(age):
+            raise AuthError(
+                f"the login's timestamp is {age:.0f} s old and authenticationTimeout allows {self._max_age:g} s: "
+                "are both clocks right?"
+            )
+
+    def check_ping(self, message: Ping) -> None:
+        if HEARTBEATS in self._scopes:
+            self._check(message.privilege_key, message.timestamp, "heartbeat")
+
+    def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
+        """A credential that is there is judged, also where none is demanded by the scopes or ``required``."""
+        if required or message.privilege_key or NEW_WORK_CONNS in self._scopes:
+            self._check(message.privilege_key, message.timestamp, "NewWorkConn")
+
+    def _check(self, key: str, timestamp: int, where: str) -> None:
+        if not matches(key, token_digest(self._token, timestamp)):
+            raise AuthError(f"token in {where} doesn't match token from configuration")

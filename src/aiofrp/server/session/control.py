@@ -1,0 +1,323 @@
+"""One logged-in client on frps: its control connection, its proxies, its work connections
+(docs/protocol/server.md §2)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from aiofrp import FRP_VERSION, faults, logs
+from aiofrp.aio import Scope
+from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
+from aiofrp.logs import short_id
+from aiofrp.server.session.admission import Arrival
+from aiofrp.server.session.sessions import LoggedIn
+from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
+from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.transport.net import address_of
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import (
+    CloseProxy,
+    Login,
+    LoginResp,
+    Message,
+    NewProxy,
+    NewProxyResp,
+    NewWorkConn,
+    Ping,
+    Pong,
+    ReqWorkConn,
+)
+
+if TYPE_CHECKING:
+    from aiofrp.server.service import Server
+
+#: Messages of one client waiting to be handled; above, its control connection is not read. Nor is it while the client
+#: does not take what it was answered.
+_INBOX_LIMIT = 100
+#: Requests for work connections that wait for such a client; more are not needed, for the pool asks again.
+_MOST_REQUESTS = MAX_WAITING + 100
+#: Characters of the error a refused proxy is answered with: the answer must stay below the limit for messages.
+_MAX_ERROR = 4096
+_log = logs.get(__name__)
+
+
+class ServerControl:
+    """One control session.
+
+    Messages are handled one after another in the order they came (docs/protocol/server.md §2.5), by one task.
+    """
+
+    def __init__(
+        self, server: Server, login: Login, run_id: str, codec: Codec, carrier: object | None
+    ) -> None:
+        """``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
+        self.login = login
+        self.run_id = run_id
+        self.codec = codec
+        self.carrier = carrier
+        self.log = _log.bind(short_id(run_id))
+        self.message_log = self.log.limited(logs.CLIENT)  # for lines that the client's messages cause
+        self.running = False
+        self.proxies_used = 0
+        self.routes_used = 0
+        self.key = server.key  # of the token this client logged in with
+        self._auth = server.auth
+        self._server = server
+        self._work_proven = False  # a work connection came with the token; later ones must, too
+        self._scope = Scope(f"control {short_id(run_id)}")
+        self._stream: Stream | None = None
+        self._decoder = codec.decoder()
+        self._inbox: deque[Message] = deque()  # limited by _INBOX_LIMIT
+        self._inbox_ready = asyncio.Event()
+        self._paused = False
+        self._writable = asyncio.Event()  # the client takes our answers
+        self._writable.set()
+        self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
+        self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
+        self._last_ping = time.monotonic()
+        self._heartbeat: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._closed = asyncio.Event()
+        pool_count = min(login.pool_count, server.config.transport.max_pool_count)
+        self.pool = WorkPool(pool_count, self._request_work_connection, server.config.user_conn_timeout)
+
+    def __repr__(self) -> str:
+        return f"<ServerControl {short_id(self.run_id)} running={self.running} proxies={list(self._proxies)}>"
+
+    @property
+    def user(self) -> str:
+        """Of the login."""
+        return self.login.user
+
+    @property
+    def client_id(self) -> str:
+        """Of the login; empty when it named none."""
+        return self.login.client_id
+
+    # Life
+
+    def start(self, stream: Stream, plain: Stream) -> None:
+        """Answer the login on ``plain`` and go on over ``stream``, its encrypted form."""
+        plain.write(self.codec.encode(LoginResp(version=FRP_VERSION, run_id=self.run_id)))
+        self._stream = stream
+        self.running = True
+        self._last_ping = time.monotonic()
+        stream.attach(self)
+        self.pool.fill()
+        self._scope.spawn(self._handle_messages(), "messages")
+        self._watch_heartbeat()
+        self._entered(plain)
+
+    async def replaced_by(self, newcomer: LoggedIn) -> None:
+        """Close everything for a newer login of the same client."""
+        self.log.info("replaced by client [%s]", short_id(newcomer.run_id))
+        await self.close()
+
+    async def close(self) -> None:
+        """End the session: returns when proxies are stopped and names and ports free."""
+        if self._closing:
+            await self._closed.wait()
+            return
+        self._closing, self.running = True, False
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        if self._stream is not None:
+            self._stream.close()
+        self.pool.close()
+        await self._scope.close()
+        await self.stop_proxies()
+        self._server.sessions.leave(self)
+        self._closed.set()
+        if self._stream is not None:
+            self._left()
+            self.log.info("client exit success")
+
+    async def stop_proxies(self) -> None:
+        """Accept no more users for any proxy of this client."""
+        for name in list(self._proxies):
+            await self._stop_proxy(name)
+            await asyncio.sleep(0)  # others take their turn after each proxy
+
+    # Receiver of the control connection
+
+    def data_received(self, data: Buffer, /) -> None:
+        try:
+            self._inbox.extend(self._decoder.receive_data(data))
+        except ProtocolError as exc:
+            self.log.warning("control connection is closed: %s", exc)
+            self._end()
+            return
+        self._inbox_ready.set()
+        self._set_reading()
+
+    def eof_received(self) -> None:
+        self._end()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._end()
+
+    def pause_writing(self) -> None:
+        """The client does not take our answers: it gets no more before it does."""
+        self._writable.clear()
+        self._set_reading()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+        self._set_reading()
+        if self._requests:
+            self._send_requests()
+
+    # Sending
+
+    def send(self, message: Message) -> None:
+        """Send one message on the control connection."""
+        if self._stream is not None and not self._closing:
+            self._stream.write(self.codec.encode(message))
+
+    def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
+        """A NewWorkConn arrived for this session, over the carrier of its login or, where carriers are not shared, over
+        one of its own. The token is judged wherever it is shown; a client that has shown it once must always."""
+        try:
+            self._auth.check_work_connection(message, required=self._work_proven)
+        except AuthError as exc:
+            self.message_log.warning("work connection is refused: %s", exc)
+            arrival.refuse(refusal(arrival.codec, self._server.explain(exc, "invalid NewWorkConn")))
+            return
+        self._work_proven = self._work_proven or bool(message.privilege_key)
+        arrival.grant()
+        self.pool.add(WorkConnection(arrival.stream, arrival.codec))
+
+    # Private: requests are gathered so that a burst costs one encryption and one write
+
+    def _request_work_connection(self) -> None:
+        self._requests = min(self._requests + 1, _MOST_REQUESTS)
+        if self._requests == 1:
+            asyncio.get_running_loop().call_soon(self._send_requests)
+
+    def _send_requests(self) -> None:
+        if not self._writable.is_set():
+            return  # resume_writing sends them
+        count, self._requests = self._requests, 0
+        if self._stream is not None and not self._closing:
+            self._stream.write(self.codec.encode(ReqWorkConn()) * count)
+
+    # Private: messages
+
+    async def _handle_messages(self) -> None:
+        try:
+            while True:
+                while self._inbox:
+                    await self._writable.wait()
+                    await self._handle_guarded(self._inbox.popleft())
+                    self._set_reading()
+                    await asyncio.sleep(0)  # others take their turn after each message
+                self._inbox_ready.clear()
+                await self._inbox_ready.wait()
+        finally:
+            self._end()  # a session that no longer listens must not look alive
+
+    async def _handle_guarded(self, message: Message) -> None:
+        """A message that we fail on by a mistake of ours is refused; the client's other proxies go on."""
+        try:
+            await self._handle(message)
+        except Exception as exc:  # noqa: BLE001 - the guard of the messages
+            faults.report(f"a client's {type(message).__name__} was not handled", exc)
+            if isinstance(message, NewProxy):
+                self.send(NewProxyResp(proxy_name=message.proxy_name, error="internal error of the server"))
+
+    def _set_reading(self) -> None:
+        """Read while few messages wait and the client takes our answers."""
+        if self._stream is None:
+            return
+        few = len(self._inbox) <= (_INBOX_LIMIT // 2 if self._paused else _INBOX_LIMIT)
+        wanted = few and self._writable.is_set()
+        if wanted and self._paused:
+            self._paused = False
+            self._stream.resume_reading(Pause.PEER)
+        elif not wanted and not self._paused:
+            self._paused = True
+            self._stream.pause_reading(Pause.PEER)
+
+    async def _handle(self, message: Message) -> None:
+        match message:
+            case NewProxy():
+                await self._new_proxy(message)
+            case CloseProxy():
+                await self._close_proxy(message.proxy_name)
+            case Ping():
+                self._ping(message)
+            case _:
+                self.message_log.debug("message %s is not expected here", type(message).__name__)
+
+    def _ping(self, message: Ping) -> None:
+        try:
+            self._auth.check_ping(message)
+        except AuthError as exc:
+            self.message_log.warning("received invalid ping: %s", exc)
+            self.send(Pong(error=self._server.explain(exc, "invalid ping")))
+            return
+        self._last_ping = time.monotonic()
+        self.message_log.debug("receive heartbeat")
+        self.send(Pong())
+
+    async def _new_proxy(self, message: NewProxy) -> None:
+        name = message.proxy_name
+        kind = message.proxy_type or "tcp"
+        try:
+            remote_addr = await self._server.proxies.start(self, message)
+        except FrpError as exc:
+            self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
+            error = self._server.explain(exc, f"new proxy [{name}] error")
+            self.send(NewProxyResp(proxy_name=name, error=error[:_MAX_ERROR]))
+            return
+        self._proxies[name] = kind
+        self.message_log.info("new proxy [%s] type [%s] success", name, kind)
+        self.send(NewProxyResp(proxy_name=name, remote_addr=remote_addr))
+
+    async def _close_proxy(self, name: str) -> None:
+        if name in self._proxies:
+            await self._stop_proxy(name)
+        self.message_log.info("close proxy [%s] success", name)
+
+    async def _stop_proxy(self, name: str) -> None:
+        del self._proxies[name]
+        await self._server.proxies.stop(self, name)
+
+    # Private: what the server remembers
+
+    def _entered(self, plain: Stream) -> None:
+        address, _ = address_of(plain.info("peername"))
+        self._server.clients.entered(self.login, self.run_id, self.codec.name, address)
+        for observer in self._server.observers:
+            observer.client_opened()
+
+    def _left(self) -> None:
+        self._server.clients.left(self.login, self.run_id)
+        for observer in self._server.observers:
+            observer.client_closed()
+
+    # Private: the end
+
+    def _watch_heartbeat(self) -> None:
+        timeout = self._server.config.transport.heartbeat_timeout
+        if timeout <= 0 or self._closing:
+            return
+        left = self._last_ping + timeout - time.monotonic()
+        if left <= 0:
+            self.log.warning("heartbeat timeout")
+            self._end()
+        else:
+            self._heartbeat = asyncio.get_running_loop().call_later(left + 0.01, self._watch_heartbeat)
+
+    def _end(self) -> None:
+        if not self._closing:
+            self._server.scope.spawn(self.close(), f"close {short_id(self.run_id)}")
+
+
+def check_login_numbers(login: Login) -> None:
+    """Refuse numbers no client means. Raises :class:`~aiofrp.errors.ProxyError`."""
+    if not 0 <= login.pool_count <= 1_000_000:
+        raise ProxyError(f"pool_count {login.pool_count} is out of range 0..1000000")

@@ -1,0 +1,176 @@
+"""Ready work connections of one client, and the users waiting for one (docs/protocol/server.md §2.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from aiofrp import faults
+from aiofrp.errors import Closed, FrpError, TimedOut
+from aiofrp.server.session.admission import refuse
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import StartWorkConn
+
+#: Connections the pool holds beyond the client's pool count (docs/protocol/server.md §2.4).
+SPARE = 10
+#: Users waiting for a work connection at most; more are refused at once.
+MAX_WAITING = 4096
+#: What users and work connections are told after the end of a session.
+_CLOSED = "control is already closed"
+
+
+class WorkConnection(NullReceiver):
+    """One idle work connection; the receiver of its stream until it is taken."""
+
+    __slots__ = ("_pool", "codec", "stream")
+
+    def __init__(self, stream: Stream, codec: Codec) -> None:
+        self.stream = stream
+        self.codec = codec
+        self._pool: WorkPool | None = None
+
+    def idle_in(self, pool: WorkPool) -> None:
+        """Wait in ``pool``."""
+        self._pool = pool
+        self.stream.attach(self)
+
+    def start(self, message: StartWorkConn) -> Stream:
+        """Tell the client which user comes; returns the stream, nobody attached."""
+        self._pool = None
+        self.stream.detach()
+        self.stream.write(self.codec.encode(message))
+        return self.stream
+
+    def refuse(self, error: str) -> None:
+        """Tell the client why its connection is not wanted, and close it."""
+        refuse(self.stream, refusal(self.codec, error))
+
+    def data_received(self, data: Buffer, /) -> None:
+        """A client must stay silent until StartWorkConn; one that talks is dropped."""
+        self.stream.abort()
+
+    def eof_received(self) -> None:
+        self.stream.close()
+        self._leave()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._pool is not None:
+            self._pool.lost(self)
+            self._pool = None
+
+
+def refusal(codec: Codec, error: str) -> bytes:
+    """What a client is told about a work connection that is not wanted."""
+    return codec.encode(StartWorkConn(error=error))
+
+
+class _Waiting:
+    """A user's place in the queue."""
+
+    __slots__ = ("failed", "ready", "start", "timer")
+
+    def __init__(
+        self, start: StartWorkConn, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
+    ) -> None:
+        self.start = start
+        self.ready = ready
+        self.failed = failed
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class WorkPool:
+    """The work connections of one control session.
+
+    ``request`` sends one ReqWorkConn to the client; ``timeout`` is ``userConnTimeout`` in seconds.
+    """
+
+    def __init__(self, size: int, request: Callable[[], None], timeout: float) -> None:
+        self._capacity = size + SPARE
+        self._request = request
+        self._timeout = timeout
+        self._idle: deque[WorkConnection] = deque()  # limited by _capacity
+        self._waiting: deque[_Waiting] = deque()  # limited by MAX_WAITING
+        # Loop times of requests not answered yet; at most one for each missing connection.
+        self._asked: deque[float] = deque()
+        self._size = size
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<WorkPool idle={len(self._idle)}/{self._capacity} waiting={len(self._waiting)}>"
+
+    def add(self, work: WorkConnection) -> None:
+        """A work connection arrived: to the first waiting user, or into the pool, or refused when that is full."""
+        if self._asked:
+            self._asked.popleft()
+        if self._closed:
+            work.refuse(_CLOSED)
+        elif self._waiting:
+            waiting = self._waiting.popleft()
+            if waiting.timer is not None:
+                waiting.timer.cancel()
+            self._hand_over(work, waiting.start, waiting.ready)
+        elif len(self._idle) >= self._capacity:
+            work.refuse("work connection pool is full, discarding")
+        else:
+            self._idle.append(work)
+            work.idle_in(self)
+
+    def take(
+        self, start: StartWorkConn, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
+    ) -> None:
+        """Give a work connection told ``start`` to ``ready``: now if one is idle, else when one comes; ``failed``
+        is called after the time-out, or at once when the session is over."""
+        if self._closed:
+            failed(Closed(_CLOSED))
+        elif self._idle:
+            self._hand_over(self._idle.popleft(), start, ready)
+        elif len(self._waiting) >= MAX_WAITING:
+            failed(Closed(f"{MAX_WAITING} users are already waiting for a work connection"))
+        else:
+            waiting = _Waiting(start, ready, failed)
+            waiting.timer = asyncio.get_running_loop().call_later(self._timeout, self._time_out, waiting)
+            self._waiting.append(waiting)
+            self.fill()
+
+    def fill(self) -> None:
+        """Ask for as many connections as users wait for and the pool lacks, less those already on their way.
+
+        A request nobody answered within the time-out counts as lost.
+        """
+        now = asyncio.get_running_loop().time()
+        while self._asked and now - self._asked[0] > self._timeout:
+            self._asked.popleft()
+        for _ in range(len(self._waiting) + self._size - len(self._idle) - len(self._asked)):
+            self._asked.append(now)
+            self._request()
+
+    def lost(self, work: WorkConnection) -> None:
+        """An idle connection ended."""
+        if work in self._idle:
+            self._idle.remove(work)
+
+    def close(self) -> None:
+        """The session is over: idle connections are closed, waiting users fail."""
+        self._closed = True
+        idle, self._idle = self._idle, deque()
+        for work in idle:
+            work.stream.close()
+        waiting, self._waiting = self._waiting, deque()
+        for user in waiting:
+            if user.timer is not None:
+                user.timer.cancel()
+            faults.call("a user was not told that its client left", user.failed, Closed(_CLOSED))
+
+    def _hand_over(self, work: WorkConnection, start: StartWorkConn, ready: Callable[[Stream], None]) -> None:
+        stream = work.start(start)
+        self.fill()
+        ready(stream)
+
+    def _time_out(self, waiting: _Waiting) -> None:
+        self._waiting.remove(waiting)
+        waiting.failed(TimedOut("timeout trying to get work connection"))

@@ -1,0 +1,1 @@
+"""The ports that several proxies share by domain."""

@@ -1,0 +1,98 @@
+"""Who a request goes to and whether its credential is good: one judgement, of the same parsed head.
+
+The reference once looked up the route by one field and checked the password of another (CVE-2026-40910).
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from hmac import compare_digest
+from typing import NamedTuple
+
+from aiofrp.errors import FrpError
+from aiofrp.proxy.http import HttpRoute
+from aiofrp.server.vhost.pages import Answer, proxy_unauthorized, unauthorized
+from aiofrp.wire.http.head import HeadError, RequestHead
+from aiofrp.wire.router import Router, canonical_host
+
+#: What makes a path one that services may tidy.
+_UNTIDY = re.compile(rb"//|/\.|\\|;")
+_PARAMETERS = re.compile(rb";[^/\\]*")
+
+
+class NoRoute(FrpError):
+    """A request is for nobody; the text says what was looked for, in the reference's words."""
+
+
+class Credential(NamedTuple):
+    """A user name and a password, as UTF-8 or other bytes."""
+
+    user: bytes
+    password: bytes
+
+
+def judge(request: RequestHead, routes: Router[HttpRoute]) -> HttpRoute | Answer:
+    """The route of ``request`` when its credential is good, else the answer that asks for one.
+
+    Raises :class:`NoRoute`, and :class:`~aiofrp.wire.http.head.HeadError` for a path that a service may take for one of
+    another route.
+    """
+    name = b"proxy-authorization" if request.absolute else b"authorization"
+    shown = request.note(name)
+    credential = parse_basic(shown)
+    routed_by = credential
+    if request.absolute and not shown:  # routed by this field so that it gets 407, not 404; never a password
+        routed_by = parse_basic(request.note(b"authorization"))
+    user = routed_by.user.decode("utf-8", "surrogateescape") if routed_by else ""
+    host = canonical_host(request.host.decode("latin-1"))
+    route = routes.find(host, request.path, user)
+    if any(routes.find(host, path, user) is not route for path in readings(request.path)):
+        raise HeadError
+    if route is None:
+        raise NoRoute(f"no route found: {host} {request.path.decode('utf-8', 'backslashreplace')} {user}")
+    if (route.user or route.password) and not fits(credential, route.user, route.password):
+        return proxy_unauthorized() if request.absolute else unauthorized()
+    return route
+
+
+def parse_basic(value: bytes) -> Credential | None:
+    """The credential in the value of an Authorization or Proxy-Authorization field, or ``None``."""
+    if value[:6].lower() != b"basic " or len(value[6:]) % 4:
+        return None
+    try:
+        text = binascii.a2b_base64(value[6:], strict_mode=True)
+    except binascii.Error:
+        return None
+    user, colon, password = text.partition(b":")
+    return Credential(user, password) if colon else None
+
+
+def fits(credential: Credential | None, user: str, password: str) -> bool:
+    """Whether the credential is the wanted one; takes as long either way."""
+    if credential is None:
+        return False
+    same_user = compare_digest(credential.user, user.encode())
+    return compare_digest(credential.password, password.encode()) and same_user
+
+
+def readings(path: bytes) -> list[bytes]:
+    """What services make of ``path`` that tidy paths, with and without path parameters: Tomcat takes ``/..;x/`` for
+    ``/../``. Empty where there is nothing to tidy."""
+    if not _UNTIDY.search(path):
+        return []
+    return [resolve(path), resolve(_PARAMETERS.sub(b"", path))]
+
+
+def resolve(path: bytes) -> bytes:
+    """``path`` as services that tidy paths see it: backslashes turned, slashes merged, dot segments resolved."""
+    kept: list[bytes] = []
+    segments = path.replace(b"\\", b"/").split(b"/")
+    for segment in segments:
+        if segment == b"..":
+            if kept:
+                kept.pop()
+        elif segment not in (b"", b"."):
+            kept.append(segment)
+    tail = b"/" if kept and segments[-1] in (b"", b".", b"..") else b""
+    return b"/" + b"/".join(kept) + tail

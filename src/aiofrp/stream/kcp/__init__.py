@@ -1,0 +1,1 @@
+"""KCP over UDP as streams."""

@@ -1,0 +1,248 @@
+"""KCP sessions that others open towards one UDP port (docs/protocol/wire.md §4).
+
+Anybody can send anything under any address here, so until a peer has shown that it receives what is sent to its
+address it costs little and gets its turn only while there is room:
+
+- no state before a datagram that begins a conversation: data with sequence number 0;
+- sessions are limited in all and by source;
+- at most three times the bytes that came are sent to its address, see :mod:`aiofrp.wire.kcp.proof`;
+- few sessions of unproven peers are held, and the oldest makes room for the next. When half of them are taken a new
+  peer must repeat itself, as each real one does within a fraction of a second, and only so many per second get in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiofrp import faults
+from aiofrp.stream.base import hand_out
+from aiofrp.stream.kcp.stream import KcpStream
+from aiofrp.stream.stall import MIB, Account, StallLimits
+from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
+from aiofrp.wire.kcp.fec import segments_of
+from aiofrp.wire.kcp.pace import MAX_WINDOW
+from aiofrp.wire.kcp.segment import ACK, PUSH, first_segment, reset_segment
+
+
+@dataclass(frozen=True, slots=True)
+class KcpLimits:
+    """What strangers may cost."""
+
+    sessions: int = 16_384  #: in all
+    sessions_per_source: int = 4_096  #: from one address without port; a client without tcpMux has many
+    unproven: int = 512  #: sessions whose peers have not shown that they receive; the oldest makes room
+    admitted_per_second: int = 500  #: new sessions while half of the unproven are taken
+    resets_per_second: int = 100  #: answers to datagrams of sessions nobody knows
+    remembered: int = 65_536  #: first datagrams of peers that must repeat themselves
+    unproven_seconds: float = 15.0  #: after which a session that is still wanted counts as proven
+    send_window: int = MAX_WINDOW  #: segments
+    receive_window: int = MAX_WINDOW  #: segments
+    #: Bytes held for users who do not read, of all sessions.
+    receivers: StallLimits = field(default_factory=lambda: StallLimits(mark=64 * MIB, most=256 * MIB))
+
+
+class KcpListener:
+    """Sessions by remote address on ``sock``, a bound, non-blocking UDP socket that it owns.
+
+    ``connected`` is called with each new session.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        connected: Callable[[KcpStream], None],
+        limits: KcpLimits | None = None,
+    ) -> None:
+        self._udp = UdpSocket(sock, self._received, self._refused)
+        self._connected = connected
+        self._limits = limits or KcpLimits()
+        self._loop = asyncio.get_running_loop()
+        self._receivers = Account(self._limits.receivers)
+        self._name = self._udp.name
+        self._sessions: dict[Address, KcpStream] = {}  # limits.sessions
+        self._by_source: Counter[str] = Counter()
+        self._unproven: dict[Address, float] = {}  # → loop time of its begin, oldest first; limits.unproven
+        self._seen: set[int] = set()  # hashes of first datagrams; half of limits.remembered
+        self._seen_before: set[int] = set()  # those of the time before
+        self._second = 0  # the second the two counts below are for
+        self._admitted = self._reset_count = 0
+        self._closed = False
+        self._emptied: asyncio.Future[None] | None = None  # what drain waits for
+
+    def __repr__(self) -> str:
+        return f"<KcpListener {self._name} sessions={len(self._sessions)} unproven={len(self._unproven)}>"
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def held(self) -> int:
+        """Bytes held for users who do not read."""
+        return self._receivers.held
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens: host and port."""
+        return str(self._name[0]), int(self._name[1])
+
+    def close(self) -> None:
+        """Take no new sessions; the socket is closed with the last one that is left."""
+        self._closed = True
+        self._close_socket()
+
+    async def drain(self, seconds: float) -> None:
+        """Close, give the sessions ``seconds`` to end by themselves, then drop those that are left."""
+        self._emptied = self._loop.create_future()
+        self.close()
+        await asyncio.wait({self._emptied}, timeout=seconds)
+        for stream in list(self._sessions.values()):
+            stream.abort()
+
+    # Endpoint of the sessions
+
+    def send(self, datagrams: list[bytes], address: Address, /) -> None:
+        self._udp.send(datagrams, address)
+
+    def poll(self) -> None:
+        self._udp.poll()
+
+    # Private: datagrams
+
+    def _received(self, pieces: list[Piece]) -> None:
+        touched: dict[Address, KcpStream] = {}
+        sessions = self._sessions
+        for data, size, address in pieces:
+            stream = sessions.get(address)
+            if stream is None or not stream.receive(data, size):
+                stream = self._stranger(data, size, address, stream)
+            if stream is not None:
+                touched[address] = stream
+        for address, stream in touched.items():
+            if stream.proven and address in self._unproven:
+                del self._unproven[address]
+            faults.call(f"the KCP session of {address} failed", stream.received)
+
+    def _refused(self, exc: OSError) -> None:
+        """Not for sockets without a peer."""
+
+    def _stranger(
+        self, data: bytes, size: int, address: Address, known: KcpStream | None
+    ) -> KcpStream | None:
+        """A datagram that is no session's, or not of its address's session: perhaps the first of a new one."""
+        packet = segments_of(data[:size]) if size <= MAX_DATAGRAM else b""
+        opening = first_segment(packet)
+        if opening is None:
+            return None
+        conv, command, sn, una = opening
+        if command == PUSH and sn == 0:
+            if known is None or known.silent:
+                return self._admit(conv, data, size, address, known)
+        elif known is None and (una or command == ACK):
+            self._reset(conv, address)
+        return None
+
+    def _admit(
+        self, conv: int, data: bytes, size: int, address: Address, known: KcpStream | None
+    ) -> KcpStream | None:
+        if self._closed or not self._may_enter(conv, address):
+            return None
+        if known is not None:
+            known.forget("its address began another conversation")
+        stream = KcpStream(
+            self,
+            conv,
+            peer=address,
+            send_to=address,
+            sockname=self._name,
+            gone=self._gone,
+            answering=True,
+            send_window=self._limits.send_window,
+            receive_window=self._limits.receive_window,
+            receivers=self._receivers,
+        )
+        self._sessions[address] = stream
+        self._by_source[address[0]] += 1
+        self._unproven[address] = self._loop.time()
+        stream.receive(data, size)
+        hand_out(stream, self._connected)
+        return stream
+
+    # Private: limits
+
+    def _may_enter(self, conv: int, address: Address) -> bool:
+        limits = self._limits
+        if (
+            len(self._sessions) >= limits.sessions
+            or self._by_source[address[0]] >= limits.sessions_per_source
+        ):
+            return False
+        if len(self._unproven) < limits.unproven // 2:
+            return True
+        self._settle_old()
+        if not self._repeats(hash((conv, address))) or not self._in_rate():
+            return False
+        if len(self._unproven) >= limits.unproven:
+            self._sessions[next(iter(self._unproven))].forget(
+                "dropped for others before it showed that it receives"
+            )
+        return True
+
+    def _settle_old(self) -> None:
+        """Whoever is still here after so long is wanted by those above, who do not wait longer for a first word."""
+        before = self._loop.time() - self._limits.unproven_seconds
+        while self._unproven:
+            oldest = next(iter(self._unproven))
+            if self._unproven[oldest] > before:
+                break
+            del self._unproven[oldest]
+
+    def _repeats(self, mark: int) -> bool:
+        if mark in self._seen or mark in self._seen_before:
+            return True
+        if len(self._seen) >= self._limits.remembered // 2:
+            self._seen, self._seen_before = set(), self._seen
+        self._seen.add(mark)
+        return False
+
+    def _in_rate(self) -> bool:
+        self._turn_second()
+        self._admitted += 1
+        return self._admitted <= self._limits.admitted_per_second
+
+    def _turn_second(self) -> None:
+        second = int(self._loop.time())
+        if second != self._second:
+            self._second, self._admitted, self._reset_count = second, 0, 0
+
+    def _reset(self, conv: int, address: Address) -> None:
+        """Tell the peer of a session that is no more, perhaps of the process before this one."""
+        self._turn_second()
+        self._reset_count += 1
+        if self._reset_count <= self._limits.resets_per_second:
+            self._udp.send([reset_segment(conv)], address)
+
+    # Private: the end of sessions
+
+    def _gone(self, stream: KcpStream) -> None:
+        address = stream.peername
+        if self._sessions.get(address) is stream:
+            del self._sessions[address]
+            self._unproven.pop(address, None)
+            self._by_source[address[0]] -= 1
+            if not self._by_source[address[0]]:
+                del self._by_source[address[0]]
+            self._close_socket()
+
+    def _close_socket(self) -> None:
+        if self._closed and not self._sessions:
+            self._udp.close()
+            self._receivers.close()
+            if self._emptied is not None and not self._emptied.done():
+                self._emptied.set_result(None)
+
+
+__all__ = ["KcpLimits", "KcpListener"]

@@ -1,0 +1,415 @@
+"""KCP over UDP as a :class:`~aiofrp.stream.base.Stream` (docs/protocol/wire.md §4).
+
+Each stream is one session. The dialling side has a UDP socket per session; for the accepting side see
+:mod:`aiofrp.stream.kcp.listener`.
+
+The reference has no way to say that a conversation ends: it goes silent. Streams of ours tell each other (see
+:mod:`aiofrp.wire.kcp.core`), so half-close, close and abort work between them; with a reference peer ``write_eof`` and
+``close`` deliver what was written and the peer learns of the end from the layers above. Either way a peer that went
+silent is noticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.stream.base import ENDED, Buffer, LayerStream
+from aiofrp.stream.stall import Account, Holding
+from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
+from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.fec import FecDecoder, FecEncoder
+from aiofrp.wire.kcp.pace import MAX_WINDOW
+from aiofrp.wire.kcp.segment import OVERHEAD, reset_segment
+
+#: Bytes not on their way yet at which the writer is told to pause, and to resume.
+HIGH_WATER, LOW_WATER = 256 * 1024, 128 * 1024
+#: Seconds a stream closed here waits for its peer to finish, so that it can tell a late one that it is gone.
+LINGER = 10.0
+#: Retransmission time-outs that a session is kept after its end, so that a peer whose last words were acknowledged
+#: in vain hears it again.
+_QUIET = 5
+#: Seconds without a datagram after which another conversation may take a session's address.
+SILENT = 1.0
+#: Milliseconds a timer may come late: setting it anew at every packet would cost more than the packet.
+_SLACK = 2
+
+
+class Endpoint(Protocol):
+    """What carries a stream's datagrams."""
+
+    def send(self, datagrams: list[bytes], address: Address, /) -> None:
+        """Send them."""
+
+    def poll(self) -> None:
+        """Take in what has arrived already."""
+
+
+class KcpStream(LayerStream):
+    """One KCP session.
+
+    ``peer``: where datagrams go; ``send_to``: the same for :meth:`Endpoint.send`. ``gone`` is called once when the
+    session needs no datagrams any more. ``answering``: the peer began, see :class:`~aiofrp.wire.kcp.core.Kcp`.
+    ``receivers``: what this session and its neighbours hold for users who do not read; without one only the window
+    limits it.
+    """
+
+    __slots__ = (
+        "_closed_at",
+        "_core",
+        "_decoder",
+        "_encoder",
+        "_endpoint",
+        "_eof_seen",
+        "_eof_sent",
+        "_flush_scheduled",
+        "_gone",
+        "_holding",
+        "_in_batch",
+        "_loop",
+        "_over",
+        "_quiet_until",
+        "_send_to",
+        "_timer",
+        "_timer_due",
+        "peername",
+        "sockname",
+    )
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        conv: int,
+        *,
+        peer: Address,
+        send_to: Address,
+        sockname: Address,
+        gone: Callable[[KcpStream], None],
+        answering: bool = False,
+        send_window: int = MAX_WINDOW,
+        receive_window: int = MAX_WINDOW,
+        receivers: Account | None = None,
+    ) -> None:
+        super().__init__()
+        self._holding = None if receivers is None else Holding(receivers, self._stalled)
+        self._loop = asyncio.get_running_loop()
+        self._core = Kcp(
+            conv,
+            self._now(),
+            clock=secrets.randbits(32),
+            answering=answering,
+            send_window=send_window,
+            receive_window=receive_window,
+        )
+        self._encoder = FecEncoder()
+        self._decoder = FecDecoder()
+        self._endpoint = endpoint
+        self._send_to = send_to
+        self.peername = peer
+        self.sockname = sockname
+        self._gone = gone
+        self._over = False  # no datagrams any more
+        self._eof_seen = self._eof_sent = False
+        self._closed_at: int | None = None
+        self._quiet_until: int | None = None  # both ends are through, and the user was told
+        self._flush_scheduled = False
+        self._in_batch = False  # a flush follows
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = sys.maxsize
+        self._set_timer(self._now())
+
+    def __repr__(self) -> str:
+        return f"<KcpStream {self.peername} over={self._over} {self._core!r}>"
+
+    @property
+    def conv(self) -> int:
+        """The conversation's number."""
+        return self._core.conv
+
+    @property
+    def proven(self) -> bool:
+        """Whether the peer has shown that it receives what is sent to its address."""
+        return self._core.proven
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing came from the peer for :data:`SILENT` seconds."""
+        return self._core.silent(self._now()) >= SILENT * 1000
+
+    # For the endpoint
+
+    def receive(self, data: bytes, size: int) -> bool:
+        """Take datagrams of ``size`` bytes each; returns whether any was this session's. Nothing is delivered yet."""
+        if size > MAX_DATAGRAM:
+            return False
+        now = self._now()
+        decode, take_in = self._decoder.receive_data, self._core.receive_data
+        view = memoryview(data)
+        accepted = False
+        for at in range(0, len(data), size):
+            datagram = view[at : at + size]
+            try:
+                packet = decode(datagram)
+                if packet is not None:
+                    take_in(packet, now)
+                    self._core.count(len(datagram))
+                    accepted = True
+            except RemoteProtocolError:
+                continue  # anybody can send anything to a UDP port
+        for packet in self._decoder.take_recovered():
+            try:
+                take_in(packet, now, recovered=True)
+            except RemoteProtocolError:
+                continue
+        return accepted
+
+    def received(self) -> None:
+        """Deliver what came in order, and answer: the end of a batch."""
+        if self._over:
+            return
+        core = self._core
+        data, late = core.take(), self._closed_at is not None
+        if data and not late:  # before a reset that came along with it: its last words say why
+            self._in_batch = True
+            self._deliver(data)
+            self._in_batch = False
+        if core.eof and not self._eof_seen and not self._over:
+            self._eof_seen = True
+            self._deliver_eof()
+        if core.reset:
+            self._send(self._now())
+            self._end_by_peer(Closed("kcp: the peer does not know this connection any more"))
+            return
+        if data and late:
+            self._refuse()
+            return
+        self._flush()
+
+    def refused(self) -> None:
+        """Nobody listens at the peer's address."""
+        self._end_by_peer(Closed(f"kcp: nothing answers at {self.peername}: connection refused"))
+
+    # Stream
+
+    def write(self, data: Buffer, /) -> None:
+        if self._eof_sent or self._over or not data:
+            return
+        core = self._core
+        core.send(data)
+        if core.queued > HIGH_WATER:
+            self._pause_writer()
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush_turn)
+            if not self._in_batch:
+                self._send(self._now())  # the first write of a turn leaves at once, the rest together
+
+    def write_eof(self) -> None:
+        if not self._eof_sent and not self._over:
+            self._eof_sent = True
+            self._core.finish()
+            self._schedule_flush()
+
+    def close(self) -> None:
+        """Send what was written, then end; the session lives on until that is acknowledged."""
+        if self._closed_at is None and not self._over:
+            self._closed_at = self._now()
+            self._discard_held()
+            self.write_eof()
+            self._schedule_flush()
+        self._end_locally()
+
+    def abort(self) -> None:
+        if not self._over:
+            if self._core.heard:  # to others it would be the begin of a conversation
+                self._send_reset()
+            self._stop()
+        self._end_locally()
+
+    def forget(self, why: str) -> None:
+        """End without a word to the peer, who may not be where its address says."""
+        if not self._over:
+            self._stop()
+            self._deliver_lost(Closed(f"kcp: {why}"))
+
+    def info(self, key: str, /) -> Any:
+        if key == "layers":
+            return ("kcp",)
+        return {"peername": self.peername, "sockname": self.sockname}.get(key)
+
+    # LayerStream
+
+    def _held_changed(self, size: int) -> None:
+        if self._core.hold(size):
+            self._schedule_flush()
+        holding = self._holding
+        if holding is not None:
+            holding.changed(size)
+            if self._over and not holding.size:
+                self._holding = None
+
+    def _stalled(self, exc: Closed) -> None:
+        """Nobody takes what is held, and the memory is needed."""
+        if not self._over:
+            self._refuse()
+            self._deliver_lost(exc)
+        if not self._gate & ENDED:
+            self._cut_off(exc)
+
+    # Private: sending
+
+    def _now(self) -> int:
+        return int(self._loop.time() * 1000)
+
+    def _schedule_flush(self) -> None:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        self._flush_scheduled = False
+        if not self._over:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what is due, then see what that means for the writer, the timer and the end."""
+        if self._over:
+            return
+        core, now = self._core, self._now()
+        self._send(now)
+        if core.queued <= LOW_WATER and self._writing_paused and not self._eof_sent:
+            self._resume_writer()
+        if core.finished and self._over_alone(now):
+            self._stop()
+        elif core.finished and self._eof_seen and self._quiet_until is None:
+            self._quiet_until = now + _QUIET * core.rto
+            self._set_timer(now)
+            self._loop.call_soon(self._deliver_lost, None)
+        elif core.next_timeout(now) < self._timer_due - _SLACK:
+            self._set_timer(now)
+
+    def _send(self, now: int) -> None:
+        packets = self._core.data_to_send(now)
+        if packets:
+            self._encoder.parity = self._core.lossy and self._core.proven  # it is not counted
+            self._endpoint.send(self._encoder.encode(packets, now), self._send_to)
+
+    def _send_reset(self) -> None:
+        if self._core.may_send(OVERHEAD):
+            self._endpoint.send([reset_segment(self.conv)], self._send_to)
+
+    def _over_alone(self, now: int) -> bool:
+        """Whether there is nothing to wait for: the peer has had time to repeat its last words, or will not say that
+        it ends, or takes too long for that."""
+        if self._quiet_until is not None:
+            return now >= self._quiet_until
+        if self._closed_at is None:
+            return False
+        return self._core.deaf or now - self._closed_at >= LINGER * 1000
+
+    def _set_timer(self, now: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._core.next_timeout(now)
+        if self._quiet_until is not None:
+            due = self._quiet_until
+        elif self._closed_at is not None:
+            due = min(due, self._closed_at + int(LINGER * 1000))
+        self._timer_due = due = max(due, now + 1)
+        self._timer = self._loop.call_later((due - now) / 1000, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer, self._timer_due = None, sys.maxsize
+        self._endpoint.poll()  # the loop may have been busy: what is missed may be here
+        if self._core.dead(self._now()):
+            self._end_by_peer(TimedOut("kcp: the peer does not answer any more"))
+        else:
+            self._flush()
+
+    # Private: the end
+
+    def _stop(self) -> None:
+        """No datagrams from here on."""
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._gone(self)
+
+    def _refuse(self) -> None:
+        """Data after our close: the peer must know that nobody takes it."""
+        self._send_reset()
+        self._stop()
+
+    def _end_by_peer(self, exc: FrpError) -> None:
+        if self._over:
+            return
+        # A peer that said all it had to say, and resets then, takes no more: what it said stays.
+        orderly = self._eof_seen and (self._core.reset or (self._eof_sent and self._core.delivered))
+        self._stop()
+        self._deliver_lost(None if orderly else exc)
+
+
+class _Socket:
+    """The endpoint of one dialled session: a connected socket."""
+
+    __slots__ = ("_udp", "stream")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._udp = UdpSocket(sock, self._received, self._refused)
+        self.stream: KcpStream | None = None
+
+    def send(self, datagrams: list[bytes], address: Address, /) -> None:
+        self._udp.send(datagrams)
+
+    def poll(self) -> None:
+        self._udp.poll()
+
+    def close(self, stream: KcpStream) -> None:
+        self._udp.close()
+        self.stream = None
+
+    def _received(self, pieces: list[Piece]) -> None:
+        stream = self.stream
+        if stream is not None:
+            for data, size, _ in pieces:
+                stream.receive(data, size)
+            stream.received()
+
+    def _refused(self, exc: OSError) -> None:
+        if self.stream is not None:
+            self.stream.refused()
+
+
+def dial(
+    sock: socket.socket,
+    *,
+    send_window: int = MAX_WINDOW,
+    receive_window: int = MAX_WINDOW,
+    receivers: Account | None = None,
+) -> KcpStream:
+    """A new session over ``sock``, a connected, non-blocking UDP socket, which is the stream's from now on.
+    ``receivers``: see :class:`KcpStream`.
+
+    Nothing is sent before something is written, so nobody knows yet whether there is a peer.
+    """
+    endpoint = _Socket(sock)
+    endpoint.stream = stream = KcpStream(
+        endpoint,
+        secrets.randbits(32),
+        peer=sock.getpeername(),
+        send_to=None,
+        sockname=sock.getsockname(),
+        gone=endpoint.close,
+        send_window=send_window,
+        receive_window=receive_window,
+        receivers=receivers,
+    )
+    return stream
+
+
+__all__ = ["HIGH_WATER", "LINGER", "LOW_WATER", "KcpStream", "dial"]

@@ -1,0 +1,1 @@
+"""yamux over any stream."""

@@ -1,0 +1,404 @@
+"""yamux over any stream: many streams on one (docs/protocol/wire.md §3).
+
+The receive side delivers slices of the chunk that arrived and reopens a stream's window as its receiver takes bytes,
+so a paused stream fills its own window and never blocks its neighbours; :mod:`aiofrp.stream.stall` says how large
+windows are and who is ended when all hold too much. The send side writes straight through while
+the carrier has room; when it is full, streams queue, pause their writers, and are served round-robin with a quantum,
+so that one bulk stream cannot starve a small message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiofrp import faults
+from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.stream.base import Buffer, Stream, hand_out
+from aiofrp.stream.mux.stream import QUANTUM, MuxStream
+from aiofrp.stream.stall import MIB, Account, StallLimits
+from aiofrp.wire.yamux import (
+    ACK,
+    DATA,
+    FIN,
+    GO_AWAY,
+    HEADER_SIZE,
+    NORMAL,
+    PING,
+    PROTOCOL_ERROR,
+    RST,
+    SYN,
+    WINDOW_UPDATE,
+    FrameDecoder,
+    header,
+)
+
+#: Bytes of frames without payload (answers to pings, refusals) that may wait for a peer that does not read.
+_CONTROL_LIMIT = 1024 * 1024
+#: Seconds between looks at overdue streams, and how much early the loop's clock may wake us.
+_TICK, _CLOCK_SLACK = 30.0, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class MuxLimits:
+    """What one session may cost, and its times in seconds."""
+
+    keepalive_interval: float = 30.0  #: between pings; 0 or less sends none
+    ping_timeout: float = 10.0  #: for the answer to a ping
+    open_timeout: float = 75.0  #: for the acknowledgement of a new stream (docs/protocol/wire.md §3)
+    close_timeout: float = (
+        300.0  #: a stream closed here whose peer never finishes is reset (docs/protocol/wire.md §3)
+    )
+    max_unacknowledged: int = 256  #: streams opened here and not yet acknowledged; more wait
+    max_streams: int = 65536  #: streams the peer may have open; more are reset
+    receivers: StallLimits = field(default_factory=StallLimits)  #: for what came and is not taken
+    #: For what waits for a peer that gives no credit: writers were paused before.
+    queues: StallLimits = field(default_factory=lambda: StallLimits(mark=32 * MIB, most=256 * MIB))
+
+
+class MuxSession:
+    """One yamux session; the receiver of its carrier.
+
+    ``on_stream`` is called with each stream the peer opens (a session that expects none passes ``None`` and refuses
+    them). ``on_lost`` is called once when the session is over, with the reason or ``None``.
+    """
+
+    __slots__ = (
+        "_carrier",
+        "_closing",
+        "_congested",
+        "_control_waiting",
+        "_decoder",
+        "_deferred",
+        "_draining",
+        "_limits",
+        "_loop",
+        "_next_id",
+        "_on_lost",
+        "_on_stream",
+        "_parity",
+        "_ping_at",
+        "_ping_id",
+        "_ping_sent",
+        "_ready",
+        "_remote_going",
+        "_streams",
+        "_timer",
+        "_unacknowledged",
+        "lost",
+        "queues",
+        "receivers",
+    )
+
+    def __init__(
+        self,
+        carrier: Stream,
+        *,
+        client: bool,
+        on_stream: Callable[[MuxStream], None] | None = None,
+        on_lost: Callable[[Exception | None], None] | None = None,
+        limits: MuxLimits | None = None,
+    ) -> None:
+        self._carrier = carrier
+        self._limits = limits or MuxLimits()
+        self._loop = asyncio.get_running_loop()
+        self._decoder = FrameDecoder()
+        self._streams: dict[int, MuxStream] = {}  # limited by max_streams and max_unacknowledged
+        self._next_id = 1 if client else 2
+        self._parity = 0 if client else 1  # of the ids the peer uses
+        self._on_stream = on_stream
+        self._on_lost = on_lost
+        self._congested = False
+        self._control_waiting = 0  # bytes of frames without payload since the carrier is full
+        self._draining = False
+        self._ready: deque[MuxStream] = deque()  # streams with something queued; at most one entry each
+        self._deferred: deque[MuxStream] = deque()  # opened while too many were unacknowledged
+        self._unacknowledged: dict[int, float] = {}  # stream id → loop time of its SYN
+        self._remote_going = False
+        self._closing = False
+        self._ping_id = 0
+        self._ping_sent: float | None = None  # loop time of the unanswered ping
+        self._ping_at = self._loop.time() + self._limits.keepalive_interval  # when the next one is due
+        self._timer: asyncio.TimerHandle | None = None
+        self.receivers = Account(self._limits.receivers)
+        self.queues = Account(self._limits.queues)
+        self.lost = False
+        self._schedule_tick()
+        carrier.attach(self)
+
+    def __repr__(self) -> str:
+        state = "lost" if self.lost else "open"
+        return f"<MuxSession {state} streams={len(self._streams)} congested={self._congested}>"
+
+    @property
+    def stream_count(self) -> int:
+        """Streams now in the table."""
+        return len(self._streams)
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held for receivers that do not take them."""
+        return self.receivers.held
+
+    @property
+    def carrier(self) -> Stream:
+        """The stream below."""
+        return self._carrier
+
+    # Public: open and close
+
+    def open(self) -> MuxStream:
+        """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when the session ends."""
+        if self.lost or self._closing or self._remote_going:
+            raise Closed("the multiplexed session is closed")
+        if self._next_id > 0xFFFFFFFF:
+            raise Closed("the multiplexed session has used up its stream numbers")
+        stream = MuxStream(self, self._next_id, opened=False)
+        self._next_id += 2
+        self._streams[stream.id] = stream
+        if len(self._unacknowledged) >= self._limits.max_unacknowledged:
+            self._deferred.append(stream)
+        else:
+            self._send_syn(stream)
+        return stream
+
+    def close(self) -> None:
+        """End the session and every stream on it; what the carrier took is flushed, what streams queue is not."""
+        if not self._closing and not self.lost:
+            self._closing = True
+            self._carrier.close()
+
+    def abort(self) -> None:
+        """End the session now."""
+        if not self.lost:
+            self._closing = True
+            self._carrier.abort()
+
+    # Receiver of the carrier
+
+    def data_received(self, data: Buffer, /) -> None:
+        try:
+            frames = self._decoder.receive_data(data)
+        except RemoteProtocolError as exc:  # whoever speaks no yamux is not answered in it
+            self._end(exc)
+            self._carrier.close()
+            return
+        try:
+            streams = self._streams
+            for kind, flags, stream_id, length, payload in frames:
+                if not kind and not flags:
+                    stream = streams.get(stream_id)
+                    if stream is not None:
+                        stream.receive(payload, length)
+                elif kind <= WINDOW_UPDATE:
+                    self._stream_frame(kind, flags, stream_id, length, payload)
+                elif kind == PING:
+                    self._ping(flags, length)
+                else:
+                    self._go_away(length)
+        except RemoteProtocolError as exc:
+            self._fail(exc)
+
+    def eof_received(self) -> None:
+        self._closing = True
+        self._carrier.close()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._end(exc)
+
+    def pause_writing(self) -> None:
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        self._congested = False
+        self._control_waiting = 0
+        self._drain()
+
+    # For streams: sending
+
+    def may_write(self) -> bool:
+        """Whether a frame may go to the carrier right now."""
+        return not self._congested
+
+    def send(self, kind: int, flags: int, stream_id: int, length: int) -> None:
+        """Send a frame without payload: at once, whatever waits for the carrier."""
+        if self.lost:
+            return
+        self._carrier.write(header(kind, flags, stream_id, length))
+        if self._congested:
+            self._control_waiting += HEADER_SIZE
+            if self._control_waiting > _CONTROL_LIMIT:
+                self._end(Closed("the yamux peer asks for answers and does not read them"))
+                self._carrier.abort()
+
+    def send_data(self, stream_id: int, data: Buffer) -> None:
+        """Send one data frame."""
+        self._carrier.write(b"".join((header(DATA, 0, stream_id, len(data)), data)))
+
+    def queue(self, stream: MuxStream) -> None:
+        """The stream has something queued that its window lets pass: give it its turn."""
+        if not stream.in_turn:
+            stream.in_turn = True
+            self._ready.append(stream)
+            if not self._congested and not self._draining:
+                self._draining = True
+                self._loop.call_soon(self._drain)
+
+    def forget(self, stream: MuxStream) -> None:
+        """The stream is finished in both directions."""
+        self._streams.pop(stream.id, None)
+        if self._unacknowledged.pop(stream.id, None) is not None:
+            self._open_deferred()
+
+    @property
+    def close_timeout(self) -> float:
+        """Seconds the peer has to finish a stream closed here."""
+        return self._limits.close_timeout
+
+    # Private: frames
+
+    def _stream_frame(self, kind: int, flags: int, stream_id: int, length: int, payload: Buffer) -> None:
+        if flags & SYN:
+            self._accept(stream_id)
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return  # a stream already gone: drained and dropped
+        # A peer that was sent FIN before it accepted leaves the ACK out
+        # (docs/protocol/wire.md §3): any frame is an answer.
+        if self._unacknowledged.pop(stream_id, None) is not None:
+            self._open_deferred()
+        if kind == WINDOW_UPDATE:
+            stream.add_window(length)
+        else:
+            stream.receive(payload, length)
+        if flags & RST:
+            stream.reset_received()
+        elif flags & FIN:
+            stream.fin_received()
+
+    def _accept(self, stream_id: int) -> None:
+        if stream_id in self._streams or stream_id % 2 != self._parity or not stream_id:
+            raise RemoteProtocolError(
+                f"yamux: SYN for stream {stream_id}, which is not free for the peer to open"
+            )
+        if self._on_stream is None or len(self._streams) >= self._limits.max_streams or self._closing:
+            self.send(WINDOW_UPDATE, RST, stream_id, 0)
+            return
+        stream = MuxStream(self, stream_id, opened=True)
+        self._streams[stream_id] = stream
+        self.send(WINDOW_UPDATE, ACK, stream_id, 0)
+        hand_out(stream, self._on_stream)
+
+    def _ping(self, flags: int, value: int) -> None:
+        if flags & SYN:
+            self.send(PING, ACK, 0, value)
+        elif value == self._ping_id and self._ping_sent is not None:
+            self._ping_sent = None
+            self._ping_id += 1
+            self._schedule_tick()
+
+    def _go_away(self, code: int) -> None:
+        if code != NORMAL:
+            self._end(Closed(f"yamux: the peer ended the session with code {code}"))
+            self._carrier.abort()
+        self._remote_going = True
+
+    def _send_syn(self, stream: MuxStream) -> None:
+        self._unacknowledged[stream.id] = self._loop.time()
+        self.send(WINDOW_UPDATE, SYN, stream.id, 0)
+        stream.opened()
+
+    def _open_deferred(self) -> None:
+        while self._deferred and len(self._unacknowledged) < self._limits.max_unacknowledged:
+            stream = self._deferred.popleft()
+            if not stream.dead:
+                self._send_syn(stream)
+
+    # Private: sending in turn
+
+    def _drain(self) -> None:
+        self._draining = False
+        ready = self._ready
+        while ready and not self._congested and not self.lost:
+            stream = ready.popleft()
+            if stream.send_turn(QUANTUM):
+                ready.append(stream)
+            else:
+                stream.in_turn = False
+
+    # Private: time
+
+    def _schedule_tick(self) -> None:
+        """Look again when the next ping or its answer is due, and for overdue streams within ``_TICK`` seconds."""
+        if self.lost:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._loop.time() + min(_TICK, self._limits.open_timeout, self._limits.close_timeout)
+        if self._ping_sent is not None:
+            due = min(due, self._ping_sent + self._limits.ping_timeout)
+        elif self._limits.keepalive_interval > 0:
+            due = min(due, self._ping_at)
+        self._timer = self._loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        now = self._loop.time() + _CLOCK_SLACK
+        if self._ping_sent is not None and now - self._ping_sent >= self._limits.ping_timeout:
+            self._time_out(f"no answer to a yamux ping within {self._limits.ping_timeout:g} s")
+            return
+        if self._unanswered_open(now):
+            self._time_out(f"a new stream was not acknowledged within {self._limits.open_timeout:g} s")
+            return
+        for stream in [s for s in self._streams.values() if s.overdue(now)]:
+            stream.reset(None)
+        if self._limits.keepalive_interval > 0 and self._ping_sent is None and now >= self._ping_at:
+            self._ping_sent = now
+            self._ping_at = now + self._limits.keepalive_interval
+            self.send(PING, SYN, 0, self._ping_id)
+        self._schedule_tick()
+
+    def _unanswered_open(self, now: float) -> bool:
+        """Whether a stream still wanted was not acknowledged in time."""
+        for stream_id, since in self._unacknowledged.items():  # oldest first
+            if now - since < self._limits.open_timeout:
+                return False
+            if not self._streams[stream_id].finished_sending:
+                return True
+        return False
+
+    def _time_out(self, text: str) -> None:
+        self._end(TimedOut(text))
+        self._carrier.abort()
+
+    # Private: the end
+
+    def _fail(self, exc: FrpError) -> None:
+        """The peer broke the rules: say so and close (docs/protocol/wire.md §3)."""
+        if not self.lost:
+            self.send(GO_AWAY, 0, 0, PROTOCOL_ERROR)
+            self._end(exc)
+            self._carrier.close()
+
+    def _end(self, exc: Exception | None) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+        streams = list(self._streams.values())
+        self._streams.clear()  # in place: a chunk may be half processed
+        self._ready.clear()
+        self._deferred.clear()
+        self._unacknowledged.clear()
+        for stream in streams:
+            stream.session_lost(exc)
+        self.receivers.close()
+        self.queues.close()
+        on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
+        if on_lost is not None:
+            faults.call("the user of a yamux session failed at its end", on_lost, exc)
+
+
+__all__ = ["MuxLimits", "MuxSession", "MuxStream"]

@@ -1,0 +1,338 @@
+"""One yamux stream: its windows, its queue, its ends (docs/protocol/wire.md §3).
+
+A stream knows its session only through the calls below; frames, turns and time are the session's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from aiofrp.errors import Closed, RemoteProtocolError
+from aiofrp.faults import FAULTS
+from aiofrp.stream.base import ENDED, Buffer, LayerStream
+from aiofrp.stream.stall import Holding
+from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDATE
+
+if TYPE_CHECKING:
+    from aiofrp.stream.mux.session import MuxSession
+
+#: Credit is returned when this share of the window was taken.
+_CREDIT_SHARE = 2
+#: Bytes that may come after our close before the peer is told to stop.
+_LATE_DATA = 128 * 1024
+#: Bytes one stream may send in its turn when the carrier was full, and the largest frame we make.
+QUANTUM = 64 * 1024
+#: Queued bytes at which a stream's writer is told to pause, and to resume.
+_QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
+
+
+class MuxStream(LayerStream):
+    """One yamux stream."""
+
+    __slots__ = (
+        "_closed_at",
+        "_consumed_bytes",
+        "_credit_step",
+        "_fin_queued",
+        "_fin_seen",
+        "_fin_sent",
+        "_holding",
+        "_is_open",
+        "_queue",
+        "_queued",
+        "_receive_window",
+        "_send_window",
+        "_session",
+        "_taken",
+        "_waiting",
+        "_window",
+        "dead",
+        "id",
+        "in_turn",
+    )
+
+    def __init__(self, session: MuxSession, stream_id: int, *, opened: bool) -> None:
+        super().__init__()
+        self.id = stream_id
+        self.dead = False
+        self.in_turn = False
+        self._session = session
+        self._is_open = opened  # our SYN, or the peer's, is out
+        self._send_window = INITIAL_WINDOW
+        self._window = INITIAL_WINDOW  # what the peer may have on its way and held here
+        self._receive_window = INITIAL_WINDOW  # what of it the peer may still send
+        self._credit_step = INITIAL_WINDOW // _CREDIT_SHARE  # consumed bytes at which credit is returned
+        self._taken = 0  # by the receiver, credit returned
+        self._consumed_bytes = 0  # taken by the receiver, credit not yet returned
+        self._holding: Holding | None = None  # what is held, made when first needed
+        self._waiting: Holding | None = None  # what is queued, the same
+        self._queue: deque[Buffer] | None = None  # limited by _QUEUE_HIGH through pause_writing
+        self._queued = 0
+        self._fin_queued = self._fin_sent = self._fin_seen = False
+        self._closed_at: float | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<MuxStream {self.id} dead={self.dead} fin={self._fin_sent}/{self._fin_seen} "
+            f"window={self._send_window} queued={self._queued}>"
+        )
+
+    # Stream: sending
+
+    def write(self, data: Buffer, /) -> None:
+        size = len(data)
+        if self._queued or not self._direct():
+            if not self.dead and not self._fin_queued and size:
+                self._enqueue(data, size)
+        elif 0 < size <= self._send_window and size <= QUANTUM:
+            self._send_window -= size
+            self._session.send_data(self.id, data)
+        else:
+            self._write_large(data, size)
+
+    def _write_large(self, data: Buffer, size: int) -> None:
+        """Send frames of ``data`` while window and carrier allow; queue the rest."""
+        view, at = memoryview(data), 0
+        while at < size and self._send_window and self._session.may_write():
+            stop = min(size, at + QUANTUM, at + self._send_window)
+            self._send_window -= stop - at
+            self._session.send_data(self.id, view[at:stop])
+            at = stop
+        if at < size:
+            self._enqueue(view[at:], size - at)
+
+    def write_eof(self) -> None:
+        if not self._fin_queued:
+            self._fin_queued = True
+            if not self._queued:
+                self._send_fin()
+
+    def close(self) -> None:
+        if self.dead:
+            self._end_locally()
+        elif self._closed_at is None:
+            self._closed_at = asyncio.get_running_loop().time()
+            self._consumed_bytes = 0
+            self._discard_held()
+            self.write_eof()
+            if self._fin_sent:
+                self._end_locally()
+
+    def abort(self) -> None:
+        self.reset(None)
+        self._end_locally()
+
+    def unread(self, data: Buffer, /) -> None:
+        self._consumed_bytes -= len(data)
+        super().unread(data)
+
+    def info(self, key: str, /) -> Any:
+        below = self._session.carrier.info(key)
+        return ("mux", *below) if key == "layers" else below
+
+    # For the session: receiving
+
+    def receive(self, payload: Buffer, length: int) -> None:
+        """Payload of a data frame; ``length`` is the whole frame's, or 0 for a later part of it."""
+        if length:
+            self._receive_window -= length
+            if self._receive_window < 0:
+                raise RemoteProtocolError(f"yamux: stream {self.id} sent {length} bytes beyond its window")
+        if self._fin_seen or not payload:
+            return  # a Go peer closing while another goroutine writes sends data after its FIN
+        if self._closed_at is not None:
+            self._late_data(len(payload))
+        elif self._gate:
+            self._hold(payload)
+        else:
+            try:
+                self._receiver.data_received(payload)
+            except FAULTS as exc:
+                self.receiver_failed(exc)
+            else:
+                self._consumed(len(payload))
+
+    def fin_received(self) -> None:
+        """The peer finished sending."""
+        if self.dead:
+            return
+        if self._fin_seen:
+            raise RemoteProtocolError(f"yamux: a second FIN on stream {self.id}")
+        self._fin_seen = True
+        self._give_back_window()
+        self._deliver_eof()
+        self._check_finished()
+
+    def reset_received(self) -> None:
+        """The peer dropped the stream."""
+        self._die(Closed("the peer reset the stream"))
+
+    def add_window(self, credit: int) -> None:
+        """The peer gave ``credit`` bytes more to send."""
+        self._send_window += credit
+        if self._send_window > 0xFFFFFFFF:
+            raise RemoteProtocolError(f"yamux: the window of stream {self.id} overflows")
+        if self._queued and self._is_open:
+            self._session.queue(self)
+
+    def opened(self) -> None:
+        """Our SYN went out."""
+        self._is_open = True
+        if self._queued or (self._fin_queued and not self._fin_sent):
+            self._session.queue(self)
+
+    def session_lost(self, exc: Exception | None) -> None:
+        """The session is over: with one direction unfinished that is never an orderly end."""
+        finished = self._closed_at is not None or (self._fin_seen and self._fin_sent)
+        self._die(None if finished else exc or Closed("the multiplexed session was closed"))
+
+    @property
+    def finished_sending(self) -> bool:
+        """Whether our FIN went out."""
+        return self._fin_sent
+
+    def overdue(self, now: float) -> bool:
+        """Whether the stream was closed here long ago and the peer never finished."""
+        return self._closed_at is not None and now - self._closed_at >= self._session.close_timeout
+
+    def reset(self, exc: Exception | None) -> None:
+        """Drop the stream and tell the peer."""
+        if not self.dead:
+            if self._is_open:
+                self._session.send(WINDOW_UPDATE, RST, self.id, 0)
+            self._die(exc)
+
+    # For the session: sending
+
+    def send_turn(self, quantum: int) -> bool:
+        """Send up to ``quantum`` queued bytes; returns whether more could be sent now."""
+        while self._queue and self._send_window and quantum > 0 and self._session.may_write():
+            chunk = self._next_chunk(min(self._send_window, quantum))
+            quantum -= len(chunk)
+            self._send_window -= len(chunk)
+            self._session.send_data(self.id, chunk)
+        if self._queued <= _QUEUE_LOW:
+            self._resume_writer()
+        if self._queued:
+            return self._send_window > 0
+        if self._fin_queued and not self._fin_sent:
+            self._send_fin()
+        return False
+
+    # Private
+
+    def _direct(self) -> bool:
+        return self._is_open and self._session.may_write() and not self._fin_queued and not self.dead
+
+    def _enqueue(self, data: Buffer, size: int) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(data)
+        self._queue_changed(size)
+        if self._queued > _QUEUE_HIGH or self._session.queues.pressed:
+            self._pause_writer()
+        if self._is_open and self._send_window:
+            self._session.queue(self)
+
+    def _next_chunk(self, limit: int) -> Buffer:
+        assert self._queue is not None
+        chunk = self._queue[0]
+        if len(chunk) <= limit:
+            self._queue.popleft()
+        else:
+            view = memoryview(chunk)
+            chunk, self._queue[0] = view[:limit], view[limit:]
+        self._queue_changed(-len(chunk))
+        return chunk
+
+    def _queue_changed(self, size: int) -> None:
+        self._queued += size
+        waiting = self._waiting
+        if waiting is None:
+            self._waiting = waiting = Holding(self._session.queues, self._stalled)
+        waiting.changed(size)
+
+    def _send_fin(self) -> None:
+        if self._is_open and not self._fin_sent and not self.dead:
+            self._fin_sent = True
+            self._session.send(WINDOW_UPDATE, FIN, self.id, 0)
+            if self._fin_seen:
+                asyncio.get_running_loop().call_soon(self._check_finished)
+            if self._closed_at is not None:
+                self._end_locally()
+
+    def _check_finished(self) -> None:
+        if self._fin_seen and self._fin_sent and not self.dead:
+            self.dead = True
+            self._forget()
+            self._deliver_lost(None)
+
+    def _die(self, exc: Exception | None) -> None:
+        if self.dead:
+            return
+        self.dead = True
+        if self._queued:
+            self._queue_changed(-self._queued)
+            self._queue = None
+        self._discard_held()
+        self._forget()
+        if self._closed_at is not None or exc is None:
+            self._end_locally(None)
+        else:
+            self._deliver_lost(exc)
+
+    def _late_data(self, size: int) -> None:
+        """Data after our close: dropped; a peer that goes on is told to stop."""
+        self._consumed_bytes += size
+        if self._consumed_bytes > _LATE_DATA:
+            self.reset(None)
+
+    def _forget(self) -> None:
+        self._give_back_window()
+        self._session.forget(self)
+        self._waiting = None
+        if self._holding is not None and not self._holding.size:
+            self._holding = None
+
+    def _stalled(self, exc: Closed) -> None:
+        """Nobody takes what is held or queued, and the session needs the memory."""
+        if not self.dead:
+            self.reset(exc)
+        elif not self._gate & ENDED:
+            self._cut_off(exc)
+
+    # Private: receiving
+
+    def _held_changed(self, size: int) -> None:
+        holding = self._holding
+        if holding is None:
+            self._holding = holding = Holding(self._session.receivers, self._stalled)
+        holding.changed(size)
+        if self.dead and not holding.size:
+            self._holding = None
+
+    def _consumed(self, size: int) -> None:
+        self._consumed_bytes += size
+        if self._consumed_bytes >= self._credit_step and not self._fin_seen and not self.dead:
+            self._return_credit()
+
+    def _return_credit(self) -> None:
+        """Let the peer send as much as the receiver took, and more or less as the window changes."""
+        taken, self._consumed_bytes = self._consumed_bytes, 0
+        self._taken += taken
+        account, before = self._session.receivers, self._window
+        held = self._holding.size if self._holding is not None else 0
+        wanted = account.window(INITIAL_WINDOW, MAX_WINDOW, self._taken, held)
+        self._window = window = max(wanted, before - taken)  # what was given stays given
+        self._credit_step = window // _CREDIT_SHARE
+        account.credit += max(window, INITIAL_WINDOW) - max(before, INITIAL_WINDOW)
+        if credit := window - before + taken:
+            self._receive_window += credit
+            self._session.send(WINDOW_UPDATE, 0, self.id, credit)
+
+    def _give_back_window(self) -> None:
+        """The peer sends no more: its credit is free for others."""
+        self._session.receivers.credit -= max(self._window - INITIAL_WINDOW, 0)
+        self._window = 0

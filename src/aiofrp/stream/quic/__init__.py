@@ -1,0 +1,1 @@
+"""QUIC connections and their streams."""

@@ -1,0 +1,203 @@
+"""One stream of a QUIC connection
+(docs/protocol/wire.md §5); the connection is a :class:`~aiofrp.stream.quic.session.QuicSession`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+from aiofrp.errors import Closed
+from aiofrp.stream.base import ENDED, Buffer, LayerStream
+from aiofrp.stream.stall import Account, Holding
+from aiofrp.stream.udp import Address
+
+#: Bytes of one stream not on their way yet at which its writer is told to pause, and to resume.
+HIGH_WATER, LOW_WATER = 512 * 1024, 128 * 1024
+
+
+class Session(Protocol):
+    """What a stream needs of its connection."""
+
+    receivers: Account  #: what is held for users who do not read
+
+    @property
+    def peername(self) -> Address:
+        """The peer's address."""
+
+    @property
+    def sockname(self) -> Address:
+        """The local address."""
+
+    def send(self, stream: QuicStream, data: Buffer, end: bool = False) -> bool:
+        """Queue bytes of ``stream``; returns False when they cannot go any more."""
+
+    def unsent(self, stream: QuicStream) -> int:
+        """Bytes of ``stream`` that are not on their way yet."""
+
+    def wait(self, stream: QuicStream) -> None:
+        """Resume the writer of ``stream`` when most has gone."""
+
+    def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
+        """Read no more of ``stream``, and take back what it was sending if ``reset``."""
+
+    def forget(self, stream: QuicStream) -> None:
+        """``stream`` is over."""
+
+    def held_changed(self, stream: QuicStream, size: int) -> None:
+        """``size`` bytes more of ``stream`` are held for its user who does not read, or less when negative."""
+
+
+class QuicStream(LayerStream):
+    """One stream of a connection."""
+
+    __slots__ = (
+        "_closed",
+        "_eof_seen",
+        "_eof_sent",
+        "_holding",
+        "_session",
+        "_stopped",
+        "_unsent",
+        "dead",
+        "id",
+        "received",
+    )
+
+    def __init__(self, session: Session, stream_id: int) -> None:
+        super().__init__()
+        self.id = stream_id
+        self.dead = False
+        self.received = 0  #: bytes in all
+        self._session = session
+        self._holding: Holding | None = None  # for a user who does not read, made when first needed
+        self._unsent = 0  # at most this much is not on its way yet
+        self._eof_seen = self._eof_sent = False
+        self._stopped = False  # the peer does not read any more
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<QuicStream {self.id} dead={self.dead} eof={self._eof_sent}/{self._eof_seen}>"
+
+    @property
+    def held(self) -> int:
+        """Bytes for a user who does not read."""
+        return self._holding.size if self._holding is not None else 0
+
+    # Stream
+
+    def write(self, data: Buffer, /) -> None:
+        if self.dead or self._eof_sent or self._stopped or not data:
+            return
+        session = self._session
+        if not session.send(self, data):
+            self._stopped = True
+            return
+        self._unsent += len(data)
+        if self._unsent > HIGH_WATER:
+            self._unsent = session.unsent(self)
+            if self._unsent > HIGH_WATER:
+                session.wait(self)
+                self._pause_writer()
+
+    def write_eof(self) -> None:
+        if not self.dead and not self._eof_sent:
+            self._eof_sent = True
+            if not self._stopped:
+                self._session.send(self, b"", end=True)
+            if self._eof_seen:
+                asyncio.get_running_loop().call_soon(self._finish_both)
+
+    def close(self) -> None:
+        """Both directions, as the reference says it: STOP_SENDING and FIN (docs/protocol/wire.md §5)."""
+        if not self._closed:
+            self._closed = True
+            self._discard_held()
+            self.write_eof()
+            if not self.dead and not self._eof_seen:
+                self._session.end_stream(self, reset=False)
+            self._forget()
+        self._end_locally()
+
+    def abort(self) -> None:
+        self._closed = True
+        if not self.dead:
+            self._session.end_stream(self, reset=True)
+            self._forget()
+        self._end_locally()
+
+    def info(self, key: str, /) -> Any:
+        if key == "layers":
+            return ("quic",)
+        if key == "carrier":
+            return self._session
+        return {"peername": self._session.peername, "sockname": self._session.sockname}.get(key)
+
+    # For the session
+
+    def receive(self, data: bytes, end: bool) -> None:
+        """Bytes arrived."""
+        if data and not self._eof_seen:
+            self.received += len(data)
+            self._deliver(data)
+        if end and not self._eof_seen and not self.dead:
+            self._eof_seen = True
+            self._deliver_eof()
+            if self._eof_sent:
+                self._finish_both()
+
+    def reset_received(self) -> None:
+        """The peer dropped what it was sending."""
+        self.drop(Closed("the peer reset the stream"))
+
+    def stop_received(self) -> None:
+        """The peer does not read any more: what is written from here on is lost."""
+        self._stopped = True
+        self.resume()
+
+    def session_lost(self, exc: Exception | None) -> None:
+        """The connection is over: with one direction unfinished that is never an orderly end."""
+        if not self.dead:
+            self.dead = True
+            self._deliver_lost(exc or Closed("the QUIC connection was closed"))
+
+    def resume(self) -> None:
+        """There is room again."""
+        self._unsent = 0
+        self._resume_writer()
+
+    def drop(self, exc: Exception) -> None:
+        """End the stream with an error, here and at the peer."""
+        if not self.dead:
+            self._session.end_stream(self, reset=True)
+            self._forget()
+            self._discard_held()
+            self._deliver_lost(exc)
+
+    # Private
+
+    def _finish_both(self) -> None:
+        if not self.dead:
+            self._forget()
+            self._deliver_lost(None)
+
+    def _forget(self) -> None:
+        self.dead = True
+        self._session.forget(self)
+        if not self.held:
+            self._holding = None
+
+    def _held_changed(self, size: int) -> None:
+        holding = self._holding
+        if holding is None:
+            self._holding = holding = Holding(self._session.receivers, self._stalled)
+        holding.changed(size)
+        self._session.held_changed(self, size)
+        if self.dead and not holding.size:
+            self._holding = None
+
+    def _stalled(self, exc: Closed) -> None:
+        """Nobody takes what is held, and the connection needs the memory."""
+        if not self.dead:
+            self.drop(exc)
+        elif not self._gate & ENDED:
+            self._cut_off(exc)

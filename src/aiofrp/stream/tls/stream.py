@@ -1,0 +1,376 @@
+"""TLS over any stream, by :class:`ssl.MemoryBIO`.
+
+One path serves TCP, KCP and WebSocket carriers, frp's 0x17 lead byte and the shared port (bytes already read are fed
+in first). Plaintext records of one wake-up are delivered as one chunk. The first write of a loop turn leaves at once,
+for a lone message must not wait; what follows in the same turn leaves as one piece, for wake-ups and system calls cost
+more than copies.
+
+Half-close is a close_notify alert: the other direction goes on. A carrier that ends without one is an error, never a
+clean end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aiofrp.errors import Closed, TimedOut, TransportError
+from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
+
+if TYPE_CHECKING:  # pyOpenSSL is loaded only where certificates are verified
+    from aiofrp.stream.tls.verified import Incoming, Outgoing, VerifiedTls, VerifyingContext
+
+TlsContext: TypeAlias = "ssl.SSLContext | VerifyingContext"
+"""What TLS is made with: the standard library's context, or ours that verifies as the reference does."""
+
+#: A TLS record's largest plaintext, bytes (RFC 8446 §5.1).
+_RECORD = 16384
+#: Plaintext bytes gathered in one loop turn before they are encrypted at once.
+_FLUSH_AT = 64 * 1024
+
+
+class TlsFailed(TransportError):
+    """The handshake failed; the text says the likely cause."""
+
+
+class TlsStream(LayerStream):
+    """A TLS session over ``lower``.
+
+    The handshake starts at once on the client side. ``on_ready`` is called when it is done; a failure ends the stream
+    with :class:`TlsFailed`. What is written before the handshake is done is held, within the writer's own limits.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_eof_seen",
+        "_eof_sent",
+        "_gathering",
+        "_incoming",
+        "_lower",
+        "_lower_full",
+        "_on_ready",
+        "_out",
+        "_out_size",
+        "_outgoing",
+        "_ready",
+        "_tls",
+    )
+
+    def __init__(
+        self,
+        lower: Stream,
+        context: TlsContext,
+        *,
+        server_side: bool,
+        server_hostname: str | None = None,
+        early: Buffer = b"",
+        on_ready: Callable[[TlsStream], None] | None = None,
+    ) -> None:
+        """``early``: bytes already read from ``lower``."""
+        super().__init__()
+        self._lower = lower
+        self._tls: ssl.SSLObject | VerifiedTls
+        self._incoming: ssl.MemoryBIO | Incoming
+        self._outgoing: ssl.MemoryBIO | Outgoing
+        if isinstance(context, ssl.SSLContext):
+            self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self._tls = context.wrap_bio(
+                self._incoming,
+                self._outgoing,
+                server_side=server_side,
+                server_hostname=server_hostname,
+            )
+        else:
+            self._tls = context.open(server_side=server_side, server_hostname=server_hostname)
+            self._incoming, self._outgoing = self._tls.incoming, self._tls.outgoing
+        self._on_ready = on_ready
+        self._ready = False
+        self._closing = False
+        self._lower_full = False
+        self._eof_seen = False
+        self._eof_sent = False
+        self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
+        self._out_size = 0
+        self._gathering = False  # the first write of this turn is out
+        lower.attach(self)
+        if early:
+            self.data_received(early)
+        elif not server_side:
+            self._handshake()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the handshake is done."""
+        return self._ready
+
+    # Receiver of the carrier
+
+    def data_received(self, data: Buffer, /) -> None:
+        if self._lost or self._eof_seen:
+            return
+        self._incoming.write(data)
+        if not self._ready and not self._handshake():
+            return
+        self._read()
+
+    def eof_received(self) -> None:
+        if self._eof_seen or self._lost:
+            self._lower.close()
+        else:
+            self._fail(self._cut_short())
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._out.clear()
+        if not self._ready or (exc is None and not self._eof_seen):
+            cause, exc = exc, self._cut_short()
+            exc.__cause__ = cause
+        self._deliver_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._lower_full = True
+        self._pause_writer()
+
+    def resume_writing(self) -> None:
+        self._lower_full = False
+        self._lower.resume_reading(Pause.ANSWERS)
+        if self._ready:
+            self._resume_writer()
+
+    # Stream
+
+    def write(self, data: Buffer, /) -> None:
+        if self._eof_sent or self._closing or self._lost or not data:
+            return
+        self._out.append(data)
+        self._out_size += len(data)
+        if not self._ready:
+            if self._out_size >= _FLUSH_AT:
+                self._pause_writer()
+        elif not self._gathering:
+            self._gathering = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+            self._flush()
+        elif self._out_size >= _FLUSH_AT:
+            self._flush()
+
+    def write_eof(self) -> None:
+        if not self._eof_sent and not self._closing and not self._lost:
+            self._flush()
+            self._eof_sent = True
+            if self._ready:
+                self._send_close_notify()
+            if self._eof_seen:
+                self._lower.close()
+
+    def close(self) -> None:
+        """Send what was written, then end; before the handshake is done nothing was written that could be sent."""
+        if not self._closing:
+            self.write_eof()
+            self._closing = True
+            self._lower.close()
+        self._end_locally()
+
+    def abort(self) -> None:
+        self._closing = True
+        self._out.clear()
+        self._end_locally()
+        self._lower.abort()
+
+    def info(self, key: str, /) -> Any:
+        if key == "layers":
+            return ("tls", *self._lower.info(key))
+        if key == "ssl_object":
+            return self._tls
+        return self._lower.info(key)
+
+    # Private: handshake
+
+    def _handshake(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._send_outgoing()
+            return False
+        except ssl.SSLError as exc:
+            self._send_outgoing()  # the alert
+            self._fail(TlsFailed(explain(exc)))
+            return False
+        self._ready = True
+        self._send_outgoing()
+        self._flush()
+        if not self._lower_full:
+            self._resume_writer()
+        on_ready, self._on_ready = self._on_ready, None
+        if on_ready is not None:
+            on_ready(self)
+        if self._eof_sent and not self._lost:
+            self._send_close_notify()
+        return not self._lost
+
+    # Private: receiving
+
+    def _read(self) -> None:
+        """Deliver every record that is complete, as one chunk."""
+        chunks: list[bytes] = []
+        read, incoming = self._tls.read, self._incoming
+        try:
+            while incoming.pending or not chunks:
+                chunk = read(_RECORD)
+                if not chunk:
+                    self._eof_seen = True
+                    break
+                chunks.append(chunk)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._eof_seen = True
+        except ssl.SSLError as exc:
+            self._send_outgoing()  # the alert
+            self._fail(TlsFailed(explain(exc)))
+            return
+        if self._outgoing.pending:
+            self._send_outgoing()
+        if chunks:
+            self._deliver(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        if self._eof_seen and not self._lost:
+            self._deliver_eof()
+            if self._eof_sent:
+                self._lower.close()
+
+    def _gate_closed(self) -> None:
+        if self._ready:  # the handshake goes on whoever pauses
+            self._lower.pause_reading(Pause.PEER)
+
+    def _gate_opened(self) -> None:
+        self._lower.resume_reading(Pause.PEER)
+
+    # Private: sending
+
+    def _end_turn(self) -> None:
+        """What was written after the first write of a turn leaves together."""
+        self._gathering = False
+        if self._out:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._ready or not self._out or self._lost:
+            return
+        out, self._out, self._out_size = self._out, [], 0
+        data = out[0] if len(out) == 1 else b"".join(out)
+        write = self._tls.write
+        try:
+            sent = write(data)
+            if sent < len(data):
+                view = memoryview(data)
+                while sent < len(data):
+                    sent += write(view[sent:])
+        except ssl.SSLError as exc:
+            self._fail(TlsFailed(explain(exc)))
+            return
+        self._lower.write(self._outgoing.read())
+
+    def _send_outgoing(self) -> None:
+        """Send what TLS itself has to say: a peer that takes none of it may not ask for more."""
+        if data := self._outgoing.read():
+            self._lower.write(data)
+            if self._lower_full:
+                self._lower.pause_reading(Pause.ANSWERS)
+
+    def _send_close_notify(self) -> None:
+        if self._incoming.pending:
+            self._read()  # unwrap would stumble over application data that is still unread
+        with contextlib.suppress(ssl.SSLError):  # WANT_READ: the peer's own close_notify has not come yet
+            self._tls.unwrap()
+        self._send_outgoing()
+
+    # Private: the end
+
+    def _cut_short(self) -> TransportError:
+        if not self._ready:
+            return TlsFailed(
+                "the connection ended during the TLS handshake: the peer does not speak TLS here, or refused it"
+            )
+        return Closed("the connection ended without a TLS close_notify")
+
+    def _fail(self, exc: TransportError) -> None:
+        self._closing = True
+        self._deliver_lost(exc)
+        self._lower.close()
+
+
+_NO_TLS = "the peer does not speak TLS on this port (is transport.tls.enable equal on both sides?)"
+#: OpenSSL's reasons, in lower case with blanks, and what they mean here.
+_HINTS = {
+    "wrong version number": _NO_TLS,
+    "record layer failure": _NO_TLS,  # the same since OpenSSL 3.2
+    "http request": "the peer sent plain HTTP",
+    "tlsv13 alert certificate required": "the peer demands a client certificate (transport.tls.certFile, keyFile)",
+    "tlsv1 alert unknown ca": "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
+    "peer did not return a certificate": "the client sent none, and transport.tls.trustedCaFile demands one",
+    "certificate verify failed": "the peer's certificate is not signed by a CA of transport.tls.trustedCaFile",
+}
+
+
+def explain(exc: ssl.SSLError) -> str:
+    """A TLS error in words that name the likely cause."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"TLS: the peer's certificate was refused: {exc.verify_message}"
+    reason = (exc.reason or str(exc)).replace("_", " ").lower()
+    hint = _HINTS.get(reason)
+    return f"TLS: {reason}" + (f": {hint}" if hint else "")
+
+
+async def handshake(tls: TlsStream, timeout: float) -> None:
+    """Wait until the handshake of a fresh stream is done.
+
+    Raises :class:`TlsFailed`, or :class:`~aiofrp.errors.TimedOut` after ``timeout`` seconds (the stream is aborted).
+    """
+    if tls.ready:
+        return
+    loop = asyncio.get_running_loop()
+    waiter = _Handshake(loop.create_future())
+    tls._on_ready = waiter.ready
+    tls.attach(waiter)
+    try:
+        async with asyncio.timeout(timeout):
+            await waiter.future
+    except TimeoutError:
+        tls.abort()
+        raise TimedOut(f"no answer to the TLS handshake within {timeout:g} s") from None
+    except BaseException:
+        tls.abort()
+        raise
+
+
+class _Handshake:
+    """The receiver of a stream during :func:`handshake`; it detaches before any plaintext can arrive."""
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self.future = future
+
+    def ready(self, tls: TlsStream) -> None:
+        if not self.future.done():
+            tls.detach()
+            self.future.set_result(None)
+
+    def data_received(self, data: Buffer, /) -> None:
+        raise AssertionError("detached from the moment the handshake is done")
+
+    def eof_received(self) -> None:
+        pass
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        if not self.future.done():
+            self.future.set_exception(exc or Closed("the connection ended during the TLS handshake"))
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+
+__all__ = ["TlsFailed", "TlsStream", "explain", "handshake"]

@@ -1,0 +1,297 @@
+"""TLS that judges the peer's certificate as the reference does, for connections with a ``trustedCaFile``.
+
+The standard library cannot be told to accept a certificate whose subject equals its issuer's: OpenSSL takes it for a
+self-signed one, although the signature says otherwise. Go looks at the signature, and such certificates are in use.
+pyOpenSSL lets us judge that one case; everything else stays OpenSSL's verdict.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from OpenSSL import SSL, crypto
+
+from aiofrp.stream.base import Buffer
+
+#: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT (openssl/x509_vfy.h).
+_SELF_SIGNED_LEAF = 18
+#: OpenSSL's other verdicts in words (openssl/x509_vfy.h).
+_PROBLEMS = {
+    2: "its issuer is unknown",
+    7: "its signature is wrong",
+    9: "it is not valid yet",
+    10: "it has expired",
+    18: "it is self-signed",
+    19: "its chain ends in a self-signed certificate that is not trusted",
+    20: "it is not signed by a CA of transport.tls.trustedCaFile",
+    21: "it is not signed by a CA of transport.tls.trustedCaFile",
+    24: "its issuer is no CA",
+    26: "it is not meant for this purpose (extended key usage)",
+}
+#: Bytes asked for at once: a TLS record's plaintext, and what one wake-up may have produced.
+_RECORD, _CHUNK = 16384, 256 * 1024
+
+
+class VerifyingContext:
+    """What :class:`~aiofrp.stream.tls.stream.TlsStream` needs of a context, with pyOpenSSL behind it."""
+
+    def __init__(self, ca_file: str, cert_file: str = "", key_file: str = "", *, server_side: bool) -> None:
+        """Raises :class:`ssl.SSLError` or :class:`OSError` for unusable files; files are PEM."""
+        with open(ca_file, "rb") as file:
+            try:
+                self._authorities = x509.load_pem_x509_certificates(file.read())
+            except ValueError as exc:
+                raise ssl.SSLError(str(exc)) from exc
+        self._server_side = server_side
+        self._context = SSL.Context(SSL.TLS_METHOD)
+        self._context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        self._context.set_options(SSL.OP_NO_COMPRESSION)
+        self._context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        try:
+            self._context.load_verify_locations(ca_file)
+            if cert_file and key_file:
+                self._context.use_certificate_chain_file(cert_file)
+                self._context.use_privatekey_file(key_file)
+                self._context.check_privatekey()
+        except SSL.Error as exc:
+            raise _error(exc) from exc
+        self._context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._judge)
+
+    def use_identity(self, certificate: bytes, key: bytes) -> None:
+        """Show ``certificate`` with ``key``, both PEM."""
+        self._context.use_certificate(crypto.load_certificate(crypto.FILETYPE_PEM, certificate))
+        self._context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, key))
+
+    def open(self, *, server_side: bool, server_hostname: str | None) -> VerifiedTls:
+        """One connection; a client checks the certificate's name against ``server_hostname``."""
+        connection = SSL.Connection(self._context, None)
+        verdict = _Verdict(server_hostname or "")
+        connection.set_app_data(verdict)
+        if server_side:
+            connection.set_accept_state()
+        else:
+            connection.set_connect_state()
+            if server_hostname and not _is_ip(server_hostname):
+                connection.set_tlsext_host_name(server_hostname.encode("idna"))
+        return VerifiedTls(connection, verdict)
+
+    def judge_chain(self, chain: Sequence[bytes], name: str = "") -> str:
+        """What is wrong with a chain that the TLS of another library showed, DER, the peer's own certificate first;
+        empty if nothing. ``name``: whom it must be for, empty for anybody."""
+        if not chain:
+            return "there is none"
+        try:
+            first, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
+            leaf = first.to_cryptography()
+        except (crypto.Error, ValueError):
+            return "it cannot be read"
+        store = self._context.get_cert_store()
+        assert store is not None
+        try:
+            crypto.X509StoreContext(store, first, others).verify_certificate()
+        except crypto.X509StoreContextError as exc:
+            code, depth = exc.errors[0], exc.errors[1]
+            if not (code == _SELF_SIGNED_LEAF and depth == 0 and self._issued(leaf)):
+                return _PROBLEMS.get(code, f"OpenSSL verification error {code}")
+        if not self._has_purpose(leaf):
+            return _PROBLEMS[26]
+        if name and not matches_name(leaf, name):
+            return f"it is not for {name} (transport.tls.serverName)"
+        return ""
+
+    def _judge(self, connection: SSL.Connection, cert: crypto.X509, code: int, depth: int, ok: int) -> bool:
+        verdict = connection.get_app_data()
+        assert isinstance(verdict, _Verdict)
+        leaf = cert.to_cryptography()
+        if not ok and not (code == _SELF_SIGNED_LEAF and depth == 0 and self._issued(leaf)):
+            verdict.problem = _PROBLEMS.get(code, f"OpenSSL verification error {code}")
+            return False
+        if depth == 0 and verdict.name and not matches_name(leaf, verdict.name):
+            verdict.problem = f"it is not for {verdict.name} (transport.tls.serverName)"
+            return False
+        return True
+
+    def _issued(self, leaf: x509.Certificate) -> bool:
+        """Whether one of our authorities signed ``leaf``, and it may be used for this, now."""
+        now = datetime.datetime.now(datetime.UTC)
+        if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
+            return False
+        return self._has_purpose(leaf) and any(_signed_by(leaf, issuer) for issuer in self._authorities)
+
+    def _has_purpose(self, leaf: x509.Certificate) -> bool:
+        try:
+            usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        except x509.ExtensionNotFound:
+            return True
+        wanted = ExtendedKeyUsageOID.CLIENT_AUTH if self._server_side else ExtendedKeyUsageOID.SERVER_AUTH
+        return wanted in usages or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What one connection's verification is about, and why it failed."""
+
+    name: str
+    problem: str = field(default="")
+
+
+class VerifiedTls:
+    """One connection: the calls of :class:`ssl.SSLObject` and of its two memory buffers."""
+
+    def __init__(self, connection: SSL.Connection, verdict: _Verdict) -> None:
+        self._connection = connection
+        self._verdict = verdict
+        self._ended = False
+        self.incoming = Incoming(self)
+        self.outgoing = Outgoing(connection)
+
+    def feed(self, data: Buffer) -> None:
+        """Bytes from the peer."""
+        self._connection.bio_write(bytes(data))
+
+    @property
+    def end_unread(self) -> bool:
+        """Whether the peer's close_notify was seen and :meth:`read` has not told it yet."""
+        return self._ended
+
+    def do_handshake(self) -> None:
+        """Go on with the handshake; raises :class:`ssl.SSLError` as the standard library does."""
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            raise ssl.SSLWantReadError from None
+        except SSL.Error as exc:
+            if self._verdict.problem:
+                error = ssl.SSLCertVerificationError(1, self._verdict.problem)
+                error.verify_message = self._verdict.problem
+                raise error from exc
+            raise _error(exc) from exc
+
+    def read(self, size: int) -> bytes:
+        """Everything that can be decrypted now, however much; ``b""`` after the peer's close_notify."""
+        if self._ended:
+            self._ended = False
+            return b""
+        chunks: list[bytes] = []
+        try:
+            while True:
+                chunks.append(self._connection.recv(_RECORD))
+        except SSL.WantReadError:
+            if not chunks:
+                raise ssl.SSLWantReadError from None
+        except SSL.ZeroReturnError:
+            if not chunks:
+                return b""
+            self._ended = True
+        except SSL.Error as exc:
+            raise _error(exc) from exc
+        return b"".join(chunks)
+
+    def write(self, data: Buffer) -> int:
+        """Encrypt ``data``; returns how many bytes were taken."""
+        try:
+            return int(self._connection.send(bytes(data)))
+        except SSL.Error as exc:
+            raise _error(exc) from exc
+
+    def unwrap(self) -> None:
+        """Send close_notify."""
+        try:
+            self._connection.shutdown()
+        except SSL.Error as exc:
+            raise _error(exc) from exc
+
+
+class Incoming:
+    """The place of :class:`ssl.MemoryBIO` for bytes from the peer."""
+
+    __slots__ = ("_tls",)
+
+    def __init__(self, tls: VerifiedTls) -> None:
+        self._tls = tls
+
+    def write(self, data: Buffer) -> None:
+        self._tls.feed(data)
+
+    @property
+    def pending(self) -> int:
+        return int(self._tls.end_unread)
+
+
+class Outgoing:
+    """The place of :class:`ssl.MemoryBIO` for bytes to the peer."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: SSL.Connection) -> None:
+        self._connection = connection
+
+    @property
+    def pending(self) -> int:
+        return 1  # read() tells
+
+    def read(self) -> bytes:
+        chunks: list[bytes] = []
+        try:
+            while True:
+                chunks.append(self._connection.bio_read(_CHUNK))
+        except SSL.WantReadError:
+            return b"".join(chunks)
+
+
+def matches_name(leaf: x509.Certificate, name: str) -> bool:
+    """Whether a certificate is for ``name``, by its subject alternative names (RFC 6125 §6.4)."""
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    if _is_ip(name):
+        return ipaddress.ip_address(name) in names.get_values_for_type(x509.IPAddress)
+    return any(_same_host(pattern, name) for pattern in names.get_values_for_type(x509.DNSName))
+
+
+def _same_host(pattern: str, name: str) -> bool:
+    wanted, given = name.lower().rstrip(".").split("."), pattern.lower().rstrip(".").split(".")
+    if len(wanted) != len(given):
+        return False
+    return given[1:] == wanted[1:] and given[0] in ("*", wanted[0])
+
+
+def _signed_by(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return _may_sign(issuer)
+
+
+def _may_sign(issuer: x509.Certificate) -> bool:
+    try:
+        return issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _error(exc: SSL.Error) -> ssl.SSLError:
+    """pyOpenSSL's error as the standard library's, with the reason that
+    :func:`aiofrp.stream.tls.stream.explain` needs."""
+    details: Sequence[tuple[str, str, str]] = exc.args[0] if exc.args else ()
+    reason = details[-1][2] if details else str(exc)
+    error = ssl.SSLError(1, reason or "connection ended")
+    error.reason = (reason or "connection ended").replace(" ", "_").upper()
+    return error

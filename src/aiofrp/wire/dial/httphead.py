@@ -1,0 +1,123 @@
+"""Heads of HTTP/1.1 messages: the start line and the fields, for conversations that soon leave HTTP.
+
+WebSocket upgrades and CONNECT requests are all of HTTP that frp speaks itself. Bodies are not parsed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import httptools
+
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.transforms.base import Buffer
+
+MAX_HEAD: Final = 8192
+"""Longest head taken, in bytes, with its last empty line."""
+
+_END: Final = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What a client asks for."""
+
+    method: str
+    target: str
+    fields: dict[str, str]  #: by lower-case name; several values of one name are joined by commas
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """What a server answers."""
+
+    status: int
+    reason: str
+    fields: dict[str, str]  #: as in a request
+
+
+class HeadReader:
+    """Takes bytes until a head is complete. Holds at most :data:`MAX_HEAD` bytes."""
+
+    __slots__ = ("_received",)
+
+    def __init__(self) -> None:
+        self._received = b""
+
+    def receive_data(self, data: Buffer) -> tuple[bytes, bytes] | None:
+        """The head and the bytes after it, or ``None`` while more is needed.
+
+        Raises :class:`RemoteProtocolError` for a head that is too long.
+        """
+        searched = max(0, len(self._received) - len(_END) + 1)
+        self._received += data
+        at = self._received.find(_END, searched, MAX_HEAD)
+        if at >= 0:
+            end = at + len(_END)
+            return self._received[:end], self._received[end:]
+        if len(self._received) >= MAX_HEAD:
+            raise RemoteProtocolError(f"no end of the HTTP head within {MAX_HEAD} bytes")
+        return None
+
+
+def parse_request(head: bytes) -> RequestHead:
+    """A complete head as a request. Raises :class:`RemoteProtocolError`."""
+    sink = _Sink()
+    parser = httptools.HttpRequestParser(sink)
+    _feed(parser, head, sink)
+    return RequestHead(_text(parser.get_method()), _text(sink.url), _fields(sink.headers))
+
+
+def parse_response(head: bytes) -> ResponseHead:
+    """A complete head as a response. Raises :class:`RemoteProtocolError`."""
+    sink = _Sink()
+    parser = httptools.HttpResponseParser(sink)
+    _feed(parser, head, sink)
+    return ResponseHead(parser.get_status_code(), _text(sink.reason), _fields(sink.headers))
+
+
+class _Sink:
+    """What the parser calls."""
+
+    def __init__(self) -> None:
+        self.url = self.reason = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_status(self, reason: bytes) -> None:
+        self.reason += reason
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+
+def _feed(
+    parser: httptools.HttpRequestParser | httptools.HttpResponseParser, head: bytes, sink: _Sink
+) -> None:
+    try:
+        parser.feed_data(head)
+    except (httptools.HttpParserUpgrade, httptools.HttpParserError) as exc:
+        if not sink.complete:  # else it only says that what follows is not HTTP
+            raise RemoteProtocolError(f"malformed HTTP head: {exc}") from None
+    if not sink.complete:
+        raise RemoteProtocolError("malformed HTTP head: no start line")
+
+
+def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = _text(raw_name).lower(), _text(raw_value)
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("latin-1")

@@ -1,0 +1,153 @@
+"""CONNECT through an HTTP proxy with NTLM version 2 ([MS-NLMP]; docs/protocol/client.md §1.5).
+
+pyspnego makes the messages; it is imported with this module, which is loaded only for such a proxy. What it would
+accept of a challenge and should not is refused here.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Final
+
+import spnego
+from spnego.exceptions import SpnegoError
+
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.dial.connect import connect_request
+from aiofrp.wire.dial.httphead import HeadReader, ResponseHead, parse_response
+
+_SCHEME: Final = "Negotiate "
+_MOST_BODY: Final = 1024 * 1024
+"""Bytes of the page that may come with a challenge."""
+_MOST_DIGITS: Final = 20
+"""Digits of a length that are read at all."""
+
+_UNICODE, _LM_KEY = 0x1, 0x80  # flags of a challenge
+_CHALLENGE: Final = struct.Struct("<8sIHHIL8s8xHHI")  # up to the field of the target info
+
+
+class NtlmConnect:
+    """A CONNECT request, and a second one on the same connection that answers the proxy's challenge.
+
+    Send :meth:`data_to_send`, feed what comes back.
+    """
+
+    __slots__ = ("_challenge", "_login", "_outgoing", "_reader", "_skip", "_target")
+
+    def __init__(self, target: str, login: tuple[str, str] | None = None) -> None:
+        """``target``: ``host:port``. ``login``: user name, perhaps ``domain\\\\user``, and password."""
+        self._target = target
+        self._login = NtlmLogin(*login) if login else None
+        self._reader = HeadReader()
+        self._challenge: bytes | None = None
+        self._skip = 0  # bytes of the page with the challenge that are still to come, at most _MOST_BODY
+        self._outgoing = self._request_with(self._login.negotiate() if self._login else b"")
+
+    def data_to_send(self) -> bytes:
+        """What to send now."""
+        data, self._outgoing = self._outgoing, b""
+        return data
+
+    def receive_data(self, data: bytes | memoryview) -> bytes | None:
+        """See :meth:`aiofrp.wire.dial.connect.HttpConnect.receive_data`."""
+        if self._skip:
+            return self._skip_page(bytes(data))
+        parts = self._reader.receive_data(data)
+        if parts is None:
+            return None
+        head, rest = parts
+        response = parse_response(head)
+        if response.status == 200:
+            return rest
+        challenge = self._challenge_in(response)
+        if challenge is None:
+            raise RemoteProtocolError(f"DialTcpByNTLMHttpProxy error, StatusCode [{response.status}]")
+        self._challenge = challenge
+        self._reader = HeadReader()
+        self._skip = _page_size(response)
+        return self._skip_page(rest)
+
+    def _challenge_in(self, response: ResponseHead) -> bytes | None:
+        """The challenge, the first time there is one."""
+        if response.status != 407 or self._challenge is not None or self._login is None:
+            return None
+        for offer in response.fields.get("proxy-authenticate", "").split(","):
+            if offer.strip().startswith(_SCHEME):
+                return _decoded(offer.strip()[len(_SCHEME) :])
+        return None
+
+    def _skip_page(self, data: bytes) -> bytes | None:
+        taken = min(self._skip, len(data))
+        self._skip -= taken
+        if self._skip or self._challenge is None or self._login is None:
+            return None
+        self._outgoing = self._request_with(self._login.authenticate(self._challenge))
+        return self.receive_data(data[taken:])
+
+    def _request_with(self, token: bytes) -> bytes:
+        fields = {"User-Agent": "Go-http-client/1.1"}
+        if token:
+            fields["Proxy-Authorization"] = _SCHEME + base64.b64encode(token).decode()
+        return connect_request(self._target, fields)
+
+
+class NtlmLogin:
+    """The two messages of a client, in this order: :meth:`negotiate`, :meth:`authenticate`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, username: str, password: str) -> None:
+        """``username`` may be ``domain\\\\user``."""
+        credential = spnego.Password(username, password)
+        options = (
+            spnego.NegotiateOptions.use_ntlm
+        )  # not the system's own, which may ask other places for the login
+        self._context = spnego.client(credential, protocol="ntlm", options=options)
+
+    def negotiate(self) -> bytes:
+        """The first message: what the client can do."""
+        return self._context.step() or b""
+
+    def authenticate(self, challenge: bytes) -> bytes:
+        """The answer to the proxy's challenge; raises RemoteProtocolError for one that cannot be answered."""
+        _check(challenge)
+        try:
+            return self._context.step(challenge) or b""
+        except (SpnegoError, ValueError, OverflowError, struct.error) as exc:
+            raise RemoteProtocolError(f"NTLM: the challenge cannot be answered: {exc}") from exc
+
+
+def _check(challenge: bytes) -> None:
+    """Raises :class:`RemoteProtocolError` for what is no challenge or asks for less than version 2."""
+    if len(challenge) < _CHALLENGE.size:
+        raise RemoteProtocolError("NTLM: the challenge is too short")
+    signature, kind, _, _, _, flags, _, size, _, at = _CHALLENGE.unpack_from(challenge)
+    if signature != b"NTLMSSP\0" or kind != 2:
+        raise RemoteProtocolError("NTLM: this is no challenge")
+    if flags & _LM_KEY:
+        raise RemoteProtocolError("NTLM: only version 2 is supported, but the server requested version 1")
+    if not flags & _UNICODE:
+        raise RemoteProtocolError("NTLM: only unicode is supported")
+    if at + size > len(challenge):
+        raise RemoteProtocolError("NTLM: the target info lies outside the challenge")
+
+
+def _decoded(challenge: str) -> bytes:
+    try:
+        return base64.b64decode(challenge, validate=True)
+    except ValueError:  # binascii.Error is one, and characters outside ASCII are another
+        raise RemoteProtocolError("NTLM: the challenge is no base64") from None
+
+
+def _page_size(response: ResponseHead) -> int:
+    """Bytes of the body of an answer. Raises :class:`RemoteProtocolError` where they are not told before."""
+    size = response.fields.get("content-length", "0")
+    if (
+        not size.isdecimal()
+        or len(size) > _MOST_DIGITS
+        or int(size) > _MOST_BODY
+        or "transfer-encoding" in response.fields
+    ):
+        raise RemoteProtocolError("NTLM: the page with the challenge is in chunks or longer than 1 MiB")
+    return int(size)

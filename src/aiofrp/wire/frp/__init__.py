@@ -1,0 +1,1 @@
+"""frp's messages and their framing, both versions of the wire protocol."""

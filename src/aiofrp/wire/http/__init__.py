@@ -1,0 +1,1 @@
+"""HTTP heads and bodies as values. Knows no frp message, no configuration and no route table."""

@@ -1,0 +1,192 @@
+"""How much of what arrives belongs to an HTTP/1 body (RFC 9112 §6, §7): bodies pass as they are, under a count.
+
+A body says how many bytes of a piece are its own and whether it is whole; it keeps none of them, except the decoded
+payload when that is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, plain_name
+
+Buffer = bytes | memoryview
+
+#: Bytes of one chunk-size line with its extensions, and of all trailer fields together.
+MAX_CHUNK_LINE, MAX_TRAILERS = 4096, 16 * 1024
+
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
+#: Fields that would change what was judged or added already (RFC 9110 §6.5.1).
+_FORBIDDEN_TRAILERS = frozenset(
+    b"content-length transfer-encoding host trailer connection upgrade te authorization proxy-authorization "
+    b"content-encoding content-type content-range "
+    b"forwarded x-forwarded-for x-forwarded-host x-forwarded-proto x-real-ip".split()
+)
+
+
+class Body(Protocol):
+    """A body that is on its way."""
+
+    done: bool
+    """Whether the body is whole."""
+
+    def receive_data(self, data: Buffer, /) -> int:
+        """How many bytes of ``data`` belong to the body. Raises RemoteProtocolError when its form is broken."""
+
+    def receive_eof(self) -> None:
+        """The connection ended. Raises RemoteProtocolError when the body is not whole."""
+
+
+class SizedBody:
+    """``size`` bytes; none is a body too."""
+
+    __slots__ = ("_left", "done")
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self.done = not size
+
+    def receive_data(self, data: Buffer, /) -> int:
+        size = len(data)
+        if size < self._left:
+            self._left -= size
+            return size
+        size, self._left, self.done = self._left, 0, True
+        return size
+
+    def receive_eof(self) -> None:
+        if self._left:
+            raise RemoteProtocolError(f"the connection ended {self._left} bytes before the body")
+
+
+class BodyUntilEof:
+    """Everything until the connection ends."""
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        self.done = False
+
+    def receive_data(self, data: Buffer, /) -> int:
+        return len(data)
+
+    def receive_eof(self) -> None:
+        self.done = True
+
+
+class ChunkedBody:
+    """A body in chunks, judged strictly: what one reader takes for the end, no other takes for the middle.
+
+    With ``decode``, the payload of what was received last waits in ``payload``, and ``trailers`` has the fields
+    after the last chunk.
+    """
+
+    __slots__ = ("_decode", "_left", "_line", "_state", "_trailers_size", "done", "payload", "trailers")
+
+    def __init__(self, decode: bool = False) -> None:
+        self.done = False
+        self.payload: list[Buffer] = []
+        self.trailers: list[tuple[bytes, bytes]] = []  # limited by MAX_TRAILERS
+        self._decode = decode
+        self._state = _SIZE
+        self._left = 0  # bytes of the chunk's data
+        self._line = b""  # the beginning of a line, limited by MAX_CHUNK_LINE or MAX_TRAILERS
+        self._trailers_size = 0
+
+    def take(self) -> list[Buffer]:
+        """The payload since the last call, when ``decode`` was asked for."""
+        payload, self.payload = self.payload, []
+        return payload
+
+    def receive_data(self, data: Buffer, /) -> int:
+        position, size = 0, len(data)
+        while position < size and not self.done:
+            if self._state == _DATA:
+                position = self._receive_chunk(data, position)
+            else:
+                position = self._receive_line(data, position)
+        return position
+
+    def receive_eof(self) -> None:
+        if not self.done:
+            raise RemoteProtocolError("the connection ended in the middle of a body in chunks")
+
+    # Private
+
+    def _receive_chunk(self, data: Buffer, position: int) -> int:
+        end = min(len(data), position + self._left)
+        if self._decode:
+            self.payload.append(memoryview(data)[position:end])
+        self._left -= end - position
+        if not self._left:
+            self._state = _CHUNK_END
+        return end
+
+    def _receive_line(self, data: Buffer, position: int) -> int:
+        limit = _LINE_LIMITS[self._state]
+        known = len(self._line)
+        line = self._line + data[position : position + limit - known]
+        end = line.find(b"\n", known)
+        if end >= 0:
+            if not end or line[end - 1] != _CR:
+                raise RemoteProtocolError("a bare LF in a body in chunks")
+            self._line = b""
+            self._end_line(line[: end - 1])
+            return position + end + 1 - known
+        if len(line) == limit:
+            raise RemoteProtocolError(f"no end of line within {limit} bytes of a body in chunks")
+        self._line = line
+        return position + len(line) - known
+
+    def _end_line(self, line: bytes) -> None:
+        if self._state == _SIZE:
+            found = _CHUNK_LINE.fullmatch(line)
+            if found is None:
+                raise RemoteProtocolError("malformed chunk size")
+            self._left = int(found[1], 16)
+            self._state = _DATA if self._left else _TRAILERS
+        elif self._state == _CHUNK_END:  # no longer than its CRLF, so the line is empty
+            self._state = _SIZE
+        elif line:
+            self._add_trailer(line)
+        else:
+            self.done = True
+
+    def _add_trailer(self, line: bytes) -> None:
+        self._trailers_size += len(line)
+        found = _TRAILER.fullmatch(line)
+        if found is None or self._trailers_size > MAX_TRAILERS:
+            raise RemoteProtocolError("malformed trailer field")
+        if not may_be_trailer(found[1]):
+            raise RemoteProtocolError(f"field {found[1].decode()} may not come after a body")
+        if self._decode:
+            self.trailers.append((found[1], found[2].strip(b" \t")))
+
+
+_CR = 0x0D
+_SIZE, _DATA, _CHUNK_END, _TRAILERS = range(4)
+_LINE_LIMITS = {_SIZE: MAX_CHUNK_LINE, _CHUNK_END: 2, _TRAILERS: MAX_TRAILERS}
+
+
+def body_of(size: int, *, decode: bool = False) -> Body:
+    """The body of a head's ``body_size``."""
+    if size == CHUNKED:
+        return ChunkedBody(decode)
+    return BodyUntilEof() if size == UNTIL_EOF else SizedBody(size)
+
+
+def may_be_trailer(name: bytes) -> bool:
+    """Whether a field of this name may come after a body."""
+    return plain_name(name) not in _FORBIDDEN_TRAILERS
+
+
+def encode_chunk(data: Buffer) -> bytes:
+    """``data``, which is not empty, as one chunk."""
+    return b"".join((b"%x\r\n" % len(data), data, b"\r\n"))
+
+
+#: The end of a body in chunks without trailers.
+LAST_CHUNK = b"0\r\n\r\n"

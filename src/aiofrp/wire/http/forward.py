@@ -1,0 +1,119 @@
+"""What a service sees of a user's request, and a user of a service's response
+(docs/protocol/server.md §6.3, §6.4).
+
+Heads are written anew from what was parsed, so that nobody behind can read them in another way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from aiofrp.wire.http.head import CHUNKED, Field, RequestHead, ResponseHead, plain_name
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: Fields whose values belong to the connection, not to a configuration.
+_NOT_SET = frozenset(
+    (b"host", b"content-length", b"transfer-encoding", b"trailer", b"connection", b"upgrade")
+)
+#: Methods whose requests say how long their body is although there is none (RFC 9110 §8.6): some services insist.
+_WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
+#: Connection options that name no field to be removed.
+_PLAIN_OPTIONS = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te"))
+
+
+class HeaderChanges:
+    """Fields a proxy's configuration sets; they replace those of the same name, and those that services may take for
+    the same."""
+
+    __slots__ = ("fields", "names")
+
+    def __init__(self, wanted: Mapping[str, str]) -> None:
+        """``wanted``: names and values; what is no field name, or frames the message, is left out."""
+        pairs = [(name.encode(), _CONTROL.sub(b" ", value.encode())) for name, value in wanted.items()]
+        self.fields = [p for p in pairs if _TOKEN.fullmatch(p[0]) and p[0].lower() not in _NOT_SET]
+        self.names = frozenset(plain_name(name) for name, _ in self.fields)
+
+    def apply(self, fields: list[Field]) -> list[Field]:
+        """``fields`` with the changes."""
+        if not self.names:
+            return fields
+        return [field for field in fields if plain_name(field[0]) not in self.names] + self.fields
+
+
+NO_CHANGES = HeaderChanges({})
+
+
+def request_fields(request: RequestHead, changes: HeaderChanges, peer: bytes) -> list[Field]:
+    """The fields a service gets besides Host and those about the connection. ``peer``: the user's IP address.
+
+    X-Forwarded-For goes on with what the user sent, as that of a proxy before us; X-Real-IP is never the user's.
+    """
+    noted = request.noted
+    fields = _without_named(request.fields, request.connection)
+    before = noted.get(b"x-forwarded-for")
+    fields += (
+        (b"X-Forwarded-For", b", ".join((*before, peer)) if before else peer),
+        (b"X-Forwarded-Host", request.host),
+        (b"X-Forwarded-Proto", b"http"),
+        (b"X-Real-IP", peer),
+    )
+    if b"te" in noted and b"trailers" in _options(noted[b"te"]):
+        fields.append((b"TE", b"trailers"))
+    return changes.apply(fields)
+
+
+def encode_request(request: RequestHead, fields: list[Field], rewrite: bytes) -> bytes:
+    """The head for a service that speaks HTTP/1.1. ``rewrite``: the Host to name instead of the user's, or empty."""
+    host = rewrite or request.host
+    target = b"http://%b%b" % (host, request.target) if request.absolute else request.target
+    lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, target, host)]
+    lines += [b"%b: %b" % field for field in fields]
+    if request.body_size == CHUNKED:
+        lines.append(b"Transfer-Encoding: chunked")
+        lines += [b"Trailer: %b" % value for value in request.noted.get(b"trailer", ())]
+    elif request.body_size or b"content-length" in request.noted or request.method in _WITH_BODY:
+        lines.append(b"Content-Length: %d" % request.body_size)
+    if request.upgrade:
+        lines.append(b"Connection: Upgrade\r\nUpgrade: %b" % request.upgrade)
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def encode_connect(request: RequestHead) -> bytes:
+    """The head of a CONNECT request for a service that is a proxy; it gets the user's credential too."""
+    lines = [b"CONNECT %b HTTP/1.1\r\nHost: %b" % (request.target, request.host)]
+    lines += [b"%b: %b" % field for field in request.fields]
+    lines += [b"Proxy-Authorization: %b" % value for value in request.noted.get(b"proxy-authorization", ())]
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def response_fields(response: ResponseHead, changes: HeaderChanges, date: Callable[[], bytes]) -> list[Field]:
+    """The fields a user gets besides those about the connection. ``date``: asked for the present time when a
+    service does not tell it."""
+    fields = _without_named(response.fields, response.connection)
+    if b"date" not in response.noted:
+        fields.append((b"Date", date()))
+    return changes.apply(fields)
+
+
+def encode_response(status: int, reason: bytes, minor: int, fields: Iterable[Field]) -> bytes:
+    """The head for a user that speaks HTTP/1.``minor``."""
+    lines = [b"HTTP/1.%d %d %b" % (minor, status, reason)]
+    lines += [b"%b: %b" % field for field in fields]
+    lines.append(b"\r\n")
+    return b"\r\n".join(lines)
+
+
+def _without_named(fields: list[Field], options: frozenset[bytes]) -> list[Field]:
+    """A copy of ``fields`` without those the Connection field names."""
+    named = options - _PLAIN_OPTIONS
+    if not named:
+        return fields.copy()
+    return [field for field in fields if field[0].lower() not in named]
+
+
+def _options(values: list[bytes]) -> list[bytes]:
+    return [option.strip(b" \t").lower() for value in values for option in value.split(b",")]

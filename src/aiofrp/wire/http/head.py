@@ -1,0 +1,388 @@
+"""HTTP/1 heads: everything a request or a response says before its body (RFC 9112).
+
+The start line is judged here, because llhttp knows a fixed list of methods and no UTF-8 in targets; the fields are
+judged by llhttp. What is framed twice, folded, or ended by a bare LF is refused in requests. Of a parsed head the
+fields a proxy acts on are in ``noted`` and no longer in ``fields``, unless they simply pass.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from aiofrp.errors import RemoteProtocolError
+
+Field = tuple[bytes, bytes]
+"""Name as it was written, and value without the space around it."""
+
+#: Bytes of the largest head; the reference allows 1 MiB, which thousands of slow visitors could each fill.
+MAX_HEAD = 64 * 1024
+#: ``body_size`` of a body in chunks, and of a response whose body ends with the connection.
+CHUNKED, UNTIL_EOF = -1, -2
+
+#: Fields of requests that are noted; True: they stay in ``fields`` too (docs/protocol/server.md §6.3).
+_REQUEST_FIELDS = {
+    b"host": False,
+    b"connection": False,
+    b"proxy-connection": False,
+    b"keep-alive": False,
+    b"proxy-authenticate": False,
+    b"proxy-authorization": False,
+    b"authorization": True,
+    b"content-length": False,
+    b"transfer-encoding": False,
+    b"te": False,
+    b"trailer": False,
+    b"upgrade": False,
+    b"forwarded": False,
+    b"x-forwarded-for": False,
+    b"x-forwarded-host": False,
+    b"x-forwarded-proto": False,
+    b"x-real-ip": False,
+    b"http2-settings": False,
+}
+#: What makes a field's name one that services may take for another, see :func:`plain_name`.
+_DISGUISED = re.compile(rb"[^0-9A-Za-z-]")
+_RESPONSE_FIELDS = {
+    b"connection": False,
+    b"proxy-connection": False,
+    b"keep-alive": False,
+    b"content-length": False,
+    b"transfer-encoding": False,
+    b"te": False,
+    b"trailer": False,
+    b"upgrade": False,
+    b"date": True,
+}
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?\r?\n")
+_HOST = re.compile(rb"[0-9A-Za-z!$%&'()*+,\-.:;=\[\]_~]*")
+_ABSOLUTE = re.compile(
+    rb"[A-Za-z][A-Za-z0-9+.\-]*://(?:[A-Za-z0-9\-._~!$&'()*+,;=:%]*@)?([^/?#@]*)((?:[/?][^#]*)?)"
+)
+_PATH = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*")
+_ILLEGAL_IN_PATH = re.compile(rb"[\x80-\xff\"#<>\\^`{|}]")
+_UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
+# A + after a token makes it possessive: no second try at what was read once.
+_FIELDS = re.compile(rb"(?:%b+:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n" % _TOKEN)
+_FIELD = re.compile(rb"(%b+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
+#: A Content-Length below 10^18: what is longer is no size of anything, and costly to read.
+_LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
+_END = re.compile(rb"\n\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_NO_OPTIONS: frozenset[bytes] = frozenset()
+_MALFORMED = "malformed HTTP response"
+_USUAL_OPTIONS = {
+    value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
+}
+
+
+class HeadError(RemoteProtocolError):
+    """A head that is refused. ``status`` is what to answer a user, the text its explanation or empty."""
+
+    def __init__(self, text: str = "", status: int = 400) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class RequestHead:
+    """What a request says before its body."""
+
+    __slots__ = (
+        "absolute",
+        "body_size",
+        "connection",
+        "fields",
+        "host",
+        "keep_alive",
+        "method",
+        "minor",
+        "noted",
+        "path",
+        "target",
+        "upgrade",
+    )
+
+    method: bytes
+    target: bytes
+    """To send on: as the user wrote it, with bytes that are illegal in a path percent-encoded; in absolute form
+    without the scheme and authority."""
+    minor: int
+    """1 of HTTP/1.1."""
+    host: bytes
+    """Whom the request is for: the authority of the target, else the Host field."""
+    path: bytes
+    """The percent-decoded path, which routes are judged by; empty for CONNECT."""
+    absolute: bool
+    """Whether the target names the authority itself, as users of a proxy write it; so does CONNECT."""
+    fields: list[Field]
+    noted: dict[bytes, list[bytes]]
+    connection: frozenset[bytes]
+    """Options of the Connection field, in lower case."""
+    upgrade: bytes
+    """The protocols asked for, when the connection is to be upgraded."""
+    body_size: int
+    """Bytes of the body, or :data:`CHUNKED`."""
+    keep_alive: bool
+    """Whether the user wants another request on the connection."""
+
+    def note(self, name: bytes) -> bytes:
+        """The first value of a noted field, or ``b""``."""
+        values = self.noted.get(name)
+        return values[0] if values else b""
+
+
+class ResponseHead:
+    """What a response says before its body."""
+
+    __slots__ = ("body_size", "connection", "fields", "keep_alive", "minor", "noted", "reason", "status")
+
+    status: int
+    reason: bytes
+    minor: int
+    fields: list[Field]
+    noted: dict[bytes, list[bytes]]
+    connection: frozenset[bytes]
+    body_size: int
+    """Bytes of the body, :data:`CHUNKED` or :data:`UNTIL_EOF`; what the status and the method say about bodies is
+    not in it."""
+    keep_alive: bool
+    """Whether the service takes another request on the connection."""
+
+
+def parse_request(head: bytes) -> RequestHead:
+    """A request's head, its empty line included, as a value. Raises :class:`HeadError`."""
+    line = _REQUEST_LINE.match(head)
+    if line is None:
+        raise HeadError
+    method, target, major, minor = line.groups()
+    if major != b"1" or minor not in (b"0", b"1"):
+        raise HeadError("unsupported protocol version", 505)
+    request = RequestHead()
+    request.method, request.minor = method, minor[0] - 0x30
+    request.fields, request.noted = _sorted(_request_fields(head[line.end() :]), _REQUEST_FIELDS)
+    request.connection = _options(request.noted)
+    request.keep_alive = _keeps_alive(request.minor, request.connection)
+    request.upgrade = _upgrade(request)
+    request.body_size = _request_body_size(request)
+    _judge_host(request)
+    _judge_target(request, target)
+    return request
+
+
+def parse_response(head: bytes) -> ResponseHead:
+    """A response's head, its empty line included, as a value; lines may be folded and end in a bare LF, as those of
+    small devices do. Raises :class:`HeadError`."""
+    line = _STATUS_LINE.match(head)
+    if line is None:
+        raise HeadError(_MALFORMED)
+    minor, status, reason = line.groups()
+    response = ResponseHead()
+    response.minor, response.status, response.reason = minor[0] - 0x30, int(status), reason or b""
+    response.fields, response.noted = _sorted(_response_fields(head, line.end()), _RESPONSE_FIELDS)
+    response.connection = _options(response.noted)
+    response.keep_alive = _keeps_alive(response.minor, response.connection) and _is_framed_once(response)
+    response.body_size = _response_body_size(response)
+    return response
+
+
+def plain_name(name: bytes) -> bytes:
+    """``name`` in lower case, and with hyphens for all that is no letter or digit, which is how CGI and its
+    descendants tell names apart."""
+    return _DISGUISED.sub(b"-", name).lower()
+
+
+def head_end(data: bytes | bytearray, start: int = 0) -> int:
+    """Where the head in ``data`` ends: the position after its empty line, or -1. ``start``: bytes known not to
+    hold the end."""
+    end = data.find(b"\r\n\r\n", max(0, start - 3))
+    return end + 4 if end >= 0 else -1
+
+
+def loose_head_end(data: bytes | bytearray, start: int = 0) -> int:
+    """Like :func:`head_end`, for responses whose lines may end in a bare LF."""
+    found = _END.search(data, max(0, start - 2))
+    return found.end() if found else -1
+
+
+# Private: fields
+
+
+class _Found:
+    """What llhttp reports."""
+
+    __slots__ = ("complete", "on_header", "pairs")
+
+    def __init__(self) -> None:
+        self.pairs: list[Field] = []
+        self.complete = False
+        add = self.pairs.append
+        self.on_header = lambda name, value: add((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+
+def _request_fields(lines: bytes) -> list[Field]:
+    """The fields, without those that services may take for one that is noted."""
+    found = _Found()
+    pairs = _run(httptools.HttpRequestParser(found), found, b"POST / HTTP/1.1\r\n" + lines)
+    return [
+        pair for pair in pairs if not (_DISGUISED.search(pair[0]) and plain_name(pair[0]) in _REQUEST_FIELDS)
+    ]
+
+
+def _response_fields(head: bytes, start: int) -> list[Field]:
+    """The fields from ``start`` on. What is written by the book one expression reads, at twice the speed; for the rest
+    llhttp takes liberties that hurt nobody, since the head is written anew."""
+    if _FIELDS.fullmatch(head, start):
+        return _FIELD.findall(head, start)
+    found = _Found()
+    parser = httptools.HttpResponseParser(found)
+    parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
+    return _run(parser, found, b"HTTP/1.1 200 OK\r\n" + _FOLD.sub(b" ", head[start:]), _MALFORMED)
+
+
+def _run(parser: Any, found: _Found, text: bytes, complaint: str = "") -> list[Field]:
+    try:
+        parser.feed_data(text)
+    except httptools.HttpParserUpgrade:  # what follows the head is not looked at here
+        pass
+    except httptools.HttpParserError as exc:
+        raise HeadError(complaint) from exc
+    if not found.complete:
+        raise HeadError(complaint)
+    return found.pairs
+
+
+def _sorted(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Field], dict[bytes, list[bytes]]]:
+    """The fields that pass, and the values by lower-case name of those to note."""
+    passing: list[Field] = []
+    noted: dict[bytes, list[bytes]] = {}
+    for pair in pairs:
+        name = pair[0].lower()
+        passes = known.get(name)
+        if passes is None:
+            passing.append(pair)
+            continue
+        noted.setdefault(name, []).append(pair[1].rstrip(b" \t"))
+        if passes:
+            passing.append(pair)
+    return passing, noted
+
+
+def _options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
+    values = noted.get(b"connection")
+    if values is None:
+        return _NO_OPTIONS
+    usual = _USUAL_OPTIONS.get(values[0]) if len(values) == 1 else None
+    return usual or frozenset(
+        option.strip(b" \t").lower() for value in values for option in value.split(b",")
+    )
+
+
+def _keeps_alive(minor: int, options: frozenset[bytes]) -> bool:
+    return b"close" not in options and (minor == 1 or b"keep-alive" in options)
+
+
+def _upgrade(request: RequestHead) -> bytes:
+    """The protocols asked for. h2c is left out: a service that agreed to it would be sent requests that nobody
+    routed or asked for a password."""
+    if b"upgrade" not in request.connection or request.minor == 0:
+        return b""
+    asked = (name.strip(b" \t") for value in request.noted.get(b"upgrade", ()) for name in value.split(b","))
+    return b", ".join(name for name in asked if name and name.lower() != b"h2c")
+
+
+# Private: bodies
+
+
+def _request_body_size(request: RequestHead) -> int:
+    codings = request.noted.get(b"transfer-encoding")
+    if request.method == b"CONNECT":
+        return 0
+    if codings is None:
+        return _content_length(request.noted, 0)
+    if request.minor == 0:
+        raise HeadError
+    if len(codings) != 1 or codings[0].lower() != b"chunked":
+        raise HeadError("Unsupported transfer encoding", 501)
+    return CHUNKED
+
+
+def _response_body_size(response: ResponseHead) -> int:
+    codings = b",".join(response.noted.get(b"transfer-encoding", ())).lower()
+    if response.minor == 0 or codings in (b"", b"identity"):
+        return _content_length(response.noted, UNTIL_EOF, _MALFORMED)
+    if codings != b"chunked":
+        raise HeadError("unsupported transfer encoding")
+    return CHUNKED
+
+
+def _is_framed_once(response: ResponseHead) -> bool:
+    """Whether it is certain where the body ends; if not, its connection serves nothing else (RFC 9112 §6.1, §6.3)."""
+    noted = response.noted
+    return b"transfer-encoding" not in noted or (response.minor == 1 and b"content-length" not in noted)
+
+
+def _content_length(noted: dict[bytes, list[bytes]], otherwise: int, complaint: str = "") -> int:
+    """Some services say the same length twice; in requests llhttp has refused that."""
+    values = noted.get(b"content-length")
+    if values is None:
+        return otherwise
+    if len(set(values)) != 1 or not _LENGTH.fullmatch(values[0]):
+        raise HeadError(complaint)
+    return int(values[0].lstrip(b"0") or b"0")  # int() takes no number of thousands of digits, zeros or not
+
+
+# Private: whom and what a request is for
+
+
+def _judge_host(request: RequestHead) -> None:
+    hosts = request.noted.get(b"host")
+    if hosts is None:
+        if request.minor == 1 and request.method != b"CONNECT":
+            raise HeadError("missing required Host header")
+        request.host = b""
+        return
+    if len(hosts) != 1:
+        raise HeadError("too many Host headers")
+    if not _HOST.fullmatch(hosts[0]):
+        raise HeadError("malformed Host header")
+    request.host = hosts[0]
+
+
+def _judge_target(request: RequestHead, target: bytes) -> None:
+    request.absolute = False
+    if request.method == b"CONNECT":
+        if not _HOST.fullmatch(target):
+            raise HeadError
+        request.host, request.target, request.path, request.absolute = target, target, b"", True
+    elif target.startswith(b"/"):
+        _judge_path(request, target)
+    elif target == b"*" and request.method == b"OPTIONS":
+        request.target = request.path = target
+    else:
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is None or not absolute[1] or not _HOST.fullmatch(absolute[1]):
+            raise HeadError
+        request.host, request.absolute = absolute[1], True
+        rest = absolute[2]
+        _judge_path(request, rest if rest.startswith(b"/") else b"/" + rest)
+
+
+def _judge_path(request: RequestHead, target: bytes) -> None:
+    path, mark, query = target.partition(b"?")
+    if _UNUSUAL.search(path):
+        if not _PATH.fullmatch(path):
+            raise HeadError
+        request.path = unquote_to_bytes(path)
+        path = _ILLEGAL_IN_PATH.sub(lambda found: b"%%%02X" % found[0][0], path)
+        request.target = path + mark + query
+    else:
+        request.path, request.target = path, target

@@ -1,0 +1,1 @@
+"""KCP and its forward error correction, without sockets."""

@@ -1,0 +1,1 @@
+"""QUIC packets as bytes: headers, tokens for address validation, protection."""

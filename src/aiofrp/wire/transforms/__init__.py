@@ -1,0 +1,1 @@
+"""Reversible changes of the bytes of one connection: encryption and compression."""

@@ -1,0 +1,62 @@
+"""Doors of secret proxies: who gets in, and which refusal comes first."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiofrp.errors import FrpError
+from aiofrp.host.contexts import Door
+from aiofrp.server.publish.doors import Visitors
+from aiofrp.stream.base import Stream
+from aiofrp.wire.frp.auth import sign_key
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import NewVisitorConn
+
+
+def accept(visitor: Stream, codec: Codec) -> None:
+    raise AssertionError("nobody enters in these tests")
+
+
+def opened(*users: str) -> Visitors:
+    visitors = Visitors()
+    visitors.open("alice.ssh", Door("abc", users, accept))
+    return visitors
+
+
+def asks(name: str = "alice.ssh", key: str = "abc") -> NewVisitorConn:
+    return NewVisitorConn(proxy_name=name, sign_key=sign_key(key, 7), timestamp=7)
+
+
+@pytest.mark.parametrize(
+    ("users", "user"), [(("alice",), "alice"), (("*",), "bob"), (("",), ""), (("a", "b"), "b")]
+)
+def test_who_gets_in(users: tuple[str, ...], user: str) -> None:
+    assert opened(*users).find(asks(), user).accept is accept
+
+
+@pytest.mark.parametrize(
+    ("message", "user", "error"),
+    [
+        (asks("ssh", "wrong"), "bob", "custom listener for [ssh] doesn't exist"),
+        (asks(key="wrong"), "bob", "visitor connection of [alice.ssh] auth failed"),
+        (asks(), "bob", "visitor connection of [alice.ssh] user [bob] not allowed"),
+        (asks(), "", "visitor connection of [alice.ssh] user [] not allowed"),
+    ],
+)
+def test_refusals_in_their_order(message: NewVisitorConn, user: str, error: str) -> None:
+    with pytest.raises(FrpError) as refused:
+        opened("alice").find(message, user)
+    assert str(refused.value) == error
+
+
+def test_a_name_has_one_door_until_it_is_closed() -> None:
+    visitors = opened("alice")
+    with pytest.raises(FrpError, match=r"^custom listener for \[alice.ssh\] is repeated$"):
+        visitors.open("alice.ssh", Door("", (), accept))
+    visitors.close("alice.ssh")
+    visitors.close("alice.ssh")
+    assert not len(visitors)
+
+
+def test_a_door_does_not_show_its_key() -> None:
+    assert "abc" not in repr(Door("abc", (), accept))

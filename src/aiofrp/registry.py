@@ -7,7 +7,7 @@ a heavy dependency is loaded only when its row is used.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, TypeVar
 
 #: ``type`` of a proxy → its :class:`aiofrp.proxy.base.ProxyType`.
 PROXIES = {
@@ -30,27 +30,39 @@ TRANSPORTS = {
     "wss": "aiofrp.transport.websocket:Wss",
 }
 
-#: ``type`` of a client plugin → its configuration.
+#: ``type`` of a client plugin → its :class:`aiofrp.plugin.base.ClientPlugin`.
 CLIENT_PLUGINS = {
-    "http_proxy": "aiofrp.plugin.http_proxy:HttpProxyPluginConfig",
-    "socks5": "aiofrp.plugin.socks5:Socks5PluginConfig",
-    "static_file": "aiofrp.plugin.static_file:StaticFilePluginConfig",
-    "unix_domain_socket": "aiofrp.plugin.unix_domain_socket:UnixDomainSocketPluginConfig",
-    "http2https": "aiofrp.plugin.http2https:Http2HttpsPluginConfig",
-    "http2http": "aiofrp.plugin.http2http:Http2HttpPluginConfig",
-    "https2http": "aiofrp.plugin.https2http:Https2HttpPluginConfig",
-    "https2https": "aiofrp.plugin.https2https:Https2HttpsPluginConfig",
-    "tls2raw": "aiofrp.plugin.tls2raw:Tls2RawPluginConfig",
-    "virtual_net": "aiofrp.plugin.virtual_net:VirtualNetPluginConfig",
+    "http_proxy": "aiofrp.plugin.http_proxy:HttpProxy",
+    "socks5": "aiofrp.plugin.socks5:Socks5",
+    "static_file": "aiofrp.plugin.static_file:StaticFile",
+    "unix_domain_socket": "aiofrp.plugin.unix_domain_socket:UnixDomainSocket",
+    "http2https": "aiofrp.plugin.http2https:Http2Https",
+    "http2http": "aiofrp.plugin.http2http:Http2Http",
+    "https2http": "aiofrp.plugin.https2http:Https2Http",
+    "https2https": "aiofrp.plugin.https2https:Https2Https",
+    "tls2raw": "aiofrp.plugin.tls2raw:Tls2Raw",
+    "virtual_net": "aiofrp.plugin.virtual_net:VirtualNet",
 }
 
-#: ``type`` of a visitor plugin → its configuration.
+#: ``type`` of a visitor plugin → its :class:`aiofrp.plugin.base.VisitorPlugin`.
 VISITOR_PLUGINS = {
-    "virtual_net": "aiofrp.plugin.virtual_net:VirtualNetVisitorPluginConfig",
+    "virtual_net": "aiofrp.plugin.virtual_net:VirtualNetVisitor",
 }
 
 
-def load(target: str) -> Any:
-    """Import ``package.module:Name`` and return the named object."""
+_T = TypeVar("_T")
+
+
+def load(target: str, base: type[_T]) -> type[_T]:
+    """Import ``package.module:Name``; the named class, which is one of ``base``. Raises :class:`TypeError` for any
+    other object."""
+    found = resolve(target)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise TypeError(f"{target} is not a {base.__name__}")
+    return found
+
+
+def resolve(target: str) -> Any:
+    """Import ``package.module:Name``; the named object."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)

@@ -12,7 +12,7 @@ from aiofrp.cli import flagtable
 from aiofrp.cli.flags import Flag
 from aiofrp.config.models import model, shape
 from aiofrp.config.models.client import ClientCommonConfig
-from aiofrp.config.models.proxy import VisitorConfig
+from aiofrp.config.models.proxy import ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.types import Bandwidth, Secret
 
@@ -49,7 +49,7 @@ def kind_of(form: shape.Shape) -> str:
     return "map" if form.kind == "map" else _KINDS[form.type]
 
 
-PROXIES = {name: registry.load(target) for name, target in registry.PROXIES.items()}
+PROXIES = {name: registry.load(target, ProxyKind) for name, target in registry.PROXIES.items()}
 
 
 def test_flags_of_the_server() -> None:
@@ -71,7 +71,9 @@ def test_flags_of_a_proxy(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, row in PROXIES.items() if row.VisitorConfig])
 def test_flags_of_a_visitor(name: str) -> None:
-    declared = set(declared_flags(VisitorConfig)) | set(declared_flags(PROXIES[name].VisitorConfig))
+    model = PROXIES[name].VisitorConfig
+    assert model is not None
+    declared = set(declared_flags(VisitorConfig)) | set(declared_flags(model))
     assert set(flagtable.VISITOR) == declared
 
 

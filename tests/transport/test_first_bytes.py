@@ -9,6 +9,7 @@ import pytest
 
 from aiofrp import registry
 from aiofrp.client.service import dial_options
+from aiofrp.transport.base import Transport
 from aiofrp.wire.dial.upgrade import ServerUpgrade
 from aiofrp.wire.websocket import WebSocket
 from tests.support.tunnel import PATIENCE, client_config, local_service
@@ -89,7 +90,7 @@ async def said(case: dict[str, Any]) -> Spoken:
             f'transport.protocol = "{case["protocol"]}"\ntransport.tls.disableCustomTLSFirstByte = {switch}\n'
         )
         options = dial_options(client_config(port, toml))
-        transport = registry.load(registry.TRANSPORTS[case["protocol"]])()
+        transport = registry.load(registry.TRANSPORTS[case["protocol"]], Transport)()
         dialling = asyncio.create_task(transport.connect(options))
         async with asyncio.timeout(PATIENCE):
             await enough.wait()

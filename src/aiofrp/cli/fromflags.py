@@ -9,7 +9,7 @@ from aiofrp import registry
 from aiofrp.cli.flags import Flag, Invocation
 from aiofrp.cli.flagtable import CONNECTION, PROXY, SERVER, VISITOR
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
+from aiofrp.config.models.proxy import ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
 
 
@@ -43,8 +43,7 @@ def client_config(
 def proxy_config(invocation: Invocation) -> ProxyConfig:
     """The proxy of ``frpc tcp`` and the like."""
     kind = invocation.command.name
-    config: ProxyConfig = registry.load(registry.PROXIES[kind]).Config(**_tree(PROXY[kind], invocation))
-    return config
+    return registry.load(registry.PROXIES[kind], ProxyKind).Config(**_tree(PROXY[kind], invocation))
 
 
 def proxy_warnings(proxy: ProxyConfig) -> list[str]:
@@ -57,9 +56,9 @@ def proxy_warnings(proxy: ProxyConfig) -> list[str]:
 def visitor_config(invocation: Invocation) -> VisitorConfig:
     """The visitor of ``frpc stcp visitor`` and the like."""
     kind = invocation.path[-2].name
-    model = registry.load(registry.PROXIES[kind]).VisitorConfig
-    config: VisitorConfig = model(**_tree(VISITOR, invocation))
-    return config
+    model = registry.load(registry.PROXIES[kind], ProxyKind).VisitorConfig
+    assert model is not None, f"{kind} has no visitors"
+    return model(**_tree(VISITOR, invocation))
 
 
 def _tree(flags: Iterable[Flag], invocation: Invocation) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _run(root: Command, arguments: Sequence[str]) -> int:
     if command is root and invocation.values.get("version"):
         print(FRP_VERSION)
         return 0
-    code: int = registry.load(command.run)(invocation)
+    code: int = registry.resolve(command.run)(invocation)
     return code
 
 

@@ -15,18 +15,17 @@ from aiofrp.client.reload import diff
 from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
-from aiofrp.host.contexts import ClientContext, ClientHalf
+from aiofrp.host.contexts import ClientHalf, MakeClient
 from aiofrp.host.relay import limit_of
 from aiofrp.logs import Log
+from aiofrp.plugin.base import ClientPlugin
+from aiofrp.proxy.base import ProxyType
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
 
 _log = logs.get(__name__)
-
-#: Makes what serves the users of a proxy in this process, in place of a local address.
-MakeHalf = Callable[[ClientContext, ProxyConfig], ClientHalf]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Surroundings:
     key: bytes  #: of encrypted work connections
     codec: Codec
     udp_packet_size: int  #: bytes
-    halves: Mapping[str, MakeHalf] = field(default_factory=dict)  #: by proxy name
+    halves: Mapping[str, MakeClient] = field(default_factory=dict)  #: by proxy name
 
 
 class RunningProxy:
@@ -105,12 +104,21 @@ class RunningProxy:
         if self._make is not None:
             self.half = self._make(self, self.config)
             return
-        client_half = registry.load(registry.PROXIES[self.config.type]).Client
-        if client_half is None:
-            raise FrpError(f"proxies of type {self.config.type} are not in this release of aiofrp's frpc")
-        if self.config.plugin is not None:
-            raise FrpError(f"plugin {self.config.plugin.type} is not in this release of aiofrp's frpc")
-        self.half = client_half(self, self.config)
+        make = _serving(self.config)
+        self.half = make(self, self.config)
+
+
+def _serving(config: ProxyConfig) -> MakeClient:
+    """What serves users of ``config``: its plugin, or the local address. Raises :class:`FrpError`."""
+    if config.plugin is not None:
+        plugin = registry.load(registry.CLIENT_PLUGINS[config.plugin.type], ClientPlugin)
+        if plugin.Client is None:
+            raise FrpError(f"plugin {plugin.name} is not in this release of aiofrp's frpc")
+        return plugin.Client
+    proxy = registry.load(registry.PROXIES[config.type], ProxyType)
+    if proxy.Client is None:
+        raise FrpError(f"proxies of type {proxy.name} are not in this release of aiofrp's frpc")
+    return proxy.Client
 
 
 class Proxies:

@@ -14,17 +14,18 @@ from aiofrp import FRP_VERSION, logs, registry
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
-from aiofrp.client.proxies import MakeHalf, Proxies, Surroundings
+from aiofrp.client.proxies import Proxies, Surroundings
 from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
 from aiofrp.client.visitors import Visitors
 from aiofrp.config.load.unbuilt import refuse_client
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.host.contexts import MakeClient
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
-from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.freshtls import client_tls
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.resolve import use_dns_server
@@ -62,7 +63,7 @@ class Client:
         self,
         config: ClientConfig,
         source: ConfigSource | None = None,
-        halves: Mapping[str, MakeHalf] | None = None,
+        halves: Mapping[str, MakeClient] | None = None,
     ) -> None:
         """``source`` is where :meth:`reload` and the admin API find the configuration again; ``halves`` serve
         users of the proxies they are named after in this process.
@@ -84,7 +85,7 @@ class Client:
         self.proxies = Proxies(config.proxies, around)
         self.visitors = Visitors(config.visitors, around)
         self._options = dial_options(config)
-        self._transport = registry.load(registry.TRANSPORTS[config.transport.protocol])()
+        self._transport = registry.load(registry.TRANSPORTS[config.transport.protocol], Transport)()
         self._control: ClientControl | None = None
         self._backoff = Backoff()
         self._stopping = asyncio.Event()

@@ -14,6 +14,7 @@ from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProxyError
 from aiofrp.host.contexts import VisitorHalf
 from aiofrp.logs import Log
+from aiofrp.proxy.base import ProxyType
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.wire.frp.codec import Codec
@@ -161,7 +162,7 @@ class Visitors:
 
 def make_half(config: VisitorConfig, context: Context) -> VisitorHalf:
     """The half that serves the users of a visitor. Raises :class:`~aiofrp.errors.ProxyError`."""
-    made = registry.load(registry.PROXIES[config.type]).Visitor
+    made = registry.load(registry.PROXIES[config.type], ProxyType).Visitor
     if made is None:
         raise ProxyError(f"visitors of type {config.type} are not in this release of aiofrp's frpc")
     if config.plugin is not None:

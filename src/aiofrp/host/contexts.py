@@ -274,3 +274,20 @@ class VisitorHalf(ABC):
     def accept(self, user: Stream) -> None:
         """Serve a user another visitor could not serve; nobody is attached to ``user``."""
         user.close()
+
+
+class MakeClient(Protocol):
+    """Makes what serves the users of one proxy on frpc."""
+
+    def __call__(self, context: ClientContext, config: Any, /) -> ClientHalf:
+        """``config``: the :class:`~aiofrp.config.models.proxy.ProxyConfig`, of the type's own class.
+
+        Raises :class:`~aiofrp.errors.FrpError` for what cannot be served, such as a certificate that cannot be read;
+        that proxy alone is then in error."""
+
+
+class MakeVisitor(Protocol):
+    """Makes what serves the users of one visitor on frpc."""
+
+    def __call__(self, context: VisitorContext, config: Any, /) -> VisitorHalf:
+        """``config``: the :class:`~aiofrp.config.models.proxy.VisitorConfig`, of the type's own class."""

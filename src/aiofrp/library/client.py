@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from aiofrp.aio import Scope
 from aiofrp.client import service
-from aiofrp.client.proxies import MakeHalf
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import FrpError
+from aiofrp.host.contexts import MakeClient
 from aiofrp.library.options import client_config
 
 
@@ -41,7 +41,7 @@ class Client:
         config: ClientConfig | Mapping[str, Any] | None = None,
         /,
         *,
-        halves: Mapping[str, MakeHalf] | None = None,
+        halves: Mapping[str, MakeClient] | None = None,
         **options: Any,
     ) -> None:
         """``config`` is a finished configuration or a dictionary as in a file; ``options`` are added to a dictionary.

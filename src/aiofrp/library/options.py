@@ -13,6 +13,7 @@ from aiofrp.config.load.decode import decode_client, decode_server
 from aiofrp.config.load.validate import client_problems, server_problems
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model, declared
+from aiofrp.config.models.proxy import ProxyKind
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.problem import InvalidConfig, Problem
 from aiofrp.errors import ConfigError
@@ -66,7 +67,7 @@ def _value(annotation: Any, key: str, value: Any) -> Any:
 
 def _proxy(item: Any) -> Any:
     target = registry.PROXIES.get(item.get("type", "tcp")) if isinstance(item, Mapping) else None
-    return as_file(registry.load(target).Config, item) if target else item
+    return as_file(registry.load(target, ProxyKind).Config, item) if target else item
 
 
 def _check(problems: Iterable[Problem]) -> None:

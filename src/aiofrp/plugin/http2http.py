@@ -8,10 +8,11 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Str
+from aiofrp.plugin.base import ClientPlugin
 
 
 class Http2HttpPluginConfig(PluginConfig):
-    """The client plugin ``http2http``."""
+    """The options of the client plugin ``http2http``."""
 
     reference_name: ClassVar[str] = "HTTP2HTTPPluginOptions"
 
@@ -23,3 +24,10 @@ class Http2HttpPluginConfig(PluginConfig):
     request_headers: HeaderOperations = field(
         alias="requestHeaders", help="Changes to request headers.", factory=HeaderOperations
     )
+
+
+class Http2Http(ClientPlugin):
+    """The client plugin ``http2http``."""
+
+    name = "http2http"
+    Config = Http2HttpPluginConfig

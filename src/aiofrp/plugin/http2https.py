@@ -8,10 +8,11 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Str
+from aiofrp.plugin.base import ClientPlugin
 
 
 class Http2HttpsPluginConfig(PluginConfig):
-    """The client plugin ``http2https``."""
+    """The options of the client plugin ``http2https``."""
 
     reference_name: ClassVar[str] = "HTTP2HTTPSPluginOptions"
 
@@ -25,3 +26,10 @@ class Http2HttpsPluginConfig(PluginConfig):
     request_headers: HeaderOperations = field(
         alias="requestHeaders", help="Changes to request headers.", factory=HeaderOperations
     )
+
+
+class Http2Https(ClientPlugin):
+    """The client plugin ``http2https``."""
+
+    name = "http2https"
+    Config = Http2HttpsPluginConfig

@@ -7,10 +7,11 @@ from typing import ClassVar
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.types import Secret, Str
+from aiofrp.plugin.base import ClientPlugin
 
 
 class HttpProxyPluginConfig(PluginConfig):
-    """The client plugin ``http_proxy``."""
+    """The options of the client plugin ``http_proxy``."""
 
     reference_name: ClassVar[str] = "HTTPProxyPluginOptions"
 
@@ -19,3 +20,10 @@ class HttpProxyPluginConfig(PluginConfig):
     http_password: Secret = field(
         Secret(), alias="httpPassword", help="Password for HTTP basic authentication."
     )
+
+
+class HttpProxy(ClientPlugin):
+    """The client plugin ``http_proxy``."""
+
+    name = "http_proxy"
+    Config = HttpProxyPluginConfig

@@ -8,10 +8,11 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Bool, Str
+from aiofrp.plugin.base import ClientPlugin
 
 
 class Https2HttpPluginConfig(PluginConfig):
-    """The client plugin ``https2http``."""
+    """The options of the client plugin ``https2http``."""
 
     reference_name: ClassVar[str] = "HTTPS2HTTPPluginOptions"
 
@@ -30,3 +31,10 @@ class Https2HttpPluginConfig(PluginConfig):
         "", alias="crtPath", help="Path of the PEM certificate shown to users; self-signed if empty."
     )
     key_path: Str = field("", alias="keyPath", help="Path of the PEM key of `crtPath`.")
+
+
+class Https2Http(ClientPlugin):
+    """The client plugin ``https2http``."""
+
+    name = "https2http"
+    Config = Https2HttpPluginConfig

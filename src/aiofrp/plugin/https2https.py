@@ -8,10 +8,11 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Bool, Str
+from aiofrp.plugin.base import ClientPlugin
 
 
 class Https2HttpsPluginConfig(PluginConfig):
-    """The client plugin ``https2https``."""
+    """The options of the client plugin ``https2https``."""
 
     reference_name: ClassVar[str] = "HTTPS2HTTPSPluginOptions"
 
@@ -30,3 +31,10 @@ class Https2HttpsPluginConfig(PluginConfig):
         "", alias="crtPath", help="Path of the PEM certificate shown to users; self-signed if empty."
     )
     key_path: Str = field("", alias="keyPath", help="Path of the PEM key of `crtPath`.")
+
+
+class Https2Https(ClientPlugin):
+    """The client plugin ``https2https``."""
+
+    name = "https2https"
+    Config = Https2HttpsPluginConfig

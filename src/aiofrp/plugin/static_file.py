@@ -7,10 +7,11 @@ from typing import ClassVar
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.types import Secret, Str
+from aiofrp.plugin.base import ClientPlugin
 
 
 class StaticFilePluginConfig(PluginConfig):
-    """The client plugin ``static_file``."""
+    """The options of the client plugin ``static_file``."""
 
     reference_name: ClassVar[str] = "StaticFilePluginOptions"
 
@@ -23,3 +24,10 @@ class StaticFilePluginConfig(PluginConfig):
     http_password: Secret = field(
         Secret(), alias="httpPassword", help="Password for HTTP basic authentication."
     )
+
+
+class StaticFile(ClientPlugin):
+    """The client plugin ``static_file``."""
+
+    name = "static_file"
+    Config = StaticFilePluginConfig

@@ -7,10 +7,11 @@ from typing import ClassVar
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.types import Str
+from aiofrp.plugin.base import ClientPlugin
 
 
 class Tls2RawPluginConfig(PluginConfig):
-    """The client plugin ``tls2raw``."""
+    """The options of the client plugin ``tls2raw``."""
 
     reference_name: ClassVar[str] = "TLS2RawPluginOptions"
 
@@ -22,3 +23,10 @@ class Tls2RawPluginConfig(PluginConfig):
         "", alias="crtPath", help="Path of the PEM certificate shown to users; self-signed if empty."
     )
     key_path: Str = field("", alias="keyPath", help="Path of the PEM key of `crtPath`.")
+
+
+class Tls2Raw(ClientPlugin):
+    """The client plugin ``tls2raw``."""
+
+    name = "tls2raw"
+    Config = Tls2RawPluginConfig

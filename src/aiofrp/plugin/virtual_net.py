@@ -7,10 +7,11 @@ from typing import ClassVar
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig, VisitorPluginConfig
 from aiofrp.config.models.types import Str
+from aiofrp.plugin.base import ClientPlugin, VisitorPlugin
 
 
 class VirtualNetPluginConfig(PluginConfig):
-    """The client plugin ``virtual_net``."""
+    """The options of the client plugin ``virtual_net``."""
 
     reference_name: ClassVar[str] = "VirtualNetPluginOptions"
 
@@ -18,7 +19,7 @@ class VirtualNetPluginConfig(PluginConfig):
 
 
 class VirtualNetVisitorPluginConfig(VisitorPluginConfig):
-    """The visitor plugin ``virtual_net``."""
+    """The options of the visitor plugin ``virtual_net``."""
 
     reference_name: ClassVar[str] = "VirtualNetVisitorPluginOptions"
 
@@ -26,3 +27,17 @@ class VirtualNetVisitorPluginConfig(VisitorPluginConfig):
     destination_ip: Str = field(
         "", alias="destinationIP", help="Address in the virtual network that leads to the proxy."
     )
+
+
+class VirtualNet(ClientPlugin):
+    """The client plugin ``virtual_net``."""
+
+    name = "virtual_net"
+    Config = VirtualNetPluginConfig
+
+
+class VirtualNetVisitor(VisitorPlugin):
+    """The visitor plugin ``virtual_net``."""
+
+    name = "virtual_net"
+    Config = VirtualNetVisitorPluginConfig

@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from aiofrp.config.models.proxy import ProxyTransport
-from aiofrp.errors import ConnectFailed, LocalProtocolError
-from aiofrp.host.contexts import ClientContext, ClientHalf
-from aiofrp.host.relay import client_side
+from aiofrp.host.contexts import ClientContext
+from aiofrp.host.service import DIAL_TIMEOUT, ReachedService
 from aiofrp.stream.base import Stream
-from aiofrp.stream.splice import Splice
 from aiofrp.transport.net import dial, join_host_port
-from aiofrp.wire.frp.messages import StartWorkConn
-from aiofrp.wire.frp.proxyproto import connection_header
-
-#: Seconds to reach the local service (docs/protocol/client.md §3).
-DIAL_TIMEOUT = 10.0
 
 
 class LocalConfig(Protocol):
@@ -29,32 +22,15 @@ class LocalConfig(Protocol):
     def transport(self) -> ProxyTransport: ...
 
 
-class LocalService(ClientHalf):
+class LocalService(ReachedService):
     """Joins each work connection to ``localIP:localPort``."""
 
     def __init__(self, context: ClientContext, config: LocalConfig) -> None:
-        self._context = context
-        self._config = config
+        super().__init__(context, config.transport)
+        self._address = config.local_ip, config.local_port
 
-    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        self._context.spawn(self._serve(stream, start), "connect")
+    async def connect(self) -> Stream:
+        return await dial(*self._address, timeout=DIAL_TIMEOUT, for_user=True)
 
-    async def _serve(self, stream: Stream, start: StartWorkConn) -> None:
-        config = self._config
-        work = client_side(stream, config.transport, self._context)
-        try:
-            header = connection_header(config.transport.proxy_protocol_version, start)
-            local = await dial(config.local_ip, config.local_port, timeout=DIAL_TIMEOUT, for_user=True)
-        except (ConnectFailed, LocalProtocolError) as exc:
-            where = join_host_port(config.local_ip, config.local_port)
-            self._context.log.seldom.error("connect to local service [%s] error: %s", where, exc)
-            stream.close()
-            return
-        except BaseException:
-            stream.abort()
-            raise
-        if header:
-            local.write(header)
-        splice = Splice(work, local, self._context.connections.closed)
-        self._context.connections.opened(splice)
-        splice.start()
+    def explain(self, error: Exception) -> str:
+        return f"connect to local service [{join_host_port(*self._address)}] error: {error}"

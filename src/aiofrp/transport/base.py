@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
@@ -58,8 +57,9 @@ class Session(ABC):
         await self.close()
 
 
-class Transport(Protocol):
+class Transport:
     """One row of the registry's table of transports."""
 
     async def connect(self, options: DialOptions) -> Session:
         """Make a session. Raises :class:`~aiofrp.errors.FrpError` saying the likely cause."""
+        raise NotImplementedError

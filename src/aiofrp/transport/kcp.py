@@ -11,13 +11,13 @@ from aiofrp.stream.kcp import stream as kcp
 from aiofrp.stream.kcp.listener import KcpListener
 from aiofrp.stream.kcp.stream import KcpStream
 from aiofrp.stream.stall import Account, StallLimits
-from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.net import bind_udp, connect_reason, join_host_port
 from aiofrp.transport.resolve import resolve
 from aiofrp.transport.session import Securer, session_over
 
 
-class Kcp:
+class Kcp(Transport):
     """``transport.protocol = "kcp"``."""
 
     async def connect(self, options: DialOptions) -> Session:

@@ -177,6 +177,42 @@ async def _connect_name(host: str, port: int, local_ip: str) -> TcpStream:
     return stream
 
 
+async def dial_unix(path: str, *, timeout: float) -> TcpStream:
+    """Connect a user to the Unix domain socket at ``path`` within ``timeout`` seconds.
+
+    A leading ``@`` names an abstract socket, as in Go. Fails when only the last files are left (see :mod:`aiofrp.transport.files`).
+
+    Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
+    """
+    where = f"dial unix {path}"
+    try:
+        async with asyncio.timeout(timeout):
+            return await _connect_unix(f"\0{path[1:]}" if path.startswith("@") else path)
+    except TimeoutError:
+        raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None
+    except ConnectFailed as exc:
+        raise ConnectFailed(f"{where}: {exc}") from exc
+    except (OSError, ValueError) as exc:
+        raise ConnectFailed(f"{where}: {connect_reason(exc)}") from exc
+
+
+async def _connect_unix(name: str) -> TcpStream:
+    if not hasattr(socket, "AF_UNIX"):
+        raise ConnectFailed("this system has no Unix domain sockets")
+    loop = asyncio.get_running_loop()
+    sock = socket.socket(socket.AF_UNIX)  # connected here: uvloop itself knows no abstract names
+    try:
+        if is_last(sock.fileno()):
+            raise ConnectFailed("too many open files")
+        sock.setblocking(False)
+        await loop.sock_connect(sock, name)
+        _, stream = await loop.create_unix_connection(TcpStream, sock=sock)
+    except BaseException:
+        sock.close()
+        raise
+    return stream
+
+
 @lru_cache(1024)
 def is_address(host: str) -> bool:
     """Whether ``host`` is an IP address, not a name. Asked for every connection and datagram, so answers are kept.

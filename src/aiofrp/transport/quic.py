@@ -19,13 +19,13 @@ from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.transport import freshtls
-from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.kcp import connect_udp
 from aiofrp.transport.net import bind_udp
 from aiofrp.transport.tls import TlsFiles, read_identity, self_signed, verifying_context
 
 
-class Quic:
+class Quic(Transport):
     """``transport.protocol = "quic"``."""
 
     async def connect(self, options: DialOptions) -> Session:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from aiofrp.stream.base import Stream
-from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
 
 
-class Tcp:
+class Tcp(Transport):
     """``transport.protocol = "tcp"``."""
 
     async def connect(self, options: DialOptions) -> Session:

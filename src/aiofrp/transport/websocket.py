@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from aiofrp.stream.base import Stream
 from aiofrp.stream.websocket import WebSocketStream
-from aiofrp.transport.base import DialOptions, Session
+from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.conversation import converse
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
@@ -13,7 +13,7 @@ from aiofrp.transport.session import Securer, session_over
 from aiofrp.wire.dial.upgrade import ClientUpgrade
 
 
-class WebSocket:
+class WebSocket(Transport):
     """``transport.protocol = "websocket"``."""
 
     async def connect(self, options: DialOptions) -> Session:
@@ -27,7 +27,7 @@ class WebSocket:
         return await session_over(carrier, options)
 
 
-class Wss:
+class Wss(Transport):
     """``transport.protocol = "wss"``: TLS comes first, and never frp's lead byte."""
 
     async def connect(self, options: DialOptions) -> Session:

@@ -9,6 +9,7 @@ from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.reader import Key, Kind
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model, declared
+from aiofrp.config.models.proxy import PluginKind, ProxyKind
 from aiofrp.config.models.server import HttpPluginConfig, ServerConfig
 from aiofrp.config.models.shape import Shape, shapes
 
@@ -40,15 +41,16 @@ def test_keys_of_the_programs_lead_to_fields() -> None:
 
 def test_keys_of_proxies_visitors_and_plugins_lead_to_fields() -> None:
     for name, table in keys.PROXIES.items():
-        config = registry.load(registry.PROXIES[name]).Config
+        config = registry.load(registry.PROXIES[name], ProxyKind).Config
         check(keys.PROXY, config)
         check(table, config)
     for name, table in keys.VISITORS.items():
-        visitor = registry.load(registry.PROXIES[name]).VisitorConfig
+        visitor = registry.load(registry.PROXIES[name], ProxyKind).VisitorConfig
+        assert visitor is not None
         check(keys.VISITOR, visitor)
         check(table, visitor)
     for name, table in keys.PLUGINS.items():
-        check(table, registry.load(registry.CLIENT_PLUGINS[name]))
+        check(table, registry.load(registry.CLIENT_PLUGINS[name], PluginKind).Config)
 
 
 def test_every_plugin_is_old_or_newer() -> None:

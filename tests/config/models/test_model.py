@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from aiofrp import registry
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model, declared, to_tree
+from aiofrp.config.models.proxy import PluginKind, ProxyKind
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import shapes
 from aiofrp.proxy.http import HttpConfig
@@ -27,9 +28,11 @@ def _models(model: type[Model]) -> set[type[Model]]:
 def _all_models() -> set[type[Model]]:
     tops: list[type[Model]] = [ServerConfig, ClientConfig]
     for row in registry.PROXIES.values():
-        tops += [part for part in (registry.load(row).Config, registry.load(row).VisitorConfig) if part]
+        kind = registry.load(row, ProxyKind)
+        tops += [part for part in (kind.Config, kind.VisitorConfig) if part]
     tops += [
-        registry.load(row) for row in (*registry.CLIENT_PLUGINS.values(), *registry.VISITOR_PLUGINS.values())
+        registry.load(row, PluginKind).Config
+        for row in (*registry.CLIENT_PLUGINS.values(), *registry.VISITOR_PLUGINS.values())
     ]
     return {model for top in tops for model in _models(top)}
 

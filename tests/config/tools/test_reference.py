@@ -21,7 +21,14 @@ from aiofrp import registry
 from aiofrp.config.load.verify import verify
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model, declared
-from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, VisitorConfig, VisitorPluginConfig
+from aiofrp.config.models.proxy import (
+    PluginConfig,
+    PluginKind,
+    ProxyConfig,
+    ProxyKind,
+    VisitorConfig,
+    VisitorPluginConfig,
+)
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import Shape, shapes
 from aiofrp.config.models.types import Bandwidth
@@ -64,12 +71,12 @@ def _typed(model: type[Model]) -> st.SearchStrategy[Any]:
 
 
 def _parts(part: str) -> list[tuple[str, Any]]:
-    rows = [(name, getattr(registry.load(row), part)) for name, row in registry.PROXIES.items()]
+    rows = [(name, getattr(registry.load(row, ProxyKind), part)) for name, row in registry.PROXIES.items()]
     return [(name, model) for name, model in rows if model]
 
 
 def _plugins(rows: dict[str, str]) -> list[tuple[str, Any]]:
-    return [(name, registry.load(row)) for name, row in rows.items()]
+    return [(name, registry.load(row, PluginKind).Config) for name, row in rows.items()]
 
 
 OPEN: dict[type, Any] = {

@@ -22,6 +22,7 @@ from yarl import URL
 from aiofrp import registry
 from aiofrp.client.service import Client
 from aiofrp.errors import FrpError
+from aiofrp.proxy.base import ProxyType
 from aiofrp.server.api import views
 from aiofrp.server.api.statistics import Statistics
 from aiofrp.server.service import Server
@@ -168,7 +169,7 @@ type = "tcp"
 localPort = 1
 """
 #: The types this release of frps serves.
-SERVED = [kind for kind, row in registry.PROXIES.items() if registry.load(row).Server is not None]
+SERVED = [kind for kind, row in registry.PROXIES.items() if registry.load(row, ProxyType).Server is not None]
 
 
 @pytest.fixture

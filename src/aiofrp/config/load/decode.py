@@ -18,7 +18,14 @@ from aiofrp.config.golang.literals import format_float, quote
 from aiofrp.config.load import hints
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model
-from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, VisitorConfig, VisitorPluginConfig
+from aiofrp.config.models.proxy import (
+    PluginConfig,
+    PluginKind,
+    ProxyConfig,
+    ProxyKind,
+    VisitorConfig,
+    VisitorPluginConfig,
+)
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import Shape, folded, holder, shapes
 from aiofrp.config.models.types import kind
@@ -150,7 +157,7 @@ def _proxy(place: _Place, tree: object, index: int | None = None) -> ProxyConfig
     if row is None:
         here.report(f"{before}unknown proxy type: {name}", ("type",), hints.choice(name, registry.PROXIES))
         return None
-    model = cast("type[ProxyConfig]", registry.load(row).Config)
+    model = registry.load(row, ProxyKind).Config
     return _with_plugin(here, model, cast("dict[str, Any]", tree), "proxy", before)
 
 
@@ -162,14 +169,14 @@ def _visitor(place: _Place, tree: object, index: int | None = None) -> VisitorCo
     if name is None:
         return None
     row = registry.PROXIES.get(name)
-    model = registry.load(row).VisitorConfig if row else None
+    model = registry.load(row, ProxyKind).VisitorConfig if row else None
     if model is None:
-        known = [key for key, target in registry.PROXIES.items() if registry.load(target).VisitorConfig]
+        known = [
+            key for key, target in registry.PROXIES.items() if registry.load(target, ProxyKind).VisitorConfig
+        ]
         here.report(f"{before}unknown visitor type: {name}", ("type",), hints.choice(name, known))
         return None
-    return _with_plugin(
-        here, cast("type[VisitorConfig]", model), cast("dict[str, Any]", tree), "visitor", before
-    )
+    return _with_plugin(here, model, cast("dict[str, Any]", tree), "visitor", before)
 
 
 def _type_of(here: _Place, tree: object, before: str) -> str | None:
@@ -223,7 +230,7 @@ def _typed_plugin(here: _Place, tree: dict[str, Any], name: str, owner: str, bef
         unknown=f"{before}unmarshal {owner} plugin error: unmarshal {options} error: ",
         wrong=f"{here.wrong}unmarshal {options} error: ",
     )
-    return _build(inside, cast("type[Model]", registry.load(rows[name])), tree)
+    return _build(inside, registry.load(rows[name], PluginKind).Config, tree)
 
 
 def _take(here: _Place, table: dict[str, Any], name: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from aiofrp import registry
 from aiofrp.config.models.client import ClientCommonConfig
 from aiofrp.config.models.model import Model, declared
-from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, VisitorConfig
+from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import Shape, shapes
 from aiofrp.config.models.types import kind
@@ -91,7 +91,7 @@ def _types_with(model: type[Model], key: str) -> list[str]:
     if not issubclass(model, ProxyConfig | VisitorConfig):
         return []
     part = "Config" if issubclass(model, ProxyConfig) else "VisitorConfig"
-    types = ((name, getattr(registry.load(row), part)) for name, row in registry.PROXIES.items())
+    types = ((name, getattr(registry.load(row, ProxyKind), part)) for name, row in registry.PROXIES.items())
     return [
         name
         for name, other in types

@@ -29,6 +29,14 @@ class VisitorPluginConfig(Model):
     type: Str = field("", alias="type", help="Kind of the plugin.")
 
 
+class PluginKind:
+    """What the configuration knows of a plugin: a row of the registry leads to each."""
+
+    #: What ``type`` says in a configuration.
+    name: ClassVar[str]
+    Config: ClassVar[type[PluginConfig] | type[VisitorPluginConfig]]
+
+
 class ProxyTransport(Model):
     """How a proxy's connections travel."""
 
@@ -263,3 +271,13 @@ class VisitorConfig(Model):
     plugin: VisitorPluginConfig | None = field(
         None, alias="plugin", help="A built-in service that makes connections instead of a local port."
     )
+
+
+class ProxyKind:
+    """What the configuration knows of a proxy type: a row of :data:`aiofrp.registry.PROXIES` leads to each."""
+
+    #: What ``type`` says in a configuration.
+    name: ClassVar[str]
+    Config: ClassVar[type[ProxyConfig]]
+    #: ``None`` where the type has no visitors.
+    VisitorConfig: ClassVar[type[VisitorConfig] | None] = None

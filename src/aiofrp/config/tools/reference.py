@@ -11,7 +11,14 @@ from typing import Any, cast
 from aiofrp import registry
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Declared, Model, declared
-from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, VisitorConfig, VisitorPluginConfig
+from aiofrp.config.models.proxy import (
+    PluginConfig,
+    PluginKind,
+    ProxyConfig,
+    ProxyKind,
+    VisitorConfig,
+    VisitorPluginConfig,
+)
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import Shape, shapes
 from aiofrp.config.models.types import Bandwidth
@@ -31,7 +38,7 @@ _APART = (ProxyConfig, VisitorConfig, PluginConfig, VisitorPluginConfig)
 def reference() -> str:
     """The whole page, Markdown."""
     rows = registry.PROXIES.items()
-    types = {name: registry.load(row) for name, row in rows}
+    types = {name: registry.load(row, ProxyKind) for name, row in rows}
     common = set(declared(ProxyConfig))
     sections = [
         _section("frps", ServerConfig),
@@ -51,7 +58,7 @@ def reference() -> str:
 
 
 def _plugin(kind: str, name: str, row: str) -> str:
-    return _section(f"{kind} `{name}`", registry.load(row), {"type"})
+    return _section(f"{kind} `{name}`", registry.load(row, PluginKind).Config, {"type"})
 
 
 def _section(title: str, model: type[Model], without: set[str] | None = None) -> str:

@@ -10,7 +10,14 @@ from typing import Any, Literal, cast
 from aiofrp import registry
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Declared, Model, declared
-from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, VisitorConfig, VisitorPluginConfig
+from aiofrp.config.models.proxy import (
+    PluginConfig,
+    PluginKind,
+    ProxyConfig,
+    ProxyKind,
+    VisitorConfig,
+    VisitorPluginConfig,
+)
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import Shape, shapes
 from aiofrp.config.models.types import Bandwidth
@@ -82,14 +89,16 @@ def _define(model: type[Model], definitions: dict[str, Schema]) -> bool:
 def _variants(model: type[Model]) -> dict[str, type[Model]]:
     """The models a ``type`` chooses from."""
     if model is ProxyConfig:
-        return {name: registry.load(row).Config for name, row in registry.PROXIES.items()}
+        return {name: registry.load(row, ProxyKind).Config for name, row in registry.PROXIES.items()}
     if model is VisitorConfig:
-        visitors = {name: registry.load(row).VisitorConfig for name, row in registry.PROXIES.items()}
+        visitors = {
+            name: registry.load(row, ProxyKind).VisitorConfig for name, row in registry.PROXIES.items()
+        }
         return {name: variant for name, variant in visitors.items() if variant}
     rows = {PluginConfig: registry.CLIENT_PLUGINS, VisitorPluginConfig: registry.VISITOR_PLUGINS}.get(
         model, {}
     )
-    return {name: registry.load(row) for name, row in rows.items()}
+    return {name: registry.load(row, PluginKind).Config for name, row in rows.items()}
 
 
 def _variant(name: str, model: type[Model], definitions: dict[str, Schema]) -> Schema:

@@ -18,6 +18,7 @@ from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.contexts import Doors, Joined, Ports, ServerHalf, Vhost
 from aiofrp.host.groups import Groups
 from aiofrp.host.relay import limit_of
+from aiofrp.proxy.base import ProxyType
 from aiofrp.server.api.statistics import Observer
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
@@ -218,7 +219,7 @@ class Proxies:
         target = registry.PROXIES.get(kind)
         if target is None:
             raise ProxyError(f"unknown proxy type: {kind}")
-        server_half = registry.load(target).Server
+        server_half = registry.load(target, ProxyType).Server
         if server_half is None:
             raise ProxyError(f"proxies of type {kind} are not in this release of aiofrp's frps")
         half: ServerHalf = server_half(Context(self._server, owner, message, traffic))

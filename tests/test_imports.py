@@ -30,7 +30,7 @@ ORDER = [
     {"config"},
     {"registry"},
     {"wire"},
-    {"aio", "logs", "errors"},
+    {"aio", "logs", "errors", "version"},
     {"faults"},
 ]
 STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}
@@ -254,7 +254,11 @@ def test_every_part_has_its_place() -> None:
         ("logs.py", "from aiofrp import aio", "not below"),
         ("server/x.py", "from ..client import control", "not below"),
         ("server/x.py", "from . import control\nfrom .control import Control", ""),
-        ("server/x.py", "from aiofrp import FRP_VERSION\nfrom aiofrp.wire.frp.codec import Codec", ""),
+        (
+            "server/x.py",
+            "from aiofrp.version import FRP_VERSION\nfrom aiofrp.wire.frp.codec import Codec",
+            "",
+        ),
     ],
 )
 def test_the_check_sees(

@@ -8,15 +8,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from aiofrp.version import FRP_VERSION, __version__
+
 if TYPE_CHECKING:
     from aiofrp.library.client import Client
     from aiofrp.library.server import Server
     from aiofrp.library.tunnel import Tunnel, expose
-
-__version__ = "0.1.0"
-
-#: The release of frp whose behaviour is matched; told to peers and printed by ``-v``.
-FRP_VERSION = "0.70.1"
 
 __all__ = ["FRP_VERSION", "Client", "Server", "Tunnel", "__version__", "expose"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import Any, TypeVar
 
-#: ``type`` of a proxy → its :class:`aiofrp.proxy.base.ProxyType`.
+#: ``type`` of a proxy → its :class:`aiofrp.proxy.base.ProxyType`; in the order in which frps' API names them.
 PROXIES = {
     "tcp": "aiofrp.proxy.tcp:Tcp",
     "udp": "aiofrp.proxy.udp:Udp",
@@ -17,8 +17,8 @@ PROXIES = {
     "https": "aiofrp.proxy.https:Https",
     "tcpmux": "aiofrp.proxy.tcpmux:TcpMux",
     "stcp": "aiofrp.proxy.stcp:Stcp",
-    "sudp": "aiofrp.proxy.sudp:Sudp",
     "xtcp": "aiofrp.proxy.xtcp:Xtcp",
+    "sudp": "aiofrp.proxy.sudp:Sudp",
 }
 
 #: ``transport.protocol`` → its :class:`aiofrp.transport.base.Transport`.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp import __version__
 from aiofrp.cli.aiofrp import guess_program, main
+from aiofrp.version import __version__
 from tests.config.cases import GOOD, good_cases
 
 

@@ -80,7 +80,7 @@ def test_every_secret_flag_is_known() -> None:
             flagtable.SERVER,
             flagtable.CONNECTION,
             *flagtable.PROXY.values(),
-            flagtable.VISITOR,
+            *flagtable.VISITOR.values(),
         )
         for flag in flags
         if flag.path.rpartition(".")[2] in {"token", "password", "http_password", "secret_key"}

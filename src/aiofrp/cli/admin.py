@@ -24,9 +24,9 @@ _MAX_ANSWER = 64 * 1024 * 1024
 #: Where a server is reached that listens on all addresses.
 _LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 _COLUMNS = ("Name", "Status", "LocalAddr", "Plugin", "RemoteAddr", "Error")
+#: The order of tables as in frp; those of other types follow.
+_ORDER = ("tcp", "udp", "tcpmux", "http", "https", "stcp", "sudp", "xtcp")
 _KEYS = ("name", "status", "local_addr", "plugin", "remote_addr", "err")
-#: The order of tables.
-_TYPES = ("tcp", "udp", "tcpmux", "http", "https", "stcp", "sudp", "xtcp")
 
 
 class ApiError(FrpError):
@@ -165,7 +165,7 @@ def _table_of(body: bytes) -> Mapping[str, Any]:
 def tables(answer: Mapping[str, Any]) -> str:
     """The answer of ``/api/status`` as text: a table for each type of proxy."""
     parts = ["Proxy Status...\n"]
-    for kind in _TYPES:
+    for kind in dict.fromkeys((*_ORDER, *sorted(answer))):
         rows = [[str(entry.get(key, "")) for key in _KEYS] for entry in answer.get(kind) or ()]
         if rows:
             parts += [kind.upper(), *_lines([_COLUMNS, *rows]), ""]

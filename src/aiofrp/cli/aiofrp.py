@@ -9,9 +9,9 @@ import re
 import sys
 from collections.abc import Sequence
 
-from aiofrp import __version__
 from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
 from aiofrp.errors import ConfigError
+from aiofrp.version import __version__
 
 _CLIENT_KEYS = re.compile(
     r"^[\s\"\[]*(?:server_?addr|server_?port|admin_\w+|login_?fail_?exit|tls_enable|pool_count|proxies|visitors"

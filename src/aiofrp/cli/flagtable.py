@@ -1,6 +1,6 @@
-"""The flags that set fields of a configuration: a copy of what the models declare.
+"""The flags that set fields of a configuration, as the models declare them.
 
-A copy, so that a program can show its help without loading the models; a test holds both together.
+Made by ``scripts/flagtable``: a program shows its help from this table without loading the models.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ SERVER = (
     ),
     Flag("allow-ports", "ports", "Remote ports clients may ask for; empty allows all.", path="allow_ports"),
 )
-"""frps without a file."""
+"""The configuration of frps."""
 
 CONNECTION = (
     Flag(
@@ -238,7 +238,7 @@ CONNECTION = (
     ),
     Flag("tls-enable", "bool", "Use TLS; wss and quic always do.", default=True, path="transport.tls.enable"),
 )
-"""How frpc reaches frps when it runs without a file."""
+"""How frpc reaches its server."""
 
 _PROXY = (
     Flag(
@@ -284,101 +284,147 @@ _PROXY = (
     Flag("local-port", "int", "Port of the local service.", short="l", default=0, path="local_port"),
 )
 
-_DOMAIN = (
-    Flag(
-        "custom-domain",
-        "strings",
-        "Host names that lead to the proxy, also with * as first label.",
-        short="d",
-        default=(),
-        path="custom_domains",
-    ),
-    Flag(
-        "sd",
-        "string",
-        "Label below the server's subDomainHost that leads to the proxy.",
-        default="",
-        path="subdomain",
-    ),
-)
-
-_SECRET = (
-    Flag("sk", "string", "Secret key visitors must show.", default="", path="secret_key"),
-    Flag(
-        "allow-users",
-        "strings",
-        "Users whose visitors may enter; empty is the own user, * everybody.",
-        default=(),
-        path="allow_users",
-    ),
-)
-
-_TCP = (
-    Flag(
-        "remote-port",
-        "int",
-        "TCP port of the server; 0 lets the server choose.",
-        short="r",
-        default=0,
-        path="remote_port",
-    ),
-)
-
-_UDP = (
-    Flag(
-        "remote-port",
-        "int",
-        "UDP port of the server; 0 lets the server choose.",
-        short="r",
-        default=0,
-        path="remote_port",
-    ),
-)
-
-_HTTP = (
-    Flag(
-        "locations",
-        "strings",
-        "Path prefixes that lead to the proxy; empty is all paths.",
-        default=(),
-        path="locations",
-    ),
-    Flag("http-user", "string", "User name for HTTP basic authentication.", default="", path="http_user"),
-    Flag("http-pwd", "string", "Password for HTTP basic authentication.", default="", path="http_password"),
-    Flag(
-        "host-header-rewrite",
-        "string",
-        "Host header the local service sees instead of the user's.",
-        default="",
-        path="host_header_rewrite",
-    ),
-)
-
-_TCPMUX = (
-    Flag("http-user", "string", "User name for proxy authentication.", default="", path="http_user"),
-    Flag("http-pwd", "string", "Password for proxy authentication.", default="", path="http_password"),
-    Flag(
-        "mux",
-        "string",
-        "How users say which host they want; there is only httpconnect.",
-        default="",
-        path="multiplexer",
-    ),
-)
-
 PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
-    "tcp": _PROXY + _TCP,
-    "udp": _PROXY + _UDP,
-    "http": _PROXY + _DOMAIN + _HTTP,
-    "https": _PROXY + _DOMAIN,
-    "tcpmux": _PROXY + _DOMAIN + _TCPMUX,
-    "stcp": _PROXY + _SECRET,
-    "sudp": _PROXY + _SECRET,
-    "xtcp": _PROXY + _SECRET,
+    "tcp": (
+        *_PROXY,
+        Flag(
+            "remote-port",
+            "int",
+            "TCP port of the server; 0 lets the server choose.",
+            short="r",
+            default=0,
+            path="remote_port",
+        ),
+    ),
+    "udp": (
+        *_PROXY,
+        Flag(
+            "remote-port",
+            "int",
+            "UDP port of the server; 0 lets the server choose.",
+            short="r",
+            default=0,
+            path="remote_port",
+        ),
+    ),
+    "http": (
+        *_PROXY,
+        Flag(
+            "custom-domain",
+            "strings",
+            "Host names that lead to the proxy, also with * as first label.",
+            short="d",
+            default=(),
+            path="custom_domains",
+        ),
+        Flag(
+            "sd",
+            "string",
+            "Label below the server's subDomainHost that leads to the proxy.",
+            default="",
+            path="subdomain",
+        ),
+        Flag(
+            "locations",
+            "strings",
+            "Path prefixes that lead to the proxy; empty is all paths.",
+            default=(),
+            path="locations",
+        ),
+        Flag("http-user", "string", "User name for HTTP basic authentication.", default="", path="http_user"),
+        Flag(
+            "http-pwd", "string", "Password for HTTP basic authentication.", default="", path="http_password"
+        ),
+        Flag(
+            "host-header-rewrite",
+            "string",
+            "Host header the local service sees instead of the user's.",
+            default="",
+            path="host_header_rewrite",
+        ),
+    ),
+    "https": (
+        *_PROXY,
+        Flag(
+            "custom-domain",
+            "strings",
+            "Host names that lead to the proxy, also with * as first label.",
+            short="d",
+            default=(),
+            path="custom_domains",
+        ),
+        Flag(
+            "sd",
+            "string",
+            "Label below the server's subDomainHost that leads to the proxy.",
+            default="",
+            path="subdomain",
+        ),
+    ),
+    "tcpmux": (
+        *_PROXY,
+        Flag(
+            "custom-domain",
+            "strings",
+            "Host names that lead to the proxy, also with * as first label.",
+            short="d",
+            default=(),
+            path="custom_domains",
+        ),
+        Flag(
+            "sd",
+            "string",
+            "Label below the server's subDomainHost that leads to the proxy.",
+            default="",
+            path="subdomain",
+        ),
+        Flag("http-user", "string", "User name for proxy authentication.", default="", path="http_user"),
+        Flag("http-pwd", "string", "Password for proxy authentication.", default="", path="http_password"),
+        Flag(
+            "mux",
+            "string",
+            "How users say which host they want; there is only httpconnect.",
+            default="",
+            path="multiplexer",
+        ),
+    ),
+    "stcp": (
+        *_PROXY,
+        Flag("sk", "string", "Secret key visitors must show.", default="", path="secret_key"),
+        Flag(
+            "allow-users",
+            "strings",
+            "Users whose visitors may enter; empty is the own user, * everybody.",
+            default=(),
+            path="allow_users",
+        ),
+    ),
+    "xtcp": (
+        *_PROXY,
+        Flag("sk", "string", "Secret key visitors must show.", default="", path="secret_key"),
+        Flag(
+            "allow-users",
+            "strings",
+            "Users whose visitors may enter; empty is the own user, * everybody.",
+            default=(),
+            path="allow_users",
+        ),
+    ),
+    "sudp": (
+        *_PROXY,
+        Flag("sk", "string", "Secret key visitors must show.", default="", path="secret_key"),
+        Flag(
+            "allow-users",
+            "strings",
+            "Users whose visitors may enter; empty is the own user, * everybody.",
+            default=(),
+            path="allow_users",
+        ),
+    ),
 }
 """One proxy, by its type."""
 
-VISITOR = (
+_VISITOR = (
     Flag(
         "visitor-name",
         "string",
@@ -415,4 +461,10 @@ VISITOR = (
         path="bind_port",
     ),
 )
-"""One visitor, of any type."""
+
+VISITOR: Final[Mapping[str, tuple[Flag, ...]]] = {
+    "stcp": _VISITOR,
+    "xtcp": _VISITOR,
+    "sudp": _VISITOR,
+}
+"""One visitor, by its type."""

@@ -58,7 +58,7 @@ def visitor_config(invocation: Invocation) -> VisitorConfig:
     kind = invocation.path[-2].name
     model = registry.load(registry.PROXIES[kind], ProxyKind).VisitorConfig
     assert model is not None, f"{kind} has no visitors"
-    return model(**_tree(VISITOR, invocation))
+    return model(**_tree(VISITOR[kind], invocation))
 
 
 def _tree(flags: Iterable[Flag], invocation: Invocation) -> dict[str, Any]:

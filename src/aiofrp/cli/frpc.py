@@ -32,24 +32,25 @@ _NATHOLE = (
     Flag("nat-hole-stun-server", "string", "STUN server address for nathole", default=""),
     Flag("nat-hole-local-addr", "string", "local address to connect STUN server", short="l", default=""),
 )
-#: Types with visitors.
-_VISITED = ("stcp", "sudp", "xtcp")
 
 
 def _proxy(kind: str) -> Command:
-    visitor = Command(
-        "visitor",
-        f"Run frpc with a single {kind} visitor",
-        run="aiofrp.cli.client:start_visitor",
-        flags=VISITOR,
-    )
     return Command(
         kind,
         f"Run frpc with a single {kind} proxy",
         run="aiofrp.cli.client:start_proxy",
         flags=PROXY[kind],
         inherited=CONNECTION,
-        commands=(visitor,) if kind in _VISITED else (),
+        commands=(_visitor(kind),) if kind in VISITOR else (),
+    )
+
+
+def _visitor(kind: str) -> Command:
+    return Command(
+        "visitor",
+        f"Run frpc with a single {kind} visitor",
+        run="aiofrp.cli.client:start_visitor",
+        flags=VISITOR[kind],
     )
 
 

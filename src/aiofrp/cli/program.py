@@ -13,10 +13,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aiofrp import FRP_VERSION, registry
+from aiofrp import registry
 from aiofrp.cli.completion import completion
 from aiofrp.cli.flags import Command, Invocation, UnknownCommand, UsageError, find, parse, spoken
 from aiofrp.cli.help import help_page, usage
+from aiofrp.version import FRP_VERSION
 
 _HELP = "aiofrp.cli.program:show_help"
 

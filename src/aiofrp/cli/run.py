@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import importlib
 import logging
 import os
 import signal
@@ -112,9 +113,11 @@ def _on_signal(name: str, callback: Callable[[], object]) -> None:
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))
 
 
-def _loop_factory() -> Any:
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes uvloop's loop, or winloop's on Windows; ``None`` where neither is installed."""
     try:
-        import uvloop
+        loops = importlib.import_module("winloop" if sys.platform == "win32" else "uvloop")
     except ImportError:
         return None
-    return uvloop.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = loops.new_event_loop
+    return factory

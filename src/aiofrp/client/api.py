@@ -14,6 +14,7 @@ from aiofrp.client.source import ConfigSource
 from aiofrp.config.golang.literals import quote
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.errors import ConfigError, FrpError
+from aiofrp.proxy.base import Place, proxy_type
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.profiling import add_profiling
 from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 #: Seconds between the answer to ``/api/stop`` and the end (docs/protocol/client.md §6).
 _STOP_DELAY = 0.1
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
-#: Types whose remote address is a port of the server.
-_PORTS: Final = frozenset({"tcp", "udp"})
 
 
 class AdminApi:
@@ -123,7 +122,7 @@ def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, str]:
     """One proxy as ``/api/status`` shows it."""
     config, state = proxy.config, proxy.state
     remote = "" if state.error else state.remote_addr
-    if not state.error and config.type in _PORTS:
+    if not state.error and proxy_type(config.type).place is Place.PORT:
         remote = server_addr + remote
     return {
         "name": config.name,

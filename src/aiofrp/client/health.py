@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from aiofrp import __version__
 from aiofrp.config.models.proxy import HealthCheck, ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.transport.net import dial, join_host_port
+from aiofrp.version import __version__
 
 #: What stands for a number that is not given, or not positive (docs/protocol/client.md §2.2).
 TIMEOUT, MAX_FAILED, INTERVAL = 3, 1, 10

@@ -19,7 +19,7 @@ from aiofrp.host.contexts import ClientHalf, MakeClient
 from aiofrp.host.relay import limit_of
 from aiofrp.logs import Log
 from aiofrp.plugin.base import ClientPlugin
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import proxy_type
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.wire.frp.codec import Codec
@@ -115,7 +115,7 @@ def _serving(config: ProxyConfig) -> MakeClient:
         if plugin.Client is None:
             raise FrpError(f"plugin {plugin.name} is not in this release of aiofrp's frpc")
         return plugin.Client
-    proxy = registry.load(registry.PROXIES[config.type], ProxyType)
+    proxy = proxy_type(config.type)
     if proxy.Client is None:
         raise FrpError(f"proxies of type {proxy.name} are not in this release of aiofrp's frpc")
     return proxy.Client

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from aiofrp import FRP_VERSION, logs, registry
+from aiofrp import logs, registry
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
@@ -29,6 +29,7 @@ from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.freshtls import client_tls
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.resolve import use_dns_server
+from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.codec import V1, Codec
 from aiofrp.wire.frp.codec2 import V2

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiofrp import logs, registry
+from aiofrp import logs
 from aiofrp.aio import Scope
 from aiofrp.client.proxies import Surroundings
 from aiofrp.client.reload import diff
@@ -14,7 +14,7 @@ from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProxyError
 from aiofrp.host.contexts import VisitorHalf
 from aiofrp.logs import Log
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import proxy_type
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.wire.frp.codec import Codec
@@ -162,7 +162,7 @@ class Visitors:
 
 def make_half(config: VisitorConfig, context: Context) -> VisitorHalf:
     """The half that serves the users of a visitor. Raises :class:`~aiofrp.errors.ProxyError`."""
-    made = registry.load(registry.PROXIES[config.type], ProxyType).Visitor
+    made = proxy_type(config.type).Visitor
     if made is None:
         raise ProxyError(f"visitors of type {config.type} are not in this release of aiofrp's frpc")
     if config.plugin is not None:

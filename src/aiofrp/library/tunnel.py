@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiofrp import registry
 from aiofrp.errors import ConfigError, ProxyError, TimedOut
 from aiofrp.library.asgi import Application, AsgiHalf, AsgiServer
 from aiofrp.library.client import Client
+from aiofrp.proxy.base import Place, ProxyType, proxy_type
 from aiofrp.transport.net import join_host_port
 
 #: What can be exposed: a port of this machine, ``host:port``, or an ASGI application.
 Target = int | str | Application
 
-_SCHEMES = {"http": "http://", "https": "https://"}
 _RUNNING = "running"
 
 
@@ -41,9 +43,11 @@ class Tunnel:
         """
         for status in self._client.proxies():
             self._remote = status.remote_addr or self._remote
-        if self.type in ("tcp", "udp"):
+        kind = proxy_type(self.type)
+        if kind.place is Place.PORT:
             return (join_host_port(self._client.config.server_addr, int(self._remote.rpartition(":")[2])),)
-        return tuple(_SCHEMES.get(self.type, "") + part for part in self._remote.split(",") if part)
+        before = f"{kind.scheme}://" if kind.scheme else ""
+        return tuple(before + part for part in self._remote.split(",") if part)
 
     @property
     def address(self) -> str:
@@ -82,7 +86,8 @@ async def expose(
     application = target if callable(target) else None
     name = name or f"expose-{secrets.token_hex(4)}"
     asked: dict[str, Any] = {"type": type, **_local(target), **(proxy or {}), "name": name}
-    if type in ("tcp", "udp"):
+    kind = _kind(type)
+    if kind.place is Place.PORT:
         asked["remotePort"] = remote_port
     if custom_domains or subdomain:
         asked |= {"customDomains": list(custom_domains), "subdomain": subdomain}
@@ -91,7 +96,7 @@ async def expose(
         async with _running(Client(settings), name, timeout) as tunnel:
             yield tunnel
         return
-    if type == "udp":
+    if kind.datagrams:
         raise ConfigError('an ASGI application speaks HTTP: expose it with type="tcp" or type="http"')
     asgi = AsgiServer(application)
     await asgi.start()
@@ -164,6 +169,13 @@ def _client_settings(server: str, token: str, client: Mapping[str, Any]) -> dict
     if token:
         settings["auth"] = {**settings.get("auth", {}), "token": token}
     return settings
+
+
+def _kind(name: str) -> builtins.type[ProxyType]:
+    try:
+        return proxy_type(name)
+    except KeyError:
+        raise ConfigError(f"type is one of {', '.join(registry.PROXIES)}, not {name!r}") from None
 
 
 def _host_port(text: str, what: str) -> tuple[str, int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
 from typing import Any
+
+from aiofrp.stream.readable import watch
 
 #: Datagrams read in one wake-up, so that others get their turn.
 _BATCH = 64
@@ -20,7 +21,7 @@ class DatagramSocket:
     are cut.
     """
 
-    __slots__ = ("_loop", "_received", "_size", "_socket")
+    __slots__ = ("_received", "_size", "_socket", "_unwatch")
 
     def __init__(
         self, sock: socket.socket, size: int, received: Callable[[list[tuple[bytes, Any]]], None]
@@ -28,8 +29,7 @@ class DatagramSocket:
         self._socket = sock
         self._size = size
         self._received = received
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._readable)
+        self._unwatch = watch(sock, self._readable)
 
     @property
     def descriptor(self) -> int:
@@ -54,7 +54,7 @@ class DatagramSocket:
     def close(self) -> None:
         """Close the socket; idempotent."""
         if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket.fileno())
+            self._unwatch()
             self._socket.close()
 
     def _readable(self) -> None:

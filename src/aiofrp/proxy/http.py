@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import ProxyError
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
 from aiofrp.proxy.httpbackend import Backends
 from aiofrp.proxy.local import LocalService
@@ -165,6 +166,12 @@ class Http(ProxyType):
     """The proxy type ``http``."""
 
     name = "http"
+    place = Place.DOMAIN
+    scheme = "http"
     Config = HttpConfig
     Server = HttpServer
     Client = LocalService
+
+    @classmethod
+    def routing_fields(cls, message: NewProxy) -> Mapping[str, Any]:
+        return {"locations": message.locations or None, "hostHeaderRewrite": message.host_header_rewrite}

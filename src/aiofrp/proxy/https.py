@@ -10,7 +10,7 @@ from aiofrp.config.models.types import Str
 from aiofrp.errors import ProxyError
 from aiofrp.host.groups import Turns
 from aiofrp.host.relay import UserConnections
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
 from aiofrp.proxy.local import LocalService
 
@@ -55,6 +55,8 @@ class Https(ProxyType):
     """The proxy type ``https``."""
 
     name = "https"
+    place = Place.DOMAIN
+    scheme = "https"
     Config = HttpsConfig
     Server = HttpsServer
     Client = LocalService

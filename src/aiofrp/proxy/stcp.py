@@ -9,7 +9,7 @@ from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import VisitorContext, VisitorHalf
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.local import LocalService
 from aiofrp.proxy.secret import SecretServer, VisitorConnections
 from aiofrp.stream.base import Stream
@@ -82,6 +82,7 @@ class Stcp(ProxyType):
     """The proxy type ``stcp``."""
 
     name = "stcp"
+    place = Place.DOOR
     Config = StcpConfig
     VisitorConfig = StcpVisitorConfig
     Server = SecretServer

@@ -9,7 +9,7 @@ from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.contexts import VisitorContext, VisitorHalf
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.packets import PacketStream, User
 from aiofrp.proxy.secret import SecretServer, VisitorConnections
 from aiofrp.proxy.udp import UdpClient
@@ -129,6 +129,8 @@ class Sudp(ProxyType):
     """The proxy type ``sudp``."""
 
     name = "sudp"
+    place = Place.DOOR
+    datagrams = True
     Config = SudpConfig
     VisitorConfig = SudpVisitorConfig
     Server = SudpServer

@@ -10,7 +10,7 @@ from aiofrp.config.models.types import Int, Str
 from aiofrp.host.contexts import ServerContext, ServerHalf
 from aiofrp.host.groups import Turns
 from aiofrp.host.relay import UserConnections
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.local import LocalService
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
@@ -108,6 +108,7 @@ class Tcp(ProxyType):
     """The proxy type ``tcp``."""
 
     name = "tcp"
+    place = Place.PORT
     Config = TcpConfig
     Server = TcpServer
     Client = LocalService

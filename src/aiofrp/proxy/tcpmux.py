@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
@@ -10,7 +11,7 @@ from aiofrp.config.models.types import Secret, Str
 from aiofrp.errors import ProxyError
 from aiofrp.host.groups import Turns
 from aiofrp.host.relay import UserConnections
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
 from aiofrp.proxy.local import LocalService
 from aiofrp.wire.frp.messages import NewProxy
@@ -101,6 +102,11 @@ class TcpMux(ProxyType):
     """The proxy type ``tcpmux``."""
 
     name = "tcpmux"
+    place = Place.DOMAIN
     Config = TcpMuxConfig
     Server = TcpMuxServer
     Client = LocalService
+
+    @classmethod
+    def routing_fields(cls, message: NewProxy) -> Mapping[str, Any]:
+        return {"multiplexer": message.multiplexer, "routeByHTTPUser": message.route_by_http_user}

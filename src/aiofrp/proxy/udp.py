@@ -13,7 +13,7 @@ from aiofrp.config.models.types import Int, Str
 from aiofrp.errors import ConnectFailed, FrpError, LocalProtocolError
 from aiofrp.host.contexts import ClientContext, ClientHalf, ServerHalf
 from aiofrp.host.relay import client_side, server_side
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.packets import PacketStream, User, user_of
 from aiofrp.proxy.udpusers import Pool, Users
@@ -310,6 +310,8 @@ class Udp(ProxyType):
     """The proxy type ``udp``."""
 
     name = "udp"
+    place = Place.PORT
+    datagrams = True
     Config = UdpConfig
     Server = UdpServer
     Client = UdpClient

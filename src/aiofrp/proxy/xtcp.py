@@ -8,7 +8,7 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.shared import NatTraversalConfig
 from aiofrp.config.models.types import Bool, Int, Secret, Str, StrList
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import Place, ProxyType
 
 
 class XtcpConfig(ProxyConfig):
@@ -67,5 +67,6 @@ class Xtcp(ProxyType):
     """The proxy type ``xtcp``."""
 
     name = "xtcp"
+    place = Place.DOOR
     Config = XtcpConfig
     VisitorConfig = XtcpVisitorConfig

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from aiofrp import FRP_VERSION, logs
+from aiofrp import logs
 from aiofrp.aio import Scope
 from aiofrp.config.load.unbuilt import refuse_server
 from aiofrp.config.models.server import ServerConfig
@@ -34,6 +35,7 @@ from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.freshtls import server_tls
 from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp, listen
+from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
 
@@ -77,7 +79,7 @@ class Server:
         self._datagram_ports = DatagramPorts(config)
         self._vhost_ports = VhostPorts(config)
         self.vhosts: dict[str, Vhost] = self._vhost_ports.tables
-        self.groups: dict[str, Groups[Any]] = {kind: Groups() for kind in ("tcp", "http", "https", "tcpmux")}
+        self.groups: defaultdict[str, Groups[Any]] = defaultdict(Groups)  # by proxy type
         self._acceptor: Acceptor | None = None
         self._listener: TcpListener | None = None
         self._api: ServerApi | None = None

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from aiofrp import faults
+from aiofrp.stream.readable import watch
 
 #: Bytes asked for in the kernel's buffers, each way (docs/protocol/wire.md §4).
 SOCKET_BUFFER = 4 * 1024 * 1024
@@ -44,7 +45,7 @@ class UdpSocket:
     ``received`` is called with what one wake-up read; ``refused`` when the peer of a connected socket is not there.
     """
 
-    __slots__ = ("_cuts", "_joins", "_loop", "_received", "_refused", "_socket")
+    __slots__ = ("_cuts", "_joins", "_loop", "_received", "_refused", "_socket", "_unwatch")
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class UdpSocket:
                 sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
         self._cuts = sys.platform == "linux"
         self._joins = self._cuts and _set_option(sock, _UDP_GRO)
-        self._loop.add_reader(sock.fileno(), self.poll)
+        self._unwatch = watch(sock, self.poll)
 
     @property
     def name(self) -> Address:
@@ -71,7 +72,7 @@ class UdpSocket:
     def close(self) -> None:
         """Close the socket; idempotent."""
         if self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket.fileno())
+            self._unwatch()
             self._socket.close()
 
     def poll(self) -> None:

@@ -180,7 +180,8 @@ async def _connect_name(host: str, port: int, local_ip: str) -> TcpStream:
 async def dial_unix(path: str, *, timeout: float) -> TcpStream:
     """Connect a user to the Unix domain socket at ``path`` within ``timeout`` seconds.
 
-    A leading ``@`` names an abstract socket, as in Go. Fails when only the last files are left (see :mod:`aiofrp.transport.files`).
+    A leading ``@`` names an abstract socket, as in Go. Fails when only the last files are left
+    (see :mod:`aiofrp.transport.files`).
 
     Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
     """

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aiofrp import __version__
 from aiofrp.config.formats.toml import parse_toml
 from aiofrp.config.golang.literals import from_bytes
 from aiofrp.config.load.decode import decode_client, decode_server
@@ -20,6 +19,7 @@ from aiofrp.config.models.model import Model, declared, to_tree
 from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, VisitorConfig, VisitorPluginConfig
 from aiofrp.config.tools.tomlwriter import Writer
 from aiofrp.errors import ConfigError
+from aiofrp.version import __version__
 
 _ACTION = re.compile(r"\{\{(.*?)\}\}", re.S)
 _TYPED = (ProxyConfig, VisitorConfig, PluginConfig, VisitorPluginConfig)

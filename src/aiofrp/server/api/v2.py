@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from aiofrp import FRP_VERSION
+from aiofrp import registry
 from aiofrp.aio import mapped
 from aiofrp.config.golang.literals import parse_int
 from aiofrp.server.api import views
@@ -17,6 +17,7 @@ from aiofrp.server.api.clients import ClientRecord
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.views import Object
 from aiofrp.transport.web import ApiError, Handler, WebServer, json_response, tell_error
+from aiofrp.version import FRP_VERSION
 
 if TYPE_CHECKING:
     from aiofrp.server.service import Server
@@ -207,8 +208,8 @@ def _words_of_proxy(shown: Object) -> Iterable[str]:
 
 def _kind(request: web.Request) -> str:
     kind = request.query.get("type", "").lower()
-    if kind and kind not in views.PROXY_TYPES:
-        raise ApiError(400, f"type must be one of {', '.join(views.PROXY_TYPES)}")
+    if kind and kind not in registry.PROXIES:
+        raise ApiError(400, f"type must be one of {', '.join(registry.PROXIES)}")
     return kind
 
 

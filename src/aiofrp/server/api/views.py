@@ -8,22 +8,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
-from aiofrp import FRP_VERSION
 from aiofrp.config.models.server import PortsRange, ServerConfig
 from aiofrp.config.models.shared import WebServerConfig
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.logs import short_id
+from aiofrp.proxy.base import proxy_type
 from aiofrp.server.api.clients import ClientRecord, Shown
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
+from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.messages import NewProxy
 
 Object = dict[str, Any]
-
-#: The types in the order the reference names them.
-PROXY_TYPES: Final = ("tcp", "udp", "http", "https", "tcpmux", "stcp", "xtcp", "sudp")
-_VHOSTS: Final = frozenset({"http", "https", "tcpmux"})
 
 Published = tuple[NewProxy, str]
 """The request a running proxy was made from, and its ``remote_addr``."""
@@ -146,7 +143,8 @@ def _conf(message: NewProxy, remote_addr: str) -> Object:
     if kind == "sudp":  # the reference shows this type through another encoder
         conf["transport"]["bandwidthLimit"] = {}
         conf["plugin"] = {"type": "", "ClientPluginOptions": None}
-    return conf | _address(message, remote_addr) | _conf_routing(message, kind)
+    proxy = proxy_type(kind)
+    return conf | {**proxy.address_fields(message, remote_addr), **proxy.routing_fields(message)}
 
 
 def _conf_transport(message: NewProxy) -> Object:
@@ -166,24 +164,6 @@ def _bandwidth(text: str) -> str:
         return Bandwidth.parse(text).text
     except ValueError:
         return ""  # no limit then, to the reference (docs/protocol/server.md §2.7)
-
-
-def _address(message: NewProxy, remote_addr: str) -> Object:
-    """The port of the server, or the domains."""
-    kind = message.proxy_type or "tcp"
-    if kind in ("tcp", "udp"):
-        return {"remotePort": int(remote_addr.rpartition(":")[2])}
-    if kind in _VHOSTS:
-        return _present({"customDomains": message.custom_domains, "subdomain": message.subdomain})
-    return {}
-
-
-def _conf_routing(message: NewProxy, kind: str) -> Object:
-    if kind == "http":
-        return {"locations": message.locations or None, "hostHeaderRewrite": message.host_header_rewrite}
-    if kind == "tcpmux":
-        return {"multiplexer": message.multiplexer, "routeByHTTPUser": message.route_by_http_user}
-    return {}
 
 
 def proxy_v2(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
@@ -212,7 +192,8 @@ def _spec(message: NewProxy, remote_addr: str) -> Object:
         "transport": flags | _limit(message),
         "loadBalancer": {"group": message.group},
     }
-    return spec | _address(message, remote_addr) | _present(_conf_routing(message, kind))
+    proxy = proxy_type(kind)
+    return spec | {**proxy.address_fields(message, remote_addr), **_present(proxy.routing_fields(message))}
 
 
 # Traffic

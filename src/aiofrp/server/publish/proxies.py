@@ -18,7 +18,7 @@ from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.contexts import Doors, Joined, Ports, ServerHalf, Vhost
 from aiofrp.host.groups import Groups
 from aiofrp.host.relay import limit_of
-from aiofrp.proxy.base import ProxyType
+from aiofrp.proxy.base import proxy_type
 from aiofrp.server.api.statistics import Observer
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
@@ -216,10 +216,9 @@ class Proxies:
 
     def _make(self, owner: ServerControl, message: NewProxy, traffic: Traffic) -> ServerHalf:
         kind = _kind(message)
-        target = registry.PROXIES.get(kind)
-        if target is None:
+        if kind not in registry.PROXIES:
             raise ProxyError(f"unknown proxy type: {kind}")
-        server_half = registry.load(target, ProxyType).Server
+        server_half = proxy_type(kind).Server
         if server_half is None:
             raise ProxyError(f"proxies of type {kind} are not in this release of aiofrp's frps")
         half: ServerHalf = server_half(Context(self._server, owner, message, traffic))

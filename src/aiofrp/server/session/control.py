@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from aiofrp import FRP_VERSION, faults, logs
+from aiofrp import faults, logs
 from aiofrp.aio import Scope
 from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
 from aiofrp.logs import short_id
@@ -17,6 +17,7 @@ from aiofrp.server.session.sessions import LoggedIn
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
+from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import (
     CloseProxy,

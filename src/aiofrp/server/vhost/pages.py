@@ -10,7 +10,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
 
-from aiofrp import FRP_VERSION, logs
+from aiofrp import logs
+from aiofrp.version import FRP_VERSION
 from aiofrp.wire.http.forward import encode_response
 from aiofrp.wire.http.head import Field, HeadError
 

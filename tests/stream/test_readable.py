@@ -1,0 +1,104 @@
+"""Sockets are watched on every loop: by the loop itself, or by a thread where it does not do that."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from aiofrp.stream.readable import watch
+from aiofrp.stream.udp import Piece, UdpSocket
+
+
+class Proactor(asyncio.SelectorEventLoop):
+    """A loop that watches no sockets for others, like asyncio's proactor loop."""
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:  # type: ignore[override]
+        raise NotImplementedError
+
+    def remove_reader(self, fd: Any) -> bool:
+        raise NotImplementedError
+
+
+LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [Proactor, asyncio.SelectorEventLoop]
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    ends = []
+    for _ in range(2):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        ends.append(sock)
+    ends[0].connect(ends[1].getsockname())
+    ends[1].connect(ends[0].getsockname())
+    return ends[0], ends[1]
+
+
+@pytest.mark.parametrize("factory", LOOPS)
+def test_datagrams_arrive_in_the_loop(factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Many at once and one after another; the function runs in the loop's thread, and none comes after the end."""
+
+    async def main() -> None:
+        left, right = pair()
+        seen: list[bytes] = []
+        threads: set[int] = set()
+        arrived = asyncio.Event()
+
+        def received(pieces: list[Piece]) -> None:
+            threads.add(threading.get_ident())
+            for data, size, _ in pieces:
+                seen.extend(data[at : at + size] for at in range(0, len(data), size))
+            arrived.set()
+
+        udp = UdpSocket(right, received, lambda exc: None)
+        sent = [b"%d" % number for number in range(100)]
+        for number, datagram in enumerate(sent):
+            left.send(datagram)
+            while len(seen) <= number:
+                arrived.clear()
+                async with asyncio.timeout(10):
+                    await arrived.wait()
+        assert seen == sent
+        assert threads == {threading.get_ident()}
+        udp.close()
+        left.send(b"after the end")
+        await asyncio.sleep(0)
+        assert seen == sent
+        left.close()
+
+    before = threading.active_count()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
+    assert threading.active_count() == before
+
+
+def test_one_thread_waits_for_all_and_ends_with_the_last() -> None:
+    async def main() -> None:
+        pairs = [pair() for _ in range(20)]
+        got: asyncio.Queue[int] = asyncio.Queue()
+
+        def read(number: int) -> None:
+            pairs[number][1].recv(10)
+            got.put_nowait(number)
+
+        ends = [watch(right, partial(read, number)) for number, (_, right) in enumerate(pairs)]
+        assert threading.active_count() == before + 1
+        for left, _ in pairs:
+            left.send(b"x")
+        async with asyncio.timeout(10):
+            assert sorted([await got.get() for _ in pairs]) == list(range(20))
+        for end, (left, right) in zip(ends, pairs, strict=True):
+            end()
+            right.close()
+            left.close()
+        assert threading.active_count() == before
+
+    before = threading.active_count()
+    with asyncio.Runner(loop_factory=Proactor) as runner:
+        runner.run(main())

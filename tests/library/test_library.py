@@ -45,7 +45,7 @@ def test_importing_the_package_loads_nothing() -> None:
         "print('uvicorn' in sys.modules, 'aiohttp' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["[]", "False False"]
+    assert done.stdout.splitlines() == ["['aiofrp.version']", "False False"]
 
 
 def test_names_of_the_package() -> None:

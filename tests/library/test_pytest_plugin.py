@@ -125,7 +125,7 @@ def test_starting_pytest_loads_nothing_of_it() -> None:
         "print(sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['aiofrp', 'aiofrp.pytest_plugin']"
+    assert done.stdout.strip() == "['aiofrp', 'aiofrp.pytest_plugin', 'aiofrp.version']"
 
 
 def test_the_plugin_is_announced() -> None:

@@ -1,0 +1,95 @@
+"""A proxy type and a plugin that only a test registers: what a new one of each takes, and nothing else."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from aiofrp.config.models.model import field
+from aiofrp.config.models.proxy import PluginConfig, ProxyConfig
+from aiofrp.config.models.types import Int, Str
+from aiofrp.host.contexts import ClientContext, ClientHalf
+from aiofrp.host.relay import client_side
+from aiofrp.plugin.base import ClientPlugin
+from aiofrp.proxy.base import Place, ProxyType
+from aiofrp.proxy.tcp import TcpServer
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
+from aiofrp.wire.frp.messages import StartWorkConn
+
+
+class MirrorConfig(ProxyConfig):
+    """A mirror proxy."""
+
+    reference_name: ClassVar[str] = "MirrorProxyConfig"
+
+    type: Str = field("mirror", alias="type", help="Kind of the proxy: `mirror`.", zero=True)
+    remote_port: Int = field(
+        0, alias="remotePort", help="Port of the mirror.", wire="remote_port", flag="remote-port", short="r"
+    )
+
+
+class ShoutPluginConfig(PluginConfig):
+    """The options of the plugin ``shout``."""
+
+    reference_name: ClassVar[str] = "ShoutPluginOptions"
+
+    required: ClassVar[tuple[str, ...]] = ("mark",)
+
+    type: Str = field("shout", alias="type", help="Kind of the plugin: `shout`.")
+    mark: Str = field("", alias="mark", help="What is put after each answer.")
+
+
+class Answering(ClientHalf):
+    """Answers a user with what he sent, changed by :meth:`change`, once he has finished."""
+
+    def __init__(self, context: ClientContext, config: ProxyConfig) -> None:
+        self._context = context
+        self._config = config
+
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        _Answer(client_side(stream, self._config.transport, self._context), self)
+
+    def change(self, data: bytes) -> bytes:
+        """A mirror's answer."""
+        return data[::-1]
+
+
+class Shouting(Answering):
+    """The same in capitals, with the configured mark."""
+
+    def change(self, data: bytes) -> bytes:
+        plugin = self._config.plugin
+        assert isinstance(plugin, ShoutPluginConfig)
+        return data.upper() + plugin.mark.encode()
+
+
+class _Answer(NullReceiver):
+    def __init__(self, stream: Stream, half: Answering) -> None:
+        self._stream = stream
+        self._half = half
+        self._data = b""
+        stream.attach(self)
+
+    def data_received(self, data: Buffer, /) -> None:
+        self._data += bytes(data)
+
+    def eof_received(self) -> None:
+        self._stream.write(self._half.change(self._data))
+        self._stream.close()
+
+
+class Mirror(ProxyType):
+    """The proxy type ``mirror``."""
+
+    name = "mirror"
+    Config = MirrorConfig
+    place = Place.PORT
+    Server = TcpServer
+    Client = Answering
+
+
+class Shout(ClientPlugin):
+    """The plugin ``shout``."""
+
+    name = "shout"
+    Config = ShoutPluginConfig
+    Client = Shouting

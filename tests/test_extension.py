@@ -1,4 +1,4 @@
-"""A new proxy type or plugin is one file and one row: these are registered here and work on both programs."""
+"""A new proxy type, plugin or transport is one file and one row: those registered here work on both programs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from aiofrp.cli import frpc
 from aiofrp.cli.declared import table_text
 from aiofrp.config.tools.reference import reference
 from aiofrp.config.tools.schema import schema
+from aiofrp.server.vhost.ports import ListenError
 from tests.support.admin import calling, running_file
 from tests.support.ports import free_port
 from tests.support.tunnel import client_config, exchange, running_client, running_server, server_config
@@ -25,6 +26,11 @@ HERE = "tests.support.throwaway"
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.PROXIES, "mirror", f"{HERE}:Mirror")
     monkeypatch.setitem(registry.CLIENT_PLUGINS, "shout", f"{HERE}:Shout")
+    rows = {
+        name: row for name, row in registry.TRANSPORTS.items() if name != "kcp"
+    }  # whose port "aside" takes
+    rows |= {"knock": f"{HERE}:Knock", "aside": f"{HERE}:Aside"}
+    monkeypatch.setattr(registry, "TRANSPORTS", rows)
 
 
 def mirror(remote: int, more: str = "") -> str:
@@ -97,3 +103,38 @@ def test_its_flags_page_and_schema_are_made() -> None:
     assert "What is put after each answer." in page
     assert '"mirror"' in json.dumps(schema("client"))
     assert '"shout"' in json.dumps(schema("client"))
+
+
+@pytest.mark.parametrize("transport", ["knock", "aside"])
+@pytest.mark.parametrize("mux", [True, False])
+async def test_a_transport_carries_users(transport: str, mux: bool, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    own, first = free_port(), free_port()
+    switch = f"transport.tcpMux = {str(mux).lower()}\n"
+    async with running_server(server_config(switch + f"kcpBindPort = {own}\n")) as server:
+        assert f"frps stands aside on 127.0.0.1:{own}" in caplog.messages
+        port = own if transport == "aside" else server.address[1]
+        text = f'transport.protocol = "{transport}"\n{switch}' + mirror(first)
+        async with running_client(client_config(port, text)):
+            assert await exchange(first, b"stressed") == b"desserts"
+
+
+async def test_a_transport_says_why_it_cannot_listen() -> None:
+    async with running_server(server_config()) as server:
+        taken = server.address[1]
+        with pytest.raises(
+            ListenError, match=rf"^no place aside at 127\.0\.0\.1:{taken}: listen tcp .*in use$"
+        ):
+            async with running_server(server_config(f"kcpBindPort = {taken}\n")):
+                pass
+
+
+def test_a_file_with_an_unknown_transport_names_those_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "frpc.toml"
+    path.write_text('transport.protocol = "knok"\n')
+    assert frpc.main(["verify", "-c", str(path)]) == 1
+    printed = capsys.readouterr().out
+    assert "optional values are [tcp quic websocket wss knock aside]" in printed
+    assert 'did you mean "knock"?' in printed

@@ -22,7 +22,8 @@ from aiofrp.server.service import Server
 from aiofrp.server.session import accept
 from aiofrp.stream.kcp import stream as kcp_stream
 from aiofrp.stream.kcp.listener import KcpListener
-from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
+from aiofrp.stream.quic.limits import QuicListenLimits
+from aiofrp.stream.quic.listener import QuicListener
 from aiofrp.transport import quic as quic_transport
 from aiofrp.wire.kcp import core as kcp_wire
 from tests.e2e.test_resilience import resident
@@ -146,7 +147,7 @@ def tables(server: Server) -> Counter[str]:
         mux=len(server._acceptor.sessions),
         tasks=len(server.scope._tasks),
     )
-    for listener in server._datagram_ports._listeners:
+    for listener in server._login_ports.over_datagrams:
         found += _listener_tables(listener)
     return +found
 

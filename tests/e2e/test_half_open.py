@@ -305,7 +305,7 @@ def _held_by_server(server: Server) -> Counter[str]:
     found["mux sessions"] = len(acceptor.sessions)
     if acceptor.sessions:
         found["mux streams"] = sum(session.stream_count for session in acceptor.sessions) - idle
-    for listener in server._datagram_ports._listeners:
+    for listener in server._login_ports.over_datagrams:
         found += _held_by_listener(listener, idle, shared=bool(acceptor.sessions))
     return found
 

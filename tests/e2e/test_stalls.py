@@ -22,7 +22,7 @@ from aiofrp.server import service as server_service
 from aiofrp.server.service import Server
 from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
 from aiofrp.stream.mux.session import MuxLimits, MuxSession
-from aiofrp.stream.quic.core import QuicLimits
+from aiofrp.stream.quic.limits import QuicLimits
 from aiofrp.stream.stall import Account, StallLimits
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.transform import TransformStream

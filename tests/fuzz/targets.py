@@ -23,15 +23,8 @@ from aiofrp.errors import LocalProtocolError, RemoteProtocolError
 from aiofrp.proxy.packets import user_of
 from aiofrp.server.h2user import request_of
 from aiofrp.server.vhost.judge import parse_basic
-from aiofrp.stream.quic.core import (
-    Handler,
-    Judge,
-    QuicCore,
-    QuicIdentity,
-    QuicLimits,
-    initial_keys,
-    server_configuration,
-)
+from aiofrp.stream.quic.core import Handler, QuicCore, initial_keys, server_configuration
+from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.transport.basicauth import BasicAuth
 from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.dial.connect import HttpConnect

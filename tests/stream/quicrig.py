@@ -6,9 +6,10 @@ import socket
 from dataclasses import replace
 from typing import Any
 
-from aiofrp.stream.quic.core import Judge, QuicIdentity, QuicLimits, server_configuration
+from aiofrp.stream.quic.core import server_configuration
 from aiofrp.stream.quic.dial import dial
-from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
+from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
+from aiofrp.stream.quic.listener import QuicListener
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream
 from tests.support.certs import NAME, authority

@@ -7,12 +7,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiofrp import registry
 from aiofrp.client.service import dial_options
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
-from aiofrp.transport.base import Session, Transport
+from aiofrp.transport.base import Session, transport_of
 from aiofrp.wire.frp.auth import token_digest
 from aiofrp.wire.frp.codec import V1
 from aiofrp.wire.frp.messages import Login, Message, NewWorkConn
@@ -85,7 +84,7 @@ class RawClient:
 async def raw_client(port: int, toml: str = "") -> AsyncIterator[RawClient]:
     """A carrier to frps on 127.0.0.1:``port``, made as the configuration says; nothing is said yet."""
     config = client_config(port, toml)
-    transport = registry.load(registry.TRANSPORTS[config.transport.protocol], Transport)()
+    transport = transport_of(config.transport.protocol)()
     session = await transport.connect(dial_options(config))
     client = RawClient(session)
     try:

@@ -1,7 +1,8 @@
-"""A proxy type and a plugin that only a test registers: what a new one of each takes, and nothing else."""
+"""A proxy type, a plugin and transports that only a test registers: what a new one of each takes, and nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from aiofrp.config.models.model import field
@@ -13,6 +14,9 @@ from aiofrp.plugin.base import ClientPlugin
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.tcp import TcpServer
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
+from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
+from aiofrp.transport.net import dial, listen
+from aiofrp.transport.session import Securer, session_over
 from aiofrp.wire.frp.messages import StartWorkConn
 
 
@@ -93,3 +97,42 @@ class Shout(ClientPlugin):
     name = "shout"
     Config = ShoutPluginConfig
     Client = Shouting
+
+
+class Knock(Transport):
+    """The transport ``knock``: TCP on bindPort, with :attr:`first_bytes` before anything else."""
+
+    first_bytes = b"KNOCK!"
+
+    async def connect(self, options: DialOptions) -> Session:
+        secure = Securer(options)
+
+        async def carrier() -> Stream:
+            stream = await dial(options.host, options.port, timeout=options.timeout)
+            stream.write(self.first_bytes)
+            return await secure(stream)
+
+        return await session_over(carrier, options)
+
+    def unwrap(
+        self, stream: Stream, early: bytes, done: Callable[[Stream], None], gone: Callable[[], None]
+    ) -> None:
+        stream.unread(early[len(self.first_bytes) :])
+        done(stream)
+
+
+class Aside(Transport):
+    """The transport ``aside``: TCP on a port of its own, each connection a logical connection in the clear."""
+
+    bind_port = "kcp_bind_port"
+    listen_log = "frps stands aside on {where}"
+    listen_error = "no place aside at {where}: {error}"
+
+    async def connect(self, options: DialOptions) -> Session:
+        async def carrier() -> Stream:
+            return await dial(options.host, options.port, timeout=options.timeout)
+
+        return await session_over(carrier, options)
+
+    async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
+        return await listen(options.host, options.port, carriers.carrier)

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from aiofrp import registry
 from aiofrp.client.service import dial_options
-from aiofrp.transport.base import Transport
+from aiofrp.transport.base import transport_of
 from aiofrp.wire.dial.upgrade import ServerUpgrade
 from aiofrp.wire.websocket import WebSocket
 from tests.support.tunnel import PATIENCE, client_config, local_service
@@ -90,7 +89,7 @@ async def said(case: dict[str, Any]) -> Spoken:
             f'transport.protocol = "{case["protocol"]}"\ntransport.tls.disableCustomTLSFirstByte = {switch}\n'
         )
         options = dial_options(client_config(port, toml))
-        transport = registry.load(registry.TRANSPORTS[case["protocol"]], Transport)()
+        transport = transport_of(case["protocol"])()
         dialling = asyncio.create_task(transport.connect(options))
         async with asyncio.timeout(PATIENCE):
             await enough.wait()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiofrp.errors import ConfigError
-from aiofrp.stream.quic.core import QuicLimits
+from aiofrp.stream.quic.limits import QuicLimits
 from aiofrp.transport.quic import server_tls
 from aiofrp.transport.tls import read_identity
 from tests.support.certs import authority

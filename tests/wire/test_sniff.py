@@ -13,8 +13,6 @@ TLS = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03"
 @pytest.mark.parametrize(
     ("head", "vhosts", "kind"),
     [
-        (b"GET /~!frp", ALL, Kind.WEBSOCKET),
-        (b"GET /~!frp", (), Kind.WEBSOCKET),
         (b"GET / HTTP", ALL, Kind.VHOST_HTTP),
         (b"PRI * HTTP", ALL, Kind.VHOST_HTTP),
         (b"PATCH / HT", ALL, Kind.VHOST_HTTP),

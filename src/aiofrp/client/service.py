@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from aiofrp import logs, registry
+from aiofrp import logs
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
@@ -25,7 +25,7 @@ from aiofrp.host.contexts import MakeClient
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
-from aiofrp.transport.base import DialOptions, Session, Transport
+from aiofrp.transport.base import DialOptions, Session, transport_of
 from aiofrp.transport.freshtls import client_tls
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.resolve import use_dns_server
@@ -86,7 +86,7 @@ class Client:
         self.proxies = Proxies(config.proxies, around)
         self.visitors = Visitors(config.visitors, around)
         self._options = dial_options(config)
-        self._transport = registry.load(registry.TRANSPORTS[config.transport.protocol], Transport)()
+        self._transport = transport_of(config.transport.protocol)()
         self._control: ClientControl | None = None
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
@@ -206,8 +206,7 @@ class Client:
         if self._control is not None:
             control, self._control = self._control, None
             await asyncio.gather(self.proxies.close(self._grace), self.visitors.close(self._grace))
-            over_datagrams = self.config.transport.protocol in ("kcp", "quic")
-            await asyncio.sleep(DATAGRAM_GRACE if over_datagrams else GRACE)
+            await asyncio.sleep(DATAGRAM_GRACE if self._transport.over_datagrams else GRACE)
             await control.close()
         else:
             await asyncio.gather(self.proxies.close(0), self.visitors.close(0))
@@ -306,6 +305,7 @@ def dial_options(config: ClientConfig) -> DialOptions:
     """How to reach the configured server. Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files."""
     transport = config.transport
     tls = transport.tls
+    always_tls = transport_of(transport.protocol).always_tls
     return DialOptions(
         host=config.server_addr,
         port=config.server_port,
@@ -313,7 +313,7 @@ def dial_options(config: ClientConfig) -> DialOptions:
         keepalive=transport.dial_server_keepalive,
         local_ip=transport.connect_server_local_ip,
         proxy_url=transport.proxy_url,
-        tls=client_tls(tls).context if tls.enable or transport.protocol == "wss" else None,
+        tls=client_tls(tls).context if tls.enable or always_tls else None,
         tls_name=tls.server_name or config.server_addr,
         tls_lead_byte=not tls.disable_custom_tls_first_byte,
         tls_files=tls if tls.enable else None,
@@ -325,7 +325,7 @@ def dial_options(config: ClientConfig) -> DialOptions:
 
 def shares_carrier(config: ClientConfig) -> bool:
     """Whether all logical connections of a session go over one carrier."""
-    return config.transport.tcp_mux or config.transport.protocol == "quic"
+    return config.transport.tcp_mux or transport_of(config.transport.protocol).one_carrier
 
 
 def go_arch(machine: str) -> str:

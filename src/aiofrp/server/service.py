@@ -26,15 +26,16 @@ from aiofrp.server.session.accept import Acceptor
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import TokenVerifier, Verifier
 from aiofrp.server.session.control import ServerControl, check_login_numbers
-from aiofrp.server.session.datagramports import DatagramPorts
+from aiofrp.server.session.ports import LoginPorts
 from aiofrp.server.session.sessions import Sessions, no_session
 from aiofrp.server.session.workpool import refusal
-from aiofrp.server.vhost.ports import ListenError, VhostPorts
+from aiofrp.server.vhost.ports import VhostPorts
+from aiofrp.stream.base import Stream
 from aiofrp.stream.mux.session import MuxLimits
-from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from aiofrp.stream.transform import TransformStream
+from aiofrp.transport.base import Carriers
 from aiofrp.transport.freshtls import server_tls
-from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp, listen
+from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
@@ -76,12 +77,11 @@ class Server:
             lambda port: _can_bind(bind_udp, addr, port),
             prefix=lambda port: f"acquire port {port} error: ",
         )
-        self._datagram_ports = DatagramPorts(config)
+        self._login_ports = LoginPorts(config)
         self._vhost_ports = VhostPorts(config)
         self.vhosts: dict[str, Vhost] = self._vhost_ports.tables
         self.groups: defaultdict[str, Groups[Any]] = defaultdict(Groups)  # by proxy type
         self._acceptor: Acceptor | None = None
-        self._listener: TcpListener | None = None
         self._api: ServerApi | None = None
 
     def __repr__(self) -> str:
@@ -90,8 +90,7 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         """Where frps listens: host and port."""
-        assert self._listener is not None, "the server is not started"
-        return self._listener.address
+        return self._login_ports.address
 
     async def start(self) -> None:
         """Bind every listener. Raises :class:`~aiofrp.errors.FrpError`; nothing stays bound then."""
@@ -133,7 +132,7 @@ class Server:
             for mux in list(self._acceptor.sessions):
                 mux.close()
         await self.scope.close()
-        await self._datagram_ports.drain()
+        await self._login_ports.drain()
 
     def apply(self, config: ServerConfig) -> Change:
         """Take over what of ``config`` can change at run time; returns what did and what needs a restart.
@@ -166,14 +165,9 @@ class Server:
 
     async def _listen(self, acceptor: Acceptor) -> None:
         await self._vhost_ports.listen_tcpmux()
-        config = self.config
-        try:
-            self._listener = await listen(config.bind_addr, config.bind_port, self._accepted)
-        except ListenFailed as exc:
-            raise ListenError(f"create server listener error, {exc}") from exc
-        _, port = self._listener.address
-        _log.info("frps tcp listen on %s:%d", config.bind_addr, port)
-        self._datagram_ports.listen(acceptor)
+        await self._login_ports.listen(
+            Carriers(shared=self._accepted, carrier=acceptor.carrier, logical=acceptor.logical)
+        )
         await self._vhost_ports.listen_http()
 
     async def _open_api(self) -> None:
@@ -196,15 +190,12 @@ class Server:
             await self._api.close()
 
     def _close_listeners(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
-        self._datagram_ports.close()
+        self._login_ports.close()
         self._vhost_ports.close()
 
     # Connections
 
-    def _accepted(self, stream: TcpStream) -> None:
-        set_keepalive(stream, self.config.transport.tcp_keepalive)
+    def _accepted(self, stream: Stream) -> None:
         assert self._acceptor is not None
         self._acceptor.shared_port(stream, self._vhost_ports.accept, self._vhost_ports.on_bind_port)
 
@@ -314,4 +305,4 @@ def _can_bind(bind: object, host: str, port: int) -> bool:
     return True
 
 
-__all__ = ["GRACE", "ListenError", "Server"]
+__all__ = ["GRACE", "Server"]

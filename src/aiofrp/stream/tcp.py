@@ -307,6 +307,10 @@ class TcpListener:
         """Stop accepting; connections already made are not touched."""
         self._server.close()
 
+    async def drain(self, seconds: float) -> None:
+        """Stop accepting. Connections belong to whoever took them, so ``seconds`` are not waited for."""
+        self.close()
+
 
 def set_keepalive(stream: TcpStream, seconds: float) -> None:
     """Probe an idle peer every ``seconds``; negative turns probing off (docs/protocol/wire.md §1.1)."""

@@ -177,6 +177,31 @@ async def _connect_name(host: str, port: int, local_ip: str) -> TcpStream:
     return stream
 
 
+async def connect_udp(host: str, port: int) -> socket.socket:
+    """A non-blocking UDP socket connected to ``host:port``, which says nothing about whether anybody is there.
+    So there is no trying of several addresses; like the reference it prefers IPv4.
+
+    Raises :class:`~aiofrp.errors.ConnectFailed`.
+    """
+    where = f"dial udp {join_host_port(host, port)}"
+    try:
+        found = await resolve(host, port, socket.SOCK_DGRAM)
+    except ConnectFailed as exc:
+        raise ConnectFailed(f"{where}: {exc}") from exc
+    error: OSError = OSError("no address")
+    for family, kind, protocol, _, address in sorted(found, key=lambda info: info[0] != socket.AF_INET):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setblocking(False)
+            sock.connect(address)
+        except OSError as exc:
+            sock.close()
+            error = exc
+        else:
+            return sock
+    raise ConnectFailed(f"{where}: {connect_reason(error)}") from error
+
+
 async def dial_unix(path: str, *, timeout: float) -> TcpStream:
     """Connect a user to the Unix domain socket at ``path`` within ``timeout`` seconds.
 

@@ -1,35 +1,39 @@
-"""QUIC (docs/protocol/wire.md §5): the client's transport and the server's listener.
-
-TLS is part of it, and each logical connection is a stream: no yamux, no TLS look, no lead byte.
-"""
+"""QUIC (docs/protocol/wire.md §5). TLS is part of it, and each logical connection is a stream: no yamux, no frp lead
+byte."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-
-from qh3.quic.configuration import QuicConfiguration
+from typing import TYPE_CHECKING
 
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.quic.core import Judge, QuicIdentity, QuicLimits, server_configuration
-from aiofrp.stream.quic.dial import dial
-from aiofrp.stream.quic.listener import QuicListener, QuicListenLimits
-from aiofrp.stream.quic.session import QuicSession
-from aiofrp.stream.quic.stream import QuicStream
+from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.transport import freshtls
-from aiofrp.transport.base import DialOptions, Session, Transport
-from aiofrp.transport.kcp import connect_udp
-from aiofrp.transport.net import bind_udp
+from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
+from aiofrp.transport.net import bind_udp, connect_udp
 from aiofrp.transport.tls import TlsFiles, read_identity, self_signed, verifying_context
+
+if TYPE_CHECKING:
+    from aiofrp.stream.quic.core import Configuration
+    from aiofrp.stream.quic.session import QuicSession
 
 
 class Quic(Transport):
-    """``transport.protocol = "quic"``."""
+    """``transport.protocol = "quic"``, and ``quicBindPort`` of frps. The TLS files are read again when they change."""
+
+    bind_port = "quic_bind_port"
+    listen_log = "frps quic listen on {where}"
+    listen_error = "listen on quic udp address {where} error: {error}"
+    over_datagrams = True
+    one_carrier = True
 
     async def connect(self, options: DialOptions) -> Session:
         """See :meth:`aiofrp.transport.base.Transport.connect`."""
+        from aiofrp.stream.quic.dial import dial
+
         identity, judge = _client_tls(options)
         sock = await connect_udp(options.host, options.port)
         name = options.tls_name
@@ -44,6 +48,21 @@ class Quic(Transport):
             on_lost=session.carrier_lost,
         )
         return session
+
+    async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
+        """See :meth:`aiofrp.transport.base.Transport.listen`."""
+        from aiofrp.stream.quic.listener import QuicListener
+
+        limits = quic_limits(options.quic)
+        fresh = freshtls.FreshTls(
+            options.tls_files, lambda files: server_tls(files, limits), freshtls.SERVER_LOOKS_EVERY
+        )
+        return QuicListener(
+            bind_udp(options.host, options.port),
+            fresh.context,
+            carriers.logical,
+            limits=QuicListenLimits(connection=limits),
+        )
 
 
 class QuicClientSession(Session):
@@ -72,23 +91,11 @@ def quic_limits(options: QuicOptions) -> QuicLimits:
     )
 
 
-def listen_quic(
-    host: str, port: int, files: TlsFiles, options: QuicOptions, on_stream: Callable[[QuicStream], None]
-) -> QuicListener:
-    """Listen for QUIC on UDP ``host:port``; the TLS files are read again when they change.
-
-    Raises :class:`~aiofrp.transport.net.ListenFailed` or :class:`~aiofrp.errors.ConfigError`.
-    """
-    limits = quic_limits(options)
-    fresh = freshtls.FreshTls(files, lambda current: server_tls(current, limits), freshtls.SERVER_LOOKS_EVERY)
-    return QuicListener(
-        bind_udp(host, port), fresh.context, on_stream, limits=QuicListenLimits(connection=limits)
-    )
-
-
-def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[QuicConfiguration, Judge | None]:
+def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[Configuration, Judge | None]:
     """What frps ends QUIC's TLS with: its certificate, or a fresh self-signed one, and the judge of clients'
     certificates if ``trusted_ca_file`` demands any. Raises :class:`~aiofrp.errors.ConfigError`."""
+    from aiofrp.stream.quic.core import server_configuration
+
     identity = QuicIdentity(*read_identity(files))
     if not identity.certificate:
         identity = QuicIdentity(*self_signed())

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from aiofrp.stream.base import Stream
-from aiofrp.transport.base import DialOptions, Session, Transport
+from aiofrp.stream.tcp import TcpStream, set_keepalive
+from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
+from aiofrp.transport.net import listen
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
 
 
 class Tcp(Transport):
-    """``transport.protocol = "tcp"``."""
+    """``transport.protocol = "tcp"``, and ``bindPort`` of frps, which other protocols share."""
+
+    bind_port = "bind_port"
+    zero_is_off = False
+    listen_log = "frps tcp listen on {where}"
+    listen_error = "create server listener error, {error}"
 
     async def connect(self, options: DialOptions) -> Session:
         """See :meth:`aiofrp.transport.base.Transport.connect`."""
@@ -19,3 +26,13 @@ class Tcp(Transport):
             return await secure(await reach(options))
 
         return await session_over(carrier, options)
+
+    async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
+        """See :meth:`aiofrp.transport.base.Transport.listen`."""
+        keepalive = options.keepalive
+
+        def connected(stream: TcpStream) -> None:
+            set_keepalive(stream, keepalive)
+            carriers.shared(stream)
+
+        return await listen(options.host, options.port, connected)

@@ -3,18 +3,26 @@
 
 from __future__ import annotations
 
-from aiofrp.stream.base import Stream
+import asyncio
+from collections.abc import Callable
+
+from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.stream.websocket import WebSocketStream
 from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.conversation import converse
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
-from aiofrp.wire.dial.upgrade import ClientUpgrade
+from aiofrp.wire.dial.upgrade import ClientUpgrade, ServerUpgrade
+
+#: Seconds frps waits for the whole HTTP request (docs/protocol/server.md §17).
+REQUEST_TIMEOUT = 60.0
 
 
 class WebSocket(Transport):
-    """``transport.protocol = "websocket"``."""
+    """``transport.protocol = "websocket"``. On frps it lives on ``bindPort``, in the clear and inside TLS."""
+
+    first_bytes = b"GET /~!frp"
 
     async def connect(self, options: DialOptions) -> Session:
         """See :meth:`aiofrp.transport.base.Transport.connect`."""
@@ -26,9 +34,18 @@ class WebSocket(Transport):
 
         return await session_over(carrier, options)
 
+    def unwrap(
+        self, stream: Stream, early: bytes, done: Callable[[Stream], None], gone: Callable[[], None]
+    ) -> None:
+        """See :meth:`aiofrp.transport.base.Transport.unwrap`."""
+        _Upgrading(stream, early, done, gone)
+
 
 class Wss(Transport):
-    """``transport.protocol = "wss"``: TLS comes first, and never frp's lead byte."""
+    """``transport.protocol = "wss"``: TLS comes first, and never frp's lead byte. frps recognises the
+    :class:`WebSocket` inside TLS, which the reference leaves to a proxy in front of it."""
+
+    always_tls = True
 
     async def connect(self, options: DialOptions) -> Session:
         """See :meth:`aiofrp.transport.base.Transport.connect`."""
@@ -48,3 +65,43 @@ async def upgraded(stream: Stream, host: str) -> Stream:
     """
     await converse(stream, ClientUpgrade(host), "the websocket handshake")
     return WebSocketStream(stream, client=True)
+
+
+class _Upgrading(NullReceiver):
+    """Receiver of ``stream`` until its request is answered.
+
+    ``early``: bytes already read. For ``done`` and ``gone`` see
+    :meth:`aiofrp.transport.base.Transport.unwrap`.
+    """
+
+    __slots__ = ("_done", "_gone", "_stream", "_timer", "_upgrade")
+
+    def __init__(
+        self, stream: Stream, early: bytes, done: Callable[[Stream], None], gone: Callable[[], None]
+    ) -> None:
+        self._stream = stream
+        self._done = done
+        self._gone = gone
+        self._upgrade = ServerUpgrade()
+        self._timer = asyncio.get_running_loop().call_later(REQUEST_TIMEOUT, stream.close)
+        stream.attach(self)
+        self.data_received(early)
+
+    def data_received(self, data: Buffer, /) -> None:
+        rest = self._upgrade.receive_data(data)
+        if rest is None:
+            return
+        self._stream.write(self._upgrade.data_to_send())
+        if not self._upgrade.accepted:
+            self._stream.close()
+            return
+        self._timer.cancel()
+        self._stream.detach()
+        self._done(WebSocketStream(self._stream, client=False, early=rest))
+
+    def eof_received(self) -> None:
+        self._stream.close()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._timer.cancel()
+        self._gone()

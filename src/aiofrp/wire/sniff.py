@@ -13,9 +13,6 @@ VHOST_SNIFF_SIZE = 3
 
 #: frp's own lead byte before a TLS handshake, and the first byte of any TLS handshake.
 TLS_LEAD, TLS_HANDSHAKE = 0x17, 0x16
-#: The first byte of a websocket's request, which no frp message, magic or yamux frame begins with.
-HTTP_GET = ord("G")
-_WEBSOCKET = b"GET /~!frp"
 _CONNECT = b"CON"
 _HTTP_METHODS = frozenset((b"GET", b"HEA", b"POS", b"PUT", b"DEL", _CONNECT, b"OPT", b"TRA", b"PAT", b"PRI"))
 
@@ -23,7 +20,6 @@ _HTTP_METHODS = frozenset((b"GET", b"HEA", b"POS", b"PUT", b"DEL", _CONNECT, b"O
 class Kind(enum.Enum):
     """Who takes the connection."""
 
-    WEBSOCKET = "websocket"
     VHOST_HTTPS = "vhost https"
     VHOST_HTTP = "vhost http"
     TCPMUX = "tcpmux"
@@ -31,9 +27,8 @@ class Kind(enum.Enum):
 
 
 def classify(head: bytes, vhosts: Collection[Kind]) -> Kind:
-    """Judge the first :data:`SNIFF_SIZE` bytes on bindPort; ``vhosts``: which vhost listeners share it."""
-    if head == _WEBSOCKET:
-        return Kind.WEBSOCKET
+    """Judge the first :data:`SNIFF_SIZE` bytes on bindPort, of no websocket; ``vhosts``: which vhost listeners share
+    it."""
     if Kind.VHOST_HTTPS in vhosts and head[0] == TLS_HANDSHAKE:
         return Kind.VHOST_HTTPS
     if Kind.TCPMUX in vhosts and head[:3] == _CONNECT:

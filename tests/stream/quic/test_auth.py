@@ -20,7 +20,8 @@ from aiofrp.stream.quic.auth import (
     certificate_request,
     is_kem_key,
 )
-from aiofrp.stream.quic.core import Handler, Judge, QuicCore, QuicLimits, server_configuration
+from aiofrp.stream.quic.core import Handler, QuicCore, server_configuration
+from aiofrp.stream.quic.limits import Judge, QuicLimits
 from tests.stream.quicrig import identity
 from tests.support.certs import NAME
 

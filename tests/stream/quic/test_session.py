@@ -13,9 +13,9 @@ from qh3.quic.configuration import QuicConfiguration
 from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.stream.quic import core as quiccore
 from aiofrp.stream.quic import session as quic
-from aiofrp.stream.quic.core import Judge, QuicIdentity
 from aiofrp.stream.quic.dial import dial
 from aiofrp.stream.quic.errors import NoMoreStreams, QuicFailed
+from aiofrp.stream.quic.limits import Judge, QuicIdentity
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.tls.verified import VerifyingContext

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aiofrp import registry
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.common import LegacyResult, common_reader, fill_common
 from aiofrp.config.legacy.ini import DEFAULT, IniFile
@@ -12,7 +13,7 @@ from aiofrp.config.legacy.ranges import expand_ranges
 from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put
 from aiofrp.errors import ConfigError
 
-PROTOCOLS: Final = ("tcp", "kcp", "quic", "websocket", "wss")
+PROTOCOLS: Final = tuple(registry.TRANSPORTS)
 
 
 def client_includes(file: IniFile) -> list[str]:

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
+from aiofrp import registry
 from aiofrp.config.load import hints
 from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC, source_problem
 from aiofrp.config.models.annotations import annotation_problems
 from aiofrp.config.models.client import (
-    PROTOCOLS,
     WIRE_PROTOCOLS,
     AuthOidcClientConfig,
     ClientCommonConfig,
@@ -195,7 +195,9 @@ def _transport(config: ClientTransport) -> Problems:
         hint = f"write {config.heartbeat_interval} seconds or more"
         yield Problem(text, ("transport", "heartbeatTimeout"), hint)
     path = ("transport", "protocol")
-    yield from _one_of(config.protocol, PROTOCOLS, path, "invalid transport.protocol, optional values are")
+    yield from _one_of(
+        config.protocol, tuple(registry.TRANSPORTS), path, "invalid transport.protocol, optional values are"
+    )
     path = ("transport", "wireProtocol")
     begin = "invalid transport.wireProtocol, optional values are"
     yield from _one_of(config.wire_protocol, WIRE_PROTOCOLS, path, begin)

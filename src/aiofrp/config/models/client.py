@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated, ClassVar
 
+from aiofrp import registry
 from aiofrp.config.models.model import Flag, Model, field
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.shared import (
@@ -18,7 +19,6 @@ from aiofrp.config.models.shared import (
 )
 from aiofrp.config.models.types import Bool, Int, Int64, Secret, Str, StrList, StrMap, Want
 
-PROTOCOLS = ("tcp", "kcp", "quic", "websocket", "wss")
 WIRE_PROTOCOLS = ("v1", "v2")
 
 
@@ -81,7 +81,7 @@ class ClientTransport(Model):
         help="What carries the connections to the server.",
         flag="protocol",
         short="p",
-        choices=PROTOCOLS,
+        choices=tuple(registry.TRANSPORTS),
     )
     wire_protocol: Str = field(
         "v1",

@@ -16,13 +16,13 @@ from aiofrp import logs
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.server.session.admission import Arrival, Entry, NotLoggedIn, refuse
 from aiofrp.server.session.firstbytes import FirstBytes
-from aiofrp.server.session.websocket import Upgrading
 from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
 from aiofrp.stream.mux.session import MuxLimits, MuxSession, MuxStream
 from aiofrp.stream.tls.stream import TlsContext, TlsStream
+from aiofrp.transport.base import Transport, all_transports
 from aiofrp.transport.net import address_text
 from aiofrp.wire.frp.opening import Opening, opening_of
-from aiofrp.wire.sniff import HTTP_GET, SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
+from aiofrp.wire.sniff import SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
 
 #: Seconds for each of: the first ten bytes, the TLS look and handshake, the first message
 #: (docs/protocol/server.md §17).
@@ -57,6 +57,7 @@ class Acceptor:
         self._tls = tls
         self._force_tls = force_tls
         self._mux = mux
+        self._recognised = [transport for transport in all_transports() if transport.first_bytes]
         self.not_logged_in = NotLoggedIn()
         self.sessions: set[MuxSession] = set()  # one per carrier with tcpMux, limited by open files
 
@@ -75,12 +76,12 @@ class Acceptor:
             return
 
         def decided(head: bytes) -> None:
+            if transport := self._recognise(head[:SNIFF_SIZE]):
+                transport.unwrap(stream, head, lambda inside: self._await_look(inside, entry), entry.leave)
+                return
             kind = classify(head[:SNIFF_SIZE], vhosts)
             if kind is Kind.FRP:
                 self._look(stream, head, entry)
-                return
-            if kind is Kind.WEBSOCKET:
-                Upgrading(stream, head, lambda websocket: self._await_look(websocket, entry), entry.leave)
                 return
             entry.leave()
             stream.unread(head)
@@ -120,12 +121,19 @@ class Acceptor:
         """Under TLS there may be a websocket (wss), which the reference leaves to a proxy in front of it."""
 
         def decided(head: bytes) -> None:
-            if head[0] == HTTP_GET:
-                Upgrading(tls, head, lambda websocket: self._carry(websocket, b"", entry), entry.leave)
+            if transport := self._recognise(head[:1]):
+                transport.unwrap(tls, head, lambda inside: self._carry(inside, b"", entry), entry.leave)
             else:
                 self._carry(tls, head, entry)
 
         FirstBytes(tls, 1, TLS_LOOK, decided, entry.leave)
+
+    def _recognise(self, head: bytes) -> Transport | None:
+        """The transport whose connections on bindPort begin with ``head``."""
+        found = (
+            transport for transport in self._recognised if head.startswith(transport.first_bytes[: len(head)])
+        )
+        return next(found, None)
 
     def _carry(self, stream: Stream, early: bytes, entry: Entry) -> None:
         if self._mux is None:

@@ -10,8 +10,6 @@ No sockets and no loop here: datagrams and times in, datagrams and calls of a :c
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from qh3 import tls
@@ -27,7 +25,7 @@ from aiofrp.errors import ConfigError, RemoteProtocolError
 from aiofrp.stream.quic.auth import DemandingContext, ServerContext
 from aiofrp.stream.quic.credit import Credit
 from aiofrp.stream.quic.errors import CRYPTO_ERROR
-from aiofrp.stream.stall import StallLimits
+from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.wire.quic.packet import ROOM_SIZE
 
 #: What both sides must name in the TLS handshake (docs/protocol/wire.md §5).
@@ -37,34 +35,12 @@ CID_SIZE, PACKET_SIZE = 8, 1280
 _ACK_DELAY_EXPONENT, _MAX_ACK_DELAY, _INITIAL_RTT = 3, 0.025, 0.1
 
 
+#: What the connections of one side share: ALPN, limits, certificate.
+Configuration: TypeAlias = QuicConfiguration
+
 #: For the keys of the first packets (RFC 9001 §5.2).
 _INITIAL_SALT = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
 _INITIAL_CIPHERS = ("aes-128-gcm", "aes-128-ecb")
-
-#: What is wrong with a peer's certificate chain, DER, its own first; empty if nothing.
-Judge: TypeAlias = Callable[[list[bytes]], str]
-
-
-@dataclass(frozen=True, slots=True)
-class QuicIdentity:
-    """What one side shows, PEM; empty for nothing."""
-
-    certificate: bytes = b""  #: with the chain behind it
-    key: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class QuicLimits:
-    """What one connection may cost, and its times in seconds."""
-
-    keepalive: float = 10.0  #: without a packet from the peer, after which it is asked for one
-    idle_timeout: float = 30.0  #: without a packet from the peer, after which the connection is lost
-    max_streams: int = 100_000  #: the peer may have open at once
-    stream_window: int = (
-        6 * 1024 * 1024
-    )  #: bytes of one stream on their way or not taken (docs/protocol/wire.md §5)
-    connection_window: int = 15 * 1024 * 1024  #: the same of all streams together (docs/protocol/wire.md §5)
-    receivers: StallLimits = field(default_factory=StallLimits)  #: for what came and is not taken
 
 
 class Handler(Protocol):
@@ -416,11 +392,9 @@ def _configuration(identity: QuicIdentity, limits: QuicLimits, *, is_client: boo
 __all__ = [
     "ALPN",
     "CID_SIZE",
+    "Configuration",
     "Handler",
-    "Judge",
     "QuicCore",
-    "QuicIdentity",
-    "QuicLimits",
     "client_configuration",
     "server_configuration",
 ]

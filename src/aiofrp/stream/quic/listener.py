@@ -14,13 +14,13 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.packet import encode_quic_retry, encode_quic_version_negotiation
 
 from aiofrp import faults
-from aiofrp.stream.quic.core import CID_SIZE, Judge, QuicCore, QuicLimits
+from aiofrp.stream.quic.core import CID_SIZE, QuicCore
+from aiofrp.stream.quic.limits import Judge, QuicListenLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
@@ -29,20 +29,6 @@ from aiofrp.wire.quic.header import MIN_INITIAL, VERSION_1, LongHeader, RetryTok
 _VERSIONS = (VERSION_1,)
 #: Bytes of the connection id a client chooses for its server, at least (RFC 9000 §7.2).
 _MIN_CHOSEN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class QuicListenLimits:
-    """What strangers may cost."""
-
-    connections: int = 16_384  #: in all
-    connections_per_source: int = 4_096  #: from one address without port
-    handshakes: int = 512  #: under way at once
-    free_handshakes: int = 64  #: of these, begun without a token
-    handshake_seconds: float = 10.0  #: for one handshake
-    login_seconds: float = 10.0  #: from then on until something is granted
-    answers_per_second: int = 2_000  #: tokens, and words about versions
-    connection: QuicLimits = field(default_factory=QuicLimits)
 
 
 class QuicListener:
@@ -289,6 +275,3 @@ def _address_bytes(address: Address) -> bytes:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         return socket.inet_pton(family, address[0].partition("%")[0]) + int(address[1]).to_bytes(2, "big")
     return repr(address).encode()
-
-
-__all__ = ["QuicListenLimits", "QuicListener"]

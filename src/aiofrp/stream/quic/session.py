@@ -22,9 +22,10 @@ from qh3.quic.connection import QuicConnectionError
 from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.stream.base import Buffer, hand_out
-from aiofrp.stream.quic.core import QuicCore, QuicLimits
+from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.errors import NoMoreStreams, QuicFailed, explain
 from aiofrp.stream.quic.ids import PeerIds
+from aiofrp.stream.quic.limits import QuicLimits
 from aiofrp.stream.quic.stream import LOW_WATER, QuicStream
 from aiofrp.stream.stall import Account
 from aiofrp.stream.udp import Address

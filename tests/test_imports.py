@@ -24,6 +24,7 @@ ORDER = [
     {"proxy"},
     {"plugin"},
     {"host"},
+    {"webserver"},
     {"transport"},
     {"vnet"},
     {"stream"},

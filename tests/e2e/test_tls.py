@@ -12,7 +12,7 @@ import pytest
 from aiofrp.client.service import LoginFailed
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.transport import freshtls
+from aiofrp.transport.tls import fresh as freshtls
 from tests.support.certs import NAME, Authority, authority
 from tests.support.ports import free_port
 from tests.support.tunnel import (

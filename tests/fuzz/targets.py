@@ -25,7 +25,7 @@ from aiofrp.server.h2user import request_of
 from aiofrp.server.vhost.judge import parse_basic
 from aiofrp.stream.quic.core import Handler, QuicCore, initial_keys, server_configuration
 from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
-from aiofrp.transport.basicauth import BasicAuth
+from aiofrp.webserver.basicauth import BasicAuth
 from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.dial.connect import HttpConnect
 from aiofrp.wire.dial.ntlm import NtlmConnect

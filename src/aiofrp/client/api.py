@@ -16,8 +16,8 @@ from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.proxy.base import Place, proxy_type
 from aiofrp.transport.net import join_host_port
-from aiofrp.transport.profiling import add_profiling
-from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
+from aiofrp.webserver.profiling import add_profiling
+from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
     from aiofrp.client.service import Client

@@ -26,9 +26,9 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import DialOptions, Session, transport_of
-from aiofrp.transport.freshtls import client_tls
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.resolve import use_dns_server
+from aiofrp.transport.tls.fresh import client_tls
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.codec import V1, Codec

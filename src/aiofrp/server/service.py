@@ -34,8 +34,8 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.mux.session import MuxLimits
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import Carriers
-from aiofrp.transport.freshtls import server_tls
 from aiofrp.transport.net import ListenFailed, address_text, bind_tcp, bind_udp
+from aiofrp.transport.tls.fresh import server_tls
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn

@@ -1,1 +1,1 @@
-"""Transports: how frpc reaches frps, one file each."""
+"""Transports: how frpc and frps reach each other, one file each."""

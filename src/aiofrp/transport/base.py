@@ -16,7 +16,7 @@ from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.stream import TlsContext
-from aiofrp.transport.tls import TlsFiles
+from aiofrp.transport.tls.contexts import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)

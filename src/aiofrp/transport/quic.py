@@ -11,10 +11,10 @@ from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
-from aiofrp.transport import freshtls
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
 from aiofrp.transport.net import bind_udp, connect_udp
-from aiofrp.transport.tls import TlsFiles, read_identity, self_signed, verifying_context
+from aiofrp.transport.tls import fresh as freshtls
+from aiofrp.transport.tls.contexts import TlsFiles, read_identity, self_signed, verifying_context
 
 if TYPE_CHECKING:
     from aiofrp.stream.quic.core import Configuration

@@ -11,8 +11,8 @@ from aiofrp.server.api import views
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.v2 import ApiV2
 from aiofrp.server.api.views import Object
-from aiofrp.transport.profiling import add_profiling
-from aiofrp.transport.web import ApiError, WebServer, json_response, to_pages
+from aiofrp.webserver.profiling import add_profiling
+from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
     from aiofrp.server.api.metrics import Metrics

@@ -16,8 +16,8 @@ from aiofrp.server.api import views
 from aiofrp.server.api.clients import ClientRecord
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.views import Object
-from aiofrp.transport.web import ApiError, Handler, WebServer, json_response, tell_error
 from aiofrp.version import FRP_VERSION
+from aiofrp.webserver.server import ApiError, Handler, WebServer, json_response, tell_error
 
 if TYPE_CHECKING:
     from aiofrp.server.service import Server

@@ -22,7 +22,7 @@ from types import FrameType
 
 from aiohttp import web
 
-from aiofrp.transport.web import ApiError, Handler, WebServer, text_response
+from aiofrp.webserver.server import ApiError, Handler, WebServer, text_response
 
 #: Seconds a profile takes when the request names none (the reference's), and at most (the web server's limit is 60).
 _PROFILE_SECONDS, _PROFILE_LIMIT = 30.0, 55.0

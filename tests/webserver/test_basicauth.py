@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from aiofrp.config.models.types import Secret
-from aiofrp.transport.basicauth import FAILURE_DELAY, MAX_WAITING, BasicAuth, Guesses, TooManyGuesses
+from aiofrp.webserver.basicauth import FAILURE_DELAY, MAX_WAITING, BasicAuth, Guesses, TooManyGuesses
 from tests.support.admin import basic
 from tests.support.ports import free_port
 from tests.support.tunnel import running_server, server_config

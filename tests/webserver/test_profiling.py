@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from aiofrp.cli import flagtable
-from aiofrp.transport import profiling
+from aiofrp.webserver import profiling
 from tests.support.ports import free_port
 from tests.support.tunnel import running_server, server_config
 

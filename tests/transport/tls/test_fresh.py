@@ -12,8 +12,8 @@ import pytest
 
 from aiofrp.errors import ConfigError
 from aiofrp.stream.tls.stream import TlsContext
-from aiofrp.transport.freshtls import FreshTls, client_tls, server_tls
-from aiofrp.transport.tls import server_context
+from aiofrp.transport.tls.contexts import server_context
+from aiofrp.transport.tls.fresh import FreshTls, client_tls, server_tls
 from tests.support.certs import authority
 
 

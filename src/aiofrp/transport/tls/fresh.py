@@ -14,7 +14,7 @@ from typing import Generic, TypeAlias, TypeVar
 from aiofrp import logs
 from aiofrp.errors import ConfigError
 from aiofrp.stream.tls.stream import TlsContext
-from aiofrp.transport.tls import TlsFiles, client_context, server_context
+from aiofrp.transport.tls.contexts import TlsFiles, client_context, server_context
 
 #: Seconds frps goes on without looking at its files; a look is three system calls.
 SERVER_LOOKS_EVERY = 2.0

@@ -10,7 +10,7 @@ import pytest
 from aiofrp.errors import ConfigError
 from aiofrp.stream.quic.limits import QuicLimits
 from aiofrp.transport.quic import server_tls
-from aiofrp.transport.tls import read_identity
+from aiofrp.transport.tls.contexts import read_identity
 from tests.support.certs import authority
 
 MADE = authority()

@@ -22,10 +22,10 @@ from aiofrp.config.load.files import MAX_SIZE
 from aiofrp.config.models.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.faults import report
-from aiofrp.transport.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, TooManyGuesses
 from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
-from aiofrp.transport.tls import identity_context
-from aiofrp.transport.webguard import PROOF, foreign_host, same_site, source_of
+from aiofrp.transport.tls.contexts import identity_context
+from aiofrp.webserver.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, TooManyGuesses
+from aiofrp.webserver.guard import PROOF, foreign_host, same_site, source_of
 
 #: Seconds for reading a request and answering it (docs/protocol/client.md §6).
 _TIME_LIMIT = 60.0

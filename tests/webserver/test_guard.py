@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.transport.webguard import foreign_host, same_site, source_of
+from aiofrp.webserver.guard import foreign_host, same_site, source_of
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/70.0 Safari/537.36"
 

@@ -1,26 +1,27 @@
 """KCP sessions that others open towards one UDP port (docs/protocol/wire.md §4).
 
-Anybody can send anything under any address here, so until a peer has shown that it receives what is sent to its
-address it costs little and gets its turn only while there is room:
+Anybody can send anything under any address here. So a peer costs little until it has proved its address, that is, has
+shown that it receives what is sent there:
 
 - no state before a datagram that begins a conversation: data with sequence number 0;
 - sessions are limited in all and by source;
-- at most three times the bytes that came are sent to its address, see :mod:`aiofrp.wire.kcp.proof`;
-- few sessions of unproven peers are held, and the oldest makes room for the next. When half of them are taken a new
-  peer must repeat itself, as each real one does within a fraction of a second, and only so many per second get in.
+- at most three times the bytes received are sent to its address, see :mod:`aiofrp.wire.kcp.proof`;
+- sessions of unproven peers are few, and the oldest is dropped for the next. While half of them are taken, a new peer
+  must retransmit its first datagram, as every real one does within a fraction of a second, and only so many sessions
+  per second begin.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiofrp import faults
 from aiofrp.stream.base import hand_out
 from aiofrp.stream.kcp.stream import KcpStream
+from aiofrp.stream.listening import Drain, PerSecond, Sources
 from aiofrp.stream.stall import MIB, Account, StallLimits
 from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 from aiofrp.wire.kcp.fec import segments_of
@@ -30,18 +31,18 @@ from aiofrp.wire.kcp.segment import ACK, PUSH, first_segment, reset_segment
 
 @dataclass(frozen=True, slots=True)
 class KcpLimits:
-    """What strangers may cost."""
+    """What the sessions of one listener may cost."""
 
     sessions: int = 16_384  #: in all
     sessions_per_source: int = 4_096  #: from one address without port; a client without tcpMux has many
-    unproven: int = 512  #: sessions whose peers have not shown that they receive; the oldest makes room
+    unproven: int = 512  #: sessions of peers that have not proved their address; the oldest is dropped
     admitted_per_second: int = 500  #: new sessions while half of the unproven are taken
-    resets_per_second: int = 100  #: answers to datagrams of sessions nobody knows
-    remembered: int = 65_536  #: first datagrams of peers that must repeat themselves
-    unproven_seconds: float = 15.0  #: after which a session that is still wanted counts as proven
+    resets_per_second: int = 100  #: answers to datagrams of unknown sessions
+    remembered: int = 65_536  #: first datagrams of peers that must retransmit them
+    unproven_seconds: float = 15.0  #: after which a session counts as proven
     send_window: int = MAX_WINDOW  #: segments
     receive_window: int = MAX_WINDOW  #: segments
-    #: Bytes held for users who do not read, of all sessions.
+    #: Bytes held for receivers that do not take them, of all sessions.
     receivers: StallLimits = field(default_factory=lambda: StallLimits(mark=64 * MIB, most=256 * MIB))
 
 
@@ -64,14 +65,13 @@ class KcpListener:
         self._receivers = Account(self._limits.receivers)
         self._name = self._udp.name
         self._sessions: dict[Address, KcpStream] = {}  # limits.sessions
-        self._by_source: Counter[str] = Counter()
+        self._by_source = Sources(self._limits.sessions_per_source)
         self._unproven: dict[Address, float] = {}  # → loop time of its begin, oldest first; limits.unproven
         self._seen: set[int] = set()  # hashes of first datagrams; half of limits.remembered
         self._seen_before: set[int] = set()  # those of the time before
-        self._second = 0  # the second the two counts below are for
-        self._admitted = self._reset_count = 0
-        self._closed = False
-        self._emptied: asyncio.Future[None] | None = None  # what drain waits for
+        self._admissions = PerSecond(self._limits.admitted_per_second)
+        self._resets = PerSecond(self._limits.resets_per_second)
+        self._end = Drain(self._sessions, self._close_socket)
 
     def __repr__(self) -> str:
         return f"<KcpListener {self._name} sessions={len(self._sessions)} unproven={len(self._unproven)}>"
@@ -81,7 +81,7 @@ class KcpListener:
 
     @property
     def held(self) -> int:
-        """Bytes held for users who do not read."""
+        """Bytes held for receivers that do not take them."""
         return self._receivers.held
 
     @property
@@ -91,14 +91,11 @@ class KcpListener:
 
     def close(self) -> None:
         """Take no new sessions; the socket is closed with the last one that is left."""
-        self._closed = True
-        self._close_socket()
+        self._end.close()
 
     async def drain(self, seconds: float) -> None:
         """Close, give the sessions ``seconds`` to end by themselves, then drop those that are left."""
-        self._emptied = self._loop.create_future()
-        self.close()
-        await asyncio.wait({self._emptied}, timeout=seconds)
+        await self._end.wait(seconds)
         for stream in list(self._sessions.values()):
             stream.abort()
 
@@ -118,7 +115,7 @@ class KcpListener:
         for data, size, address in pieces:
             stream = sessions.get(address)
             if stream is None or not stream.receive(data, size):
-                stream = self._stranger(data, size, address, stream)
+                stream = self._unknown(data, size, address, stream)
             if stream is not None:
                 touched[address] = stream
         for address, stream in touched.items():
@@ -129,10 +126,8 @@ class KcpListener:
     def _refused(self, exc: OSError) -> None:
         """Not for sockets without a peer."""
 
-    def _stranger(
-        self, data: bytes, size: int, address: Address, known: KcpStream | None
-    ) -> KcpStream | None:
-        """A datagram that is no session's, or not of its address's session: perhaps the first of a new one."""
+    def _unknown(self, data: bytes, size: int, address: Address, known: KcpStream | None) -> KcpStream | None:
+        """A datagram of no session, or not of the session with its address: perhaps the first of a new one."""
         packet = segments_of(data[:size]) if size <= MAX_DATAGRAM else b""
         opening = first_segment(packet)
         if opening is None:
@@ -148,7 +143,7 @@ class KcpListener:
     def _admit(
         self, conv: int, data: bytes, size: int, address: Address, known: KcpStream | None
     ) -> KcpStream | None:
-        if self._closed or not self._may_enter(conv, address):
+        if self._end.closed or not self._may_begin(conv, address):
             return None
         if known is not None:
             known.forget("its address began another conversation")
@@ -165,7 +160,7 @@ class KcpListener:
             receivers=self._receivers,
         )
         self._sessions[address] = stream
-        self._by_source[address[0]] += 1
+        self._by_source.add(address)
         self._unproven[address] = self._loop.time()
         stream.receive(data, size)
         hand_out(stream, self._connected)
@@ -173,17 +168,14 @@ class KcpListener:
 
     # Private: limits
 
-    def _may_enter(self, conv: int, address: Address) -> bool:
+    def _may_begin(self, conv: int, address: Address) -> bool:
         limits = self._limits
-        if (
-            len(self._sessions) >= limits.sessions
-            or self._by_source[address[0]] >= limits.sessions_per_source
-        ):
+        if len(self._sessions) >= limits.sessions or self._by_source.full(address):
             return False
         if len(self._unproven) < limits.unproven // 2:
             return True
         self._settle_old()
-        if not self._repeats(hash((conv, address))) or not self._in_rate():
+        if not self._repeats(hash((conv, address))) or not self._admissions.take():
             return False
         if len(self._unproven) >= limits.unproven:
             self._sessions[next(iter(self._unproven))].forget(
@@ -192,7 +184,7 @@ class KcpListener:
         return True
 
     def _settle_old(self) -> None:
-        """Whoever is still here after so long is wanted by those above, who do not wait longer for a first word."""
+        """After 15 s the session counts as proven: the layer above would have closed it."""
         before = self._loop.time() - self._limits.unproven_seconds
         while self._unproven:
             oldest = next(iter(self._unproven))
@@ -208,21 +200,9 @@ class KcpListener:
         self._seen.add(mark)
         return False
 
-    def _in_rate(self) -> bool:
-        self._turn_second()
-        self._admitted += 1
-        return self._admitted <= self._limits.admitted_per_second
-
-    def _turn_second(self) -> None:
-        second = int(self._loop.time())
-        if second != self._second:
-            self._second, self._admitted, self._reset_count = second, 0, 0
-
     def _reset(self, conv: int, address: Address) -> None:
-        """Tell the peer of a session that is no more, perhaps of the process before this one."""
-        self._turn_second()
-        self._reset_count += 1
-        if self._reset_count <= self._limits.resets_per_second:
+        """Answer a datagram of an unknown session, perhaps of the process before this one, with a reset."""
+        if self._resets.take():
             self._udp.send([reset_segment(conv)], address)
 
     # Private: the end of sessions
@@ -232,17 +212,12 @@ class KcpListener:
         if self._sessions.get(address) is stream:
             del self._sessions[address]
             self._unproven.pop(address, None)
-            self._by_source[address[0]] -= 1
-            if not self._by_source[address[0]]:
-                del self._by_source[address[0]]
-            self._close_socket()
+            self._by_source.remove(address)
+            self._end.check()
 
     def _close_socket(self) -> None:
-        if self._closed and not self._sessions:
-            self._udp.close()
-            self._receivers.close()
-            if self._emptied is not None and not self._emptied.done():
-                self._emptied.set_result(None)
+        self._udp.close()
+        self._receivers.close()
 
 
 __all__ = ["KcpLimits", "KcpListener"]

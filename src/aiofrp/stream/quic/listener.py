@@ -1,8 +1,8 @@
 """QUIC connections that others open towards one UDP port (docs/protocol/wire.md §5).
 
 Anybody can send anything under any address here, and a handshake costs a thousand times what its first datagram costs
-the sender. So only so many handshakes are under way at once; beyond that a stranger is first sent a token to come
-back with (RFC 9000 §8.1), which costs no memory.
+the sender. So the handshakes under way are limited. While many are, a client must first prove its address with the
+token of a Retry packet (RFC 9000 §8.1), which costs no memory.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import contextlib
 import os
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable
 
 from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.packet import encode_quic_retry, encode_quic_version_negotiation
 
 from aiofrp import faults
+from aiofrp.stream.listening import Drain, PerSecond, Sources
 from aiofrp.stream.quic.core import CID_SIZE, QuicCore
 from aiofrp.stream.quic.limits import Judge, QuicListenLimits
 from aiofrp.stream.quic.session import QuicSession
@@ -59,12 +59,11 @@ class QuicListener:
         ]  # of ids in use; clients without ids of their own choose ours, of 8 to 20 bytes
         self._by_cid: dict[bytes, QuicSession] = {}  # a few ids for each session, limited by the library
         self._sessions: dict[QuicSession, set[bytes]] = {}  # → its ids; limits.connections
-        self._by_source: Counter[str] = Counter()
+        self._by_source = Sources(self._limits.connections_per_source)
         self._handshakes: set[QuicSession] = set()  # limits.handshakes
         self._tokens = RetryTokens(os.urandom(32))
-        self._second = self._answers = 0
-        self._closed = False
-        self._emptied: asyncio.Future[None] | None = None  # what drain waits for
+        self._answers = PerSecond(self._limits.answers_per_second)
+        self._end = Drain(self._sessions, self._udp.close)
 
     def __repr__(self) -> str:
         return (
@@ -81,8 +80,7 @@ class QuicListener:
 
     def close(self) -> None:
         """Take no new connections; the socket is closed with the last one that is left."""
-        self._closed = True
-        self._close_socket()
+        self._end.close()
 
     def abort(self) -> None:
         """Close, and end every connection now."""
@@ -91,12 +89,10 @@ class QuicListener:
         self.close()
 
     async def drain(self, seconds: float) -> None:
-        """Close every connection and wait ``seconds`` for their farewells, then drop those that are left."""
-        self._emptied = self._loop.create_future()
+        """Close every connection, wait at most ``seconds`` for their closing periods, then drop those left."""
         for session in list(self._sessions):
             session.close()
-        self.close()
-        await asyncio.wait({self._emptied}, timeout=seconds)
+        await self._end.wait(seconds)
         self.abort()
 
     # Endpoint of the sessions
@@ -124,11 +120,8 @@ class QuicListener:
         for cid in self._sessions.pop(session, ()):
             self._by_cid.pop(cid, None)
         self._handshakes.discard(session)
-        source = session.peername[0]
-        self._by_source[source] -= 1
-        if not self._by_source[source]:
-            del self._by_source[source]
-        self._close_socket()
+        self._by_source.remove(session.peername)
+        self._end.check()
 
     # Private: datagrams
 
@@ -158,10 +151,10 @@ class QuicListener:
         if header is None:
             return None
         session = self._by_cid.get(header.destination)
-        if session is not None or len(datagram) < MIN_INITIAL or self._closed:
+        if session is not None or len(datagram) < MIN_INITIAL or self._end.closed:
             return session
         if header.version not in _VERSIONS:
-            if header.version and self._may_answer():
+            if header.version and self._answers.take():
                 answer = encode_quic_version_negotiation(header.destination, header.source, list(_VERSIONS))
                 self._udp.send([answer], address)
             return None
@@ -174,7 +167,7 @@ class QuicListener:
         if (
             len(self._handshakes) >= limits.handshakes
             or len(self._sessions) >= limits.connections
-            or self._by_source[address[0]] >= limits.connections_per_source
+            or self._by_source.full(address)
         ):
             return None
         original, retried = header.destination, None
@@ -214,7 +207,7 @@ class QuicListener:
             on_stream=self._on_stream,
         )
         self._sessions[session] = set()
-        self._by_source[address[0]] += 1
+        self._by_source.add(address)
         self._handshakes.add(session)
         for cid in (header.destination, session.core.host_cid):
             self.connection_id(session, cid, True)
@@ -230,7 +223,7 @@ class QuicListener:
             session.abort()
 
     def _retry(self, header: LongHeader, address: Address) -> None:
-        if not self._may_answer():
+        if not self._answers.take():
             return
         token = self._tokens.make(_address_bytes(address), header.destination, int(time.monotonic()))
         answer = encode_quic_retry(
@@ -241,19 +234,6 @@ class QuicListener:
             retry_token=token,
         )
         self._udp.send([answer], address)
-
-    def _may_answer(self) -> bool:
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second, self._answers = second, 0
-        self._answers += 1
-        return self._answers <= self._limits.answers_per_second
-
-    def _close_socket(self) -> None:
-        if self._closed and not self._sessions:
-            self._udp.close()
-            if self._emptied is not None and not self._emptied.done():
-                self._emptied.set_result(None)
 
 
 def _runs(data: bytes, size: int) -> list[tuple[int, int]]:

@@ -77,12 +77,36 @@ async def test_nothing_follows_a_connect_that_was_refused(first: bytes, then: by
     assert head.startswith(b"CONNECT web.test:443 HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize("rest", [(), ('routeByHTTPUser = "nobody"',)], ids=["location", "user"])
+@pytest.mark.parametrize(("first", "then"), ATTACKS)
+async def test_no_tunnel_leads_to_a_location_with_a_password(
+    first: bytes, then: bytes, rest: tuple[str, ...]
+) -> None:
+    """The service says 2xx without a body to a CONNECT and goes on in HTTP."""
+    service = Stubborn(b"HTTP/1.1 200 OK\r\n\r\n")
+    whole = 'customDomains = ["*"]' if rest else 'customDomains = ["web.test"]'
+    closed = ('customDomains = ["web.test"]', 'locations = ["/admin"]', 'httpUser = "u"', 'httpPassword = "p"')
+    own = {"web": (whole,), "closed": closed, "other": ('customDomains = ["web.test"]', *rest)}
+    if not rest:
+        del own["other"]
+    async with http_site(dict.fromkeys(own, service), own=own) as site, user_of(site.port) as user:
+        user.send(first)
+        assert (await user.read_until(b"\r\n\r\n")).split()[1] == b"403"
+        user.send(then)
+        with suppress(ConnectionResetError):
+            assert b"SECRET" not in await user.rest()
+        async with user_of(site.port) as other:
+            other.send(b"GET / HTTP/1.1\r\nHost: web.test\r\n\r\n")
+            assert (await other.read_until(b"SECRET")).startswith(b"HTTP/1.1 200")
+    assert [head[:6] for head in service.heads] == [b"GET / "]
+
+
 @pytest.mark.parametrize("make", SERVICES[1:])
 @pytest.mark.parametrize(("first", "then"), ATTACKS)
 async def test_nothing_follows_where_real_services_refuse(
     make: Maker, first: bytes, then: bytes, tmp_path: Path
 ) -> None:
-    async with site_of(make, tmp_path) as site, user_of(site.port) as neighbour:
+    async with site_of(make, tmp_path, locked=False) as site, user_of(site.port) as neighbour:
         async with user_of(site.port) as user:
             user.send(first)
             answer = await user.read_until(b"\r\n\r\n")

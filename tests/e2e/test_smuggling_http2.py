@@ -48,15 +48,18 @@ class Site:
 
 
 @asynccontextmanager
-async def site_of(make: Maker, folder: Path) -> AsyncIterator[Site]:
+async def site_of(make: Maker, folder: Path, *, locked: bool = True) -> AsyncIterator[Site]:
+    """A service; with ``locked``, its ``/admin`` has a password."""
     port = free_port()
     async with (
         make(folder) as service,
         running_server(server_config(f"vhostHTTPPort = {port}")) as frps,
     ):
         domain = 'customDomains = ["web.test"]'
-        locked = ('locations = ["/admin"]', 'httpUser = "u"', 'httpPassword = "p"')
-        text = http_proxy("open", service.port, domain) + http_proxy("safe", service.port, domain, *locked)
+        lock = ('locations = ["/admin"]', 'httpUser = "u"', 'httpPassword = "p"')
+        text = http_proxy("open", service.port, domain)
+        if locked:
+            text += http_proxy("safe", service.port, domain, *lock)
         async with running_client(client_config(frps.address[1], text)):
             yield Site(port, service)
 

@@ -60,6 +60,34 @@ def test_the_nearest_route_is_found(host: str, path: bytes, user: str, route: st
 
 
 @pytest.mark.parametrize(
+    ("host", "user", "whole"),
+    [
+        ("one.test", "", True),
+        ("one.test", "alice", True),
+        ("two.test", "", False),
+        ("part.test", "", False),  # other paths are those of *
+        ("own.test", "", True),
+        ("own.test", "alice", False),
+        ("own.test", "bob", True),
+        ("x.wild.test", "", True),
+        ("x.split.test", "", False),
+        ("elsewhere", "", False),
+    ],
+)
+def test_whether_a_host_is_whole(host: str, user: str, whole: bool) -> None:
+    routes = router(
+        *("one.test", "two.test", "two.test/admin", "part.test/admin"),
+        *("own.test", "alice@own.test", "alice@own.test/admin", "bob@own.test"),
+        *("*.wild.test", "*.split.test", "*.split.test/x", "*", "*/x"),
+    )
+    assert routes.is_whole(host, user) is whole
+
+
+def test_nobodys_host_is_not_whole() -> None:
+    assert not router("one.test").is_whole("two.test")
+
+
+@pytest.mark.parametrize(
     ("routes", "host", "path"),
     [
         (("*.com/",), "example.com", b"/"),  # two labels match no wildcard

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from aiofrp.errors import ProxyError
@@ -62,28 +63,37 @@ class Router(Generic[_T]):
 
         ``host`` is in lower case and without port, see :func:`canonical_host`; ``path`` is percent-decoded.
         """
-        if len(host) > _MAX_HOST:
-            return self._at("*", path, user)
-        found = self._at(host, path, user)
-        if found is not None:
-            return found
+        for locations in self._tables(host, user):
+            found = locations.find(path)
+            if found is not None:
+                return found
+        return None
+
+    def is_whole(self, host: str, user: str = "") -> bool:
+        """Whether every path of ``host`` has the same target for ``user``."""
+        first = next(self._tables(host, user), None)
+        return first is not None and first.is_whole
+
+    def _tables(self, host: str, user: str) -> Iterator[_Locations[_T]]:
+        """Where to look, in order."""
+        for domain in _domains(host):
+            users = self._by_domain.get(domain)
+            if users is not None:
+                for name in (user, "") if user else ("",):
+                    locations = users.get(name)
+                    if locations is not None:
+                        yield locations
+
+
+def _domains(host: str) -> Iterator[str]:
+    """The domains that ``host`` belongs to, in the order of their preference."""
+    if len(host) <= _MAX_HOST:
+        yield host
         rest = host
         for _ in range(host.count(".") + 1 - (_WILDCARD_LABELS - 1)):
             rest = rest[rest.index(".") + 1 :]
-            found = self._at("*." + rest, path, user)
-            if found is not None:
-                return found
-        return self._at("*", path, user)
-
-    def _at(self, domain: str, path: bytes, user: str) -> _T | None:
-        users = self._by_domain.get(domain)
-        if users is None:
-            return None
-        for name in (user, "") if user else ("",):
-            locations = users.get(name)
-            if locations is not None and (found := locations.find(path)) is not None:
-                return found
-        return None
+            yield "*." + rest
+    yield "*"
 
 
 class _Locations(Generic[_T]):
@@ -102,6 +112,11 @@ class _Locations(Generic[_T]):
 
     def __len__(self) -> int:
         return len(self._targets)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether one target has every path."""
+        return len(self._targets) == 1 and b"" in self._targets
 
     def add(self, prefix: bytes, target: _T) -> None:
         if prefix in self._targets:

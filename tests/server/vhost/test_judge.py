@@ -48,6 +48,19 @@ def test_a_route_without_credential() -> None:
     assert outcome(routes, "GET / HTTP/1.0") == 404
 
 
+def test_a_tunnel_to_a_host_with_another_route_is_refused() -> None:
+    routes: Router[HttpRoute] = Router()
+    routes.add("web.test", "", "", plain := route())
+    routes.add("web.test", "/admin", "", route("u", "p"))
+    routes.add("own.test", "", "", own := route("u", "p"))
+    known = f"Proxy-Authorization: {basic('u:p')}"
+    assert outcome(routes, "CONNECT web.test:443 HTTP/1.1") == 403
+    assert outcome(routes, "CONNECT WEB.test.:443 HTTP/1.1", known) == 403
+    assert outcome(routes, "GET http://web.test/ HTTP/1.1", HOST) is plain
+    assert outcome(routes, "CONNECT own.test:443 HTTP/1.1") == 407
+    assert outcome(routes, "CONNECT own.test:443 HTTP/1.1", known) is own
+
+
 @pytest.mark.parametrize(
     ("lines", "looked_for"),
     [

@@ -119,6 +119,9 @@ def test_whether_another_request_follows(version: bytes, fields: bytes, keeps: b
         (b"Connection: Upgrade\r\n", b""),
         (b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\n", b""),
         (b"Connection: Upgrade\r\nUpgrade: H2C, websocket\r\n", b"websocket"),
+        (b"Connection: Upgrade\r\nUpgrade: TLS/1.0, HTTP/1.1\r\n", b""),
+        (b"Connection: Upgrade\r\nUpgrade: tls, http/2.0 ,x, h2\r\n", b"x"),
+        (b"Connection: Upgrade\r\nUpgrade: httpx, tlsx\r\n", b"httpx, tlsx"),
     ],
 )
 def test_upgrades_but_none_past_the_router(fields: bytes, protocols: bytes) -> None:

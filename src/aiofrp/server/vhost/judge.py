@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from aiofrp.errors import FrpError
 from aiofrp.proxy.http import HttpRoute
-from aiofrp.server.vhost.pages import Answer, proxy_unauthorized, unauthorized
+from aiofrp.server.vhost.pages import Answer, forbidden, proxy_unauthorized, unauthorized
 from aiofrp.wire.http.head import HeadError, RequestHead
 from aiofrp.wire.router import Router, canonical_host
 
@@ -53,6 +53,9 @@ def judge(request: RequestHead, routes: Router[HttpRoute]) -> HttpRoute | Answer
         raise NoRoute(f"no route found: {host} {request.path.decode('utf-8', 'backslashreplace')} {user}")
     if (route.user or route.password) and not fits(credential, route.user, route.password):
         return proxy_unauthorized() if request.absolute else unauthorized()
+    if request.method == b"CONNECT" and not routes.is_whole(host, user):
+        # What passes a tunnel is judged by nobody, and some services go on with HTTP in it.
+        return forbidden()
     return route
 
 

@@ -124,6 +124,12 @@ def proxy_unauthorized() -> Answer:
     return Answer(407, b"Proxy Authentication Required", fields, body)
 
 
+def forbidden() -> Answer:
+    """A tunnel would lead past the judgement of what is sent through it."""
+    body = b"Forbidden\n"
+    return Answer(403, b"Forbidden", [_PLAIN, _NO_SNIFFING, *_sized(body)], body)
+
+
 def timed_out() -> Answer:
     """The service sent no head in time."""
     return Answer(504, b"Gateway Timeout", _sized(b""), b"")

@@ -72,6 +72,8 @@ _UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
 _FIELDS = re.compile(rb"(?:%b+:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n" % _TOKEN)
 _FIELD = re.compile(rb"(%b+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
 #: A Content-Length below 10^18: what is longer is no size of anything, and costly to read.
+#: Protocols to upgrade to in which requests follow: h2c (RFC 7540 §3.2), TLS and HTTP itself (RFC 2817 §3).
+_CARRIES_HTTP = re.compile(rb"h2c?|(?:http|tls)(?:/.*)?", re.IGNORECASE)
 _LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
 _END = re.compile(rb"\n\r?\n")
 _FOLD = re.compile(rb"\r?\n[ \t]+")
@@ -291,12 +293,12 @@ def _keeps_alive(minor: int, options: frozenset[bytes]) -> bool:
 
 
 def _upgrade(request: RequestHead) -> bytes:
-    """The protocols asked for. h2c is left out: a service that agreed to it would be sent requests that nobody
-    routed or asked for a password."""
+    """The protocols asked for. Those that carry HTTP are left out: a service that agreed to one would be sent requests
+    that nobody routed or asked for a password."""
     if b"upgrade" not in request.connection or request.minor == 0:
         return b""
     asked = (name.strip(b" \t") for value in request.noted.get(b"upgrade", ()) for name in value.split(b","))
-    return b", ".join(name for name in asked if name and name.lower() != b"h2c")
+    return b", ".join(name for name in asked if name and not _CARRIES_HTTP.fullmatch(name))
 
 
 # Private: bodies

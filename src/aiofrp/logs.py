@@ -58,6 +58,8 @@ SELDOM = Rate(1, 1)
 STRANGERS = Rate(200, 20)
 #: Lines that the messages of one logged-in client can cause in frps; a client may have a thousand proxies.
 CLIENT = Rate(4000, 20)
+#: Lines that tell of the users of one client's proxies in frps.
+USERS = Rate(10_000, 100)
 
 #: Characters shown of each value in such a line.
 _MOST_SHOWN = 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import re
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from aiofrp import logs
 from aiofrp.cli.admin import Api, ApiError
 from aiofrp.client.service import Client
 from aiofrp.client.source import ConfigSource
@@ -270,6 +272,18 @@ async def test_without_a_password_a_name_of_another_web_site_is_not_served(offli
         assert (await call("GET", "/healthz", headers=sent))[0] == 200
         for own in (f"127.0.0.1:{port}", f"localhost:{port}", "[::1]", "10.1.2.3"):
             assert (await call("GET", "/api/status", headers={"Host": own}))[0] == 200
+
+
+async def test_refused_names_do_not_fill_the_log(
+    offline: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiofrp.transport.web._refused", logs.get("aiofrp").limited(logs.Rate(5, 1)))
+    caplog.set_level(logging.INFO, "aiofrp")
+    async with running_file(offline, online=False) as client, calling(client.config.web_server.port) as call:
+        before = len(caplog.records)
+        for _ in range(100):
+            assert (await call("GET", "/api/status", headers={"Host": "evil.example"}))[0] == 403
+        assert 5 <= len(caplog.records) - before < 40
 
 
 async def test_with_a_password_every_name_is_served(offline: Path) -> None:

@@ -25,8 +25,17 @@ from aiofrp.wire.frp.messages import (
     StartWorkConn,
 )
 from tests.support.ends import until
+from tests.support.ports import free_port
 from tests.support.rawclient import login, raw_client, work
-from tests.support.tunnel import client_config, local_service, running_client, running_server, server_config
+from tests.support.tunnel import (
+    client_config,
+    echo,
+    exchange,
+    local_service,
+    running_client,
+    running_server,
+    server_config,
+)
 
 #: Messages of a flood.
 COUNT = 3_000
@@ -109,6 +118,7 @@ async def test_a_hostile_client_of_frps(
         session = server.sessions.find(answer.run_id)
         layer = V1.control_layer("", server=False)
         before = len(caplog.records)
+        taking = asyncio.create_task(talk.ended())  # who takes no answers is not read
         for at in range(0, len(flood), 30):
             talk.stream.write(layer.encode(b"".join(map(V1.encode, flood[at : at + 30]))))
             await asyncio.sleep(0)
@@ -116,6 +126,7 @@ async def test_a_hostile_client_of_frps(
         handled: list[str] = []
         monkeypatch.setattr(session, "_close_proxy", _noting(handled, session._close_proxy))
         await until(lambda: "last" in handled)
+        taking.cancel()
         lines = [record.getMessage() for record in caplog.records[before:]]
         assert len(lines) < LINES
         assert max(map(len, lines)) < 1_000
@@ -131,6 +142,26 @@ def _noting(names: list[str], close: Callable[[str], object]) -> Callable[[str],
         return close(name)
 
     return noted
+
+
+async def test_users_of_a_proxy(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crowd of users of one client; all are served, and another client's users have their lines."""
+    monkeypatch.setattr(logs, "USERS", logs.Rate(10, 1))
+    caplog.set_level(logging.INFO, "aiofrp")
+    first, second = free_port(), free_port()
+    async with running_server(server_config()) as server, local_service(echo) as local:
+        port = server.address[1]
+        entry = f'[[proxies]]\nname = "t"\ntype = "tcp"\nlocalPort = {local}\nremotePort = '
+        async with (
+            running_client(client_config(port, entry + str(first))),
+            running_client(client_config(port, f'user = "other"\n{entry}{second}')),
+        ):
+            for _ in range(300):
+                assert await exchange(first, b"x") == b"x"
+            assert await exchange(second, b"x") == b"x"
+    users = [line for record in caplog.records if "get a user" in (line := record.getMessage())]
+    assert 10 <= sum("[other.t]" not in line for line in users) < LINES
+    assert sum("[other.t]" in line for line in users) == 1
 
 
 async def test_strangers_at_frps(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

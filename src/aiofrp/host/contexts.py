@@ -100,7 +100,7 @@ class ServerContext(Protocol):
 
     @property
     def user_log(self) -> Log:
-        """The same without a limit, for the line that tells of each user."""
+        """The same with a higher limit, for the line that tells of each user."""
 
     @property
     def bind_addr(self) -> str:

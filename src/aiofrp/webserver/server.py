@@ -22,6 +22,7 @@ from aiofrp.config.load.files import MAX_SIZE
 from aiofrp.config.models.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.faults import report
+from aiofrp.logs import Log
 from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
 from aiofrp.transport.tls.contexts import identity_context
 from aiofrp.webserver.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, TooManyGuesses
@@ -43,6 +44,8 @@ _GUESSES: Final = web.AppKey("guesses", Guesses)
 _OWN_NAME: Final = web.AppKey("own_name", str)  # given where there are no credentials: see _wrong_host
 
 _log = logs.get(__name__)
+#: For lines that anybody can cause.
+_refused = _log.limited(logs.STRANGERS)
 
 
 class ApiError(FrpError):
@@ -177,15 +180,14 @@ def _wrong_host(request: web.Request) -> web.Response | None:
     host = None if own is None else foreign_host(request.headers.getall("Host", ()), own)
     if host is None:
         return None
-    return _failed(
-        request,
-        ApiError(
-            403,
-            f"the host [{host}] is not served: without a password this web server answers only to IP addresses,"
-            " localhost and the name in webServer.addr, since a page of another web site can use any other name (DNS"
-            " rebinding); set webServer.user and webServer.password",
-        ),
+    error = ApiError(
+        403,
+        f"the host [{host}] is not served: without a password this web server answers only to IP addresses,"
+        " localhost and the name in webServer.addr, since a page of another web site can use any other name (DNS"
+        " rebinding); set webServer.user and webServer.password",
     )
+    tell_error(request, error, _refused)
+    return json_response({"Code": error.status, "Msg": str(error)}, error.status)
 
 
 async def _unauthorized(request: web.Request) -> web.Response | None:
@@ -243,6 +245,6 @@ def _failed(request: web.Request, error: ApiError) -> web.Response:
     return json_response({"Code": error.status, "Msg": str(error)}, error.status)
 
 
-def tell_error(request: web.Request, error: ApiError) -> None:
+def tell_error(request: web.Request, error: ApiError, log: Log = _log) -> None:
     """Log why a request is answered with an error."""
-    _log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)
+    log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)

@@ -85,3 +85,12 @@ def test_the_type_of_a_page_is_told_from_its_beginning(page: bytes, kind: bytes,
     answer = Pages(str(path)).not_found()
     assert answer.body == page
     assert dict(answer.fields)[b"Content-Type"] == kind
+
+
+async def test_a_page_that_is_missing_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pages = Pages(str(tmp_path / "none"))
+    for _ in range(1_000):
+        assert pages.not_found().body == NOT_FOUND
+    assert 1 <= len(caplog.records) < 300

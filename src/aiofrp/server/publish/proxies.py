@@ -80,7 +80,7 @@ class Context:
         self.limit = limit_of(_bandwidth(message.bandwidth_limit), message.bandwidth_limit_mode == "server")
         self.message = message
         self.log = owner.message_log.bind(message.proxy_name)
-        self.user_log = owner.log.bind(message.proxy_name)
+        self.user_log = owner.user_log.bind(message.proxy_name)
         self.traffic = traffic
 
     @property

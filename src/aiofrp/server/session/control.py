@@ -61,6 +61,7 @@ class ServerControl:
         self.carrier = carrier
         self.log = _log.bind(short_id(run_id))
         self.message_log = self.log.limited(logs.CLIENT)  # for lines that the client's messages cause
+        self.user_log = self.log.limited(logs.USERS)  # for the line that tells of each user
         self.running = False
         self.proxies_used = 0
         self.routes_used = 0

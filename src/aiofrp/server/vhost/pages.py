@@ -15,7 +15,7 @@ from aiofrp.version import FRP_VERSION
 from aiofrp.wire.http.forward import encode_response
 from aiofrp.wire.http.head import Field, HeadError
 
-_log = logs.get(__name__)
+_log = logs.get(__name__).limited(logs.STRANGERS)
 
 NOT_FOUND = b"""<!DOCTYPE html>
 <html>

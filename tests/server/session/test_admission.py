@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -140,3 +141,27 @@ async def test_over_quic_a_refused_stream_stays_counted_until_it_ends(soon: None
         assert isinstance(await talk.say(login("wrong")), LoginResp)
         assert waiting(server) == 1
         await until(lambda: waiting(server) == 0)
+
+
+async def test_they_take_half_of_the_open_files_and_one_address_a_quarter_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admission, "file_limit", lambda: 41)
+    async with running_server(server_config()) as server:
+        opened, refused = [], 0
+        for source in range(1, 7):
+            for number in range(7):
+                local = (f"127.0.0.{source}", 0)
+                reader, writer = await asyncio.open_connection(*server.address, local_addr=local)
+                if source > 4 or number >= 5:
+                    with suppress(ConnectionResetError):
+                        assert await asyncio.wait_for(reader.read(), 10) == b""
+                    refused += 1
+                opened.append(writer)
+        assert waiting(server) == 20
+        assert refused == 22
+        for writer in opened:
+            writer.close()
+        await until(lambda: waiting(server) == 0)
+        async with running_client(client_config(server.address[1])):
+            assert len(server.sessions) == 1

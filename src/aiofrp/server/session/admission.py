@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Callable
 
 from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
+from aiofrp.transport.files import file_limit
 from aiofrp.transport.net import address_of
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import Message
 
-#: Connections that are not logged in: in all, and from one source address.
-MAX_WAITING, MAX_WAITING_PER_SOURCE = 8192, 2048
+#: Connections that are not logged in: in all, at most half of the open-file limit, and the share of one source address.
+MAX_WAITING, SHARE_OF_SOURCE = 8192, 4
 #: Seconds a connection may stay so, whatever it does meanwhile. The steps on the way have shorter limits of their own.
 LIFETIME = 60.0
 #: Seconds a refused connection has to take its answer and to close, and bytes it may still send meanwhile.
@@ -28,7 +29,8 @@ class NotLoggedIn:
 
     def __init__(self) -> None:
         self._by_source: Counter[str] = Counter()
-        self._entries: set[Entry] = set()  # limited by MAX_WAITING
+        self._entries: set[Entry] = set()  # limited by _most
+        self._most = max(SHARE_OF_SOURCE, min(MAX_WAITING, file_limit() // 2))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -36,7 +38,7 @@ class NotLoggedIn:
     def enter(self, stream: Stream) -> Entry | None:
         """Count one more; without an entry there are too many already, and ``stream`` was aborted."""
         source = address_of(stream.info("peername"))[0]
-        if len(self._entries) >= MAX_WAITING or self._by_source[source] >= MAX_WAITING_PER_SOURCE:
+        if len(self._entries) >= self._most or self._by_source[source] >= self._most // SHARE_OF_SOURCE:
             stream.abort()
             return None
         self._by_source[source] += 1

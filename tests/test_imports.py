@@ -39,8 +39,12 @@ STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}
 #: Packages that may use nothing of the project but these.
 ONLY = {"wire": {"errors"}, "stream": {"wire", "aio", "logs", "errors", "faults"}}
 
+#: What stands in INSIDE for all files that lie directly in the folder of a part.
+FILES = "*.py"
 #: The same order inside a part, by folder or file.
 INSIDE = {
+    "wire": [{"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
+    "stream": [{"tls", "mux", "kcp", "quic"}, {FILES}],
     "config": [{"tools"}, {"load"}, {"legacy"}, {"models", "formats"}, {"problem"}, {"golang"}],
 }
 
@@ -68,7 +72,6 @@ KNOWN_CIRCLES = [
         "server/httpuser.py",
         "server/vhost/http.py",
     },
-    {"stream/mux/session.py", "stream/mux/stream.py"},
 ]
 
 #: The calls that start a task nobody owns, and the one module that may make them.
@@ -141,14 +144,21 @@ def complaints_inside(path: Path) -> list[str]:
     steps = {name: step for step, names in enumerate(INSIDE.get(part_of(path), ())) for name in names}
     if not steps or len(where.parts) < 2 or where.parts[1] == "__init__.py":
         return []
-    inner = where.with_suffix("").parts[1]
+    inner = _inner(where.parts[1], steps)
     found = [] if inner in steps else [f"{where}: {inner} is not in the order of {part_of(path)}"]
     for line, name in imported_names(path):
         root, part, target, *_ = [*name.split("."), "", "", ""]
+        target = _inner(target if (SOURCE / part / target).is_dir() else f"{target}.py", steps)
         inside = (root, part) == ("aiofrp", part_of(path)) and target in steps.keys() - {inner}
         if inside and steps[target] <= steps.get(inner, -1):
             found.append(f"{where}:{line} {part}.{inner} imports {part}.{target}, which is not below it")
     return found
+
+
+def _inner(name: str, steps: dict[str, int]) -> str:
+    """The word that stands in ``steps`` for a folder or file directly in the folder of a part."""
+    own = name.removesuffix(".py")
+    return FILES if own != name and own not in steps and FILES in steps else own
 
 
 def complaints_alone(path: Path) -> list[str]:
@@ -284,14 +294,24 @@ def test_the_check_sees(
         ("config/models/x.py", "def f():\n    from aiofrp.config.formats import toml", "not below"),
         ("config/load/x.py", "from aiofrp.config.formats import toml\nfrom .y import z", ""),
         ("config/x.py", "import os", "not in the order"),
+        ("wire/other/x.py", "import os", "not in the order"),
+        ("wire/x.py", "from aiofrp.wire.frp.codec import Codec", "not below"),
+        ("wire/frp/x.py", "from aiofrp.wire.http import head", "not below"),
+        ("wire/frp/x.py", "from aiofrp.wire.sniff import Kind\nfrom aiofrp.wire.transforms import base", ""),
+        ("stream/x.py", "from aiofrp.stream.y import z", ""),
+        ("stream/x.py", "from .tls.stream import z", "not below"),
+        ("stream/tls/x.py", "from aiofrp.stream.mux.stream import z", "not below"),
     ],
 )
 def test_the_check_sees_inside(
     place: str, text: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for part, order in INSIDE.items():
+        for name in set().union(*order) - {FILES}:
+            (tmp_path / part / name).mkdir(parents=True)
     monkeypatch.setattr("tests.test_imports.SOURCE", tmp_path)
     path = tmp_path / place
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text)
     found = [*complaints_inside(path), *complaints_alone(path)]
     assert expected in "".join(found) if expected else not found

@@ -1,22 +1,19 @@
 """One yamux stream: its windows, its queue, its ends (docs/protocol/wire.md §3).
 
-A stream knows its session only through the calls below; frames, turns and time are the session's.
+A stream knows its session only as a :class:`StreamSession`; frames, turns and time are the session's.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.faults import FAULTS
-from aiofrp.stream.base import ENDED, Buffer, LayerStream
-from aiofrp.stream.stall import Holding
+from aiofrp.stream.base import ENDED, Buffer, LayerStream, Stream
+from aiofrp.stream.stall import Account, Holding
 from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDATE
-
-if TYPE_CHECKING:
-    from aiofrp.stream.mux.session import MuxSession
 
 #: Credit is returned when this share of the window was taken.
 _CREDIT_SHARE = 2
@@ -28,8 +25,38 @@ QUANTUM = 64 * 1024
 _QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
 
 
+class StreamSession(Protocol):
+    """What a stream needs of its session."""
+
+    receivers: Account  #: bytes held for receivers that do not take them
+    queues: Account  #: bytes queued for a peer that gives no credit
+
+    @property
+    def carrier(self) -> Stream:
+        """The stream that carries the session."""
+
+    @property
+    def close_timeout(self) -> float:
+        """Seconds the peer has to finish a stream that was closed here."""
+
+    def may_write(self) -> bool:
+        """Whether the carrier takes a data frame now."""
+
+    def send(self, kind: int, flags: int, stream_id: int, length: int) -> None:
+        """Send a frame without payload, whether or not the carrier is full."""
+
+    def send_data(self, stream_id: int, data: Buffer) -> None:
+        """Send one data frame; only while :meth:`may_write` is true."""
+
+    def queue(self, stream: MuxStream) -> None:
+        """Call ``stream.send_turn`` when the carrier takes data and it is this stream's turn."""
+
+    def forget(self, stream: MuxStream) -> None:
+        """The stream is finished in both directions: its number stands for nothing any more."""
+
+
 class MuxStream(LayerStream):
-    """One yamux stream."""
+    """One yamux stream: made by its session, which calls ``receive`` … ``reset`` and ``send_turn``."""
 
     __slots__ = (
         "_closed_at",
@@ -53,7 +80,7 @@ class MuxStream(LayerStream):
         "in_turn",
     )
 
-    def __init__(self, session: MuxSession, stream_id: int, *, opened: bool) -> None:
+    def __init__(self, session: StreamSession, stream_id: int, *, opened: bool) -> None:
         super().__init__()
         self.id = stream_id
         self.dead = False

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -133,7 +134,7 @@ class LayerStream:
     def __init__(self) -> None:
         self._receiver: Receiver = NULL_RECEIVER
         self._gate: int = UNATTACHED
-        self._held: list[Buffer] | None = None  # limited by whoever stands below: windows or paused reading
+        self._held: deque[Buffer] | None = None  # limited by whoever stands below: windows or paused reading
         self._eof_held = False
         self._eof_told = False
         self._lost = False
@@ -158,7 +159,9 @@ class LayerStream:
 
     def unread(self, data: Buffer, /) -> None:
         if data:
-            self._held = [bytes(data), *(self._held or ())]
+            if self._held is None:
+                self._held = deque()
+            self._held.appendleft(bytes(data))
             self._gate |= HOLDING
             self._gate_closed()
             self._held_changed(len(data))
@@ -192,7 +195,7 @@ class LayerStream:
             return
         held = self._held
         if not held:
-            self._held = held = []
+            self._held = held = deque()
             self._gate |= HOLDING
             self._gate_closed()
         if held and len(held[-1]) + len(data) <= _MERGE_BELOW:
@@ -268,11 +271,12 @@ class LayerStream:
 
     def _drain(self) -> None:
         while not self._gate & ~HOLDING and self._held:
-            data = self._held.pop(0)
+            data = self._held.popleft()
             self._held_changed(-len(data))
             self._deliver_held(data)
         if self._gate & ~HOLDING or self._held:
             return
+        self._held = None  # an empty deque takes 700 bytes
         if self._eof_held:
             self._eof_held = False
             self._tell_eof()

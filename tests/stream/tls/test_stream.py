@@ -446,3 +446,32 @@ async def test_bulk_with_a_close_behind_it(carriers: Carriers) -> None:
     assert len(b.data) == 30_000
     await until(lambda: b.lost)
     assert b.error is None
+
+
+class Suffix:
+    """A transform that adds bytes to what is written, once ``added`` has some."""
+
+    added = b""
+
+    def encode(self, data: Buffer) -> bytes:
+        return bytes(data) + self.added
+
+    def decode(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+async def test_bytes_after_a_close_notify_bring_no_second_end() -> None:
+    suffix = Suffix()
+    near, far = memory_pair()
+    a, b = await ready(client(near), server(through(far, [suffix])))
+    suffix.added = b"more after the close_notify"
+    b.write_eof()
+    await until(lambda: a.eofs)
+    assert not a.lost
+    suffix.added = b""
+    a.write(b"last")
+    a.write_eof()
+    await until(lambda: a.lost and b.lost)
+    assert (a.eofs, a.error, bytes(b.data), b.error) == (1, None, b"last", None)
+    a.check()
+    b.check()

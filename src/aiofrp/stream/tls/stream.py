@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiofrp.errors import Closed, TimedOut, TransportError
 from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
+from aiofrp.stream.tls.state import TRANSITIONS, TlsEvent, TlsState
 
 if TYPE_CHECKING:  # pyOpenSSL is loaded only where certificates are verified
     from aiofrp.stream.tls.verified import Incoming, Outgoing, VerifiedTls, VerifyingContext
@@ -44,9 +45,6 @@ class TlsStream(LayerStream):
     """
 
     __slots__ = (
-        "_closing",
-        "_eof_seen",
-        "_eof_sent",
         "_gathering",
         "_incoming",
         "_lower",
@@ -55,7 +53,7 @@ class TlsStream(LayerStream):
         "_out",
         "_out_size",
         "_outgoing",
-        "_ready",
+        "_state",
         "_tls",
     )
 
@@ -87,11 +85,8 @@ class TlsStream(LayerStream):
             self._tls = context.open(server_side=server_side, server_hostname=server_hostname)
             self._incoming, self._outgoing = self._tls.incoming, self._tls.outgoing
         self._on_ready = on_ready
-        self._ready = False
-        self._closing = False
+        self._state = TlsState.HANDSHAKE
         self._lower_full = False
-        self._eof_seen = False
-        self._eof_sent = False
         self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
         self._out_size = 0
         self._gathering = False  # the first write of this turn is out
@@ -103,30 +98,29 @@ class TlsStream(LayerStream):
 
     @property
     def ready(self) -> bool:
-        """Whether the handshake is done."""
-        return self._ready
+        """Whether the handshake was done, also after the end of the stream."""
+        return self._state.ready
 
     # Receiver of the carrier
 
     def data_received(self, data: Buffer, /) -> None:
-        if self._lost or self._eof_seen:
-            return
-        self._incoming.write(data)
-        if not self._ready and not self._handshake():
-            return
-        self._read()
+        state = self._state
+        if state.reads:
+            self._incoming.write(data)
+            if state.ready or self._handshake():
+                self._read()
 
     def eof_received(self) -> None:
-        if self._eof_seen or self._lost:
-            self._lower.close()
-        else:
+        if self._state.reads:
             self._fail(self._cut_short())
+        else:
+            self._lower.close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
-        self._out.clear()
-        if not self._ready or (exc is None and not self._eof_seen):
+        if not self._state.ready or (exc is None and self._state.reads):
             cause, exc = exc, self._cut_short()
             exc.__cause__ = cause
+        self._end()
         self._deliver_lost(exc)
 
     def pause_writing(self) -> None:
@@ -136,17 +130,18 @@ class TlsStream(LayerStream):
     def resume_writing(self) -> None:
         self._lower_full = False
         self._lower.resume_reading(Pause.ANSWERS)
-        if self._ready:
+        if self._state.ready:
             self._resume_writer()
 
     # Stream
 
     def write(self, data: Buffer, /) -> None:
-        if self._eof_sent or self._closing or self._lost or not data:
+        state = self._state
+        if not state.writes or not data:
             return
         self._out.append(data)
         self._out_size += len(data)
-        if not self._ready:
+        if not state.ready:
             if self._out_size >= _FLUSH_AT:
                 self._pause_writer()
         elif not self._gathering:
@@ -157,25 +152,25 @@ class TlsStream(LayerStream):
             self._flush()
 
     def write_eof(self) -> None:
-        if not self._eof_sent and not self._closing and not self._lost:
-            self._flush()
-            self._eof_sent = True
-            if self._ready:
+        if self._state.writes:
+            self._flush()  # which may end the stream, or call a user who ends it
+        if self._state.writes:
+            self._move(TlsEvent.WRITE_EOF)
+            if self._state.ready:
                 self._send_close_notify()
-            if self._eof_seen:
+            if self._state is TlsState.FINISHED:
                 self._lower.close()
 
     def close(self) -> None:
         """Send what was written, then end; before the handshake is done nothing was written that could be sent."""
-        if not self._closing:
+        if not self._has_ended():
             self.write_eof()
-            self._closing = True
+            self._end()
             self._lower.close()
         self._end_locally()
 
     def abort(self) -> None:
-        self._closing = True
-        self._out.clear()
+        self._end()
         self._end_locally()
         self._lower.abort()
 
@@ -198,7 +193,8 @@ class TlsStream(LayerStream):
             self._send_outgoing()  # the alert
             self._fail(TlsFailed(explain(exc)))
             return False
-        self._ready = True
+        self._move(TlsEvent.READY)
+        finished = not self._state.writes  # before the handshake was done; its close_notify is due now
         self._send_outgoing()
         self._flush()
         if not self._lower_full:
@@ -206,9 +202,9 @@ class TlsStream(LayerStream):
         on_ready, self._on_ready = self._on_ready, None
         if on_ready is not None:
             on_ready(self)
-        if self._eof_sent and not self._lost:
+        if finished and not self._has_ended():
             self._send_close_notify()
-        return not self._lost
+        return self._state.reads
 
     # Private: receiving
 
@@ -220,28 +216,29 @@ class TlsStream(LayerStream):
             while incoming.pending or not chunks:
                 chunk = read(_RECORD)
                 if not chunk:
-                    self._eof_seen = True
+                    self._move(TlsEvent.CLOSE_NOTIFY)
                     break
                 chunks.append(chunk)
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self._eof_seen = True
+            self._move(TlsEvent.CLOSE_NOTIFY)
         except ssl.SSLError as exc:
             self._send_outgoing()  # the alert
             self._fail(TlsFailed(explain(exc)))
             return
+        peer_finished = not self._state.reads
         if self._outgoing.pending:
             self._send_outgoing()
         if chunks:
             self._deliver(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-        if self._eof_seen and not self._lost:
+        if peer_finished and not self._has_ended():
             self._deliver_eof()
-            if self._eof_sent:
+            if self._state is TlsState.FINISHED:
                 self._lower.close()
 
     def _gate_closed(self) -> None:
-        if self._ready:  # the handshake goes on whoever pauses
+        if self._state.ready:  # the handshake goes on whoever pauses
             self._lower.pause_reading(Pause.PEER)
 
     def _gate_opened(self) -> None:
@@ -256,7 +253,7 @@ class TlsStream(LayerStream):
             self._flush()
 
     def _flush(self) -> None:
-        if not self._ready or not self._out or self._lost:
+        if not self._state.ready or not self._out:
             return
         out, self._out, self._out_size = self._out, [], 0
         data = out[0] if len(out) == 1 else b"".join(out)
@@ -280,7 +277,7 @@ class TlsStream(LayerStream):
                 self._lower.pause_reading(Pause.ANSWERS)
 
     def _send_close_notify(self) -> None:
-        if self._incoming.pending:
+        if self._incoming.pending and self._state.reads:
             self._read()  # unwrap would stumble over application data that is still unread
         with contextlib.suppress(ssl.SSLError):  # WANT_READ: the peer's own close_notify has not come yet
             self._tls.unwrap()
@@ -288,15 +285,26 @@ class TlsStream(LayerStream):
 
     # Private: the end
 
+    def _move(self, event: TlsEvent) -> None:
+        self._state = TRANSITIONS[self._state, event]
+
+    def _end(self) -> None:
+        """No more is read, and what is not yet encrypted is not sent."""
+        self._move(TlsEvent.END)
+        self._out.clear()
+
+    def _has_ended(self) -> bool:
+        return self._state is TlsState.ENDED or self._state is TlsState.NEVER_READY
+
     def _cut_short(self) -> TransportError:
-        if not self._ready:
+        if not self._state.ready:
             return TlsFailed(
                 "the connection ended during the TLS handshake: the peer does not speak TLS here, or refused it"
             )
         return Closed("the connection ended without a TLS close_notify")
 
     def _fail(self, exc: TransportError) -> None:
-        self._closing = True
+        self._end()
         self._deliver_lost(exc)
         self._lower.close()
 

@@ -85,7 +85,12 @@ async def test_no_tunnel_leads_to_a_location_with_a_password(
     """The service says 2xx without a body to a CONNECT and goes on in HTTP."""
     service = Stubborn(b"HTTP/1.1 200 OK\r\n\r\n")
     whole = 'customDomains = ["*"]' if rest else 'customDomains = ["web.test"]'
-    closed = ('customDomains = ["web.test"]', 'locations = ["/admin"]', 'httpUser = "u"', 'httpPassword = "p"')
+    closed = (
+        'customDomains = ["web.test"]',
+        'locations = ["/admin"]',
+        'httpUser = "u"',
+        'httpPassword = "p"',
+    )
     own = {"web": (whole,), "closed": closed, "other": ('customDomains = ["web.test"]', *rest)}
     if not rest:
         del own["other"]

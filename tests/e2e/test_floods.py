@@ -145,7 +145,7 @@ def tables(server: Server) -> Counter[str]:
     found: Counter[str] = Counter(
         not_logged_in=len(server._acceptor.not_logged_in),
         mux=len(server._acceptor.sessions),
-        tasks=len(server.scope._tasks),
+        tasks=len(server.tables.scope._tasks),
     )
     for listener in server._login_ports.over_datagrams:
         found += _listener_tables(listener)

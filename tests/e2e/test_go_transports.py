@@ -161,7 +161,7 @@ async def test_their_frpc_logs_in_with_either_cipher(
         ),
     ):
         assert await echoed(remote, b"hello") == b"hello"
-        (session,) = server.sessions.all()
+        (session,) = server.tables.sessions.all()
         assert isinstance(session, ServerControl)
         assert isinstance(session.codec, NegotiatedV2)
         assert session.codec.algorithm == algorithm

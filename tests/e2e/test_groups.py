@@ -72,12 +72,12 @@ async def test_members_take_turns_and_may_leave(kind: str) -> None:
         await _keep(running, {"a", "c"})
         assert sorted([await ask(port) for _ in range(4)]) == ["a", "a", "c", "c"]
         await _keep(running, set())
-        assert len(running.server.groups[kind]) == 0
+        assert len(running.server.tables.groups[kind]) == 0
         if kind == "tcp":
             with pytest.raises(ConnectionRefusedError):
                 await ask(port)
         else:
-            assert len(running.server.vhosts[kind].routes) == 0
+            assert len(running.server.tables.vhosts[kind].routes) == 0
 
 
 async def _keep(running: Rig, names: set[str]) -> None:
@@ -148,8 +148,8 @@ async def test_what_members_must_have_in_common(first: Proxy, second: Proxy, err
         assert refusals(running.client) == {"a": "", "b": error}
         assert len(running.server.proxies) == 1
         await _keep(running, set())
-        assert all(len(groups) == 0 for groups in running.server.groups.values())
-        assert all(len(vhost.routes) == 0 for vhost in running.server.vhosts.values())
+        assert all(len(groups) == 0 for groups in running.server.tables.groups.values())
+        assert all(len(vhost.routes) == 0 for vhost in running.server.tables.vhosts.values())
 
 
 async def test_a_tcp_group_on_a_port_the_server_chooses() -> None:
@@ -158,9 +158,9 @@ async def test_a_tcp_group_on_a_port_the_server_chooses() -> None:
         (address,) = {proxy.state.remote_addr for proxy in running.client.proxies.running()}
         port = int(address.removeprefix(":"))
         assert [await ask_tcp(port) for _ in range(3)] == ["a", "b", "c"]
-        assert running.server.tcp_ports._used.keys() == {port}
+        assert running.server.tables.tcp_ports._used.keys() == {port}
         await _keep(running, set())
-        assert running.server.tcp_ports._used.keys() == set()
+        assert running.server.tables.tcp_ports._used.keys() == set()
 
 
 async def test_a_tcp_group_whose_port_is_taken_does_not_come_to_be() -> None:
@@ -168,4 +168,4 @@ async def test_a_tcp_group_whose_port_is_taken_does_not_come_to_be() -> None:
     proxies = {"a": tcp("a", port), "b": tcp("b", port, *GROUP), "c": tcp("c", port, *GROUP)}
     async with rig(services_for("tcp"), proxies) as running:
         assert refusals(running.client) == {"a": "", "b": "port already used", "c": "port already used"}
-        assert len(running.server.groups["tcp"]) == 0
+        assert len(running.server.tables.groups["tcp"]) == 0

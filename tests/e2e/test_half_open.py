@@ -286,7 +286,7 @@ class Tunnel:
 
 
 def _controls(server: Server) -> list[ServerControl]:
-    return [control for control in server.sessions.all() if isinstance(control, ServerControl)]
+    return [control for control in server.tables.sessions.all() if isinstance(control, ServerControl)]
 
 
 def _held_by_server(server: Server) -> Counter[str]:
@@ -297,11 +297,11 @@ def _held_by_server(server: Server) -> Counter[str]:
     for control in _controls(server):
         idle += len(control.pool._idle)
         found["waiting"] += len(control.pool._waiting)
-    found["sessions"] = len(server.sessions)
+    found["sessions"] = len(server.tables.sessions)
     found["proxies"] = len(server.proxies)
     found["not logged in"] = len(acceptor.not_logged_in)
     found["users"] = sum(len(traffic.open) for traffic in server.proxies._traffic.values())
-    found["tasks"] = len(server.scope._tasks)
+    found["tasks"] = len(server.tables.scope._tasks)
     found["mux sessions"] = len(acceptor.sessions)
     if acceptor.sessions:
         found["mux streams"] = sum(session.stream_count for session in acceptor.sessions) - idle

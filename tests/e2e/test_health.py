@@ -71,7 +71,7 @@ async def test_the_members_of_a_group_whose_service_answers_serve() -> None:
                 assert {answer[-5:] for answer in answers} == {b"first", b"econd"}
                 del first.pages["/well"]
                 await until(lambda: phase(client, "a") is Phase.CHECK_FAILED)
-                await until(lambda: len(server.groups["tcp"]) == 1)
+                await until(lambda: len(server.tables.groups["tcp"]) == 1)
 
 
 async def test_a_closed_proxy_is_not_asked_any_more() -> None:

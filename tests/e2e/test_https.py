@@ -152,7 +152,7 @@ async def test_refusals_and_routes_given_back() -> None:
     async with rig({"one": secure("one")}, proxies, [f"vhostHTTPSPort = {port}"]) as running:
         assert refusals(running.client) == {"a": "", "b": "router config conflict", "c": ""}
         assert await ask_tls(port, "two.test", b"hello\n") == b"one hello\n"
-        routes = running.server.vhosts["https"].routes
+        routes = running.server.tables.vhosts["https"].routes
         await running.client.proxies.update([])
         await until(lambda: len(routes) == 0)
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from aiofrp import logs
+from aiofrp.server.session.control import ServerControl
 from aiofrp.wire.frp.codec import V1
 from aiofrp.wire.frp.messages import (
     CloseProxy,
@@ -115,7 +116,8 @@ async def test_a_hostile_client_of_frps(
         talk = await raw.open()
         answer = await talk.say(login("", pool_count=0))
         assert isinstance(answer, LoginResp)
-        session = server.sessions.find(answer.run_id)
+        session = server.tables.sessions.find(answer.run_id)
+        assert isinstance(session, ServerControl)
         layer = V1.control_layer("", server=False)
         before = len(caplog.records)
         taking = asyncio.create_task(talk.ended())  # who takes no answers is not read
@@ -168,7 +170,8 @@ async def test_strangers_at_frps(caplog: pytest.LogCaptureFixture, monkeypatch: 
     """Refused logins and work connections, each over a connection of its own."""
     caplog.set_level(logging.INFO, "aiofrp")
     monkeypatch.setattr(
-        "aiofrp.server.service._refused", logs.get("aiofrp.server.service").limited(logs.Rate(5, 1))
+        "aiofrp.server.session.arrivals._refused",
+        logs.get("aiofrp.server.session.arrivals").limited(logs.Rate(5, 1)),
     )
     async with running_server(server_config('auth.token = "t"\n' + "transport.tcpMux = false\n")) as server:
         before = len(caplog.records)

@@ -16,6 +16,7 @@ from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
 from aiofrp.server.publish import proxies as server_proxies
 from aiofrp.server.service import Server
+from aiofrp.server.session.control import ServerControl
 from aiofrp.wire.frp.messages import NewProxy
 from tests.support.ports import free_port
 from tests.support.tunnel import (
@@ -63,7 +64,7 @@ def observed(server: Server, kind: str = "http") -> Iterator[list[int]]:
     running = True
 
     def look() -> None:
-        count = len(server.vhosts[kind].routes)
+        count = len(server.tables.vhosts[kind].routes)
         if not seen or seen[-1] != count:
             seen.append(count)
         if running:
@@ -79,7 +80,7 @@ def observed(server: Server, kind: str = "http") -> Iterator[list[int]]:
 async def empty(server: Server) -> None:
     """Wait until nothing is published."""
     async with asyncio.timeout(PATIENCE):
-        while len(server.proxies) or any(len(vhost.routes) for vhost in server.vhosts.values()):
+        while len(server.proxies) or any(len(vhost.routes) for vhost in server.tables.vhosts.values()):
             await asyncio.sleep(0.01)
 
 
@@ -138,7 +139,7 @@ async def test_a_failed_start_is_undone_and_leaves_the_routes_of_others() -> Non
                 toml = 'transport.wireProtocol = "v2"\n' + second
                 async with running_client(client_config(server.address[1], toml)) as client:
                     assert refusals(client) == {"b": "router config conflict"}
-                    assert len(server.vhosts["http"].routes) == 2
+                    assert len(server.tables.vhosts["http"].routes) == 2
             assert max(abs(b - a) for a, b in pairwise(seen)) <= 100
             assert max(seen) > 900
         await empty(server)
@@ -150,10 +151,11 @@ async def test_a_session_that_ends_while_its_proxy_begins_leaves_nothing() -> No
         ended: list[int] = []
 
         def cut() -> None:
-            count = len(server.vhosts["http"].routes)
+            count = len(server.tables.vhosts["http"].routes)
             if 0 < count < 1000 and not ended:
                 ended.append(count)
-                for control in server.sessions.all():
+                for control in server.tables.sessions.all():
+                    assert isinstance(control, ServerControl)
                     control._end()
             elif not ended:
                 asyncio.get_running_loop().call_soon(cut)

@@ -83,9 +83,9 @@ async def test_members_of_a_group_may_spell_their_domain_in_several_ways(kind: s
         toml += proxy(kind, "b", 1, 'customDomains = ["A.Test."]' + group)
         async with running_client(client_config(server.address[1], toml)) as client:
             assert refusals(client) == {"a": "", "b": ""}
-            assert len(server.vhosts[kind].routes) == 1
+            assert len(server.tables.vhosts[kind].routes) == 1
         async with asyncio.timeout(PATIENCE):
-            while len(server.vhosts[kind].routes):
+            while len(server.tables.vhosts[kind].routes):
                 await asyncio.sleep(0.01)
 
 

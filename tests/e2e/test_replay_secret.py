@@ -108,10 +108,10 @@ async def test_the_recorded_clients_meet(kind: str, monkeypatch: pytest.MonkeyPa
             return await stack.enter_async_context(aclosing(peer))
 
         await dial("proxy", 1, whole=True)
-        await until(lambda: len(server.visitors))
+        await until(lambda: len(server.tables.doors))
         work = await dial("proxy", 2, whole=False)
         await dial("visitor", 1, whole=True)
-        await until(lambda: len(server.sessions) == 2)
+        await until(lambda: len(server.tables.sessions) == 2)
         visitor = await dial("visitor", 3, whole=True)
 
         assert await visitor.answer() == NewVisitorConnResp(proxy_name="alice.secret")

@@ -130,7 +130,7 @@ async def test_a_proof_that_is_shown_is_judged() -> None:
         refused = await raw.say(work(answer.run_id, "wrong"))
         assert isinstance(refused, StartWorkConn)
         assert "doesn't match" in refused.error
-        session = server.sessions.find(answer.run_id)
+        session = server.tables.sessions.find(answer.run_id)
         waiting = (await raw.open()).stream
         waiting.write(V1.encode(work(answer.run_id)))
         async with asyncio.timeout(10):
@@ -182,8 +182,8 @@ async def test_others_do_not_take_over(other: dict[str, str], caplog: pytest.Log
         writer.write(b"still here")
         assert await reader.readexactly(10) == b"still here"
         writer.close()
-        assert len(server.sessions) == 1
-        assert [record.online for record in server.clients.all()] == [True]
+        assert len(server.tables.sessions) == 1
+        assert [record.online for record in server.tables.clients.all()] == [True]
         assert client.run_id not in caplog.text
 
 
@@ -195,7 +195,7 @@ async def test_the_same_client_takes_over() -> None:
             again = await second.say(login("t", user="u", client_id="c", run_id=answer.run_id))
             assert isinstance(again, LoginResp)
             assert (again.error, again.run_id) == ("", answer.run_id)
-            assert len(server.sessions) == 1
+            assert len(server.tables.sessions) == 1
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ async def test_a_run_id_that_is_a_clients_name_is_refused(user: str, run_id: str
             answer = await raw.say(login("t", user=user, run_id=run_id))
             assert isinstance(answer, LoginResp)
             assert "is the name of another client" in answer.error
-        (record,) = server.clients.all()
+        (record,) = server.tables.clients.all()
         assert (record.key, record.online) == ("u.laptop", True)
         await works(remote)
 

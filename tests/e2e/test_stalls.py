@@ -20,6 +20,7 @@ import pytest
 from aiofrp.client.service import Client
 from aiofrp.server import service as server_service
 from aiofrp.server.service import Server
+from aiofrp.server.session.control import ServerControl
 from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
 from aiofrp.stream.mux.session import MuxLimits, MuxSession
 from aiofrp.stream.quic.limits import QuicLimits
@@ -342,7 +343,8 @@ async def test_a_client_that_takes_no_answers(what: str) -> None:
         block = b"".join(V1.encode(message) for message in messages)
         async with running_client(client_config(server.address[1], entry)):
             await asker.log_in()
-            control = server.sessions.find("asker")
+            control = server.tables.sessions.find("asker")
+            assert isinstance(control, ServerControl)
             stuck = 0.0
             loop = asyncio.get_running_loop()
             while loop.time() - stuck < 0.5 or not stuck:

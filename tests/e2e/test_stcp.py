@@ -157,11 +157,11 @@ async def test_a_name_has_one_door() -> None:
     async with local_service(echo) as local, running_server(server_config()) as server:
         port = server.address[1]
         async with running_client(client_config(port, proxy(local))):
-            assert len(server.visitors) == 1
+            assert len(server.tables.doors) == 1
             async with running_client(client_config(port, proxy(local))) as second:
                 (running,) = second.proxies.running()
                 assert running.state.error == "proxy [secret] already exists"
-        await until(lambda: not len(server.visitors))
+        await until(lambda: not len(server.tables.doors))
 
 
 async def test_visitors_close_with_the_session_and_come_back() -> None:
@@ -169,7 +169,7 @@ async def test_visitors_close_with_the_session_and_come_back() -> None:
     async with local_service(echo) as local, meeting(proxy(local), visitor(port)) as (server, client):
         await listening(client)
         before = client.visitors.find("v")
-        session = server.sessions.find(client.run_id)
+        session = server.tables.sessions.find(client.run_id)
         assert isinstance(session, ServerControl)
         await session.close()
         await until(lambda: client.visitors.find("v") is None)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from aiohttp import web
 
 from aiofrp.client.definition import definition
-from aiofrp.client.proxies import RunningProxy
+from aiofrp.client.proxies import Proxies, RunningProxy
 from aiofrp.client.source import ConfigSource
 from aiofrp.config.golang.literals import quote
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.proxy.base import Place, proxy_type
@@ -19,18 +20,37 @@ from aiofrp.transport.net import join_host_port
 from aiofrp.webserver.profiling import add_profiling
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
-if TYPE_CHECKING:
-    from aiofrp.client.service import Client
-
 #: Seconds between the answer to ``/api/stop`` and the end (docs/protocol/client.md §6).
 _STOP_DELAY = 0.1
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
+class Administered(Protocol):
+    """A frpc, as its admin API sees it."""
+
+    @property
+    def config(self) -> ClientConfig:
+        """What it runs by now."""
+
+    @property
+    def source(self) -> ConfigSource | None:
+        """Where its configuration can be loaded again; ``None`` without a file."""
+
+    @property
+    def proxies(self) -> Proxies:
+        """Its proxies, with their states."""
+
+    async def reload(self, *, strict: bool | None = None) -> None:
+        """Load the configuration again. Raises :class:`~aiofrp.errors.ConfigError`; nothing is changed then."""
+
+    def stop(self) -> None:
+        """Ask it to withdraw its proxies and end."""
+
+
 class AdminApi:
     """The routes of one frpc's admin API."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Administered) -> None:
         self._client = client
         self._server = server = WebServer(client.config.web_server)
         server.route("*", "/healthz", self._healthz, open_to_all=True)

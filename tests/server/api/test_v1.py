@@ -327,7 +327,7 @@ async def test_traffic_is_counted(free_ports: Callable[[], int]) -> None:
 async def test_nothing_is_counted_without_the_api() -> None:
     async with running_server(server_config()) as server:
         assert server.statistics is None
-        assert server.observers == []
+        assert server.tables.observers == []
 
 
 async def test_a_client_with_an_id_is_remembered() -> None:

@@ -42,8 +42,10 @@ async def test_ports_are_counted_for_the_client() -> None:
         for fields in names:
             answer = await raw.say(login("", user="u", **fields))
             assert isinstance(answer, LoginResp)
-            sessions.append(server.sessions.find(answer.run_id))
-        again = ServerControl(server, sessions[0].login, "later", sessions[0].codec, None)
+            sessions.append(server.tables.sessions.find(answer.run_id))
+        again = ServerControl(
+            server.tables, server.proxies, sessions[0].login, "later", sessions[0].codec, None
+        )
         for number, session in enumerate(sessions):
             message = NewProxy(proxy_name=f"p{number}", proxy_type="tcp", remote_port=free_port())
             await server.proxies.start(session, message)

@@ -105,7 +105,7 @@ async def test_few_streams_before_the_login() -> None:
                         talk.stream.write(first)
                     await asyncio.wait_for(client.lost.wait(), 10)
             assert good.run_id
-            assert len(server.sessions) == 1
+            assert len(server.tables.sessions) == 1
             await until(lambda: waiting(server) == 0)
 
 
@@ -164,4 +164,4 @@ async def test_they_take_half_of_the_open_files_and_one_address_a_quarter_of_tha
             writer.close()
         await until(lambda: waiting(server) == 0)
         async with running_client(client_config(server.address[1])):
-            assert len(server.sessions) == 1
+            assert len(server.tables.sessions) == 1

@@ -11,23 +11,23 @@ from aiofrp.server.api import views
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.v2 import ApiV2
 from aiofrp.server.api.views import Object
+from aiofrp.server.tables import Tables
 from aiofrp.webserver.profiling import add_profiling
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
     from aiofrp.server.api.metrics import Metrics
-    from aiofrp.server.service import Server
 
 
 class ServerApi:
     """The routes of one frps's web server."""
 
-    def __init__(self, server: Server, statistics: Statistics, metrics: Metrics | None = None) -> None:
-        self._server = server
+    def __init__(self, tables: Tables, statistics: Statistics, metrics: Metrics | None = None) -> None:
+        self._tables = tables
         self._statistics = statistics
         self._metrics = metrics
-        self._run_ids = views.shown_run_ids(server.config.web_server)
-        self._web = web_server = WebServer(server.config.web_server)
+        self._run_ids = views.shown_run_ids(tables.config.web_server)
+        self._web = web_server = WebServer(tables.config.web_server)
         web_server.route("*", "/healthz", _healthz, open_to_all=True)
         web_server.route("GET", "/api/serverinfo", self._info)
         web_server.route("GET", "/api/proxy/{type:[^/]+}", self._by_type)
@@ -37,10 +37,10 @@ class ServerApi:
         web_server.route("GET", "/api/clients", self._clients)
         web_server.route("GET", "/api/clients/{key:[^/]+}", self._client)
         web_server.route("DELETE", "/api/proxies", self._prune, changes=True)
-        ApiV2(server, statistics).add_to(web_server)
+        ApiV2(tables, statistics).add_to(web_server)
         if metrics is not None:
             web_server.route("*", "/metrics", self._exposition)
-        if server.config.web_server.pprof_enable:
+        if tables.config.web_server.pprof_enable:
             add_profiling(web_server)
         web_server.route("*", "/", to_pages)
 
@@ -58,7 +58,7 @@ class ServerApi:
         await self._web.close()
 
     async def _info(self, request: web.Request) -> web.Response:
-        return json_response(views.server_info(self._server.config, self._statistics))
+        return json_response(views.server_info(self._tables.config, self._statistics))
 
     async def _exposition(self, request: web.Request) -> web.Response:
         assert self._metrics is not None
@@ -90,7 +90,7 @@ class ServerApi:
         return json_response({"Code": 200, "Msg": "success"})
 
     def _shown(self, record: ProxyRecord) -> Object:
-        published = self._server.proxies.published(record.name)
+        published = self._tables.running(record.name)
         return views.proxy(record, published, self._statistics.today, self._run_ids)
 
     def _record(self, request: web.Request) -> ProxyRecord:
@@ -109,7 +109,7 @@ class ServerApi:
             "runID": query.get("runId"),
         }
         state = query.get("status", "").lower()
-        clients = [views.client(record, self._run_ids) for record in self._server.clients.all()]
+        clients = [views.client(record, self._run_ids) for record in self._tables.clients.all()]
         shown = [
             client
             for client in clients
@@ -120,7 +120,7 @@ class ServerApi:
 
     async def _client(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
-        record = self._server.clients.find(key, self._run_ids)
+        record = self._tables.clients.find(key, self._run_ids)
         if record is None:
             raise ApiError(404, f"client {key} not found")
         return json_response(views.client(record, self._run_ids))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from aiohttp import web
@@ -16,11 +16,9 @@ from aiofrp.server.api import views
 from aiofrp.server.api.clients import ClientRecord
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.views import Object
+from aiofrp.server.tables import Tables
 from aiofrp.version import FRP_VERSION
 from aiofrp.webserver.server import ApiError, Handler, WebServer, json_response, tell_error
-
-if TYPE_CHECKING:
-    from aiofrp.server.service import Server
 
 _PAGE_SIZE, _MAX_PAGE_SIZE = 50, 200
 _STATES: Final = ("", "all", "online", "offline")
@@ -46,10 +44,10 @@ def _enveloped(answer: Callable[[web.Request], Any]) -> Handler:
 class ApiV2:
     """The routes under ``/api/v2``."""
 
-    def __init__(self, server: Server, statistics: Statistics) -> None:
-        self._server = server
+    def __init__(self, tables: Tables, statistics: Statistics) -> None:
+        self._tables = tables
         self._statistics = statistics
-        self._run_ids = views.shown_run_ids(server.config.web_server)
+        self._run_ids = views.shown_run_ids(tables.config.web_server)
 
     def add_to(self, web_server: WebServer) -> None:
         """Serve the routes."""
@@ -71,7 +69,7 @@ class ApiV2:
     def _info(self, request: web.Request) -> Object:
         return {
             "version": FRP_VERSION,
-            "config": views.server_config(self._server.config),
+            "config": views.server_config(self._tables.config),
             "status": views.server_status(self._statistics),
         }
 
@@ -88,7 +86,7 @@ class ApiV2:
 
     def _users(self, request: web.Request) -> Object:
         users: dict[str, Object] = {}
-        for key, records in (("clientCount", self._server.clients.all()), ("proxyCount", self._records())):
+        for key, records in (("clientCount", self._tables.clients.all()), ("proxyCount", self._records())):
             for record in records:
                 user = {"user": record.user, "clientCount": 0, "proxyCount": 0}
                 users.setdefault(record.user, user)[key] += 1
@@ -97,13 +95,13 @@ class ApiV2:
 
     def _clients(self, request: web.Request) -> Object:
         wanted = _Filters(request)
-        shown = [views.client(record, self._run_ids) for record in self._server.clients.all()]
+        shown = [views.client(record, self._run_ids) for record in self._tables.clients.all()]
         found = [item for item in shown if wanted.client(item) and wanted.words(_words_of_client(item))]
         return _page(request, found)
 
     def _client(self, request: web.Request) -> Object:
         key = _part(request)
-        record = self._server.clients.find(key, self._run_ids)
+        record = self._tables.clients.find(key, self._run_ids)
         if record is None:
             raise ApiError(404, f"client {key} not found")
         proxies = [proxy for proxy in self._records() if _belongs(proxy, record)]
@@ -130,7 +128,7 @@ class ApiV2:
 
     def _wanted(self, filters: _Filters, record: ProxyRecord) -> bool:
         client_id = record.client_id or self._run_ids(record.run_id)
-        online = self._server.proxies.published(record.name) is not None
+        online = self._tables.running(record.name) is not None
         return filters.owner(record.user, client_id) and filters.state(views.phase(online))
 
     def _proxy(self, request: web.Request) -> Object:
@@ -140,7 +138,7 @@ class ApiV2:
         return views.traffic_v2(self._record(request), self._statistics.today)
 
     def _shown(self, record: ProxyRecord) -> Object:
-        published = self._server.proxies.published(record.name)
+        published = self._tables.running(record.name)
         return views.proxy_v2(record, published, self._statistics.today, self._run_ids)
 
     def _record(self, request: web.Request) -> ProxyRecord:

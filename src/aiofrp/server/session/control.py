@@ -6,15 +6,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING
 
 from aiofrp import faults, logs
 from aiofrp.aio import Scope
 from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
 from aiofrp.logs import short_id
+from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.admission import Arrival
-from aiofrp.server.session.sessions import LoggedIn
+from aiofrp.server.session.sessions import Session
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
+from aiofrp.server.tables import Tables
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.version import FRP_VERSION
@@ -31,9 +32,6 @@ from aiofrp.wire.frp.messages import (
     Pong,
     ReqWorkConn,
 )
-
-if TYPE_CHECKING:
-    from aiofrp.server.service import Server
 
 #: Messages of one client waiting to be handled; above, its control connection is not read. Nor is it while the client
 #: does not take what it was answered.
@@ -52,9 +50,17 @@ class ServerControl:
     """
 
     def __init__(
-        self, server: Server, login: Login, run_id: str, codec: Codec, carrier: object | None
+        self,
+        tables: Tables,
+        published: Proxies,
+        login: Login,
+        run_id: str,
+        codec: Codec,
+        carrier: object | None,
     ) -> None:
-        """``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
+        """``published``: all proxies of frps.
+
+        ``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
         self.login = login
         self.run_id = run_id
         self.codec = codec
@@ -65,9 +71,10 @@ class ServerControl:
         self.running = False
         self.proxies_used = 0
         self.routes_used = 0
-        self.key = server.key  # of the token this client logged in with
-        self._auth = server.auth
-        self._server = server
+        self.key = tables.key  # of the token this client logged in with
+        self._auth = tables.verifier
+        self._tables = tables
+        self._published = published
         self._work_proven = False  # a work connection came with the token; later ones must, too
         self._scope = Scope(f"control {short_id(run_id)}")
         self._stream: Stream | None = None
@@ -83,8 +90,8 @@ class ServerControl:
         self._heartbeat: asyncio.TimerHandle | None = None
         self._closing = False
         self._closed = asyncio.Event()
-        pool_count = min(login.pool_count, server.config.transport.max_pool_count)
-        self.pool = WorkPool(pool_count, self._request_work_connection, server.config.user_conn_timeout)
+        pool_count = min(login.pool_count, tables.config.transport.max_pool_count)
+        self.pool = WorkPool(pool_count, self._request_work_connection, tables.config.user_conn_timeout)
 
     def __repr__(self) -> str:
         return f"<ServerControl {short_id(self.run_id)} running={self.running} proxies={list(self._proxies)}>"
@@ -113,9 +120,9 @@ class ServerControl:
         self._watch_heartbeat()
         self._entered(plain)
 
-    async def replaced_by(self, newcomer: LoggedIn) -> None:
+    async def replaced_by(self, newer: Session) -> None:
         """Close everything for a newer login of the same client."""
-        self.log.info("replaced by client [%s]", short_id(newcomer.run_id))
+        self.log.info("replaced by client [%s]", short_id(newer.run_id))
         await self.close()
 
     async def close(self) -> None:
@@ -131,7 +138,7 @@ class ServerControl:
         self.pool.close()
         await self._scope.close()
         await self.stop_proxies()
-        self._server.sessions.leave(self)
+        self._tables.sessions.leave(self)
         self._closed.set()
         if self._stream is not None:
             self._left()
@@ -186,7 +193,7 @@ class ServerControl:
             self._auth.check_work_connection(message, required=self._work_proven)
         except AuthError as exc:
             self.message_log.warning("work connection is refused: %s", exc)
-            arrival.refuse(refusal(arrival.codec, self._server.explain(exc, "invalid NewWorkConn")))
+            arrival.refuse(refusal(arrival.codec, self._tables.explain(exc, "invalid NewWorkConn")))
             return
         self._work_proven = self._work_proven or bool(message.privilege_key)
         arrival.grant()
@@ -259,7 +266,7 @@ class ServerControl:
             self._auth.check_ping(message)
         except AuthError as exc:
             self.message_log.warning("received invalid ping: %s", exc)
-            self.send(Pong(error=self._server.explain(exc, "invalid ping")))
+            self.send(Pong(error=self._tables.explain(exc, "invalid ping")))
             return
         self._last_ping = time.monotonic()
         self.message_log.debug("receive heartbeat")
@@ -269,10 +276,10 @@ class ServerControl:
         name = message.proxy_name
         kind = message.proxy_type or "tcp"
         try:
-            remote_addr = await self._server.proxies.start(self, message)
+            remote_addr = await self._published.start(self, message)
         except FrpError as exc:
             self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
-            error = self._server.explain(exc, f"new proxy [{name}] error")
+            error = self._tables.explain(exc, f"new proxy [{name}] error")
             self.send(NewProxyResp(proxy_name=name, error=error[:_MAX_ERROR]))
             return
         self._proxies[name] = kind
@@ -286,25 +293,25 @@ class ServerControl:
 
     async def _stop_proxy(self, name: str) -> None:
         del self._proxies[name]
-        await self._server.proxies.stop(self, name)
+        await self._published.stop(self, name)
 
     # Private: what the server remembers
 
     def _entered(self, plain: Stream) -> None:
         address, _ = address_of(plain.info("peername"))
-        self._server.clients.entered(self.login, self.run_id, self.codec.name, address)
-        for observer in self._server.observers:
+        self._tables.clients.entered(self.login, self.run_id, self.codec.name, address)
+        for observer in self._tables.observers:
             observer.client_opened()
 
     def _left(self) -> None:
-        self._server.clients.left(self.login, self.run_id)
-        for observer in self._server.observers:
+        self._tables.clients.left(self.login, self.run_id)
+        for observer in self._tables.observers:
             observer.client_closed()
 
     # Private: the end
 
     def _watch_heartbeat(self) -> None:
-        timeout = self._server.config.transport.heartbeat_timeout
+        timeout = self._tables.config.transport.heartbeat_timeout
         if timeout <= 0 or self._closing:
             return
         left = self._last_ping + timeout - time.monotonic()
@@ -316,7 +323,7 @@ class ServerControl:
 
     def _end(self) -> None:
         if not self._closing:
-            self._server.scope.spawn(self.close(), f"close {short_id(self.run_id)}")
+            self._tables.scope.spawn(self.close(), f"close {short_id(self.run_id)}")
 
 
 def check_login_numbers(login: Login) -> None:

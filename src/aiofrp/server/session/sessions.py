@@ -3,14 +3,25 @@
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 from aiofrp.errors import AuthError, ProxyError
-from aiofrp.logs import short_id
+from aiofrp.logs import Log, short_id
+from aiofrp.server.session.admission import Arrival
+from aiofrp.server.session.workpool import WorkPool
+from aiofrp.wire.frp.codec import Codec
+from aiofrp.wire.frp.messages import Login, NewWorkConn
 
 
-class LoggedIn(Protocol):
-    """A control session, as the table sees it."""
+class Session(Protocol):
+    """A control session, as the other parts of frps see it."""
+
+    proxies_used: int  #: proxies that count for its limit
+    routes_used: int  #: routes that count for its limit
+
+    @property
+    def login(self) -> Login:
+        """The login it began with."""
 
     @property
     def run_id(self) -> str: ...
@@ -24,24 +35,58 @@ class LoggedIn(Protocol):
     def running(self) -> bool:
         """Whether its login is answered and it has not begun to close."""
 
-    async def replaced_by(self, newcomer: LoggedIn) -> None:
+    @property
+    def codec(self) -> Codec:
+        """The wire protocol of the client."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of encrypted work connections, 16 bytes."""
+
+    @property
+    def carrier(self) -> object | None:
+        """The yamux session or QUIC connection the login came over, if it can be shared."""
+
+    @property
+    def pool(self) -> WorkPool:
+        """Its work connections."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with the run id."""
+
+    @property
+    def message_log(self) -> Log:
+        """The same, limited, for lines that the client's messages cause."""
+
+    @property
+    def user_log(self) -> Log:
+        """The same, limited, for the line about each user of a proxy."""
+
+    def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
+        """Judge a work connection of this session, and grant or refuse it."""
+
+    async def replaced_by(self, newer: Session) -> None:
         """Close everything: returns when ports and names are free."""
 
+    async def stop_proxies(self) -> None:
+        """Accept no more users for any proxy of the client."""
 
-_S = TypeVar("_S", bound=LoggedIn)
+    async def close(self) -> None:
+        """End the session: returns when proxies are stopped and names and ports free."""
 
 
-class Sessions(Generic[_S]):
+class Sessions:
     """The live control sessions of one frps; one entry per logged-in client."""
 
     def __init__(self) -> None:
-        self._by_run_id: dict[str, _S] = {}
-        self._by_client: dict[tuple[str, str], _S] = {}  # by user and client id, of those that have one
+        self._by_run_id: dict[str, Session] = {}
+        self._by_client: dict[tuple[str, str], Session] = {}  # by user and client id, of those that have one
 
     def __len__(self) -> int:
         return len(self._by_run_id)
 
-    async def admit(self, session: _S) -> None:
+    async def admit(self, session: Session) -> None:
         """Enter ``session``; one of the same client with the same run id is replaced and fully released first.
 
         Raises :class:`~aiofrp.errors.AuthError` when its client id is online elsewhere or its run id is another
@@ -61,14 +106,14 @@ class Sessions(Generic[_S]):
             if self._by_run_id.get(session.run_id) is not session:
                 raise ProxyError("control was replaced during login")
 
-    def leave(self, session: _S) -> None:
+    def leave(self, session: Session) -> None:
         """Take ``session`` out, unless it was replaced already."""
         if self._by_run_id.get(session.run_id) is session:
             del self._by_run_id[session.run_id]
         if self._by_client.get(_client(session)) is session:
             del self._by_client[_client(session)]
 
-    def find(self, run_id: str) -> _S:
+    def find(self, run_id: str) -> Session:
         """The running session of ``run_id``; raises :class:`~aiofrp.errors.ProxyError` with the reference's text, in
         which the run id is shortened, as both sides log it."""
         session = self._by_run_id.get(run_id)
@@ -78,11 +123,11 @@ class Sessions(Generic[_S]):
             raise ProxyError(f"client control for run id [{short_id(run_id)}] is no longer current")
         return session
 
-    def all(self) -> list[_S]:
+    def all(self) -> list[Session]:
         """Every session, in order of login."""
         return list(self._by_run_id.values())
 
-    def _check_unique(self, session: _S) -> None:
+    def _check_unique(self, session: Session) -> None:
         other = self._by_client.get(_client(session))
         if other is not None and other.run_id != session.run_id:
             raise AuthError(f"client_id [{session.client_id}] for user [{session.user}] is already online")
@@ -93,5 +138,5 @@ def no_session(run_id: str) -> ProxyError:
     return ProxyError(f"no client control found for run id [{short_id(run_id)}]")
 
 
-def _client(session: LoggedIn) -> tuple[str, str]:
+def _client(session: Session) -> tuple[str, str]:
     return session.user, session.client_id

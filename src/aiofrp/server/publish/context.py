@@ -1,0 +1,77 @@
+"""frps as one proxy sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiofrp.config.models.types import Bandwidth
+from aiofrp.errors import FrpError
+from aiofrp.host.contexts import Doors, Ports, Vhost
+from aiofrp.host.groups import Groups
+from aiofrp.host.relay import limit_of
+from aiofrp.server.publish.published import Traffic
+from aiofrp.server.session.sessions import Session
+from aiofrp.server.tables import Tables
+from aiofrp.stream.base import Stream
+from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
+
+
+class Context:
+    """frps as one proxy sees it: see :class:`aiofrp.host.contexts.ServerContext`."""
+
+    __slots__ = ("_pool", "_tables", "codec", "key", "limit", "log", "message", "traffic", "user", "user_log")
+
+    def __init__(self, tables: Tables, owner: Session, message: NewProxy, traffic: Traffic) -> None:
+        self._tables = tables
+        self._pool = owner.pool
+        self.codec = owner.codec
+        self.key = owner.key
+        self.user = owner.login.user
+        self.limit = limit_of(_bandwidth(message.bandwidth_limit), message.bandwidth_limit_mode == "server")
+        self.message = message
+        self.log = owner.message_log.bind(message.proxy_name)
+        self.user_log = owner.user_log.bind(message.proxy_name)
+        self.traffic = traffic
+
+    @property
+    def bind_addr(self) -> str:
+        return self._tables.config.proxy_bind_addr
+
+    @property
+    def udp_packet_size(self) -> int:
+        return self._tables.config.udp_packet_size
+
+    @property
+    def tcp_ports(self) -> Ports:
+        return self._tables.tcp_ports
+
+    @property
+    def udp_ports(self) -> Ports:
+        return self._tables.udp_ports
+
+    @property
+    def doors(self) -> Doors:
+        return self._tables.doors
+
+    def vhost(self, kind: str) -> Vhost:
+        return self._tables.vhosts[kind]
+
+    def groups(self, kind: str) -> Groups[Any]:
+        return self._tables.groups[kind]
+
+    def take_work_connection(
+        self,
+        start: StartWorkConn,
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        self._pool.take(start, ready, failed)
+
+
+def _bandwidth(text: str) -> Bandwidth:
+    """A limit as a client tells it; one that cannot be read is none (docs/protocol/server.md §2.7)."""
+    try:
+        return Bandwidth.parse(text)
+    except ValueError:
+        return Bandwidth()

@@ -1,0 +1,128 @@
+"""Logical connections of clients: a login begins a session, a work or a visitor connection finds its own
+(docs/protocol/server.md §2)."""
+
+from __future__ import annotations
+
+import secrets
+
+from aiofrp import logs
+from aiofrp.errors import FrpError, ProxyError
+from aiofrp.host.relay import layered
+from aiofrp.logs import Log, short_id
+from aiofrp.server.publish.proxies import Proxies
+from aiofrp.server.session.admission import Arrival
+from aiofrp.server.session.control import ServerControl, check_login_numbers
+from aiofrp.server.session.sessions import Session, no_session
+from aiofrp.server.session.workpool import refusal
+from aiofrp.server.tables import Tables
+from aiofrp.stream.transform import TransformStream
+from aiofrp.transport.net import address_text
+from aiofrp.version import FRP_VERSION
+from aiofrp.wire.frp.auth import derive_key
+from aiofrp.wire.frp.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
+
+_log = logs.get(__name__)
+#: For lines that anybody can cause.
+_refused = _log.limited(logs.STRANGERS)
+
+#: Characters of each text of a login in the log.
+_MOST_SHOWN = 64
+
+
+class Arrivals:
+    """Grants or refuses what each logical connection asks for with its first message."""
+
+    def __init__(self, tables: Tables, published: Proxies) -> None:
+        self._tables = tables
+        self._published = published
+
+    def opened(self, arrival: Arrival) -> None:
+        """Serve a logical connection by its first message."""
+        match arrival.message:
+            case NewWorkConn() as message:
+                self._work_connection(arrival, message)
+            case Login() as message:
+                self._tables.scope.spawn(self._login(arrival, message), f"login {short_id(message.run_id)}")
+            case NewVisitorConn() as message:
+                self._visitor_connection(arrival, message)
+            case _:
+                peer = address_text(arrival.stream.info("peername"))
+                _refused.warning("error message type for the new connection [%s]", peer)
+                arrival.refuse()
+
+    async def _login(self, arrival: Arrival, login: Login) -> None:
+        codec, stream = arrival.codec, arrival.stream
+        run_id = login.run_id or secrets.token_hex(8)
+        try:
+            layer = codec.control_layer(self._tables.config.auth.token.reveal(), server=True)
+            check_login_numbers(login)
+            self._tables.verifier.check_login(login)
+        except FrpError as exc:
+            _tell_login(_refused, run_id, arrival, login)
+            self._refuse_login(arrival, exc)
+            return
+        _tell_login(_log, run_id, arrival, login)
+        try:
+            self._tables.clients.check_run_id(login)
+            control = ServerControl(self._tables, self._published, login, run_id, codec, arrival.carrier)
+            await self._tables.sessions.admit(control)
+        except FrpError as exc:
+            self._refuse_login(arrival, exc)
+            return
+        arrival.grant()
+        control.start(TransformStream(stream, [layer]), stream)
+
+    def _refuse_login(self, arrival: Arrival, exc: FrpError) -> None:
+        _refused.warning("register control error: %s", exc)
+        error = self._tables.explain(exc, "register control error")
+        arrival.refuse(arrival.codec.encode(LoginResp(version=FRP_VERSION, error=error)))
+
+    def _work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
+        try:
+            control = self._session_of(message.run_id, arrival)
+        except ProxyError as exc:
+            _refused.warning("%s", exc)
+            arrival.refuse(refusal(arrival.codec, self._tables.explain(exc, "invalid NewWorkConn")))
+            return
+        control.add_work_connection(arrival, message)
+
+    def _visitor_connection(self, arrival: Arrival, message: NewVisitorConn) -> None:
+        name, codec = message.proxy_name, arrival.codec
+        try:
+            door = self._tables.doors.find(message, self._user_of(message.run_id, arrival))
+        except FrpError as exc:
+            _refused.warning("register visitor conn error: %s", exc)
+            error = self._tables.explain(exc, "register visitor conn error")
+            arrival.refuse(codec.encode(NewVisitorConnResp(proxy_name=name, error=error)))
+            return
+        arrival.grant()
+        arrival.stream.write(codec.encode(NewVisitorConnResp(proxy_name=name)))
+        door.accept(layered(arrival.stream, message, derive_key(door.secret_key)), codec)
+
+    def _user_of(self, run_id: str, arrival: Arrival) -> str:
+        """The user of a client; an empty run id is nobody's. Raises :class:`~aiofrp.errors.ProxyError`."""
+        return self._session_of(run_id, arrival).user if run_id else ""
+
+    def _session_of(self, run_id: str, arrival: Arrival) -> Session:
+        """The session ``arrival`` belongs to. Raises :class:`~aiofrp.errors.ProxyError`.
+
+        A carrier that is shared proves whose connection it is: the one that the login came over. Over any other a run
+        id is worth nothing, and the answer does not tell whether it exists.
+        """
+        control = self._tables.sessions.find(run_id)
+        if control.carrier is not arrival.carrier:
+            control.message_log.warning(
+                "a connection from [%s] with the run id of this client is refused: it does not come over the "
+                "connection of its login",
+                address_text(arrival.stream.info("peername")),
+            )
+            raise no_session(run_id)
+        return control
+
+
+def _tell_login(log: Log, run_id: str, arrival: Arrival, login: Login) -> None:
+    log.bind(short_id(run_id)).info(
+        "client login info: ip [%s] version [%s] hostname [%s] os [%s] arch [%s]",
+        address_text(arrival.stream.info("peername")),
+        *(text[:_MOST_SHOWN] for text in (login.version, login.hostname, login.os, login.arch)),
+    )

@@ -1,0 +1,98 @@
+"""What the parts of one frps share: its configuration and its tables.
+
+Every part of frps receives :class:`Tables`; none of them knows the server that starts and stops them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiofrp.aio import Scope
+from aiofrp.config.models.server import ServerConfig
+from aiofrp.errors import FrpError
+from aiofrp.host.contexts import Vhost
+from aiofrp.host.groups import Groups
+from aiofrp.server.api.clients import Clients
+from aiofrp.server.api.statistics import Observer
+from aiofrp.server.publish.doors import Visitors
+from aiofrp.server.publish.ports import PortTable
+from aiofrp.server.publish.published import Published
+from aiofrp.server.session.auth import TokenVerifier, Verifier
+from aiofrp.server.session.sessions import Sessions
+from aiofrp.transport.net import ListenFailed, bind_tcp, bind_udp
+from aiofrp.wire.frp.auth import derive_key
+from aiofrp.wire.frp.messages import NewProxy
+
+
+@dataclass(slots=True, eq=False)
+class Tables:
+    """One frps, as its parts see it."""
+
+    config: ServerConfig  #: the present one; a reload replaces it
+    verifier: Verifier  #: judges logins from now on; sessions keep the one they began with
+    key: bytes = field(repr=False)  #: of encrypted work connections of logins from now on, 16 bytes
+    tcp_ports: PortTable
+    udp_ports: PortTable
+    vhosts: Mapping[str, Vhost]  #: by proxy type
+    scope: Scope  #: of tasks that belong to no session
+    sessions: Sessions = field(default_factory=Sessions)
+    clients: Clients = field(default_factory=Clients)
+    published: dict[str, Published | None] = field(default_factory=dict)
+    """Proxies by wire name; ``None`` while one starts. Limited by the limits of :class:`Proxies`."""
+    doors: Visitors = field(default_factory=Visitors)
+    groups: defaultdict[str, Groups[Any]] = field(default_factory=lambda: defaultdict(Groups))
+    """Load balancing groups by proxy type."""
+    observers: list[Observer] = field(default_factory=list)
+
+    def use(self, config: ServerConfig) -> None:
+        """Go over to ``config``: its token, its scopes and its ports count from now on."""
+        self.config = config
+        self.verifier, self.key = _token(config)
+        for table in (self.tcp_ports, self.udp_ports):
+            table.allow(ports.pair for ports in config.allow_ports)
+
+    def running(self, name: str) -> tuple[NewProxy, str] | None:
+        """The request a running proxy was made from, and its ``remote_addr``."""
+        found = self.published.get(name)
+        return None if found is None else (found.half.context.message, found.remote_addr)
+
+    def explain(self, error: FrpError, summary: str) -> str:
+        """The text a client gets: the error, or only ``summary`` without ``detailedErrorsToClient``."""
+        return str(error) if self.config.detailed_errors_to_client else summary
+
+
+def tables_of(config: ServerConfig, vhosts: Mapping[str, Vhost]) -> Tables:
+    """The tables of a frps that starts with ``config``: all empty. ``vhosts``: its shared ports by proxy type."""
+    addr = config.proxy_bind_addr
+    allowed = [ports.pair for ports in config.allow_ports]
+    verifier, key = _token(config)
+    return Tables(
+        config=config,
+        verifier=verifier,
+        key=key,
+        tcp_ports=PortTable(allowed, lambda port: _can_bind(bind_tcp, addr, port)),
+        udp_ports=PortTable(
+            allowed,
+            lambda port: _can_bind(bind_udp, addr, port),
+            prefix=lambda port: f"acquire port {port} error: ",
+        ),
+        vhosts=vhosts,
+        scope=Scope("frps"),
+    )
+
+
+def _token(config: ServerConfig) -> tuple[Verifier, bytes]:
+    auth = config.auth
+    token = auth.token.reveal()
+    return TokenVerifier(token, auth.additional_scopes, auth.authentication_timeout), derive_key(token)
+
+
+def _can_bind(bind: object, host: str, port: int) -> bool:
+    try:
+        bind(host, port).close()  # type: ignore[operator]
+    except ListenFailed:
+        return False
+    return True

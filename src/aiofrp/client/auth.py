@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Collection
 from typing import Protocol
 
@@ -16,11 +17,36 @@ class Credentials(Protocol):
     async def login(self, timestamp: int) -> str:
         """The ``privilege_key`` of a Login. Raises :class:`~aiofrp.errors.AuthError`."""
 
-    def ping(self) -> Ping: ...
-    def new_work_connection(self, run_id: str) -> NewWorkConn: ...
+    async def ping(self) -> Ping:
+        """The next heartbeat. Raises :class:`~aiofrp.errors.AuthError`."""
+
+    async def work_connection(self, run_id: str) -> NewWorkConn:
+        """The first message of a work connection. Raises :class:`~aiofrp.errors.AuthError`."""
 
 
-class TokenCredentials:
+class InstantCredentials(ABC):
+    """Credentials that are at hand. frpc calls the ``make_`` methods where awaiting would cost a task."""
+
+    @abstractmethod
+    async def login(self, timestamp: int) -> str:
+        """As :meth:`Credentials.login`."""
+
+    @abstractmethod
+    def make_ping(self) -> Ping:
+        """As :meth:`Credentials.ping`."""
+
+    @abstractmethod
+    def make_work_connection(self, run_id: str) -> NewWorkConn:
+        """As :meth:`Credentials.work_connection`."""
+
+    async def ping(self) -> Ping:
+        return self.make_ping()
+
+    async def work_connection(self, run_id: str) -> NewWorkConn:
+        return self.make_work_connection(run_id)
+
+
+class TokenCredentials(InstantCredentials):
     """The shared token.
 
     ``prove_work``: show it with every work connection, whatever the scopes say, as is right where the server cannot
@@ -35,13 +61,13 @@ class TokenCredentials:
     async def login(self, timestamp: int) -> str:
         return token_digest(self._token, timestamp)
 
-    def ping(self) -> Ping:
+    def make_ping(self) -> Ping:
         if not self._heartbeats:
             return Ping()
         now = int(time.time())
         return Ping(privilege_key=token_digest(self._token, now), timestamp=now)
 
-    def new_work_connection(self, run_id: str) -> NewWorkConn:
+    def make_work_connection(self, run_id: str) -> NewWorkConn:
         if not self._work_connections:
             return NewWorkConn(run_id=run_id)
         now = int(time.time())

@@ -7,14 +7,16 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from aiofrp.client.auth import Credentials
+from aiofrp.aio import Scope
+from aiofrp.client.auth import Credentials, InstantCredentials
 from aiofrp.client.proxies import Proxies
 from aiofrp.errors import Closed, FrpError, ProtocolError, RemoteProtocolError, TimedOut
-from aiofrp.logs import Log
+from aiofrp.host.messages import Messages
+from aiofrp.logs import Log, short_id
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.base import Session
 from aiofrp.wire.frp.codec import Codec
-from aiofrp.wire.frp.messages import Message, NewProxyResp, Pong, ReqWorkConn, StartWorkConn
+from aiofrp.wire.frp.messages import Message, NewProxyResp, NewWorkConn, Pong, ReqWorkConn, StartWorkConn
 
 #: Work connections being opened or idle at most; a server that asks for more is misbehaving.
 MAX_IDLE_WORK = 8192
@@ -54,13 +56,18 @@ class ClientControl:
         self._full_timer: asyncio.TimerHandle | None = None  # while the server takes nothing
         self._last_pong = time.monotonic()
         self._opening = 0
+        self._scope = Scope(f"control {short_id(run_id)}")
+        self.messages = Messages(self.send)
+        self.messages.expect(ReqWorkConn, self._open_work_connection)
+        self.messages.expect(NewProxyResp, proxies.answered)
+        self.messages.expect(Pong, self._pong)
 
     def start(self, stream: Stream) -> None:
         """Go on over ``stream``, the control connection after the login."""
         self._stream = stream
         self._session.on_lost = self._session_lost
         stream.attach(self)
-        self.proxies.session_started(self.send, self.log)
+        self.proxies.session_started(self.messages, self.log)
         if self._interval > 0:
             self._heartbeat()
             if self._timeout > 0:
@@ -69,6 +76,7 @@ class ClientControl:
     async def close(self) -> None:
         """End the session; the last words are flushed, unless the server is silent."""
         self._end(Closed("the session was closed"))
+        await self._scope.close()
         silent = isinstance(self.lost.result(), TimedOut)
         streams = [work.stream for work in self.idle_work]
         if self._stream is not None:
@@ -119,28 +127,43 @@ class ClientControl:
         self._end(TimedOut(f"the server took nothing of the control connection for {SEND_STALL:g} s"))
 
     def _handle(self, message: Message) -> None:
-        match message:
-            case ReqWorkConn():
-                self._open_work_connection()
-            case NewProxyResp():
-                self.proxies.answered(message)
-            case Pong():
-                self._pong(message)
-            case _:
-                self.log.seldom.debug("message %s is not expected here", type(message).__name__)
+        handle = self.messages.find(message)
+        if handle is None:
+            self.log.seldom.debug("message %s is not expected here", type(message).__name__)
+        else:
+            handle(message)
 
-    def _open_work_connection(self) -> None:
+    def _open_work_connection(self, message: ReqWorkConn) -> None:
         if self._opening + len(self.idle_work) >= MAX_IDLE_WORK:
             raise RemoteProtocolError(f"the server asks for more than {MAX_IDLE_WORK} idle work connections")
         self._opening += 1
         self._session.open(self._work_opened, self._work_failed)
 
     def _work_opened(self, stream: Stream) -> None:
+        if isinstance(self._credentials, InstantCredentials):
+            self._offer_work_connection(stream, self._credentials.make_work_connection(self.run_id))
+        else:
+            task = self._scope.spawn(self._prove_work_connection(stream), "work connection")
+            if task is None:
+                self._work_failed(Closed("the session was closed"))
+                stream.abort()
+            else:  # also if it is cancelled before it begins
+                task.add_done_callback(lambda task: stream.abort() if task.cancelled() else None)
+
+    async def _prove_work_connection(self, stream: Stream) -> None:
+        try:
+            message = await self._credentials.work_connection(self.run_id)
+        except FrpError as exc:
+            stream.abort()
+            self._work_failed(exc)
+        else:
+            self._offer_work_connection(stream, message)
+
+    def _offer_work_connection(self, stream: Stream, message: NewWorkConn) -> None:
         self._opening -= 1
         if self.lost.done():
             stream.abort()
             return
-        message = self._credentials.new_work_connection(self.run_id)
         stream.write(self.codec.preamble + self.codec.encode(message))
         _WorkConnection(self, stream)
 
@@ -151,8 +174,17 @@ class ClientControl:
 
     def _heartbeat(self) -> None:
         self.log.debug("send heartbeat to server")
-        self.send(self._credentials.ping())
+        if isinstance(self._credentials, InstantCredentials):
+            self.send(self._credentials.make_ping())
+        else:
+            self._scope.spawn(self._prove_ping(), "ping")
         self._heartbeat_timer = asyncio.get_running_loop().call_later(self._interval, self._heartbeat)
+
+    async def _prove_ping(self) -> None:
+        try:
+            self.send(await self._credentials.ping())
+        except FrpError as exc:
+            self.log.warning("error during ping authentication: %s, skip sending ping message", exc)
 
     def _check_pong(self) -> None:
         left = self._last_pong + self._timeout - time.monotonic()

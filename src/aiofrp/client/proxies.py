@@ -16,6 +16,7 @@ from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import ClientHalf, MakeClient
+from aiofrp.host.messages import Messages
 from aiofrp.host.relay import limit_of
 from aiofrp.logs import Log
 from aiofrp.plugin.base import ClientPlugin
@@ -54,14 +55,22 @@ class RunningProxy:
         "key",
         "limit",
         "log",
+        "messages",
         "state",
         "udp_packet_size",
     )
 
     def __init__(
-        self, config: ProxyConfig, scope: Scope, connections: Splices, around: Surroundings, log: Log
+        self,
+        config: ProxyConfig,
+        scope: Scope,
+        connections: Splices,
+        around: Surroundings,
+        messages: Messages,
+        log: Log,
     ) -> None:
         self.config = config
+        self.messages = messages
         self.connections = connections
         self.key = around.key
         self.limit = limit_of(
@@ -130,7 +139,7 @@ class Proxies:
         self._log = log
         self._configs: dict[str, ProxyConfig] = {config.name: config for config in configs}
         self._running: dict[str, RunningProxy] = {}
-        self._send: Callable[[Message], None] | None = None
+        self._messages: Messages | None = None
         self._look_timer: asyncio.TimerHandle | None = None
         self._scope = Scope("proxies")
         self._connections = Splices()
@@ -150,9 +159,9 @@ class Proxies:
 
     # Sessions
 
-    def session_started(self, send: Callable[[Message], None], log: Log) -> None:
-        """Logged in: announce everything through ``send``."""
-        self._send, self._log = send, log
+    def session_started(self, messages: Messages, log: Log) -> None:
+        """Logged in: announce everything through ``messages``."""
+        self._messages, self._log = messages, log
         configs = [config for _, config in sorted(self._configs.items())]
         self._start(configs)
         self._check_settled()
@@ -160,7 +169,7 @@ class Proxies:
 
     async def session_lost(self) -> None:
         """The session is gone, and what the server knew of our proxies with it; running connections go on."""
-        self._send = None
+        self._messages = None
         self._settled.clear()
         if self._look_timer is not None:
             self._look_timer.cancel()
@@ -178,7 +187,7 @@ class Proxies:
         """Go over to a new configuration; equal proxies and their connections are not touched."""
         change = diff(self._configs.values(), configs)
         self._configs = {config.name: config for config in configs}
-        if self._send is None:
+        if self._messages is None:
             return
         await self._close([name for name in change.remove if name in self._running])
         if change.remove:
@@ -221,11 +230,11 @@ class Proxies:
     # Private
 
     def _start(self, configs: Sequence[ProxyConfig]) -> None:
-        if not configs:
+        if not configs or self._messages is None:
             return
         for config in configs:
             self._running[config.name] = RunningProxy(
-                config, self._scope, self._connections, self._around, self._log
+                config, self._scope, self._connections, self._around, self._messages, self._log
             )
             self._running[config.name].watch(self._look)
         self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
@@ -264,8 +273,8 @@ class Proxies:
             self._settled.set()
 
     def _tell(self, message: Message) -> None:
-        if self._send is not None:
-            self._send(message)
+        if self._messages is not None:
+            self._messages.send(message)
 
     def _bare(self, wire_name: str) -> str:
         return wire_name.removeprefix(self._prefix)

@@ -170,7 +170,7 @@ class Client:
                 ) from exc
         else:
             began = time.monotonic()
-            await self.visitors.session_started(control.open, self.run_id, self._log)
+            await self.visitors.session_started(control.open, control.messages, self.run_id, self._log)
             reason = await self._until_lost(control)
             if reason is None:
                 return  # asked to stop: the session serves its running connections to their end

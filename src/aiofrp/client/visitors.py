@@ -13,6 +13,7 @@ from aiofrp.client.reload import diff
 from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProxyError
 from aiofrp.host.contexts import VisitorHalf
+from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
 from aiofrp.proxy.base import proxy_type
 from aiofrp.stream.base import Stream
@@ -31,12 +32,13 @@ Open = Callable[[Callable[[Stream], None], Callable[[FrpError], None]], None]
 class Context:
     """frpc as one visitor sees it: see :class:`aiofrp.host.contexts.VisitorContext`."""
 
-    __slots__ = ("_visitors", "codec", "connections", "log", "udp_packet_size", "user")
+    __slots__ = ("_visitors", "codec", "connections", "log", "messages", "udp_packet_size", "user")
 
-    def __init__(self, visitors: Visitors, around: Surroundings, log: Log) -> None:
+    def __init__(self, visitors: Visitors, around: Surroundings, messages: Messages, log: Log) -> None:
         self._visitors = visitors
         self.connections = visitors.connections
         self.codec: Codec = around.codec
+        self.messages = messages
         self.log = log
         self.udp_packet_size = around.udp_packet_size
         self.user = around.prefix.removesuffix(".")
@@ -61,6 +63,7 @@ class Visitors:
         self._configs: dict[str, VisitorConfig] = {config.name: config for config in configs}
         self._running: dict[str, VisitorHalf] = {}
         self._open: Open | None = None
+        self._messages: Messages | None = None  # of the present or the last session
         self._changing = asyncio.Lock()  # starting waits for sockets
         self._retry: asyncio.TimerHandle | None = None
         self._scope = Scope("visitors")
@@ -83,9 +86,9 @@ class Visitors:
 
     # Sessions
 
-    async def session_started(self, open_: Open, run_id: str, log: Log) -> None:
+    async def session_started(self, open_: Open, messages: Messages, run_id: str, log: Log) -> None:
         """Logged in: start everything."""
-        self._open, self.run_id, self._log = open_, run_id, log
+        self._open, self._messages, self.run_id, self._log = open_, messages, run_id, log
         async with self._changing:
             await self._add([config for _, config in sorted(self._configs.items())])
 
@@ -125,9 +128,10 @@ class Visitors:
             self._log.info("visitor added: [%s]", " ".join(config.name for config in configs))
 
     async def _start(self, config: VisitorConfig) -> None:
-        log = self._log.bind(config.name)
+        log, messages = self._log.bind(config.name), self._messages
+        assert messages is not None, "visitors start after a login"
         try:
-            half = make_half(config, Context(self, self._around, log))
+            half = make_half(config, Context(self, self._around, messages, log))
             await half.start()
         except FrpError as exc:
             log.warning("start error: %s", exc)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from aiofrp.errors import FrpError
 from aiofrp.host.groups import Groups
+from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
@@ -148,6 +149,20 @@ class ServerContext(Protocol):
     def groups(self, kind: str) -> Groups[Any]:
         """The load balancing groups of proxies of a type."""
 
+    @property
+    def messages(self) -> Messages:
+        """The control connection of the proxy's client. Who expects a message ends that in :meth:`ServerHalf.stop`."""
+
+    @property
+    def admits_all(self) -> bool:
+        """Whether :meth:`admit` calls ``ready`` in the same call, always."""
+
+    def admit(
+        self, address: tuple[str, int], ready: Callable[[], None], refused: Callable[[FrpError], None]
+    ) -> None:
+        """The gate every user passes before a work connection is taken: once for each connection, for each request on
+        http, and for each new source address on udp. See :meth:`aiofrp.host.gate.Gate.admit`."""
+
     def take_work_connection(
         self,
         start: StartWorkConn,
@@ -211,6 +226,10 @@ class ClientContext(Protocol):
     def udp_packet_size(self) -> int:
         """Bytes read of each datagram."""
 
+    @property
+    def messages(self) -> Messages:
+        """The present control connection. Who expects a message ends that in :meth:`ClientHalf.close`."""
+
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         """Run ``coro`` as a task that ends with the proxy."""
 
@@ -255,6 +274,10 @@ class VisitorContext(Protocol):
 
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
         """Open a logical connection to the server: ``ready`` is called with it, nobody attached."""
+
+    @property
+    def messages(self) -> Messages:
+        """The present control connection. Who expects a message ends that in :meth:`VisitorHalf.stop`."""
 
     def find(self, name: str) -> VisitorHalf | None:
         """Another visitor of this frpc, if it is running."""

@@ -105,4 +105,4 @@ class UserConnections:
             context.log.warning("user connection [%s] is closed: %s", address_text(peer), error)
             user.close()
 
-        context.take_work_connection(start, ready, failed)
+        context.admit(src, lambda: context.take_work_connection(start, ready, failed), failed)

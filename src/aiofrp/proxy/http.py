@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any, ClassVar, Self
 
@@ -10,11 +10,12 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Secret, Str, StrList
-from aiofrp.errors import ProxyError
+from aiofrp.errors import FrpError, ProxyError
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
-from aiofrp.proxy.httpbackend import Backends
+from aiofrp.proxy.httpbackend import Backend, Backends
 from aiofrp.proxy.local import LocalService
+from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import NewProxy
 from aiofrp.wire.http.forward import HeaderChanges
 
@@ -121,6 +122,35 @@ class HttpRoute:
         return self.members[self._turn % len(self.members)]
 
 
+class _AdmittedBackends(Backends):
+    """Connections to a service whose users are admitted request by request.
+
+    A request that is sent again, because its connection was dead, is judged again.
+    """
+
+    __slots__ = ()
+
+    def take(
+        self,
+        source: tuple[str, int],
+        ready: Callable[[Backend], None],
+        failed: Callable[[FrpError], None],
+        *,
+        fresh: bool = False,
+    ) -> None:
+        take = super().take
+        self._context.admit(source, lambda: take(source, ready, failed, fresh=fresh), failed)
+
+    def take_stream(
+        self,
+        source: tuple[str, int],
+        ready: Callable[[Stream, Callable[[], None]], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        take = super().take_stream
+        self._context.admit(source, lambda: take(source, ready, failed), failed)
+
+
 class HttpServer(DomainServer):
     """Routes by domain and location on frps; the vhost HTTP port sends requests to them."""
 
@@ -139,7 +169,8 @@ class HttpServer(DomainServer):
 
     def member(self) -> Backends:
         self._pattern = HttpRoute(self.context.message)
-        self._backends = Backends(self.context)
+        kind = Backends if self.context.admits_all else _AdmittedBackends
+        self._backends = kind(self.context)
         return self._backends
 
     def target(self, domain: str, location: str) -> HttpRoute:

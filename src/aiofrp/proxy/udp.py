@@ -73,7 +73,8 @@ class UdpServer(ServerHalf):
             context.udp_ports.release(self._port)
             raise
         context.log.info("udp proxy listen port [%d]", asked)
-        self._users = UserPort(sock, context.udp_packet_size, self._from_users)
+        admit = None if context.admits_all else self._admit
+        self._users = UserPort(sock, context.udp_packet_size, self._from_users, admit)
         self._waiting: list[tuple[bytes, User]] = []  # limited by MAX_WAITING
         self._work: PacketStream | None = None
         self._stopped = False
@@ -127,6 +128,13 @@ class UdpServer(ServerHalf):
             self._work.send(datagrams)
         else:
             self._waiting += datagrams[: MAX_WAITING - len(self._waiting)]
+
+    def _admit(self, user: User, ready: Callable[[], None], refused: Callable[[FrpError], None]) -> None:
+        def complain(error: FrpError) -> None:
+            self.context.log.warning("udp user [%s:%d] is refused: %s", *user, error)
+            refused(error)
+
+        self.context.admit(user, ready, complain)
 
     def _from_client(self, packets: list[UDPPacket]) -> None:
         self.context.traffic.count(0, self._users.send(packets))

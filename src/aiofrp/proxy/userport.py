@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from aiofrp.errors import FrpError
 from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.packets import User, user_of
 from aiofrp.proxy.udpusers import Pool, Users
@@ -16,8 +18,37 @@ from aiofrp.wire.frp.messages import UDPPacket
 #: Seconds without a datagram of, or for, a user after which none is sent to it any more: twice the time after which
 #: the other side forgets the user.
 USER_IDLE = 60.0
+#: Datagrams kept of a user who waits to be admitted; later ones are dropped.
+MAX_HELD = 8
 #: Users of all such ports of one process.
 _POOL = Pool(lambda: 65_536)
+
+
+Admit = Callable[[User, Callable[[], None], Callable[[FrpError], None]], None]
+"""The gate of a proxy: see :meth:`aiofrp.host.contexts.ServerContext.admit`."""
+
+
+class _Entry:
+    """What is kept of a user: whether he is admitted, and what he sent before; ``None`` for one who was refused."""
+
+    __slots__ = ("admitted", "held")
+
+    def __init__(self, admitted: bool) -> None:
+        self.admitted = admitted
+        self.held: list[bytes] | None = []  # limited by MAX_HELD
+
+    def hold(self, data: bytes) -> None:
+        """Keep a datagram that came too early."""
+        if self.held is not None and len(self.held) < MAX_HELD:
+            self.held.append(data)
+
+    def refuse(self, error: FrpError) -> None:
+        """Drop everything from now on, until the user was silent for :data:`USER_IDLE`."""
+        self.held = None
+
+
+#: Of every user where nobody is asked.
+_ADMITTED = _Entry(True)
 
 
 class UserPort:
@@ -26,18 +57,24 @@ class UserPort:
     Only users that sent something lately are sent something: the other side names addresses, and must not be able to
     send from here to any address it likes.
 
-    ``received`` gets the datagrams of one wake-up with their users; ``size`` bytes are read of each.
+    ``received`` gets the datagrams of one wake-up with their users; ``size`` bytes are read of each. ``admit`` is asked
+    once for each new user; ``None`` admits all.
     """
 
-    __slots__ = ("_loop", "_mapped", "_received", "_socket", "_sweep", "_users")
+    __slots__ = ("_admit", "_loop", "_mapped", "_received", "_socket", "_sweep", "_users")
 
     def __init__(
-        self, sock: socket.socket, size: int, received: Callable[[list[tuple[bytes, User]]], None]
+        self,
+        sock: socket.socket,
+        size: int,
+        received: Callable[[list[tuple[bytes, User]]], None],
+        admit: Admit | None = None,
     ) -> None:
+        self._admit = admit
         self._mapped = sock.family == socket.AF_INET6
         self._received = received
         self._loop = asyncio.get_running_loop()
-        self._users: Users[bool] = Users(_POOL, lambda value: None)
+        self._users: Users[_Entry] = Users(_POOL, lambda value: None)
         self._sweep: asyncio.TimerHandle | None = None  # while there are users
         self._socket = DatagramSocket(sock, size, self._arrived)
         self._socket.widen()
@@ -62,12 +99,39 @@ class UserPort:
     def _arrived(self, datagrams: list[tuple[bytes, Any]]) -> None:
         now, came = self._loop.time(), self._users.came
         found = [(data, (plain_host(name[0]), name[1])) for data, name in datagrams]
-        for _, user in found:
-            if not came(user, now):
-                self._users.add(user, True, now)
+        if self._admit is not None:
+            found = self._admitted(self._admit, found, now)
+        else:
+            for _, user in found:
+                if not came(user, now):
+                    self._users.add(user, _ADMITTED, now)
         if self._sweep is None:
             self._sweep = self._loop.call_later(USER_IDLE / 2, self._forget_idle)
-        self._received(found)
+        if found:
+            self._received(found)
+
+    def _admitted(
+        self, admit: Admit, found: list[tuple[bytes, User]], now: float
+    ) -> list[tuple[bytes, User]]:
+        """The datagrams of users who are admitted; those of others are held or dropped."""
+        passed = []
+        for data, user in found:
+            entry = self._users.came(user, now)
+            if entry is None:
+                entry = _Entry(False)
+                self._users.add(user, entry, now)
+                admit(user, partial(self._enter, user, entry), entry.refuse)
+            if entry.admitted:
+                passed.append((data, user))
+            else:
+                entry.hold(data)
+        return passed
+
+    def _enter(self, user: User, entry: _Entry) -> None:
+        """``user`` is admitted: pass on what he sent meanwhile, unless he was forgotten."""
+        held, entry.held, entry.admitted = entry.held, None, True
+        if held and self._users.came(user, self._loop.time()) is entry:
+            self._received([(data, user) for data in held])
 
     def _forget_idle(self) -> None:
         self._users.expire(self._loop.time() - USER_IDLE)

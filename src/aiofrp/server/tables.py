@@ -17,6 +17,7 @@ from aiofrp.host.contexts import Vhost
 from aiofrp.host.groups import Groups
 from aiofrp.server.api.clients import Clients
 from aiofrp.server.api.statistics import Observer
+from aiofrp.server.hooks import Hooks, NoHooks
 from aiofrp.server.publish.doors import Visitors
 from aiofrp.server.publish.ports import PortTable
 from aiofrp.server.publish.published import Published
@@ -46,6 +47,9 @@ class Tables:
     groups: defaultdict[str, Groups[Any]] = field(default_factory=lambda: defaultdict(Groups))
     """Load balancing groups by proxy type."""
     observers: list[Observer] = field(default_factory=list)
+    hooks: Hooks = field(
+        default_factory=NoHooks
+    )  #: asked from the next event on; of users, from the next proxy on
 
     def use(self, config: ServerConfig) -> None:
         """Go over to ``config``: its token, its scopes and its ports count from now on."""

@@ -8,8 +8,10 @@ from typing import Any
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import Doors, Ports, Vhost
+from aiofrp.host.gate import Ask, Gate, UserInfo
 from aiofrp.host.groups import Groups
 from aiofrp.host.relay import limit_of
+from aiofrp.server.hooks import Op
 from aiofrp.server.publish.published import Traffic
 from aiofrp.server.session.sessions import Session
 from aiofrp.server.tables import Tables
@@ -20,11 +22,26 @@ from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
 class Context:
     """frps as one proxy sees it: see :class:`aiofrp.host.contexts.ServerContext`."""
 
-    __slots__ = ("_pool", "_tables", "codec", "key", "limit", "log", "message", "traffic", "user", "user_log")
+    __slots__ = (
+        "_gate",
+        "_pool",
+        "_tables",
+        "codec",
+        "key",
+        "limit",
+        "log",
+        "message",
+        "messages",
+        "traffic",
+        "user",
+        "user_log",
+    )
 
     def __init__(self, tables: Tables, owner: Session, message: NewProxy, traffic: Traffic) -> None:
         self._tables = tables
         self._pool = owner.pool
+        self._gate = Gate(_ask(tables, owner), tables.scope)
+        self.messages = owner.messages
         self.codec = owner.codec
         self.key = owner.key
         self.user = owner.login.user
@@ -60,6 +77,16 @@ class Context:
     def groups(self, kind: str) -> Groups[Any]:
         return self._tables.groups[kind]
 
+    @property
+    def admits_all(self) -> bool:
+        return self._gate.open
+
+    def admit(
+        self, address: tuple[str, int], ready: Callable[[], None], refused: Callable[[FrpError], None]
+    ) -> None:
+        message = self.message
+        self._gate.admit(UserInfo(message.proxy_name, message.proxy_type or "tcp", address), ready, refused)
+
     def take_work_connection(
         self,
         start: StartWorkConn,
@@ -67,6 +94,14 @@ class Context:
         failed: Callable[[FrpError], None],
     ) -> None:
         self._pool.take(start, ready, failed)
+
+
+def _ask(tables: Tables, owner: Session) -> Ask | None:
+    """What asks the hooks about a user; ``None`` where they do not want to be asked."""
+    hooks = tables.hooks
+    if Op.NEW_USER_CONN not in hooks.asked:
+        return None
+    return lambda user: hooks.new_user_conn(user, owner.info)
 
 
 def _bandwidth(text: str) -> Bandwidth:

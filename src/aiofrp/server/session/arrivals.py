@@ -9,6 +9,7 @@ from aiofrp import logs
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.relay import layered
 from aiofrp.logs import Log, short_id
+from aiofrp.server.hooks import Op, guarded
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.control import ServerControl, check_login_numbers
@@ -56,7 +57,7 @@ class Arrivals:
         try:
             layer = codec.control_layer(self._tables.config.auth.token.reveal(), server=True)
             check_login_numbers(login)
-            self._tables.verifier.check_login(login)
+            login = await self._verified(login, arrival)
         except FrpError as exc:
             _tell_login(_refused, run_id, arrival, login)
             self._refuse_login(arrival, exc)
@@ -71,6 +72,15 @@ class Arrivals:
             return
         arrival.grant()
         control.start(TransformStream(stream, [layer]), stream)
+
+    async def _verified(self, login: Login, arrival: Arrival) -> Login:
+        """The login to use, of a client that may log in. Raises :class:`~aiofrp.errors.FrpError`."""
+        tables = self._tables
+        if Op.LOGIN in tables.hooks.asked:
+            login = await guarded(tables.hooks.login(login, address_text(arrival.stream.info("peername"))))
+            check_login_numbers(login)
+        await guarded(tables.verifier.login(login))
+        return login
 
     def _refuse_login(self, arrival: Arrival, exc: FrpError) -> None:
         _refused.warning("register control error: %s", exc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import Protocol
 
@@ -15,14 +16,45 @@ HEARTBEATS, NEW_WORK_CONNS = "HeartBeats", "NewWorkConns"
 
 
 class Verifier(Protocol):
-    """Judges the three messages that carry a credential; each raises :class:`~aiofrp.errors.AuthError`."""
+    """Judges the three messages that carry a credential; each method raises :class:`~aiofrp.errors.AuthError` for one
+    that does not hold."""
 
-    def check_login(self, message: Login) -> None: ...
-    def check_ping(self, message: Ping) -> None: ...
-    def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None: ...
+    async def login(self, message: Login) -> None:
+        """A client logs in."""
+
+    async def ping(self, message: Ping) -> None:
+        """A logged-in client is alive."""
+
+    async def work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
+        """A work connection comes. ``required``: its client has shown a credential with an earlier one."""
 
 
-class TokenVerifier:
+class InstantVerifier(ABC):
+    """A verifier that never waits. frps calls its ``check_`` methods where awaiting would cost a task."""
+
+    @abstractmethod
+    def check_login(self, message: Login) -> None:
+        """As :meth:`Verifier.login`."""
+
+    @abstractmethod
+    def check_ping(self, message: Ping) -> None:
+        """As :meth:`Verifier.ping`."""
+
+    @abstractmethod
+    def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
+        """As :meth:`Verifier.work_connection`."""
+
+    async def login(self, message: Login) -> None:
+        self.check_login(message)
+
+    async def ping(self, message: Ping) -> None:
+        self.check_ping(message)
+
+    async def work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
+        self.check_work_connection(message, required=required)
+
+
+class TokenVerifier(InstantVerifier):
     """The shared token.
 
     ``max_age``: seconds a login's timestamp may lie in the past or future, 0 for no limit

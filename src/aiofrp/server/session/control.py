@@ -9,10 +9,13 @@ from collections import deque
 
 from aiofrp import faults, logs
 from aiofrp.aio import Scope
-from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
+from aiofrp.errors import FrpError, ProtocolError, ProxyError
+from aiofrp.host.messages import Messages
 from aiofrp.logs import short_id
+from aiofrp.server.hooks import ClientInfo, Op, guarded
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.admission import Arrival
+from aiofrp.server.session.auth import InstantVerifier
 from aiofrp.server.session.sessions import Session
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
 from aiofrp.server.tables import Tables
@@ -72,9 +75,11 @@ class ServerControl:
         self.proxies_used = 0
         self.routes_used = 0
         self.key = tables.key  # of the token this client logged in with
-        self._auth = tables.verifier
+        self._verifier = tables.verifier
         self._tables = tables
         self._published = published
+        self.messages = Messages(self.send)
+        self._expect_messages()
         self._work_proven = False  # a work connection came with the token; later ones must, too
         self._scope = Scope(f"control {short_id(run_id)}")
         self._stream: Stream | None = None
@@ -105,6 +110,11 @@ class ServerControl:
     def client_id(self) -> str:
         """Of the login; empty when it named none."""
         return self.login.client_id
+
+    @property
+    def info(self) -> ClientInfo:
+        """The session, as hooks see it."""
+        return ClientInfo(self.login.user, self.login.metas, self.run_id)
 
     # Life
 
@@ -189,12 +199,37 @@ class ServerControl:
     def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
         """A NewWorkConn arrived for this session, over the carrier of its login or, where carriers are not shared, over
         one of its own. The token is judged wherever it is shown; a client that has shown it once must always."""
-        try:
-            self._auth.check_work_connection(message, required=self._work_proven)
-        except AuthError as exc:
-            self.message_log.warning("work connection is refused: %s", exc)
-            arrival.refuse(refusal(arrival.codec, self._tables.explain(exc, "invalid NewWorkConn")))
+        verifier = self._verifier
+        if Op.NEW_WORK_CONN in self._tables.hooks.asked or not isinstance(verifier, InstantVerifier):
+            task = self._scope.spawn(self._judge_work_connection(arrival, message), "work connection")
+            if task is None:
+                arrival.refuse()
+            else:  # also if it is cancelled before it begins
+                task.add_done_callback(lambda task: arrival.refuse() if task.cancelled() else None)
             return
+        try:
+            verifier.check_work_connection(message, required=self._work_proven)
+        except FrpError as exc:
+            self._refuse_work_connection(arrival, exc)
+        else:
+            self._grant_work_connection(arrival, message)
+
+    async def _judge_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
+        hooks = self._tables.hooks
+        try:
+            if Op.NEW_WORK_CONN in hooks.asked:
+                message = await guarded(hooks.new_work_conn(message, self.info))
+            await guarded(self._verifier.work_connection(message, required=self._work_proven))
+        except FrpError as exc:
+            self._refuse_work_connection(arrival, exc)
+        else:
+            self._grant_work_connection(arrival, message)
+
+    def _refuse_work_connection(self, arrival: Arrival, error: FrpError) -> None:
+        self.message_log.warning("work connection is refused: %s", error)
+        arrival.refuse(refusal(arrival.codec, self._tables.explain(error, "invalid NewWorkConn")))
+
+    def _grant_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
         self._work_proven = self._work_proven or bool(message.privilege_key)
         arrival.grant()
         self.pool.add(WorkConnection(arrival.stream, arrival.codec))
@@ -231,7 +266,11 @@ class ServerControl:
     async def _handle_guarded(self, message: Message) -> None:
         """A message that we fail on by a mistake of ours is refused; the client's other proxies go on."""
         try:
-            await self._handle(message)
+            handle = self.messages.find(message)
+            if handle is None:
+                self.message_log.debug("message %s is not expected here", type(message).__name__)
+            elif (waiting := handle(message)) is not None:
+                await waiting
         except Exception as exc:  # noqa: BLE001 - the guard of the messages
             faults.report(f"a client's {type(message).__name__} was not handled", exc)
             if isinstance(message, NewProxy):
@@ -250,21 +289,18 @@ class ServerControl:
             self._paused = True
             self._stream.pause_reading(Pause.PEER)
 
-    async def _handle(self, message: Message) -> None:
-        match message:
-            case NewProxy():
-                await self._new_proxy(message)
-            case CloseProxy():
-                await self._close_proxy(message.proxy_name)
-            case Ping():
-                self._ping(message)
-            case _:
-                self.message_log.debug("message %s is not expected here", type(message).__name__)
+    def _expect_messages(self) -> None:
+        self.messages.expect(NewProxy, self._new_proxy)
+        self.messages.expect(CloseProxy, lambda message: self._close_proxy(message.proxy_name))
+        self.messages.expect(Ping, self._ping)
 
-    def _ping(self, message: Ping) -> None:
+    async def _ping(self, message: Ping) -> None:
+        hooks = self._tables.hooks
         try:
-            self._auth.check_ping(message)
-        except AuthError as exc:
+            if Op.PING in hooks.asked:
+                message = await guarded(hooks.ping(message, self.info))
+            await guarded(self._verifier.ping(message))
+        except FrpError as exc:
             self.message_log.warning("received invalid ping: %s", exc)
             self.send(Pong(error=self._tables.explain(exc, "invalid ping")))
             return
@@ -273,9 +309,12 @@ class ServerControl:
         self.send(Pong())
 
     async def _new_proxy(self, message: NewProxy) -> None:
-        name = message.proxy_name
-        kind = message.proxy_type or "tcp"
+        hooks = self._tables.hooks
+        name, kind = message.proxy_name, message.proxy_type or "tcp"
         try:
+            if Op.NEW_PROXY in hooks.asked:
+                message = await guarded(hooks.new_proxy(message, self.info))
+                name, kind = message.proxy_name, message.proxy_type or "tcp"
             remote_addr = await self._published.start(self, message)
         except FrpError as exc:
             self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
@@ -294,6 +333,14 @@ class ServerControl:
     async def _stop_proxy(self, name: str) -> None:
         del self._proxies[name]
         await self._published.stop(self, name)
+        if Op.CLOSE_PROXY in self._tables.hooks.asked:
+            self._tables.scope.spawn(self._notify_closed(CloseProxy(proxy_name=name)), "close proxy")
+
+    async def _notify_closed(self, message: CloseProxy) -> None:
+        try:
+            await guarded(self._tables.hooks.close_proxy(message, self.info))
+        except FrpError as exc:
+            self.message_log.warning("%s", exc)
 
     # Private: what the server remembers
 

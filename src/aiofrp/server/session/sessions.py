@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from aiofrp.errors import AuthError, ProxyError
+from aiofrp.host.messages import Messages
 from aiofrp.logs import Log, short_id
+from aiofrp.server.hooks import ClientInfo
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.workpool import WorkPool
 from aiofrp.wire.frp.codec import Codec
@@ -62,6 +64,13 @@ class Session(Protocol):
     @property
     def user_log(self) -> Log:
         """The same, limited, for the line about each user of a proxy."""
+
+    def messages(self) -> Messages:
+        """Its control connection, for who sends or expects messages there."""
+
+    @property
+    def info(self) -> ClientInfo:
+        """The session, as hooks see it."""
 
     def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
         """Judge a work connection of this session, and grant or refuse it."""

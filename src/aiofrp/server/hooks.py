@@ -1,0 +1,103 @@
+"""The one place that may refuse or change what clients and users ask frps for
+(docs/protocol/server.md §11)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from aiofrp import faults
+from aiofrp.errors import FrpError, ProxyError
+from aiofrp.host.gate import UserInfo
+from aiofrp.wire.frp.messages import CloseProxy, Login, NewProxy, NewWorkConn, Ping
+
+_T = TypeVar("_T")
+
+
+class Op(enum.StrEnum):
+    """What may be asked about, by its name in a configuration."""
+
+    LOGIN = "Login"
+    NEW_PROXY = "NewProxy"
+    CLOSE_PROXY = "CloseProxy"
+    PING = "Ping"
+    NEW_WORK_CONN = "NewWorkConn"
+    NEW_USER_CONN = "NewUserConn"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """The session that a question is about."""
+
+    user: str
+    metas: Mapping[str, str] = field(repr=False)
+    run_id: str
+
+
+class Hooks(Protocol):
+    """Awaited before frps does what it is asked for. Each method gets the message and returns the one to use instead,
+    or raises :class:`~aiofrp.errors.FrpError` with the reason of a refusal.
+
+    Only what :attr:`asked` names is called. A method may take its time: it holds up the messages of that client, or
+    that connection, and nobody else.
+    """
+
+    @property
+    def asked(self) -> Collection[Op]:
+        """What these hooks want to be asked about."""
+
+    async def login(self, message: Login, address: str) -> Login:
+        """A client logs in from ``address`` (``ip:port``); its credential is verified afterwards."""
+
+    async def new_proxy(self, message: NewProxy, client: ClientInfo) -> NewProxy:
+        """A client publishes a proxy; it is registered, and answered, as what is returned."""
+
+    async def close_proxy(self, message: CloseProxy, client: ClientInfo) -> None:
+        """A proxy was taken back or its session ended. Called in the background; it cannot be refused."""
+
+    async def ping(self, message: Ping, client: ClientInfo) -> Ping:
+        """A client's heartbeat; its credential is verified afterwards."""
+
+    async def new_work_conn(self, message: NewWorkConn, client: ClientInfo) -> NewWorkConn:
+        """A work connection of a client; its credential is verified afterwards."""
+
+    async def new_user_conn(self, user: UserInfo, client: ClientInfo) -> None:
+        """A user of a proxy of ``client`` wants to enter; see :mod:`aiofrp.host.gate`."""
+
+
+async def guarded(answer: Awaitable[_T]) -> _T:
+    """Await what a hook or a verifier answers. A mistake of its author is logged and refuses what was asked, with a
+    :class:`~aiofrp.errors.ProxyError` that says no more."""
+    try:
+        return await answer
+    except FrpError:
+        raise
+    except Exception as exc:  # noqa: BLE001 - the guard around what is not ours
+        faults.report("a hook or verifier failed", exc)
+        raise ProxyError("internal error of the server") from None
+
+
+class NoHooks:
+    """Nobody is asked: nothing is ever awaited."""
+
+    asked: Collection[Op] = frozenset()
+
+    async def login(self, message: Login, address: str) -> Login:
+        return message
+
+    async def new_proxy(self, message: NewProxy, client: ClientInfo) -> NewProxy:
+        return message
+
+    async def close_proxy(self, message: CloseProxy, client: ClientInfo) -> None:
+        return None
+
+    async def ping(self, message: Ping, client: ClientInfo) -> Ping:
+        return message
+
+    async def new_work_conn(self, message: NewWorkConn, client: ClientInfo) -> NewWorkConn:
+        return message
+
+    async def new_user_conn(self, user: UserInfo, client: ClientInfo) -> None:
+        return None

@@ -13,9 +13,8 @@ import h2.events
 import h2.settings
 import pytest
 
-from aiofrp.proxy.httpbackend import Backends
-from aiofrp.server import h2lane, h2link, httpuser
-from aiofrp.server import h2user as h2user_module
+from aiofrp.http import connection2, stream2, user1, user2
+from aiofrp.http.upstream import Upstream
 from tests.e2e.test_http_streams import Manual
 from tests.support.ends import until
 from tests.support.frames2 import raw_user
@@ -185,7 +184,7 @@ async def test_uploads_that_are_given_up_take_no_credit_with_them(monkeypatch: p
     service = Service(lambda request: ok(b"%d" % len(request.body)))
     async with http_site({"web": service}) as site, h2_user(site.port) as user:
         with monkeypatch.context() as patch:
-            patch.setattr(Backends, "take", lambda *args, **kwargs: None)
+            patch.setattr(Upstream, "take", lambda *args, **kwargs: None)
             for _ in range(10):
                 stream = user.open(get(method="POST"), end=False)
                 await user.data(stream, bytes(200_000))
@@ -445,7 +444,7 @@ async def test_calls_end_with_their_user() -> None:
 
 
 async def test_a_user_that_resets_too_much_is_told_to_calm_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(h2link, "MAX_RESETS", 10)
+    monkeypatch.setattr(connection2, "MAX_RESETS", 10)
     async with http_site({"web": Service(lambda request: b"")}) as site, h2_user(site.port) as user:
         for _ in range(30):
             if user.terminated is not None:
@@ -488,7 +487,7 @@ BEGINNINGS = {
 
 @pytest.mark.parametrize("what", BEGINNINGS)
 async def test_a_connection_without_a_request_has_a_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (h2link, h2user_module, httpuser):
+    for module in (connection2, user2, user1):
         monkeypatch.setattr(module, "HEAD_TIMEOUT", 0.3)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         user.send(BEGINNINGS[what])
@@ -498,7 +497,7 @@ async def test_a_connection_without_a_request_has_a_time(what: str, monkeypatch:
 
 
 async def test_an_idle_connection_is_told_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(h2user_module, "IDLE_TIMEOUT", 0.2)
+    monkeypatch.setattr(user2, "IDLE_TIMEOUT", 0.2)
     async with http_site({"web": saying("web")}) as site, h2_user(site.port) as user:
         assert (await user.whole(user.open(get())))[1] == b"web"
         await until(lambda: user.terminated is not None)
@@ -507,8 +506,8 @@ async def test_an_idle_connection_is_told_goodbye(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_body_that_trickles_is_refused_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(h2user_module, "BODY_WINDOW", 0.4)
-    monkeypatch.setattr(h2user_module, "BODY_LEAST", 100)
+    monkeypatch.setattr(user2, "BODY_WINDOW", 0.4)
+    monkeypatch.setattr(user2, "BODY_LEAST", 100)
     async with http_site({"web": saying("web")}) as site, h2_user(site.port) as user:
         slow, good = (
             user.open(get("/", ("content-length", "2000"), method="POST"), end=False) for _ in range(2)
@@ -526,8 +525,8 @@ async def test_a_body_that_trickles_is_refused_alone(monkeypatch: pytest.MonkeyP
         assert (await user.whole(good))[0][":status"] == "200"
 
 
-async def test_a_lane_that_takes_nothing_is_ended_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(h2lane, "TAKE_WINDOW", 0.3)
+async def test_a_stream_that_takes_nothing_is_ended_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream2, "TAKE_WINDOW", 0.3)
     service = Service(lambda request: ok(bytes(10_000_000 if request.target == b"/large" else 10)))
     async with http_site({"web": service}) as site, h2_user(site.port, hold=True) as user:
         user.conn.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 100})
@@ -548,16 +547,16 @@ async def test_the_rest_of_a_request_that_is_answered_is_not_wanted() -> None:
         assert reset.error_code == h2.errors.ErrorCodes.NO_ERROR
 
 
-async def test_all_lanes_together_queue_little(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_streams_together_queue_little(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service(lambda request: ok(bytes(1_000_000)))
     async with http_site({"web": service}) as site, h2_user(site.port, hold=True) as user:
         streams = [user.open(get()) for _ in range(100)]
         await until(lambda: len(service.requests) == 100)
         (one,) = site.server._vhost_ports._http.users
-        assert isinstance(one, h2user_module.H2User)
-        await until(lambda: all(lane.full for lane in one._link.lanes.values()))
-        assert one._link.queued < h2link.LINK_HIGH_WATER + 100 * 128 * 1024
-        assert one._link.queued == sum(lane.queued for lane in one._link.lanes.values())
+        assert isinstance(one, user2.User2)
+        await until(lambda: all(stream.full for stream in one._connection.streams.values()))
+        assert one._connection.queued < connection2.CONNECTION_HIGH_WATER + 100 * 128 * 1024
+        assert one._connection.queued == sum(stream.queued for stream in one._connection.streams.values())
         user.hold = False
         user.conn.increment_flow_control_window(2**30)
         for stream in streams:
@@ -565,7 +564,7 @@ async def test_all_lanes_together_queue_little(monkeypatch: pytest.MonkeyPatch) 
         user.flush()
         for stream in streams:
             assert len((await user.whole(stream))[1]) == 1_000_000
-        assert one._link.queued == 0
+        assert one._connection.queued == 0
 
 
 async def test_fields_that_would_split_a_head_are_refused() -> None:

@@ -11,12 +11,10 @@ from typing import cast
 
 import pytest
 
-from aiofrp.proxy import httpbackend
-from aiofrp.server import deadline, httpuser
-from aiofrp.server.httpexchange import Exchange
-from aiofrp.server.httpturn import HttpTurn
-from aiofrp.server.httpuser import HttpUser
-from aiofrp.server.vhost import http as httpvhost
+from aiofrp.http import deadline, serve, upstream, user1
+from aiofrp.http.exchange import Exchange
+from aiofrp.http.request1 import Request1
+from aiofrp.http.user1 import User1
 from aiofrp.wire.http.headbuffer import MAX_HELD
 from tests.support.ends import until
 from tests.support.web import Service, http_site, ok, saying, talk, user_of
@@ -44,7 +42,7 @@ async def test_a_head_that_is_too_long_is_refused() -> None:
 async def test_a_head_that_does_not_come_in_time_is_not_waited_for(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(httpuser, "HEAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(user1, "HEAD_TIMEOUT", 0.2)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         user.send(sent)
         if sent.startswith(GET):
@@ -54,7 +52,7 @@ async def test_a_head_that_does_not_come_in_time_is_not_waited_for(
 
 
 async def test_a_user_may_be_silent_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpuser, "HEAD_TIMEOUT", 0.1)
+    monkeypatch.setattr(user1, "HEAD_TIMEOUT", 0.1)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         for _ in range(2):
             user.send(GET)
@@ -63,7 +61,7 @@ async def test_a_user_may_be_silent_between_requests(monkeypatch: pytest.MonkeyP
 
 
 async def test_the_longest_idle_user_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpvhost, "MAX_IDLE", 3)
+    monkeypatch.setattr(serve, "MAX_IDLE", 3)
     async with http_site({"web": saying("web")}) as site, contextlib.AsyncExitStack() as stack:
         idle = [await stack.enter_async_context(user_of(site.port)) for _ in range(3)]
         idle[0].send(GET)
@@ -97,8 +95,8 @@ async def test_requests_ahead_are_read_up_to_a_limit() -> None:
         users = site.server._vhost_ports._http.users
         await until(lambda: users)
         (one,) = users
-        assert isinstance(one, httpuser.HttpUser)
-        await until(lambda: len(one._ahead) > httpuser.MAX_AHEAD)
+        assert isinstance(one, User1)
+        await until(lambda: len(one._ahead) > user1.MAX_AHEAD)
         before = len(one._ahead)
         await asyncio.sleep(0.1)
         assert len(one._ahead) == before < 1_000_000
@@ -122,7 +120,7 @@ async def test_a_user_that_reads_no_answers_is_not_read(how: str) -> None:
         vhost = site.server._vhost_ports._http
         await until(lambda: vhost.users)
         (one,) = vhost.users
-        assert isinstance(one, httpuser.HttpUser)
+        assert isinstance(one, User1)
         sent = 0
         async with user_of(site.port) as other:
             with contextlib.suppress(TimeoutError):
@@ -175,8 +173,8 @@ async def test_a_slow_reader_keeps_its_download(monkeypatch: pytest.MonkeyPatch)
 async def test_a_body_that_trickles_is_refused_and_one_that_comes_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(httpuser, "BODY_WINDOW", 0.4)
-    monkeypatch.setattr(httpuser, "BODY_LEAST", 100)
+    monkeypatch.setattr(user1, "BODY_WINDOW", 0.4)
+    monkeypatch.setattr(user1, "BODY_LEAST", 100)
     head = b"POST / HTTP/1.1\r\nHost: web.test\r\nContent-Length: 2000\r\n\r\n"
     async with http_site({"web": saying("web")}) as site:
         async with user_of(site.port) as user:
@@ -200,7 +198,7 @@ async def test_a_body_that_trickles_is_refused_and_one_that_comes_is_not(
 
 
 async def test_a_connection_without_requests_has_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpuser, "IDLE_TIMEOUT", 0.2)
+    monkeypatch.setattr(user1, "IDLE_TIMEOUT", 0.2)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         assert (await user.get("web.test")).body == b"web"
         with contextlib.suppress(ConnectionResetError):
@@ -215,7 +213,7 @@ async def test_a_refused_user_may_read_why_although_it_goes_on_sending() -> None
 
 
 async def test_thousands_of_slow_users_do_not_keep_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpvhost, "MAX_IDLE", 200)
+    monkeypatch.setattr(serve, "MAX_IDLE", 200)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     async with http_site({"web": saying("web")}) as site, contextlib.AsyncExitStack() as stack:
@@ -231,8 +229,8 @@ async def test_thousands_of_slow_users_do_not_keep_others_out(monkeypatch: pytes
 
 
 async def test_idle_connections_to_the_service_are_few_after_a_burst(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpbackend, "SURPLUS_SECONDS", 0.1)
-    monkeypatch.setattr(httpbackend, "_LOOK", 0.05)
+    monkeypatch.setattr(upstream, "SURPLUS_SECONDS", 0.1)
+    monkeypatch.setattr(upstream, "_CHECK_EVERY", 0.05)
     together = asyncio.Barrier(20)
     service = Service()
 
@@ -248,10 +246,10 @@ async def test_idle_connections_to_the_service_are_few_after_a_burst(monkeypatch
 
     async with http_site({"web": at_once}) as site:
         await asyncio.gather(*(ask(site.port) for _ in range(20)))
-        await until(lambda: service.open == httpbackend.KEPT)
+        await until(lambda: service.open == upstream.KEPT)
         async with user_of(site.port) as user:
             assert (await user.get("web.test")).body == b"hello"
-        monkeypatch.setattr(httpbackend, "KEPT_SECONDS", 0.1)
+        monkeypatch.setattr(upstream, "KEPT_SECONDS", 0.1)
         await until(lambda: service.open == 0)
 
 
@@ -282,7 +280,7 @@ async def test_nothing_is_left_of_users_that_came_and_went() -> None:
 
 def of_users() -> list[object]:
     """What is there of users and their requests."""
-    return [thing for thing in gc.get_objects() if isinstance(thing, HttpUser | HttpTurn | Exchange)]
+    return [thing for thing in gc.get_objects() if isinstance(thing, User1 | Request1 | Exchange)]
 
 
 async def test_nothing_waits_for_the_garbage_collector() -> None:

@@ -20,8 +20,8 @@ from qh3.quic.tls_bridge import QuicTlsBridgeError
 
 from aiofrp.config.models.types import Bandwidth, Secret
 from aiofrp.errors import LocalProtocolError, RemoteProtocolError
+from aiofrp.http.user2 import request_of
 from aiofrp.proxy.packets import user_of
-from aiofrp.server.h2user import request_of
 from aiofrp.server.vhost.judge import parse_basic
 from aiofrp.stream.quic.core import Handler, QuicCore, initial_keys, server_configuration
 from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits

@@ -11,13 +11,16 @@ from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError, ProxyError
+from aiofrp.host.contexts import ServerContext
+from aiofrp.host.relay import server_side
+from aiofrp.http.upstream import Open, Upstream, UpstreamConnection
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
-from aiofrp.proxy.httpbackend import Backend, Backends
 from aiofrp.proxy.local import LocalService
 from aiofrp.stream.base import Stream
-from aiofrp.wire.frp.messages import NewProxy
-from aiofrp.wire.http.forward import HeaderChanges
+from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
+from aiofrp.wire.http.forward import HeaderChanges, request_fields
+from aiofrp.wire.http.head import Field, RequestHead
 
 
 class HttpConfig(DomainConfig, ProxyConfig):
@@ -82,13 +85,13 @@ class HttpRoute:
     (docs/protocol/server.md §5).
     """
 
-    __slots__ = ("_known", "_turn", "members", "password", "request", "response", "rewrite", "user")
+    __slots__ = ("_known", "_turn", "changes", "members", "password", "response", "rewrite", "user")
 
     def __init__(self, message: NewProxy) -> None:
         self.user = message.http_user
         self.password = message.http_pwd
         self.rewrite = message.host_header_rewrite.encode()
-        self.request = HeaderChanges(message.headers)
+        self.changes = HeaderChanges(message.headers)
         self.response = HeaderChanges(message.response_headers)
         self._begin()
 
@@ -99,41 +102,49 @@ class HttpRoute:
         return route
 
     def _begin(self) -> None:
-        self.members: list[Backends] = []  # limited by the number of proxies
-        self._known: set[Backends] = set()  # the same
+        self.members: list[Upstream] = []  # limited by the number of proxies
+        self._known: set[Upstream] = set()  # the same
         self._turn = 0
 
     def __len__(self) -> int:
         return len(self.members)
 
-    def add(self, member: Backends) -> None:
+    def add(self, member: Upstream) -> None:
         if member in self._known:
             raise ProxyError("group proxy repeated")
         self.members.append(member)
         self._known.add(member)
 
-    def remove(self, member: Backends) -> None:
+    def remove(self, member: Upstream) -> None:
         self.members.remove(member)
         self._known.remove(member)
 
-    def next(self) -> Backends:
+    def next(self) -> Upstream:
         """The member whose turn it is."""
         self._turn += 1
         return self.members[self._turn % len(self.members)]
 
+    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
+        """The fields the service gets: the user's, X-Forwarded-For and its kin, and those the proxy sets."""
+        return request_fields(request, self.changes, peer)
 
-class _AdmittedBackends(Backends):
+
+class _AdmittedUpstream(Upstream):
     """Connections to a service whose users are admitted request by request.
 
     A request that is sent again, because its connection was dead, is judged again.
     """
 
-    __slots__ = ()
+    __slots__ = ("_context",)
+
+    def __init__(self, context: ServerContext, open: Open) -> None:
+        super().__init__(context.message.proxy_name, open, context.traffic)
+        self._context = context
 
     def take(
         self,
         source: tuple[str, int],
-        ready: Callable[[Backend], None],
+        ready: Callable[[UpstreamConnection], None],
         failed: Callable[[FrpError], None],
         *,
         fresh: bool = False,
@@ -165,13 +176,16 @@ class HttpServer(DomainServer):
         try:
             await super().stop()
         finally:
-            self._backends.close()
+            self._upstream.close()
 
-    def member(self) -> Backends:
+    def member(self) -> Upstream:
         self._pattern = HttpRoute(self.context.message)
-        kind = Backends if self.context.admits_all else _AdmittedBackends
-        self._backends = kind(self.context)
-        return self._backends
+        name = self.context.message.proxy_name
+        if self.context.admits_all:
+            self._upstream = Upstream(name, self._take_work_connection, self.context.traffic)
+        else:
+            self._upstream = _AdmittedUpstream(self.context, self._take_work_connection)
+        return self._upstream
 
     def target(self, domain: str, location: str) -> HttpRoute:
         return self._pattern.another()
@@ -181,6 +195,14 @@ class HttpServer(DomainServer):
 
     def locations(self) -> tuple[str, ...]:
         return self.context.message.locations or ("",)
+
+    def _take_work_connection(
+        self, source: tuple[str, int], ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
+    ) -> None:
+        """Take a work connection for a user at ``source``."""
+        context = self.context
+        start = StartWorkConn(proxy_name=context.message.proxy_name, src_addr=source[0], src_port=source[1])
+        context.take_work_connection(start, lambda work: ready(server_side(work, context)), failed)
 
     def tell(self, domains: str, locations: str) -> None:
         message = self.context.message

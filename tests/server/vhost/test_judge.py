@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiofrp.http.answers import Answer
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.server.vhost.judge import Credential, NoRoute, fits, judge, parse_basic, resolve
-from aiofrp.server.vhost.pages import Answer
 from aiofrp.wire.frp.messages import NewProxy
 from aiofrp.wire.http.head import HeadError, parse_request
 from aiofrp.wire.router import Router

@@ -65,6 +65,7 @@ class Session(Protocol):
     def user_log(self) -> Log:
         """The same, limited, for the line about each user of a proxy."""
 
+    @property
     def messages(self) -> Messages:
         """Its control connection, for who sends or expects messages there."""
 

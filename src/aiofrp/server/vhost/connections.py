@@ -171,7 +171,7 @@ class TcpMuxUser(VhostUser):
         route = self._routes.find(host, b"", user)
         if route is None:
             _log.debug("http request for host [%s] path [] httpUser [%s] not found", host, user)
-            self.dismiss(self._pages.not_found_bytes())
+            self.dismiss(self._pages.tunnel_not_found())
         elif route.user and not fits(credential, route.user, route.password):
             _log.debug("auth failed for user: %s", route.user)
             self.dismiss(TUNNEL_UNAUTHORIZED)

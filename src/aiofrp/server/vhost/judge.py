@@ -11,8 +11,9 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 from aiofrp.errors import FrpError
+from aiofrp.http.answers import Answer
 from aiofrp.proxy.http import HttpRoute
-from aiofrp.server.vhost.pages import Answer, forbidden, proxy_unauthorized, unauthorized
+from aiofrp.server.vhost.pages import forbidden, proxy_unauthorized, unauthorized
 from aiofrp.wire.http.head import HeadError, RequestHead
 from aiofrp.wire.router import Router, canonical_host
 

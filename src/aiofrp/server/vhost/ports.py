@@ -8,13 +8,14 @@ from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import Vhost
+from aiofrp.http.serve import Engine
 from aiofrp.server.session.firstbytes import FirstBytes
 from aiofrp.server.vhost.connections import HttpsUser, Strangers, TcpMuxUser
 from aiofrp.server.vhost.http import HttpVhost
 from aiofrp.server.vhost.pages import Pages
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
-from aiofrp.transport.net import ListenFailed, join_host_port, listen
+from aiofrp.transport.net import ListenFailed, address_of, join_host_port, listen
 from aiofrp.wire.router import canonical_host
 from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
 
@@ -47,7 +48,7 @@ class VhostPorts:
         below = canonical_host(config.sub_domain_host)
         self.tables = {name: Vhost(self._ports[kind], below) for name, kind in types.items()}
         self._pages = Pages(config.custom_404_page)
-        self._http = HttpVhost(self.tables["http"].routes, self._pages, config.vhost_http_timeout)
+        self._http = Engine(HttpVhost(self.tables["http"].routes, self._pages, config.vhost_http_timeout))
         self._strangers = Strangers()
         self._listeners: list[TcpListener] = []
         self._stopping = False
@@ -74,7 +75,7 @@ class VhostPorts:
         if self._stopping:
             stream.abort()
         elif kind is Kind.VHOST_HTTP:
-            self._http.accept(stream)
+            self._http.accept(stream, address_of(stream.info("peername")))
         elif kind is Kind.VHOST_HTTPS:
             HttpsUser(stream, self._strangers, self.tables["https"].routes)
         else:

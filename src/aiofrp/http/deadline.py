@@ -38,10 +38,14 @@ class Deadline:
         self._when: float | None = None
         self._window, self._least, self._moved = 0.0, 0, 0
 
-    def set(self, seconds: float) -> None:
-        """Expect something within ``seconds`` from now, instead of what was expected before."""
+    def set(self, seconds: float | None) -> None:
+        """Expect something within ``seconds`` from now, instead of what was expected before; ``None``: expect
+        nothing."""
         self._least = 0
-        self._until(seconds)
+        if seconds is None:
+            self._when = None
+        else:
+            self._until(seconds)
 
     def pace(self, seconds: float, least: int) -> None:
         """Expect ``least`` bytes within ``seconds`` from now, and so again from then on, instead of what was expected
@@ -61,10 +65,10 @@ class Deadline:
     def _until(self, seconds: float) -> None:
         when = self._when = self._loop.time() + seconds
         if self._timer is None:
-            self._timer = self._loop.call_later(seconds, self._look)
+            self._timer = self._loop.call_later(seconds, self._check)
         elif self._timer.when() > when:
             self._timer.cancel()
-            self._timer = self._loop.call_later(seconds, self._look)
+            self._timer = self._loop.call_later(seconds, self._check)
 
     def clear(self) -> None:
         """It happened; nothing is expected."""
@@ -78,13 +82,13 @@ class Deadline:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         self._timer = None
         if self._when is None:
             return
         left = self._when - self._loop.time()
         if left > 0:
-            self._timer = self._loop.call_later(left, self._look)
+            self._timer = self._loop.call_later(left, self._check)
         elif self._least and self._moved >= self._least:
             self.pace(self._window, self._least)
         else:
@@ -92,7 +96,7 @@ class Deadline:
             self._missed()
 
 
-class Taking:
+class OutputWatch:
     """Watches that a user whose output is full takes some of it; else calls ``missed``, once."""
 
     __slots__ = ("_before", "_deadline", "_missed", "_stream")
@@ -101,7 +105,7 @@ class Taking:
         self._stream = stream
         self._missed = missed
         self._before = 0
-        self._deadline = Deadline(self._look)
+        self._deadline = Deadline(self._check)
 
     def start(self) -> None:
         """The output is full."""
@@ -116,7 +120,7 @@ class Taking:
         """The connection is gone."""
         self._deadline.close()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         unsent = self._unsent()
         if self._before - unsent >= TAKE_LEAST:
             self._before = unsent

@@ -1,6 +1,6 @@
-"""One stream of an HTTP/2 connection, called a lane here, with the queue of what its windows do not allow yet.
+"""One stream of an HTTP/2 connection, called a stream here, with the queue of what its windows do not allow yet.
 
-Knows its link only as what sends and resets; who has the lane is its :class:`LaneOwner`.
+Knows its connection only as what sends and resets; who has the stream is its :class:`Receiver2`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from typing import Protocol
 
 import h2.errors
 
-from aiofrp.server.deadline import TAKE_LEAST, TAKE_WINDOW, Deadline
-from aiofrp.server.vhost.pages import Answer
+from aiofrp.http.answers import Answer
+from aiofrp.http.deadline import TAKE_LEAST, TAKE_WINDOW, Deadline
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.head import Field
 
-#: Bytes queued for a lane at which its owner is told to pause, and to go on.
+#: Bytes queued for a stream at which its owner is told to pause, and to go on.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
-#: The same while all lanes of a connection together have much.
+#: The same while all streams of a connection together have much.
 CROWDED_HIGH, CROWDED_LOW = 16 * 1024, 8 * 1024
-#: Seconds a peer gets to end its side of a lane after all of the answer is sent.
+#: Seconds a peer gets to end its side of a stream after all of the answer is sent.
 LINGER = 1.0
 #: Pieces up to this size together are joined, so that many tiny ones cost neither memory nor frames.
 _MERGE_BELOW = 4096
@@ -27,62 +27,62 @@ _MERGE_BELOW = 4096
 Headers = list[Field]
 
 
-class LaneOwner(Protocol):
-    """Who has a lane."""
+class Receiver2(Protocol):
+    """Who has a stream."""
 
-    def lane_headers(self, headers: Headers, ended: bool) -> None:
-        """The head of a response (on a client's lane), interim ones too; ``ended``: there is no body."""
+    def headers_received(self, headers: Headers, ended: bool) -> None:
+        """The head of a response (on a client's stream), interim ones too; ``ended``: there is no body."""
 
-    def lane_data(self, data: bytes) -> None:
-        """Bytes of the peer's body; :meth:`Lane.took` them when they are on their way."""
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the peer's body; :meth:`Stream2.took` them when they are on their way."""
 
-    def lane_ended(self, trailers: Headers) -> None:
+    def eof_received(self, trailers: Headers) -> None:
         """The peer finished its body."""
 
-    def lane_reset(self) -> None:
-        """The lane is gone."""
+    def reset_received(self) -> None:
+        """The stream is gone."""
 
-    def lane_full(self) -> None:
-        """Write no more until ``lane_drained``."""
+    def pause_writing(self) -> None:
+        """Write no more until ``resume_writing``."""
 
-    def lane_drained(self) -> None:
+    def resume_writing(self) -> None:
         """There is room again."""
 
 
-class Link(Protocol):
-    """The connection, as its lanes see it."""
+class FrameSender(Protocol):
+    """The connection, as its streams see it."""
 
     queued: int
-    """Bytes that all lanes together have and cannot send."""
+    """Bytes that all streams together have and cannot send."""
 
     @property
     def crowded(self) -> bool:
-        """Whether that is so much that a lane may have only a little."""
+        """Whether that is so much that a stream may have only a little."""
 
     @property
     def watches(self) -> bool:
         """Whether the peer has to take what it is sent in time."""
 
-    def send_headers(self, lane: Lane, headers: Headers, end: bool, /) -> None:
+    def send_headers(self, stream: Stream2, headers: Headers, end: bool, /) -> None:
         """Send a head."""
 
-    def pump(self, lane: Lane, /) -> None:
-        """Send of the lane's queue what the windows allow."""
+    def pump(self, stream: Stream2, /) -> None:
+        """Send of the stream's queue what the windows allow."""
 
-    def reset(self, lane: Lane, code: int, /) -> None:
-        """Give the lane up."""
+    def reset(self, stream: Stream2, code: int, /) -> None:
+        """Give the stream up."""
 
     def took(self, number: int, size: int, /) -> None:
         """Reopen windows."""
 
 
-class Lane:
+class Stream2:
     """One stream of the connection."""
 
     __slots__ = (
+        "_connection",
         "_ended",
         "_full",
-        "_link",
         "_queue",
         "_taking",
         "_trailers",
@@ -94,11 +94,11 @@ class Lane:
         "queued",
     )
 
-    def __init__(self, link: Link, number: int) -> None:
+    def __init__(self, connection: FrameSender, number: int) -> None:
         self.number = number
-        self.owner: LaneOwner | None = None
+        self.owner: Receiver2 | None = None
         self.closed = False
-        self._link = link
+        self._connection = connection
         self._queue: deque[Buffer] = deque()  # limited by HIGH_WATER and one write
         self.queued = 0  # bytes
         self._taking: Deadline | None = None  # made when something has to wait for the first time
@@ -122,7 +122,7 @@ class Lane:
         """Send a head; ``end``: there is no body."""
         if not self.closed:
             self._ended = end
-            self._link.send_headers(self, headers, end)
+            self._connection.send_headers(self, headers, end)
 
     def write(self, data: Buffer) -> None:
         """Queue bytes of our body."""
@@ -134,49 +134,49 @@ class Lane:
         else:
             queue.append(data)
         self.queued += len(data)
-        self._link.queued += len(data)
-        self._link.pump(self)
+        self._connection.queued += len(data)
+        self._connection.pump(self)
         if self.queued:
             self._wait()
 
     def _wait(self) -> None:
         """Not all of it went out: the peer takes the rest in time, and the owner pauses above a limit."""
-        if self._taking is None and self._link.watches:
+        if self._taking is None and self._connection.watches:
             self._taking = Deadline(self._miss)
         if self._taking is not None and not self._taking.running:
             self._taking.pace(TAKE_WINDOW, TAKE_LEAST)
-        limit = CROWDED_HIGH if self._link.crowded else HIGH_WATER
+        limit = CROWDED_HIGH if self._connection.crowded else HIGH_WATER
         if self.queued > limit and not self._full and self.owner is not None:
             self._full = True
-            self.owner.lane_full()
+            self.owner.pause_writing()
 
     def _miss(self) -> None:
         """The peer takes too little, or sends on although it has its answer."""
         owner = self.owner
         self.reset(h2.errors.ErrorCodes.NO_ERROR if self.ended else h2.errors.ErrorCodes.CANCEL)
         if owner is not None:
-            owner.lane_reset()
+            owner.reset_received()
 
     def end(self, trailers: Headers | None = None) -> None:
         """Our body is whole."""
         if not self.closed and not self._ended:
             self._ended, self._trailers = True, trailers or []
-            self._link.pump(self)
+            self._connection.pump(self)
 
     def reset(self, code: int = h2.errors.ErrorCodes.INTERNAL_ERROR) -> None:
-        """Give the lane up."""
-        self._link.reset(self, code)
+        """Give the stream up."""
+        self._connection.reset(self, code)
 
     def took(self, size: int) -> None:
         """``size`` bytes of the peer's body are on their way: it may send as many more."""
-        self._link.took(self.number, size)
+        self._connection.took(self.number, size)
 
-    # For the link
+    # For the connection
 
     def close(self) -> None:
-        """The lane is gone, and what it had queued."""
+        """The stream is gone, and what it had queued."""
         self.closed = True
-        self._link.queued -= self.queued
+        self._connection.queued -= self.queued
         self.queued = 0
         self._queue.clear()
         if self._taking is not None:
@@ -199,7 +199,7 @@ class Lane:
             data = view[:room]
         size = len(data)
         self.queued -= size
-        self._link.queued -= size
+        self._connection.queued -= size
         if self._taking is not None:
             self._taking.moved(size)
             if not self.queued:
@@ -215,17 +215,17 @@ class Lane:
 
     def relieve(self) -> None:
         """Some of the queue has gone."""
-        limit = CROWDED_LOW if self._link.crowded else LOW_WATER
+        limit = CROWDED_LOW if self._connection.crowded else LOW_WATER
         if self._full and self.queued <= limit and self.owner is not None:
             self._full = False
-            self.owner.lane_drained()
+            self.owner.resume_writing()
 
 
-def send_answer(lane: Lane, made: Answer, method: bytes) -> None:
-    """An answer of frps itself to a request by ``method``; nothing more is expected of the lane."""
+def send_answer(stream: Stream2, made: Answer, method: bytes) -> None:
+    """An answer of frps itself to a request by ``method``; nothing more is expected of the stream."""
     headers = [(b":status", b"%d" % made.status), *((name.lower(), value) for name, value in made.fields)]
-    lane.owner = None
-    lane.send_headers(headers)
+    stream.owner = None
+    stream.send_headers(headers)
     if method != b"HEAD":
-        lane.write(made.body)
-    lane.end()
+        stream.write(made.body)
+    stream.end()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from aiofrp.server.deadline import Deadline
+from aiofrp.http.deadline import Deadline
 
 
 class Missed:

@@ -1,39 +1,79 @@
 """One request of an HTTP/1 user and its response, on the user's side: the request's body out, the response in.
 
-The :class:`~aiofrp.server.httpuser.HttpUser` decides what comes before and after.
+The :class:`~aiofrp.http.user1.User1` decides what comes before and after.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aiofrp.errors import FrpError
-from aiofrp.proxy.http import HttpRoute
-from aiofrp.proxy.httpbackend import Backend
-from aiofrp.server.httpexchange import Exchange, Failure
-from aiofrp.server.httpreply import Reply
-from aiofrp.server.vhost.pages import http_date
-from aiofrp.stream.base import Buffer, Pause
+from aiofrp.http.answers import http_date
+from aiofrp.http.exchange import Exchange, Failure
+from aiofrp.http.reply import Reply
+from aiofrp.http.site import Route
+from aiofrp.http.upstream import UpstreamConnection
+from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.body import Body
 from aiofrp.wire.http.forward import (
     encode_connect,
     encode_request,
     encode_response,
-    request_fields,
     response_fields,
 )
 from aiofrp.wire.http.head import RequestHead, ResponseHead
 
-if TYPE_CHECKING:
-    from aiofrp.server.httpuser import HttpUser
+
+class RequestOwner(Protocol):
+    """The connection a request came on, as the request uses it."""
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """The user's address."""
+
+    @property
+    def stream(self) -> Stream:
+        """Where the response is written."""
+
+    @property
+    def full(self) -> bool:
+        """Whether the user takes no more for now."""
+
+    def expect_answer(self) -> None:
+        """The service has all of the request."""
+
+    def expect_body(self, on: bool, /) -> None:
+        """The request's body has to come in time, or it is not read for now."""
+
+    def may_keep(self, request: RequestHead, /) -> bool:
+        """Whether the connection may go on after the response to ``request``."""
+
+    def begun(self) -> None:
+        """The head of the response is here: nothing has to come in time any more."""
+
+    def progressed(self) -> None:
+        """Some of the response was written."""
+
+    def answered(self, keep: bool, *, linger: bool) -> None:
+        """The response is complete; ``keep``: the connection goes on. ``linger``: the user may have sent more, which
+        is for nobody."""
+
+    def tunnel(self, connection: UpstreamConnection, early: bytes, /) -> None:
+        """The connection is a tunnel now; ``early`` came from the service after its head."""
+
+    def failed(self, request: RequestHead, failure: Failure, error: FrpError, /) -> None:
+        """There is no response."""
+
+    def broken(self, request: RequestHead, error: Exception | None, /) -> None:
+        """The response broke off."""
 
 
-class HttpTurn:
+class Request1:
     """The user of an exchange."""
 
     __slots__ = ("_held", "_reply", "_route", "_user", "exchange", "request", "source")
 
-    def __init__(self, user: HttpUser, request: RequestHead, route: HttpRoute, peer: bytes) -> None:
+    def __init__(self, user: RequestOwner, request: RequestHead, route: Route, peer: bytes) -> None:
         """``peer``: the user's IP address."""
         self.source = user.source
         self.request = request
@@ -44,7 +84,7 @@ class HttpTurn:
         if self.tunnels:
             head = encode_connect(request)
         else:
-            head = encode_request(request, request_fields(request, route.request, peer), route.rewrite)
+            head = encode_request(request, route.request_fields(request, peer), route.rewrite)
         self.exchange = Exchange(self, route.next(), request, head)
 
     @property
@@ -74,13 +114,13 @@ class HttpTurn:
     def request_sent(self) -> None:
         self._user.expect_answer()
 
-    def hold_request(self) -> None:
+    def pause_request(self) -> None:
         if not self._held:
             self._held = True
             self._user.stream.pause_reading(Pause.PEER)
             self._user.expect_body(False)
 
-    def go_on(self) -> None:
+    def resume_request(self) -> None:
         if self._held:
             self._held = False
             self._user.stream.resume_reading(Pause.PEER)
@@ -92,7 +132,7 @@ class HttpTurn:
 
     def begin(self, head: ResponseHead, size: int) -> Body:
         keep = self._user.may_keep(self.request) and not self.tunnels
-        self._user.deadline.clear()
+        self._user.begun()
         self._reply = Reply(head, size, self.request, self._route.response, keep)
         return self._reply.body
 
@@ -105,21 +145,21 @@ class HttpTurn:
 
     def finished(self) -> None:
         assert self._reply is not None
-        self.go_on()
+        self.resume_request()
         self._user.answered(self._reply.keep, linger=self.tunnels)
 
-    def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
+    def switched(self, head: ResponseHead, connection: UpstreamConnection, early: bytes) -> None:
         if self.tunnels:
             fields = head.fields
         else:
             fields = response_fields(head, self._route.response, http_date)
             fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b", ".join(head.noted[b"upgrade"]))]
         self._user.stream.write(encode_response(head.status, head.reason, self.request.minor, fields))
-        self.go_on()
-        self._user.tunnel(backend, early)
+        self.resume_request()
+        self._user.tunnel(connection, early)
 
     def failed(self, failure: Failure, error: FrpError) -> None:
-        self.go_on()
+        self.resume_request()
         self._user.failed(self.request, failure, error)
 
     def broken(self, error: Exception | None) -> None:

@@ -1,4 +1,4 @@
-"""Turns: nobody parses for longer than a slice while others wait, and everything is done in the end."""
+"""Scheduler: nobody parses for longer than a slice while others wait, and everything is done in the end."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 
 import pytest
 
-from aiofrp.server.vhost.turns import ROUND, SLICE, Turns
+from aiofrp.http.scheduler import ROUND, SLICE, Scheduler
 from tests.support.ends import until
 
 
 class Busy:
     """Work of ``steps``, each of ``seconds``."""
 
-    def __init__(self, turns: Turns, steps: int, seconds: float, order: list[Busy]) -> None:
-        self.turns = turns
+    def __init__(self, scheduler: Scheduler, steps: int, seconds: float, order: list[Busy]) -> None:
+        self.scheduler = scheduler
         self.left = steps
         self.seconds = seconds
         self.order = order
@@ -29,7 +29,7 @@ class Busy:
         self.left -= 1
         self.order.append(self)
         if self.again:
-            self.turns.take(self)
+            self.scheduler.take(self)
         return self.left > 0
 
     def turn_ended(self, more: bool) -> None:
@@ -38,12 +38,12 @@ class Busy:
 
 @pytest.mark.both_loops
 async def test_much_work_leaves_the_loop_to_others() -> None:
-    turns = Turns()
+    scheduler = Scheduler()
     order: list[Busy] = []
-    works = [Busy(turns, 100, SLICE / 10, order) for _ in range(5)]
+    works = [Busy(scheduler, 100, SLICE / 10, order) for _ in range(5)]
     beats = 0
     for work in works:
-        turns.take(work)
+        scheduler.take(work)
     while any(work.left for work in works):
         before = time.monotonic()
         await asyncio.sleep(0)
@@ -57,27 +57,27 @@ async def test_much_work_leaves_the_loop_to_others() -> None:
 
 
 async def test_little_work_is_done_at_once() -> None:
-    turns = Turns()
+    scheduler = Scheduler()
     order: list[Busy] = []
-    work = Busy(turns, 3, 0, order)
-    turns.take(work)
+    work = Busy(scheduler, 3, 0, order)
+    scheduler.take(work)
     assert (work.left, work.ended) == (0, [False])
 
 
 async def test_work_that_asks_within_its_step_is_not_done_twice() -> None:
-    turns = Turns()
+    scheduler = Scheduler()
     order: list[Busy] = []
-    work = Busy(turns, 3, 0, order)
+    work = Busy(scheduler, 3, 0, order)
     work.again = True
-    turns.take(work)
+    scheduler.take(work)
     assert len(order) == 3
 
 
 async def test_a_round_that_is_used_up_makes_others_wait_a_turn() -> None:
-    turns = Turns()
+    scheduler = Scheduler()
     order: list[Busy] = []
-    long, short = Busy(turns, 1, ROUND * 2, order), Busy(turns, 1, 0, order)
-    turns.take(long)
-    turns.take(short)
+    long, short = Busy(scheduler, 1, ROUND * 2, order), Busy(scheduler, 1, 0, order)
+    scheduler.take(long)
+    scheduler.take(short)
     assert short.ended == [True]
     await until(lambda: short.ended == [True, False])

@@ -1,6 +1,7 @@
-"""Work connections that speak HTTP to a local service: one exchange at a time, kept for the next one.
+"""Connections to one service of HTTP: one exchange at a time on each, kept for the next one.
 
-Knows who uses a connection only as its :class:`BackendUser`, and nothing of heads and bodies.
+Knows who uses a connection only as the :class:`~aiofrp.stream.base.Receiver` of what the service sends, and nothing of
+heads and bodies.
 """
 
 from __future__ import annotations
@@ -10,51 +11,68 @@ from collections.abc import Callable
 from typing import Protocol
 
 from aiofrp.errors import Closed, FrpError
-from aiofrp.host.contexts import ServerContext
-from aiofrp.host.relay import server_side
-from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.base import Buffer, Receiver, Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.stream.transform import through
-from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.transforms.base import Buffer as TransformBuffer
 
 #: Idle connections that are kept, and for how many seconds (docs/protocol/server.md §6.5).
 KEPT, KEPT_SECONDS = 5, 60.0
 #: What a burst leaves beyond those goes after this many seconds; above this number at once.
 SURPLUS_SECONDS, MAX_IDLE = 2.0, 256
-#: Seconds between two looks at idle connections.
-_LOOK = 1.0
+#: Seconds between two checks of idle connections.
+_CHECK_EVERY = 1.0
 
 
-class BackendUser(Protocol):
-    """Who has a connection for the time of one exchange."""
+class Counted(Protocol):
+    """A connection to the service, as long as it carries bytes."""
 
-    def backend_data(self, data: Buffer, /) -> None:
-        """The service sent bytes."""
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that went to the service."""
 
-    def backend_eof(self) -> None:
-        """The service finished sending."""
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that came from it."""
 
-    def backend_lost(self, exc: Exception | None, /) -> None:
-        """The connection is gone."""
-
-    def backend_full(self) -> None:
-        """Stop sending until ``backend_drained``."""
-
-    def backend_drained(self) -> None:
-        """There is room again."""
+    def abort(self) -> None:
+        """Drop it now."""
 
 
-class Backend:
-    """One work connection; the receiver of its stream from beginning to end.
+class Counter(Protocol):
+    """Keeps the connections of an upstream and counts them."""
+
+    def opened(self, joined: Counted, /) -> None:
+        """There is one more."""
+
+    def closed(self, joined: Counted, /) -> None:
+        """It is gone, or became another one; its numbers are final."""
+
+
+class Open(Protocol):
+    """Opens a connection to the service."""
+
+    def __call__(
+        self,
+        source: tuple[str, int],
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+        /,
+    ) -> None:
+        """Open one for the user at ``source``: exactly one of ``ready`` and ``failed`` is called, once, within this
+        call or later. Nobody is attached to the stream given to ``ready``."""
+
+
+class UpstreamConnection:
+    """One connection to the service; the receiver of its stream from beginning to end.
 
     ``bytes_in`` counts what went to the service, ``bytes_out`` what came from it. ``full``: it takes no more for
-    now. ``reused``: it has served an exchange before.
+    now. ``reused``: it has served an exchange before. ``user`` receives what the service sends during an exchange.
     """
 
     __slots__ = (
-        "_backends",
         "_ended",
+        "_upstream",
         "bytes_in",
         "bytes_out",
         "full",
@@ -64,15 +82,15 @@ class Backend:
         "user",
     )
 
-    def __init__(self, stream: Stream, backends: Backends) -> None:
+    def __init__(self, stream: Stream, upstream: Upstream) -> None:
         self.stream = stream
-        self.user: BackendUser | None = None
+        self.user: Receiver | None = None
         self.bytes_in = 0
         self.bytes_out = 0
         self.full = False
         self.reused = False
         self.idle_since = 0.0
-        self._backends = backends
+        self._upstream = upstream
         self._ended = False
         stream.attach(self)
 
@@ -94,7 +112,7 @@ class Backend:
         if self._ended:
             self.stream.close()
         else:
-            self._backends.put(self)
+            self._upstream.put(self)
 
     def close(self) -> None:
         """No more use: end the connection after what was written."""
@@ -102,21 +120,21 @@ class Backend:
         self.stream.close()
 
     def abort(self) -> None:
-        """The exchange broke off, or frps stops: drop the connection."""
+        """The exchange broke off, or the program stops: drop the connection."""
         self.stream.abort()
 
     def tunnel(self, user: Stream, from_user: Buffer = b"", from_service: Buffer = b"") -> None:
         """Join ``user`` to the service for good; the bytes were already read from either."""
         self.user = None
         self.stream.detach()
-        self._backends.join(user, self, from_user, from_service)
+        self._upstream.join(user, self, from_user, from_service)
 
     # Receiver
 
     def data_received(self, data: Buffer, /) -> None:
         self.bytes_out += len(data)
         if self.user is not None:
-            self.user.backend_data(data)
+            self.user.data_received(data)
         else:  # nobody asked
             self._leave_idle()
             self.stream.abort()
@@ -124,7 +142,7 @@ class Backend:
     def eof_received(self) -> None:
         self._ended = True
         if self.user is not None:
-            self.user.backend_eof()
+            self.user.eof_received()
         else:
             self._leave_idle()
             self.stream.close()
@@ -132,44 +150,47 @@ class Backend:
     def connection_lost(self, exc: Exception | None, /) -> None:
         user, self.user = self.user, None
         if user is not None:
-            user.backend_lost(exc)
+            user.connection_lost(exc)
         else:
             self._leave_idle()
-        self._backends.closed(self)
+        self._upstream.closed(self)
 
     def pause_writing(self) -> None:
         self.full = True
         if self.user is not None:
-            self.user.backend_full()
+            self.user.pause_writing()
 
     def resume_writing(self) -> None:
         self.full = False
         if self.user is not None:
-            self.user.backend_drained()
+            self.user.resume_writing()
 
     def _leave_idle(self) -> None:
         self._ended = True
-        self._backends.lost(self)
+        self._upstream.lost(self)
 
 
-class Backends:
-    """The connections to one proxy's service: any number in use, a few idle ones."""
+class Upstream:
+    """The connections to one service: any number in use, a few idle ones."""
 
-    __slots__ = ("_closed", "_context", "_idle", "_timer")
+    __slots__ = ("_closed", "_counter", "_idle", "_name", "_open", "_timer")
 
-    def __init__(self, context: ServerContext) -> None:
-        self._context = context
-        self._idle: list[Backend] = []  # the longest idle first; limited by MAX_IDLE
+    def __init__(self, name: str, open: Open, counter: Counter) -> None:
+        """``name``: for the log. ``open`` makes a connection, ``counter`` gets each as long as it lives."""
+        self._name = name
+        self._open = open
+        self._counter = counter
+        self._idle: list[UpstreamConnection] = []  # the longest idle first; limited by MAX_IDLE
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     def __repr__(self) -> str:
-        return f"<Backends [{self._context.message.proxy_name}] idle={len(self._idle)}>"
+        return f"<Upstream [{self._name}] idle={len(self._idle)}>"
 
     def take(
         self,
         source: tuple[str, int],
-        ready: Callable[[Backend], None],
+        ready: Callable[[UpstreamConnection], None],
         failed: Callable[[FrpError], None],
         *,
         fresh: bool = False,
@@ -181,9 +202,7 @@ class Backends:
         elif self._idle and not fresh:
             ready(self._idle.pop())
         else:
-            self._context.take_work_connection(
-                self._start(source), lambda work: ready(self._opened(work)), failed
-            )
+            self._open(source, lambda stream: ready(self._opened(stream)), failed)
 
     def take_stream(
         self,
@@ -193,32 +212,31 @@ class Backends:
     ) -> None:
         """A new connection as a bare stream, for HTTP/2; ``ready`` also gets what to call when it is gone."""
 
-        def opened(work: Stream) -> None:
-            metered = _Metered(server_side(work, self._context))
-            traffic = self._context.traffic
-            traffic.opened(metered)
-            ready(metered.stream, lambda: traffic.closed(metered))
+        def opened(stream: Stream) -> None:
+            metered = _Metered(stream)
+            self._counter.opened(metered)
+            ready(metered.stream, lambda: self._counter.closed(metered))
 
         if self._closed:
             failed(Closed("the proxy is closed"))
         else:
-            self._context.take_work_connection(self._start(source), opened, failed)
+            self._open(source, opened, failed)
 
-    def put(self, backend: Backend) -> None:
+    def put(self, connection: UpstreamConnection) -> None:
         """A connection became idle."""
         if self._closed or len(self._idle) >= MAX_IDLE:
-            backend.close()
+            connection.close()
             return
         loop = asyncio.get_running_loop()
-        backend.idle_since = loop.time()
-        self._idle.append(backend)
+        connection.idle_since = loop.time()
+        self._idle.append(connection)
         if self._timer is None:
-            self._timer = loop.call_later(_LOOK, self._look)
+            self._timer = loop.call_later(_CHECK_EVERY, self._close_surplus)
 
-    def lost(self, backend: Backend) -> None:
+    def lost(self, connection: UpstreamConnection) -> None:
         """An idle connection ended."""
-        if backend in self._idle:
-            self._idle.remove(backend)
+        if connection in self._idle:
+            self._idle.remove(connection)
 
     def close(self) -> None:
         """The proxy is gone: drop idle connections; those in use end with their exchange."""
@@ -226,41 +244,39 @@ class Backends:
         if self._timer is not None:
             self._timer.cancel()
         idle, self._idle = self._idle, []
-        for backend in idle:
-            backend.close()
+        for connection in idle:
+            connection.close()
 
     # For the connections
 
-    def closed(self, backend: Backend) -> None:
+    def closed(self, connection: UpstreamConnection) -> None:
         """A connection is gone; its counters are final."""
-        self._context.traffic.closed(backend)
+        self._counter.closed(connection)
 
-    def join(self, user: Stream, backend: Backend, from_user: Buffer, from_service: Buffer) -> None:
+    def join(
+        self, user: Stream, connection: UpstreamConnection, from_user: Buffer, from_service: Buffer
+    ) -> None:
         """A connection became a tunnel."""
-        traffic = self._context.traffic
-        splice = Splice(user, backend.stream, traffic.closed)
-        traffic.opened(splice)
-        traffic.closed(backend)
+        splice = Splice(user, connection.stream, self._counter.closed)
+        self._counter.opened(splice)
+        self._counter.closed(connection)
         splice.start(from_user, from_service)
 
     # Private
 
-    def _start(self, source: tuple[str, int]) -> StartWorkConn:
-        name = self._context.message.proxy_name
-        return StartWorkConn(proxy_name=name, src_addr=source[0], src_port=source[1])
+    def _opened(self, stream: Stream) -> UpstreamConnection:
+        connection = UpstreamConnection(stream, self)
+        self._counter.opened(connection)
+        return connection
 
-    def _opened(self, work: Stream) -> Backend:
-        context = self._context
-        backend = Backend(server_side(work, context), self)
-        context.traffic.opened(backend)
-        return backend
-
-    def _look(self) -> None:
+    def _close_surplus(self) -> None:
         """Close what was idle for too long."""
         now = asyncio.get_running_loop().time()
         while self._idle and now - self._idle[0].idle_since >= self._limit():
             self._idle.pop(0).close()
-        self._timer = asyncio.get_running_loop().call_later(_LOOK, self._look) if self._idle else None
+        self._timer = (
+            asyncio.get_running_loop().call_later(_CHECK_EVERY, self._close_surplus) if self._idle else None
+        )
 
     def _limit(self) -> float:
         return KEPT_SECONDS if len(self._idle) <= KEPT else SURPLUS_SECONDS

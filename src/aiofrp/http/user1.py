@@ -1,35 +1,31 @@
 """A user's connection on the vhost HTTP port, as long as it speaks HTTP/1: requests one after another.
 
-Heads are parsed and judged here; a request that has a route is a :class:`~aiofrp.server.httpturn.HttpTurn`.
+Heads are parsed and judged here; a request that has a route is a :class:`~aiofrp.http.request1.Request1`.
 """
 
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
 
 from aiofrp.errors import FrpError, RemoteProtocolError
-from aiofrp.proxy.http import HttpRoute
-from aiofrp.proxy.httpbackend import Backend
-from aiofrp.server.deadline import (
+from aiofrp.http.answers import Answer, refusal
+from aiofrp.http.deadline import (
     BODY_LEAST,
     BODY_WINDOW,
     HEAD_TIMEOUT,
     IDLE_TIMEOUT,
     Deadline,
-    Taking,
+    OutputWatch,
 )
-from aiofrp.server.httpexchange import Failure
-from aiofrp.server.httpreply import connection_fields
-from aiofrp.server.httpturn import HttpTurn
-from aiofrp.server.vhost.pages import Answer, refusal, timed_out
+from aiofrp.http.exchange import Failure
+from aiofrp.http.reply import connection_fields
+from aiofrp.http.request1 import Request1
+from aiofrp.http.site import Route
+from aiofrp.http.upstream import UpstreamConnection
+from aiofrp.http.users import Users
 from aiofrp.stream.base import Buffer, Pause, Stream
-from aiofrp.transport.net import address_of
 from aiofrp.wire.http.head import HeadError, RequestHead, head_end, parse_request
 from aiofrp.wire.http.headbuffer import HeadBuffer
-
-if TYPE_CHECKING:
-    from aiofrp.server.vhost.http import HttpVhost
 
 #: What a connection with prior knowledge of HTTP/2 begins with, as far as it looks like a head (RFC 9113 §3.4).
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"
@@ -55,43 +51,44 @@ class State(enum.Enum):
 _AHEAD = (State.HEAD, State.WAIT)
 
 
-class HttpUser:
+class User1:
     """The receiver of a user's stream."""
 
     __slots__ = (
         "_ahead",
         "_ended",
         "_late",
+        "_output",
         "_peer",
         "_state",
-        "_taking",
         "_turn",
-        "_vhost",
+        "_users",
         "deadline",
         "full",
         "source",
         "stream",
     )
 
-    def __init__(self, stream: Stream, vhost: HttpVhost) -> None:
-        self.source = address_of(stream.info("peername"))
+    def __init__(self, stream: Stream, source: tuple[str, int], users: Users) -> None:
+        """``source``: the user's address."""
+        self.source = source
         self.stream = stream
         self.full = False
         self.deadline = Deadline(self._miss)
         self._peer = self.source[0].encode()
-        self._vhost = vhost
+        self._users = users
         self._state = State.HEAD
         self._ahead = HeadBuffer()  # read no more above MAX_AHEAD, nor while nothing can be done with it
-        self._turn: HttpTurn | None = None
+        self._turn: Request1 | None = None
         self._ended = False  # the user finished sending
         self._late = False  # heads wait for our next turn
-        self._taking: Taking | None = None  # made when the output is full for the first time
+        self._output: OutputWatch | None = None  # made when the output is full for the first time
         self.deadline.set(HEAD_TIMEOUT)
-        vhost.idle[self] = None
+        users.idle[self] = None
         stream.attach(self)
 
     def __repr__(self) -> str:
-        return f"<HttpUser {self.source} {self._state.value} ahead={len(self._ahead)}>"
+        return f"<User1 {self.source} {self._state.value} ahead={len(self._ahead)}>"
 
     # Receiver of the user's stream
 
@@ -125,9 +122,9 @@ class HttpUser:
         self.full = True
         if self._state is State.GONE:
             return
-        if self._taking is None:
-            self._taking = Taking(self.stream, self.abort)
-        self._taking.start()
+        if self._output is None:
+            self._output = OutputWatch(self.stream, self.abort)
+        self._output.start()
         if self._state is State.HEAD or self._half_closed():
             self.deadline.clear()  # it is not waited for while we do not read, or while it reads slowly
         if self._turn is not None:
@@ -136,8 +133,8 @@ class HttpUser:
 
     def resume_writing(self) -> None:
         self.full = False
-        if self._taking is not None:
-            self._taking.stop()
+        if self._output is not None:
+            self._output.stop()
         if self._turn is not None:
             self._turn.exchange.resume()
             self.progressed()
@@ -163,7 +160,11 @@ class HttpUser:
 
     def expect_answer(self) -> None:
         """The service has all of the request."""
-        self.deadline.set(self._vhost.response_timeout)
+        self.deadline.set(self._users.site.response_timeout)
+
+    def begun(self) -> None:
+        """The response has begun: nothing has to come in time for now."""
+        self.deadline.clear()
 
     def progressed(self) -> None:
         """Some of the response was written; a user that finished sending may be gone all the same."""
@@ -181,7 +182,7 @@ class HttpUser:
     def may_keep(self, request: RequestHead) -> bool:
         """Whether the connection may go on after the response to ``request``, as far as is known now."""
         more = not self._ended or bool(self._ahead)
-        return request.keep_alive and self._state is not State.BODY and more and not self._vhost.stopping
+        return request.keep_alive and self._state is not State.BODY and more and not self._users.stopping
 
     def answered(self, keep: bool, *, linger: bool = False) -> None:
         """The response is complete. ``linger``: the user may have sent more, which is for nobody."""
@@ -199,24 +200,22 @@ class HttpUser:
         """There is no response."""
         self._drop_turn()
         self.deadline.clear()
-        self._vhost.tell_failure(request, str(error))
-        timed = failure is Failure.TIMED_OUT
-        self._turn_away(request, timed_out() if timed else self._vhost.pages.not_found())
+        self._turn_away(request, self._users.site.failed(request, failure, error))
         if self._ahead:
             self._next()
 
     def broken(self, request: RequestHead, error: Exception | None) -> None:
         """The response broke off, which the user must not take for its end."""
-        self._vhost.tell_break(request, error)
+        self._users.site.broke_off(request, error)
         self.abort()
 
-    def tunnel(self, backend: Backend, early: bytes) -> None:
+    def tunnel(self, connection: UpstreamConnection, early: bytes) -> None:
         """From here on bytes go both ways, and the connection is no longer ours; ``early`` came from the service."""
         self._drop_turn()
         self._leave()
         self.stream.detach()
         self.stream.resume_reading(Pause.WAIT)
-        backend.tunnel(self.stream, self._ahead.take(), early)
+        connection.tunnel(self.stream, self._ahead.take(), early)
 
     # Private: heads
 
@@ -236,7 +235,7 @@ class HttpUser:
 
     def _next(self) -> None:
         """Go on with the requests that are there, until one takes its time or our turn is over."""
-        self._vhost.turns.take(self)
+        self._users.scheduler.take(self)
 
     def step(self) -> bool:
         """The next head of those that are there."""
@@ -271,15 +270,14 @@ class HttpUser:
             self.stream.resume_reading(Pause.WAIT)
 
     def _judge(self, head: bytes) -> None:
-        if head == HTTP2:
+        if head == HTTP2 and self._users.site.http2:
             self._switch_to_http2(head)
             return
-        vhost = self._vhost
-        vhost.idle.pop(self, None)
+        self._users.idle.pop(self, None)
         self.deadline.clear()
         try:
             request = parse_request(head)
-            outcome = vhost.judge(request)
+            outcome = self._users.site.judge(request)
         except HeadError as exc:
             self._refuse(exc)
             return
@@ -289,8 +287,8 @@ class HttpUser:
         else:
             self._forward(request, outcome)
 
-    def _forward(self, request: RequestHead, route: HttpRoute) -> None:
-        turn = self._turn = HttpTurn(self, request, route, self._peer)
+    def _forward(self, request: RequestHead, route: Route) -> None:
+        turn = self._turn = Request1(self, request, route, self._peer)
         self._state = State.BODY if turn.sending else State.WAIT
         self.expect_body(True)
         if self._ended:
@@ -298,9 +296,9 @@ class HttpUser:
         turn.exchange.start()
 
     def _turn_away(self, request: RequestHead, answer: Answer) -> None:
-        """An answer of frps itself; with the request's body still to come it is the last."""
-        if answer.status == 404 and request.method == b"CONNECT":
-            self.stream.write(self._vhost.pages.not_found_bytes())
+        """An answer of the site itself; with the request's body still to come it is the last."""
+        if answer.raw:
+            self.stream.write(answer.raw)
             self._close()
             return
         keep = self.may_keep(request)
@@ -342,13 +340,13 @@ class HttpUser:
         self.stream.detach()
         self.stream.resume_reading(Pause.WAIT)
         self.stream.unread(head + self._ahead.take())
-        self._vhost.speak_http2(self.stream)
+        self._users.speak_http2(self.stream, self.source)
 
     # Private: time and the end
 
     def _wait_for_head(self) -> None:
         self._state = State.HEAD
-        self._vhost.idle[self] = None
+        self._users.idle[self] = None
         if not self.full:
             self._expect_head()
 
@@ -387,13 +385,13 @@ class HttpUser:
         """The connection is no longer ours to serve."""
         self._end()
         self._state = State.GONE
-        self._vhost.users.discard(self)
+        self._users.users.discard(self)
         self.deadline.close()
-        if self._taking is not None:
-            self._taking.close()
+        if self._output is not None:
+            self._output.close()
 
     def _end(self) -> None:
-        self._vhost.idle.pop(self, None)
+        self._users.idle.pop(self, None)
         self.deadline.clear()
         self._drop_turn()
 

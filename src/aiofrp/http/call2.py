@@ -7,66 +7,59 @@ by its content type that it needs HTTP/2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import h2.errors
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
-from aiofrp.proxy.http import HttpRoute
-from aiofrp.proxy.httpbackend import Backends
-from aiofrp.server.deadline import Deadline
-from aiofrp.server.h2lane import Headers, Lane, send_answer
-from aiofrp.server.h2link import MAX_LANES, H2Link
-from aiofrp.server.vhost.pages import timed_out
-from aiofrp.server.vhost.turns import Turns
+from aiofrp.http.connection2 import MAX_STREAMS, Connection2
+from aiofrp.http.deadline import Deadline
+from aiofrp.http.exchange import Failure
+from aiofrp.http.scheduler import Scheduler
+from aiofrp.http.site import Route, Site
+from aiofrp.http.stream2 import Headers, Stream2, send_answer
+from aiofrp.http.upstream import Upstream
 from aiofrp.stream.base import Stream
 from aiofrp.wire.http.body import Body, body_of
-from aiofrp.wire.http.forward import request_fields
 from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, RequestHead
 
-if TYPE_CHECKING:
-    from aiofrp.server.h2user import H2User
 
-
-class H2Service:
+class Service2:
     """One HTTP/2 connection to a service, for the calls of one user."""
 
-    __slots__ = ("_gone", "_link", "_turns", "_waiting", "closed")
+    __slots__ = ("_connection", "_gone", "_scheduler", "_waiting", "closed")
 
-    def __init__(self, backends: Backends, source: tuple[str, int], turns: Turns) -> None:
+    def __init__(self, upstream: Upstream, source: tuple[str, int], scheduler: Scheduler) -> None:
         self.closed = False
-        self._turns = turns
-        self._link: H2Link | None = None
-        self._waiting: list[Call] = []  # limited by MAX_LANES
-        backends.take_stream(source, self._ready, self._failed)
+        self._scheduler = scheduler
+        self._connection: Connection2 | None = None
+        self._waiting: list[Call] = []  # limited by MAX_STREAMS
+        upstream.take_stream(source, self._ready, self._failed)
 
-    def call(self, user: H2User, lane: Lane, request: RequestHead, route: HttpRoute) -> CallSide:
-        """Begin a call of ``user``, who has ``lane`` with a ``request`` for it; returns the lane's owner."""
-        call = Call(user, lane, request, route)
-        if self._link is not None:
-            call.start(self._link)
-        elif self.closed or len(self._waiting) >= MAX_LANES:
+    def start(self, call: Call) -> None:
+        """Send the request of ``call`` as soon as there is a connection; the call fails when none comes."""
+        if self._connection is not None:
+            call.start(self._connection)
+        elif self.closed or len(self._waiting) >= MAX_STREAMS:
             call.fail(Closed("the service is gone"))
         else:
             self._waiting.append(call)
-        return call.near
 
     def close(self) -> None:
         """The user is gone."""
         self.closed = True
-        if self._link is not None:
-            self._link.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     # Private
 
     def _ready(self, stream: Stream, gone: Callable[[], None]) -> None:
         self._gone = gone
-        self._link = H2Link(stream, self._turns, lost=self._lost, client=True)
+        self._connection = Connection2(stream, self._scheduler, lost=self._lost, client=True)
         if self.closed:
-            self._link.abort()
+            self._connection.abort()
         waiting, self._waiting = self._waiting, []
         for call in waiting:
-            call.start(self._link)
+            call.start(self._connection)
 
     def _failed(self, error: FrpError) -> None:
         self.closed = True
@@ -80,24 +73,28 @@ class H2Service:
 
 
 class Call:
-    """One call: two lanes, and what comes on one goes out on the other."""
+    """One call: a stream of the user and one to the service. What comes on one goes out on the other.
 
-    __slots__ = ("_deadline", "_request", "_responding", "_route", "_user", "far", "near")
+    ``near`` is the receiver of the user's stream. ``peer``: the user's IP address.
+    """
 
-    def __init__(self, user: H2User, lane: Lane, request: RequestHead, route: HttpRoute) -> None:
-        self._user = user
+    __slots__ = ("_deadline", "_peer", "_request", "_responding", "_route", "_site", "far", "near")
+
+    def __init__(self, site: Site, peer: bytes, stream: Stream2, request: RequestHead, route: Route) -> None:
+        self._site = site
+        self._peer = peer
         self._request = request
         self._route = route
         self._responding = False
         self._deadline = Deadline(self._miss)
         size = request.body_size
-        self.near = CallSide(self, lane, body_of(UNTIL_EOF if size == CHUNKED else size))
+        self.near = CallSide(self, stream, body_of(UNTIL_EOF if size == CHUNKED else size))
         self.far = CallSide(self, None, body_of(UNTIL_EOF))
         self.near.other, self.far.other = self.far, self.near
 
-    def start(self, link: H2Link) -> None:
-        """Send the request on ``link``, unless the user gave it up meanwhile."""
-        if self.near.lane is None or self.near.lane.closed:
+    def start(self, connection: Connection2) -> None:
+        """Send the request on ``connection``, unless the user gave it up meanwhile."""
+        if self.near.stream is None or self.near.stream.closed:
             return
         request, route = self._request, self._route
         host = route.rewrite or request.host
@@ -107,48 +104,47 @@ class Call:
             (b":authority", host),
             (b":path", request.target),
         ]
-        fields = request_fields(request, route.request, self._user.peer)
+        fields = route.request_fields(request, self._peer)
         headers += [(name.lower(), value) for name, value in fields]
-        lane = link.open(headers, self.far, end=self.near.ended)
-        if lane is None:
+        stream = connection.open(headers, self.far, end=self.near.ended)
+        if stream is None:
             self.fail(Closed("the service takes no more streams"))
         else:
-            self.far.joined(lane)
+            self.far.joined(stream)
 
-    def fail(self, error: FrpError) -> None:
+    def fail(self, error: FrpError, failure: Failure = Failure.NOBODY) -> None:
         """There is no response."""
-        lane = self.near.lane
+        stream = self.near.stream
         self._deadline.close()
-        vhost = self._user.vhost
-        vhost.tell_failure(self._request, str(error))
-        if lane is not None and not lane.closed:
-            send_answer(lane, vhost.pages.not_found(), self._request.method)
+        answer = self._site.failed(self._request, failure, error)
+        if stream is not None and not stream.closed:
+            send_answer(stream, answer, self._request.method)
 
     # For the sides
 
     def headers(self, side: CallSide, headers: Headers, ended: bool) -> None:
         """The service's response begins, and ends with its head when it is an error of gRPC."""
-        lane = self.near.lane
-        if side is self.far and lane is not None:
+        stream = self.near.stream
+        if side is self.far and stream is not None:
             self._deadline.clear()
             self._responding = not headers[0][1].startswith(b"1")
-            lane.send_headers(self._route.response.apply(headers), end=ended)
+            stream.send_headers(self._route.response.apply(headers), end=ended)
 
     def ended(self, side: CallSide) -> None:
         """One side finished."""
         if side is self.near and not self._responding:
-            self._deadline.set(self._user.vhost.response_timeout)
+            self._deadline.set(self._site.response_timeout)
         if self.near.ended and self.far.ended:
             self._deadline.close()
 
     def reset(self, side: CallSide) -> None:
         """One side is gone."""
         self._deadline.close()
-        lane = side.other.lane
+        stream = side.other.stream
         if side is self.far and not self._responding:
             self.fail(Closed("EOF"))
-        elif lane is not None:
-            lane.reset()
+        elif stream is not None:
+            stream.reset()
         self.near.release()
         self.far.release()
 
@@ -156,75 +152,74 @@ class Call:
         """The request's body is not as long as its head announced."""
         self._deadline.close()
         for side in (self.near, self.far):
-            if side.lane is not None:
-                side.lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+            if side.stream is not None:
+                side.stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
             side.release()
 
     def _miss(self) -> None:
-        far, near = self.far.lane, self.near.lane
+        far, near = self.far.stream, self.near.stream
         if far is not None:
             far.owner = None
             far.reset()
         if near is not None and not near.closed:
-            self._user.vhost.tell_failure(self._request, "timeout awaiting response headers")
-            send_answer(near, timed_out(), self._request.method)
+            self.fail(Closed("timeout awaiting response headers"), Failure.TIMED_OUT)
 
 
 class CallSide:
-    """The owner of one of a call's lanes."""
+    """The owner of one of a call's streams."""
 
-    __slots__ = ("_body", "_call", "_early", "_held", "_not_taken", "_trailers", "ended", "lane", "other")
+    __slots__ = ("_body", "_call", "_early", "_held", "_not_taken", "_trailers", "ended", "other", "stream")
 
     other: CallSide
 
-    def __init__(self, call: Call, lane: Lane | None, body: Body) -> None:
-        self.lane = lane
+    def __init__(self, call: Call, stream: Stream2 | None, body: Body) -> None:
+        self.stream = stream
         self._body = body
         self.ended = False
         self._call = call
-        self._held = lane is None  # what comes from the other side waits until there is a lane
+        self._held = stream is None  # what comes from the other side waits until there is a stream
         self._early: list[bytes] = []  # limited by the other side's window
         self._trailers: Headers | None = None
         self._not_taken = 0
 
-    def joined(self, lane: Lane) -> None:
-        """The lane of this side is open."""
-        self.lane, self._held = lane, False
+    def joined(self, stream: Stream2) -> None:
+        """The stream of this side is open."""
+        self.stream, self._held = stream, False
         for data in self._early:
-            lane.write(data)
+            stream.write(data)
         self._early = []
-        if self._trailers is not None and not lane.ended:
-            lane.end(self._trailers)
+        if self._trailers is not None and not stream.ended:
+            stream.end(self._trailers)
         if not self._held:
             self.other.release()
 
     def write(self, data: bytes) -> bool:
         """Send on what came on the other side; False when it takes no more for now."""
-        if self.lane is None:
+        if self.stream is None:
             self._early.append(data)
         else:
-            self.lane.write(data)
+            self.stream.write(data)
         return not self._held
 
     def finish(self, trailers: Headers) -> None:
         """The other side finished."""
-        if self.lane is None:
+        if self.stream is None:
             self._trailers = trailers
         else:
-            self.lane.end(trailers)
+            self.stream.end(trailers)
 
     def release(self) -> None:
         """What came on this side is on its way."""
         size, self._not_taken = self._not_taken, 0
-        if size and self.lane is not None:
-            self.lane.took(size)
+        if size and self.stream is not None:
+            self.stream.took(size)
 
-    # Owner of the lane
+    # Owner of the stream
 
-    def lane_headers(self, headers: Headers, ended: bool) -> None:
+    def headers_received(self, headers: Headers, ended: bool) -> None:
         self._call.headers(self, headers, ended)
 
-    def lane_data(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
         if self._body.receive_data(data) != len(data):
             self._call.malformed()
             return
@@ -232,7 +227,7 @@ class CallSide:
         if self.other.write(data):
             self.release()
 
-    def lane_ended(self, trailers: Headers) -> None:
+    def eof_received(self, trailers: Headers) -> None:
         try:
             self._body.receive_eof()
         except RemoteProtocolError:
@@ -242,12 +237,12 @@ class CallSide:
         self.other.finish(trailers)
         self._call.ended(self)
 
-    def lane_reset(self) -> None:
+    def reset_received(self) -> None:
         self._call.reset(self)
 
-    def lane_full(self) -> None:
+    def pause_writing(self) -> None:
         self._held = True
 
-    def lane_drained(self) -> None:
+    def resume_writing(self) -> None:
         self._held = False
         self.other.release()

@@ -1,6 +1,6 @@
-"""One HTTP/2 connection (RFC 9113) over a stream, on either side, with its lanes.
+"""One HTTP/2 connection (RFC 9113) over a stream, on either side, with its streams.
 
-h2 knows the protocol; this module moves its bytes and keeps flow control honest: what is queued for a lane is bounded
+h2 knows the protocol; this module moves its bytes and keeps flow control honest: what is queued for a stream is bounded
 by telling its owner to pause, and windows reopen when an owner has taken the data. Frames are handled one by one, as
 long as it is this connection's turn, and none makes work for more streams than the one it concerns.
 """
@@ -20,9 +20,9 @@ from h2.config import H2Configuration
 from h2.settings import SettingCodes, Settings
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.server.deadline import HEAD_TIMEOUT, Deadline, Taking
-from aiofrp.server.h2lane import Headers, Lane, LaneOwner
-from aiofrp.server.vhost.turns import Turns
+from aiofrp.http.deadline import HEAD_TIMEOUT, Deadline, OutputWatch
+from aiofrp.http.scheduler import Scheduler
+from aiofrp.http.stream2 import Headers, Receiver2, Stream2
 from aiofrp.stream.base import Buffer, Pause, Stream, nothing
 from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2budget import ControlBudget
@@ -40,32 +40,35 @@ from aiofrp.wire.http.h2frames import (
 
 #: What a client says first (RFC 9113 §3.4).
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: Bytes of a lane's window and of the connection's: what a peer may send before its owner took it.
-LANE_WINDOW, LINK_WINDOW = 256 * 1024, 1024 * 1024
-#: Lanes a peer may have open at once, and bytes of its header lists (RFC 9113 §6.5.2).
-MAX_LANES, MAX_HEADERS = 128, 64 * 1024
-#: Lanes a peer may have taken back, beyond those that came to their end, before it is told to calm down.
+#: Bytes of a stream's window and of the connection's: what a peer may send before its owner took it.
+STREAM_WINDOW, CONNECTION_WINDOW = 256 * 1024, 1024 * 1024
+#: Streams a peer may have open at once, and bytes of its header lists (RFC 9113 §6.5.2).
+MAX_STREAMS, MAX_HEADERS = 128, 64 * 1024
+#: Streams a peer may have taken back, beyond those that came to their end, before it is told to calm down.
 MAX_RESETS = 200
-#: Bytes written in one turn of the loop; the lanes that have more go on later, one frame each in turn.
+#: Bytes written in one turn of the loop; the streams that have more go on later, one frame each in turn.
 MAX_UNFLUSHED = 256 * 1024
-#: Bytes queued for all lanes above which each may have but a little.
-LINK_HIGH_WATER = 2 * 1024 * 1024
+#: Bytes queued for all streams above which each may have but a little.
+CONNECTION_HIGH_WATER = 2 * 1024 * 1024
 #: Seconds a peer that is sent away gets to read why.
 LINGER = 1.0
 #: Streams that are over and still known, so that frames on their way to them are no errors.
 MAX_CLOSED = 1024
 
-Opened = Callable[[Lane, Headers, bool], LaneOwner | None]
-"""Gives a peer's new lane with its request an owner; True: the request has no body."""
+Opened = Callable[[Stream2, Headers, bool], Receiver2 | None]
+"""Gives a peer's new stream with its request an owner; True: the request has no body."""
 
 
 class _Connection(h2.connection.H2Connection):
     MAX_CLOSED_STREAMS = MAX_CLOSED
 
 
-class H2Link:
-    """The connection; receiver of its stream. ``opened`` is called for lanes of the peer (on a server's side),
-    ``changed`` when a lane is gone, ``lost`` once when the connection is. ``turns`` is whose time it shares."""
+class Connection2:
+    """One HTTP/2 connection, the receiver of the byte stream below it.
+
+    ``opened`` is called for each stream the peer opens (on a server's side), ``changed`` when an HTTP/2 stream is gone,
+    ``lost`` once when the connection is. ``scheduler`` shares the time for parsing.
+    """
 
     __slots__ = (
         "_block",
@@ -80,33 +83,33 @@ class H2Link:
         "_linger_deadline",
         "_lost",
         "_opened",
+        "_output",
         "_over",
         "_reader",
         "_resets",
+        "_scheduler",
         "_stream",
-        "_taking",
-        "_turns",
         "_unflushed",
         "_waiting",
-        "lanes",
         "queued",
+        "streams",
     )
 
     def __init__(
         self,
         stream: Stream,
-        turns: Turns,
+        scheduler: Scheduler,
         *,
         opened: Opened | None = None,
         changed: Callable[[], None] = nothing,
         lost: Callable[[], None],
         client: bool = False,
     ) -> None:
-        self.lanes: dict[int, Lane] = {}  # limited by MAX_LANES, or the peer's number
-        self.queued = 0  # bytes that lanes have and cannot send
-        self._waiting: dict[Lane, None] = {}  # lanes that wait for the connection, in order
+        self.streams: dict[int, Stream2] = {}  # limited by MAX_STREAMS, or the peer's number
+        self.queued = 0  # bytes that streams have and cannot send
+        self._waiting: dict[Stream2, None] = {}  # streams that wait for the connection, in order
         self._stream = stream
-        self._turns = turns
+        self._scheduler = scheduler
         self._client = client
         self._opened = opened
         self._changed = changed
@@ -122,14 +125,14 @@ class H2Link:
         self._block_deadline = Deadline(self.abort)
         self._linger_deadline: Deadline | None = None
         self._budget = ControlBudget(monotonic())
-        self._taking = Taking(stream, self.abort)
+        self._output = OutputWatch(stream, self.abort)
         self._conn = _Connection(H2Configuration(client_side=client, header_encoding=None))
         self._conn.local_settings = Settings(
             client=client,
             initial_values={
-                SettingCodes.MAX_CONCURRENT_STREAMS: MAX_LANES,
+                SettingCodes.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
                 SettingCodes.MAX_HEADER_LIST_SIZE: MAX_HEADERS,
-                SettingCodes.INITIAL_WINDOW_SIZE: LANE_WINDOW,
+                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
             },
         )
         if client:
@@ -137,26 +140,26 @@ class H2Link:
         self._conn.initiate_connection()
         if not client:
             self._conn.receive_data(PREFACE)  # the reader has judged it
-        self._conn.increment_flow_control_window(LINK_WINDOW - 65535)
+        self._conn.increment_flow_control_window(CONNECTION_WINDOW - 65535)
         self._flush()
         stream.attach(self)
 
-    def open(self, headers: Headers, owner: LaneOwner, *, end: bool) -> Lane | None:
-        """A lane of ours with a request (on a client's side); ``None`` when the peer takes no more."""
+    def open(self, headers: Headers, owner: Receiver2, *, end: bool) -> Stream2 | None:
+        """A stream of ours with a request (on a client's side); ``None`` when the peer takes no more."""
         conn = self._conn
         try:
-            if conn.open_outbound_streams >= min(conn.remote_settings.max_concurrent_streams, MAX_LANES):
+            if conn.open_outbound_streams >= min(conn.remote_settings.max_concurrent_streams, MAX_STREAMS):
                 return None
             number = conn.get_next_available_stream_id()
-            lane = self.lanes[number] = Lane(self, number)
-            lane.owner = owner
+            stream = self.streams[number] = Stream2(self, number)
+            stream.owner = owner
         except h2.exceptions.ProtocolError:
             return None
-        lane.send_headers(headers, end=end)
-        return None if lane.closed else lane
+        stream.send_headers(headers, end=end)
+        return None if stream.closed else stream
 
     def close(self) -> None:
-        """No more lanes: say so and end the connection after what was written."""
+        """No more streams: say so and end the connection after what was written."""
         self._say_goodbye(h2.errors.ErrorCodes.NO_ERROR)
         self._stream.close()
 
@@ -164,15 +167,15 @@ class H2Link:
         """Drop the connection."""
         self._stream.abort()
 
-    # For lanes
+    # For streams
 
-    def send_headers(self, lane: Lane, headers: Headers, end: bool) -> None:
+    def send_headers(self, stream: Stream2, headers: Headers, end: bool) -> None:
         try:
-            self._conn.send_headers(lane.number, headers, end_stream=end)
-        except h2.exceptions.ProtocolError:  # fields that HTTP/2 does not allow, or the lane is gone
-            self.reset(lane, h2.errors.ErrorCodes.INTERNAL_ERROR)
-        if end and not lane.closed:
-            self._sent_all(lane)
+            self._conn.send_headers(stream.number, headers, end_stream=end)
+        except h2.exceptions.ProtocolError:  # fields that HTTP/2 does not allow, or the stream is gone
+            self.reset(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        if end and not stream.closed:
+            self._sent_all(stream)
         self._flush_soon()
 
     @property
@@ -182,28 +185,28 @@ class H2Link:
 
     @property
     def crowded(self) -> bool:
-        """Whether lanes may queue only a little."""
-        return self.queued > LINK_HIGH_WATER
+        """Whether streams may queue only a little."""
+        return self.queued > CONNECTION_HIGH_WATER
 
-    def pump(self, lane: Lane) -> None:
-        """Send of the lane's queue what the windows allow, unless others wait for the connection too."""
-        if lane.closed:
+    def pump(self, stream: Stream2) -> None:
+        """Send of the stream's queue what the windows allow, unless others wait for the connection too."""
+        if stream.closed:
             return
-        if lane.queued and (self._full or self._waiting or self._unflushed >= MAX_UNFLUSHED):
-            self._waiting[lane] = None
+        if stream.queued and (self._full or self._waiting or self._unflushed >= MAX_UNFLUSHED):
+            self._waiting[stream] = None
             return
-        while self._send_piece(lane):
+        while self._send_piece(stream):
             if self._unflushed >= MAX_UNFLUSHED:
-                self._waiting[lane] = None
+                self._waiting[stream] = None
                 break
         self._flush_soon()
-        lane.relieve()
+        stream.relieve()
 
-    def reset(self, lane: Lane, code: int) -> None:
-        if not lane.closed:
+    def reset(self, stream: Stream2, code: int) -> None:
+        if not stream.closed:
             with contextlib.suppress(h2.exceptions.ProtocolError):  # it came to its end by itself
-                self._conn.reset_stream(lane.number, code)
-            self._forget(lane)
+                self._conn.reset_stream(stream.number, code)
+            self._forget(stream)
             self._flush_soon()
 
     def took(self, number: int, size: int) -> None:
@@ -218,7 +221,7 @@ class H2Link:
     def data_received(self, data: Buffer, /) -> None:
         if not self._over:
             self._reader.receive_data(data)
-            self._turns.take(self)
+            self._scheduler.take(self)
 
     def step(self) -> bool:
         """Handle the next frame, if there is one."""
@@ -253,27 +256,27 @@ class H2Link:
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._end_reading()
-        self._taking.close()
+        self._output.close()
         self._block_deadline.close()
         if self._linger_deadline is not None:
             self._linger_deadline.close()
         self._waiting.clear()
-        lanes, self.lanes = list(self.lanes.values()), {}
-        for lane in lanes:
-            lane.close()
-            if lane.owner is not None:
-                lane.owner.lane_reset()
+        streams, self.streams = list(self.streams.values()), {}
+        for stream in streams:
+            stream.close()
+            if stream.owner is not None:
+                stream.owner.reset_received()
         self._lost()
 
     def pause_writing(self) -> None:
         self._full = True
         if self.watches:
-            self._taking.start()
+            self._output.start()
         self._stream.pause_reading(Pause.PEER)  # answers to its pings and settings would pile up
 
     def resume_writing(self) -> None:
         self._full = False
-        self._taking.stop()
+        self._output.stop()
         self._stream.resume_reading(Pause.PEER)
         self._pump_waiting()
 
@@ -312,7 +315,7 @@ class H2Link:
                 self._budget.requested(fields, now)
         elif frame.kind == SETTINGS:
             return bounded_settings(frame)
-        elif frame.kind == DATA and frame.stream not in self.lanes:
+        elif frame.kind == DATA and frame.stream not in self.streams:
             self._budget.spend(1, now)  # h2 answers each
         return frame.data
 
@@ -328,10 +331,10 @@ class H2Link:
             case h2.events.RequestReceived():
                 self._request(event)
             case h2.events.ResponseReceived() | h2.events.InformationalResponseReceived():
-                lane = self.lanes.get(event.stream_id)
-                if lane is not None and lane.owner is not None:
+                stream = self.streams.get(event.stream_id)
+                if stream is not None and stream.owner is not None:
                     ended = getattr(event, "stream_ended", None) is not None
-                    lane.owner.lane_headers(_pairs(event.headers), ended)
+                    stream.owner.headers_received(_pairs(event.headers), ended)
             case h2.events.DataReceived():
                 self._data(event)
             case h2.events.TrailersReceived():
@@ -352,121 +355,121 @@ class H2Link:
 
     def _request(self, event: h2.events.RequestReceived) -> None:
         assert self._opened is not None
-        lane = self.lanes[event.stream_id] = Lane(self, event.stream_id)
-        ended = lane.bodiless = event.stream_ended is not None
-        lane.owner = self._opened(lane, _pairs(event.headers), ended)
+        stream = self.streams[event.stream_id] = Stream2(self, event.stream_id)
+        ended = stream.bodiless = event.stream_ended is not None
+        stream.owner = self._opened(stream, _pairs(event.headers), ended)
 
     def _data(self, event: h2.events.DataReceived) -> None:
         padding = event.flow_controlled_length - len(event.data)
-        lane = self.lanes.get(event.stream_id)
-        if lane is None or lane.owner is None:
+        stream = self.streams.get(event.stream_id)
+        if stream is None or stream.owner is None:
             self.took(event.stream_id, event.flow_controlled_length)
             return
         if padding:
             self.took(event.stream_id, padding)
         if event.data:
-            lane.owner.lane_data(event.data)
+            stream.owner.data_received(event.data)
 
     def _end(self, number: int, trailers: Headers) -> None:
         """The peer's side is whole; h2 tells it once more after trailers."""
-        lane = self.lanes.get(number)
-        if lane is None or lane.peer_ended:
+        stream = self.streams.get(number)
+        if stream is None or stream.peer_ended:
             return
-        lane.peer_ended = True
-        if lane.owner is not None:
-            lane.owner.lane_ended(trailers)
-        if lane.ended:
-            self._finish(lane)
+        stream.peer_ended = True
+        if stream.owner is not None:
+            stream.owner.eof_received(trailers)
+        if stream.ended:
+            self._finish(stream)
 
     def _reset_by_peer(self, number: int) -> None:
         self._resets += 1
-        lane = self.lanes.get(number)
-        if lane is not None:
-            owner = lane.owner
-            self._forget(lane)
+        stream = self.streams.get(number)
+        if stream is not None:
+            owner = stream.owner
+            self._forget(stream)
             if owner is not None:
-                owner.lane_reset()
+                owner.reset_received()
         if self._resets > MAX_RESETS + self._finished:
             self._give_up(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
 
-    def _finish(self, lane: Lane) -> None:
-        """Both sides of a lane are whole."""
-        if not lane.closed:
+    def _finish(self, stream: Stream2) -> None:
+        """Both sides of a stream are whole."""
+        if not stream.closed:
             self._finished += 1
-            self._forget(lane)
+            self._forget(stream)
 
-    def _forget(self, lane: Lane) -> None:
-        lane.close()
-        lane.owner = None
-        self._waiting.pop(lane, None)
-        self.lanes.pop(lane.number, None)
+    def _forget(self, stream: Stream2) -> None:
+        stream.close()
+        stream.owner = None
+        self._waiting.pop(stream, None)
+        self.streams.pop(stream.number, None)
         self._changed()
 
     # Private: sending
 
-    def _send_piece(self, lane: Lane) -> bool:
-        """Send the next frame of a lane; whether it may send another one. A lane that the connection's window stops
+    def _send_piece(self, stream: Stream2) -> bool:
+        """Send the next frame of a stream; whether it may send another one. A stream that the connection's window stops
         waits for it; one that its own window stops waits for that."""
-        conn, number = self._conn, lane.number
+        conn, number = self._conn, stream.number
         try:
             room = min(conn.local_flow_control_window(number), conn.max_outbound_frame_size)
-            piece = lane.next_piece(room)
+            piece = stream.next_piece(room)
             if piece is not None:
                 size = len(piece)
                 conn.send_data(number, bytes(piece))
                 self._unflushed += size
-                self._budget.sent(size, bool(lane.queued))
-            if lane.queued:
+                self._budget.sent(size, bool(stream.queued))
+            if stream.queued:
                 if conn.outbound_flow_control_window <= 0:
-                    self._waiting[lane] = None
+                    self._waiting[stream] = None
                     return False
                 return piece is not None
-            self._send_end(lane)
-        except h2.exceptions.ProtocolError:  # the peer gave the lane up meanwhile
-            self._forget(lane)
+            self._send_end(stream)
+        except h2.exceptions.ProtocolError:  # the peer gave the stream up meanwhile
+            self._forget(stream)
         return False
 
-    def _send_end(self, lane: Lane) -> None:
-        trailers = lane.take_end()
+    def _send_end(self, stream: Stream2) -> None:
+        trailers = stream.take_end()
         if trailers is None:
             return
         if trailers:
-            self._conn.send_headers(lane.number, trailers, end_stream=True)
+            self._conn.send_headers(stream.number, trailers, end_stream=True)
         else:
-            self._conn.end_stream(lane.number)
-        self._sent_all(lane)
+            self._conn.end_stream(stream.number)
+        self._sent_all(stream)
 
-    def _sent_all(self, lane: Lane) -> None:
+    def _sent_all(self, stream: Stream2) -> None:
         """Our side is whole. The rest of a request that is answered is not wanted (RFC 9113 §8.1)."""
-        if lane.peer_ended:
-            self._finish(lane)
-        elif not (self._client or lane.bodiless):
-            lane.linger()
+        if stream.peer_ended:
+            self._finish(stream)
+        elif not (self._client or stream.bodiless):
+            stream.linger()
 
     def _window_opened(self, number: int) -> None:
-        lane = self.lanes.get(number)
-        if lane is not None:
-            if lane.queued:
-                self.pump(lane)
+        stream = self.streams.get(number)
+        if stream is not None:
+            if stream.queued:
+                self.pump(stream)
         elif number == 0:
             self._pump_waiting()
 
     def _settings_changed(self, event: h2.events.RemoteSettingsChanged) -> None:
         if SettingCodes.INITIAL_WINDOW_SIZE in event.changed_settings:
-            self._waiting.update((lane, None) for lane in self.lanes.values() if lane.queued)
+            self._waiting.update((stream, None) for stream in self.streams.values() if stream.queued)
             self._pump_waiting()
 
     def _pump_waiting(self) -> None:
-        """Send of the lanes that wait for the connection, a frame of each in turn, as much as goes in one turn of the
+        """Send of the streams that wait for the connection, a frame of each in turn, as much as goes in one turn of the
         loop; :meth:`_flush` goes on with the rest."""
         while self._waiting and not self._full and self._unflushed < MAX_UNFLUSHED:
-            lane = next(iter(self._waiting))
-            if lane.queued and self._conn.outbound_flow_control_window <= 0:
+            stream = next(iter(self._waiting))
+            if stream.queued and self._conn.outbound_flow_control_window <= 0:
                 break
-            del self._waiting[lane]
-            if self._send_piece(lane):
-                self._waiting[lane] = None
-            lane.relieve()
+            del self._waiting[stream]
+            if self._send_piece(stream):
+                self._waiting[stream] = None
+            stream.relieve()
         self._flush_soon()
 
     def _flush_soon(self) -> None:

@@ -1,109 +1,111 @@
 """A user's connection on the vhost HTTP port that speaks HTTP/2 with prior knowledge (RFC 9113 §3.3).
 
 Each request is judged like one of HTTP/1 and sent to the service in HTTP/1.1. gRPC, which needs HTTP/2 to the end,
-goes on in HTTP/2, see :mod:`aiofrp.server.h2call`.
+goes on in HTTP/2, see :mod:`aiofrp.http.call2`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import h2.errors
 
 from aiofrp.errors import FrpError, RemoteProtocolError
-from aiofrp.proxy.http import HttpRoute
-from aiofrp.proxy.httpbackend import Backend, Backends
-from aiofrp.server.deadline import BODY_LEAST, BODY_WINDOW, HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline
-from aiofrp.server.h2call import H2Service
-from aiofrp.server.h2lane import Headers, Lane, LaneOwner, send_answer
-from aiofrp.server.h2link import H2Link
-from aiofrp.server.httpexchange import Exchange, Failure
-from aiofrp.server.vhost.pages import Answer, http_date, timed_out, too_slow
+from aiofrp.http.answers import Answer, http_date, too_slow
+from aiofrp.http.call2 import Call, Service2
+from aiofrp.http.connection2 import Connection2
+from aiofrp.http.deadline import BODY_LEAST, BODY_WINDOW, HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline
+from aiofrp.http.exchange import Exchange, Failure
+from aiofrp.http.site import Route, Site
+from aiofrp.http.stream2 import Headers, Receiver2, Stream2, send_answer
+from aiofrp.http.upstream import Upstream, UpstreamConnection
+from aiofrp.http.users import Users
 from aiofrp.stream.base import Buffer, Stream
-from aiofrp.transport.net import address_of
 from aiofrp.wire.http.body import Body, ChunkedBody, body_of, encode_chunk, may_be_trailer
-from aiofrp.wire.http.forward import encode_request, request_fields, response_fields
+from aiofrp.wire.http.forward import encode_request, response_fields
 from aiofrp.wire.http.head import CHUNKED, HeadError, RequestHead, ResponseHead, parse_request
-
-if TYPE_CHECKING:
-    from aiofrp.server.vhost.http import HttpVhost
 
 _NOT_IN_HEADS = re.compile(rb"[\r\n\0]")
 
 
-class H2User:
+class User2:
     """The connection and what its requests share."""
 
-    __slots__ = ("_deadline", "_link", "_services", "peer", "source", "vhost")
+    __slots__ = ("_connection", "_deadline", "_peer", "_services", "_users", "source")
 
-    def __init__(self, stream: Stream, vhost: HttpVhost) -> None:
-        self.source = address_of(stream.info("peername"))
-        self.peer = self.source[0].encode()
-        self.vhost = vhost
-        self._services: dict[Backends, H2Service] = {}  # limited by the number of proxies
-        vhost.users.add(self)
-        vhost.idle[self] = None
+    def __init__(self, stream: Stream, source: tuple[str, int], users: Users) -> None:
+        """``source``: the user's address."""
+        self.source = source
+        self._peer = source[0].encode()
+        self._users = users
+        self._services: dict[Upstream, Service2] = {}  # limited by the number of proxies
+        users.users.add(self)
+        users.idle[self] = None
         self._deadline = Deadline(self.close_idle)
         self._deadline.set(HEAD_TIMEOUT)
-        self._link = H2Link(stream, vhost.turns, opened=self._opened, changed=self._changed, lost=self._lost)
+        self._connection = Connection2(
+            stream, users.scheduler, opened=self._opened, changed=self._changed, lost=self._lost
+        )
 
     def __repr__(self) -> str:
-        return f"<H2User {self.source} lanes={len(self._link.lanes)}>"
+        return f"<User2 {self.source} streams={len(self._connection.streams)}>"
 
     def close_idle(self) -> None:
         """End the connection, which has no request under way."""
-        self._link.close()
+        self._connection.close()
 
     def abort(self) -> None:
         """End the connection now."""
-        self._link.abort()
+        self._connection.abort()
 
-    def service(self, backends: Backends) -> H2Service:
+    # Private
+
+    def _service(self, upstream: Upstream) -> Service2:
         """The HTTP/2 connection of this user to a service."""
-        service = self._services.get(backends)
+        service = self._services.get(upstream)
         if service is None or service.closed:
-            service = self._services[backends] = H2Service(backends, self.source, self.vhost.turns)
+            service = self._services[upstream] = Service2(upstream, self.source, self._users.scheduler)
         return service
 
-    # For the link
+    # For the connection
 
-    def _opened(self, lane: Lane, headers: Headers, ended: bool) -> LaneOwner | None:
-        vhost = self.vhost
-        vhost.idle.pop(self, None)
+    def _opened(self, stream: Stream2, headers: Headers, ended: bool) -> Receiver2 | None:
+        self._users.idle.pop(self, None)
         self._deadline.clear()
         try:
             request = request_of(headers, ended)
-            outcome = vhost.judge(request)
+            outcome = self._users.site.judge(request)
         except HeadError as exc:
             status = b"%d" % exc.status
-            lane.send_headers([(b":status", status), (b"content-length", b"0")], end=True)
+            stream.send_headers([(b":status", status), (b"content-length", b"0")], end=True)
             return None
         if isinstance(outcome, Answer):
-            send_answer(lane, outcome, request.method)
+            send_answer(stream, outcome, request.method)
             return None
         if any(name == b"content-type" and value.startswith(b"application/grpc") for name, value in headers):
-            return self.service(outcome.next()).call(self, lane, request, outcome)
-        return H2Request(self, lane, request, outcome, ended)
+            call = Call(self._users.site, self._peer, stream, request, outcome)
+            self._service(outcome.next()).start(call)
+            return call.near
+        return Request2(self._users.site, self.source, stream, request, outcome, ended)
 
     def _changed(self) -> None:
-        if not self._link.lanes:
-            if self.vhost.stopping:
-                self._link.close()
+        if not self._connection.streams:
+            if self._users.stopping:
+                self._connection.close()
             else:
-                self.vhost.idle[self] = None
+                self._users.idle[self] = None
                 self._deadline.set(IDLE_TIMEOUT)
 
     def _lost(self) -> None:
         self._deadline.close()
-        self.vhost.users.discard(self)
-        self.vhost.idle.pop(self, None)
+        self._users.users.discard(self)
+        self._users.idle.pop(self, None)
         for service in self._services.values():
             service.close()
 
 
-class H2Request:
-    """One request of an HTTP/2 user to a service of HTTP/1.1: owner of the user's lane, and user of the exchange.
+class Request2:
+    """One request of an HTTP/2 user to a service of HTTP/1.1: owner of the user's stream, and user of the exchange.
 
     The service gets the request whole only once its stream has ended: what follows a body of the announced length may
     make the request malformed (RFC 9113 §8.1.1).
@@ -115,21 +117,29 @@ class H2Request:
         "_deadline",
         "_exchange",
         "_held",
-        "_lane",
         "_last",
         "_left",
         "_not_taken",
         "_request",
         "_route",
-        "_user",
+        "_site",
+        "_stream",
         "source",
     )
 
-    def __init__(self, user: H2User, lane: Lane, request: RequestHead, route: HttpRoute, ended: bool) -> None:
-        """``ended``: the stream ended with the head."""
-        self.source = user.source
-        self._user = user
-        self._lane = lane
+    def __init__(
+        self,
+        site: Site,
+        source: tuple[str, int],
+        stream: Stream2,
+        request: RequestHead,
+        route: Route,
+        ended: bool,
+    ) -> None:
+        """``source``: the user's address. ``ended``: the stream ended with the head."""
+        self.source = source
+        self._site = site
+        self._stream = stream
         self._request = request
         self._route = route
         self._body: Body | None = None
@@ -139,7 +149,7 @@ class H2Request:
         self._held = False
         self._not_taken = 0
         self._deadline = Deadline(self._miss)
-        head = encode_request(request, request_fields(request, route.request, user.peer), route.rewrite)
+        head = encode_request(request, route.request_fields(request, source[0].encode()), route.rewrite)
         self._exchange: Exchange | None = Exchange(self, route.next(), request, head)
         self._expect_body()
         if ended or request.body_size:
@@ -147,16 +157,16 @@ class H2Request:
 
     @property
     def full(self) -> bool:
-        return self._lane.full
+        return self._stream.full
 
-    # Owner of the lane
+    # Owner of the stream
 
-    def lane_headers(self, headers: Headers, ended: bool) -> None:
+    def headers_received(self, headers: Headers, ended: bool) -> None:
         """Not on a server's side."""
 
-    def lane_data(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
         if self._exchange is None:
-            self._lane.took(len(data))
+            self._stream.took(len(data))
             return
         self._not_taken += len(data)
         self._deadline.moved(len(data))
@@ -167,7 +177,7 @@ class H2Request:
         if not self._held:
             self._take()
 
-    def lane_ended(self, trailers: Headers) -> None:
+    def eof_received(self, trailers: Headers) -> None:
         if self._coming:
             self._coming = False
             self._deadline.clear()
@@ -175,14 +185,14 @@ class H2Request:
                 self._exchange.start()
         self._pass_on(_last_chunk(trailers) if self._request.body_size == CHUNKED else self._last, last=True)
 
-    def lane_reset(self) -> None:
+    def reset_received(self) -> None:
         self._give_up()
 
-    def lane_full(self) -> None:
+    def pause_writing(self) -> None:
         if self._exchange is not None:
             self._exchange.pause()
 
-    def lane_drained(self) -> None:
+    def resume_writing(self) -> None:
         if self._exchange is not None:
             self._exchange.resume()
 
@@ -197,7 +207,7 @@ class H2Request:
             self._last = data
 
     def _malformed(self) -> None:
-        self._lane.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+        self._stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
         self._give_up()
 
     def _pass_on(self, data: bytes, *, last: bool = False) -> None:
@@ -220,19 +230,19 @@ class H2Request:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon()
-        self.go_on()
+        self.resume_request()
 
     # User of the exchange
 
     def request_sent(self) -> None:
-        self._deadline.set(self._user.vhost.response_timeout)
+        self._deadline.set(self._site.response_timeout)
 
-    def hold_request(self) -> None:
+    def pause_request(self) -> None:
         self._held = True
         if self._coming:
             self._deadline.clear()
 
-    def go_on(self) -> None:
+    def resume_request(self) -> None:
         self._take()
         if self._held:
             self._held = False
@@ -242,58 +252,55 @@ class H2Request:
         """What came of the body is on its way."""
         size, self._not_taken = self._not_taken, 0
         if size:
-            self._lane.took(size)
+            self._stream.took(size)
 
     def inform(self, head: ResponseHead) -> None:
         if head.status != 100 or self._request.body_size:
-            self._lane.send_headers(_response_headers(head, head.fields))
+            self._stream.send_headers(_response_headers(head, head.fields))
 
     def begin(self, head: ResponseHead, size: int) -> Body:
         self._deadline.close()
         fields = response_fields(head, self._route.response, http_date)
         if size != CHUNKED and b"content-length" in head.noted and head.status != 204:
             fields.append((b"content-length", head.noted[b"content-length"][0]))
-        self._lane.send_headers(_response_headers(head, fields))
+        self._stream.send_headers(_response_headers(head, fields))
         self._body = body_of(size, decode=True)
         return self._body
 
     def send(self, data: Buffer, done: bool) -> None:
-        if self._lane.closed:  # it took no such head
+        if self._stream.closed:  # it took no such head
             self._give_up()
             return
         trailers: Headers = []
         if isinstance(self._body, ChunkedBody):
             for piece in self._body.take():
-                self._lane.write(piece)
+                self._stream.write(piece)
             trailers = [(name.lower(), value) for name, value in self._body.trailers]
         else:
-            self._lane.write(data)
+            self._stream.write(data)
         if done:
-            self._lane.end(trailers)
+            self._stream.end(trailers)
 
     def finished(self) -> None:
         self._exchange = None
-        self.go_on()
+        self.resume_request()
 
-    def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
+    def switched(self, head: ResponseHead, connection: UpstreamConnection, early: bytes) -> None:
         """HTTP/2 has no upgrades, so that none was asked for."""
-        backend.abort()
+        connection.abort()
         self.broken(RemoteProtocolError("the service switched protocols unasked"))
 
     def failed(self, failure: Failure, error: FrpError) -> None:
         self._exchange = None
         self._deadline.close()
-        vhost = self._user.vhost
-        vhost.tell_failure(self._request, str(error))
-        timed = failure is Failure.TIMED_OUT
-        send_answer(self._lane, timed_out() if timed else vhost.pages.not_found(), self._request.method)
-        self.go_on()
+        send_answer(self._stream, self._site.failed(self._request, failure, error), self._request.method)
+        self.resume_request()
 
     def broken(self, error: Exception | None) -> None:
         self._exchange = None
-        self._user.vhost.tell_break(self._request, error)
-        self._lane.reset()
-        self.go_on()
+        self._site.broke_off(self._request, error)
+        self._stream.reset()
+        self.resume_request()
 
     def _expect_body(self) -> None:
         """The rest of the request comes in time, as long as there is no response."""
@@ -307,7 +314,7 @@ class H2Request:
         if self._coming:
             self._exchange = None
             exchange.abandon()
-            send_answer(self._lane, too_slow(), self._request.method)
+            send_answer(self._stream, too_slow(), self._request.method)
         else:
             exchange.time_out()
 

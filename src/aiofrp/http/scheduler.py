@@ -24,7 +24,7 @@ class Work(Protocol):
         is not to read."""
 
 
-class Turns:
+class Scheduler:
     """Whose turn it is."""
 
     __slots__ = ("_current", "_due", "_spent", "_waiting")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from aiofrp.server.vhost.pages import http_date
+from aiofrp.http.answers import http_date
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import LAST_CHUNK, Body, ChunkedBody, body_of, encode_chunk
 from aiofrp.wire.http.forward import HeaderChanges, encode_response, response_fields

@@ -1,6 +1,6 @@
 """One request and its response, from the moment its route is known: the service's side of it.
 
-Speaks to the service through a :class:`~aiofrp.proxy.httpbackend.Backend` and to the user through
+Speaks to the service through a :class:`~aiofrp.http.upstream.UpstreamConnection` and to the user through
 :class:`ExchangeUser`, whatever protocol the user speaks. Bodies pass as they come.
 """
 
@@ -10,7 +10,7 @@ import enum
 from typing import Protocol
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
-from aiofrp.proxy.httpbackend import Backend, Backends
+from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import Body, body_of
 from aiofrp.wire.http.head import UNTIL_EOF, RequestHead, ResponseHead, loose_head_end, parse_response
@@ -69,10 +69,10 @@ class ExchangeUser(Protocol):
     def request_sent(self) -> None:
         """The service has all of the request; it should answer in time."""
 
-    def hold_request(self) -> None:
-        """Deliver no more of the request's body until ``go_on``."""
+    def pause_request(self) -> None:
+        """Deliver no more of the request's body until ``resume_request``."""
 
-    def go_on(self) -> None:
+    def resume_request(self) -> None:
         """There is room for more of the request's body."""
 
     def inform(self, head: ResponseHead) -> None:
@@ -87,7 +87,7 @@ class ExchangeUser(Protocol):
     def finished(self) -> None:
         """The response is complete."""
 
-    def switched(self, head: ResponseHead, backend: Backend, early: bytes) -> None:
+    def switched(self, head: ResponseHead, connection: UpstreamConnection, early: bytes) -> None:
         """The service agreed to the upgrade or the CONNECT: the connection is a tunnel now; ``early`` follows the
         head."""
 
@@ -106,9 +106,8 @@ class Exchange:
     """
 
     __slots__ = (
-        "_backend",
-        "_backends",
         "_body",
+        "_connection",
         "_early",
         "_half_closed",
         "_head",
@@ -120,17 +119,18 @@ class Exchange:
         "_sent",
         "_size",
         "_state",
+        "_upstream",
         "_user",
     )
 
-    def __init__(self, user: ExchangeUser, backends: Backends, request: RequestHead, head: bytes) -> None:
+    def __init__(self, user: ExchangeUser, upstream: Upstream, request: RequestHead, head: bytes) -> None:
         """``head``: the request's head as the service is to get it."""
         self._user = user
-        self._backends = backends
+        self._upstream = upstream
         self._request = request
         self._head = head
         self._state = State.CONNECTING
-        self._backend: Backend | None = None
+        self._connection: UpstreamConnection | None = None
         self._sent = body_of(request.body_size)
         # Body that came before the work connection; the user is held after the first piece.
         self._early: list[Buffer] = []
@@ -150,7 +150,7 @@ class Exchange:
     def start(self) -> None:
         """Find a work connection; everything else follows from it."""
         fresh = self._request.method == b"CONNECT"
-        self._backends.take(self._user.source, self._ready, self._failed, fresh=fresh)
+        self._upstream.take(self._user.source, self._ready, self._failed, fresh=fresh)
 
     # For the user
 
@@ -205,28 +205,28 @@ class Exchange:
         if self._request.upgrade or self._request.method == b"CONNECT":
             return
         self._half_closed = True
-        if self._backend is not None and self.whole:
-            self._backend.write_eof()
+        if self._connection is not None and self.whole:
+            self._connection.write_eof()
 
     def pause(self) -> None:
         """The user takes no more of the response for now."""
-        if self._backend is not None and not self._paused:
+        if self._connection is not None and not self._paused:
             self._paused = True
-            self._backend.stream.pause_reading()
+            self._connection.stream.pause_reading()
 
     def resume(self) -> None:
         """The user has room again."""
-        if self._backend is not None and self._paused:
+        if self._connection is not None and self._paused:
             self._paused = False
-            self._backend.stream.resume_reading()
+            self._connection.stream.resume_reading()
 
     def abandon(self) -> None:
         """The user is gone, or wants no more of it."""
         self._state = State.OVER
-        backend, self._backend = self._backend, None
-        if backend is not None:
-            backend.user = None
-            backend.abort()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.user = None
+            connection.abort()
 
     def time_out(self) -> None:
         """The service took too long to answer."""
@@ -234,13 +234,13 @@ class Exchange:
 
     # User of the work connection
 
-    def backend_data(self, data: Buffer, /) -> None:
+    def data_received(self, data: Buffer, /) -> None:
         if self._body is None:
             self._receive_head(data)
         else:
             self._receive_body(self._body, data)
 
-    def backend_eof(self) -> None:
+    def eof_received(self) -> None:
         if self._body is None:
             self._no_response(Closed("EOF"))
             return
@@ -253,63 +253,63 @@ class Exchange:
             self._user.send(b"", True)
             self._finish(False)
 
-    def backend_lost(self, exc: Exception | None, /) -> None:
+    def connection_lost(self, exc: Exception | None, /) -> None:
         if exc is None or self._body is None:
-            self.backend_eof()
+            self.eof_received()
         else:
             self._break(exc)
 
-    def backend_full(self) -> None:
-        self._user.hold_request()
+    def pause_writing(self) -> None:
+        self._user.pause_request()
 
-    def backend_drained(self) -> None:
-        self._user.go_on()
+    def resume_writing(self) -> None:
+        self._user.resume_request()
 
     # Private: the request
 
-    def _ready(self, backend: Backend) -> None:
+    def _ready(self, connection: UpstreamConnection) -> None:
         if self._state is State.OVER:
-            backend.release()
+            connection.release()
             return
-        self._backend, backend.user = backend, self
+        self._connection, connection.user = connection, self
         early, self._early = self._early, []
-        backend.write(b"".join((self._head, *early)) if early else self._head)
+        connection.write(b"".join((self._head, *early)) if early else self._head)
         if self._user.full:
             self.pause()
         self._state = State.SENDING
         if self._sent.done:
             self._complete()
-        elif backend.full:
-            self._user.hold_request()
+        elif connection.full:
+            self._user.pause_request()
         elif early:
-            self._user.go_on()
+            self._user.resume_request()
 
     def _failed(self, error: FrpError) -> None:
         if self._state is not State.OVER:
             self._fail(Failure.NOBODY, error)
 
     def _write(self, data: Buffer) -> None:
-        if self._backend is not None:
-            self._backend.write(data)
+        if self._connection is not None:
+            self._connection.write(data)
         else:
             self._early.append(data)
-            self._user.hold_request()
+            self._user.pause_request()
 
     def _complete(self) -> None:
         """The service has the whole request."""
         self._state = State.ASKED
-        if self._half_closed and self._backend is not None:
-            self._backend.write_eof()
+        if self._half_closed and self._connection is not None:
+            self._connection.write_eof()
         self._user.request_sent()
 
     def _no_response(self, error: FrpError) -> None:
-        backend = self._backend
+        connection = self._connection
         untouched = not self._received and self._head_room == MAX_RESPONSE_HEAD
         repeatable = self._request.method in _REPEATABLE and self._request.body_size == 0
-        if backend is not None and backend.reused and repeatable and untouched:
-            self._backend, self._state = None, State.CONNECTING
-            backend.close()
-            self._backends.take(self._user.source, self._ready, self._failed, fresh=True)
+        if connection is not None and connection.reused and repeatable and untouched:
+            self._connection, self._state = None, State.CONNECTING
+            connection.close()
+            self._upstream.take(self._user.source, self._ready, self._failed, fresh=True)
         else:
             self._fail(Failure.NOBODY, error)
 
@@ -383,17 +383,17 @@ class Exchange:
     def _finish(self, clean: bool) -> None:
         """The response is complete; ``clean``: nothing came after it."""
         state, self._state = self._state, State.OVER
-        backend, self._backend = self._backend, None
-        if backend is not None:
-            backend.user = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.user = None
             if self._paused:
-                backend.stream.resume_reading()
+                connection.stream.resume_reading()
             if not self.whole:
-                backend.abort()
+                connection.abort()
             elif state is State.RESPONDING and clean and self._goes_on():
-                backend.release()
+                connection.release()
             else:
-                backend.close()
+                connection.close()
         self._user.finished()
 
     def _goes_on(self) -> bool:
@@ -416,13 +416,13 @@ class Exchange:
         return head.status == 101 and bool(agreed) and agreed <= asked
 
     def _switch(self, head: ResponseHead, data: bytes) -> None:
-        backend, self._backend = self._backend, None
-        assert backend is not None
+        connection, self._connection = self._connection, None
+        assert connection is not None
         self._state = State.OVER
-        backend.user = None
+        connection.user = None
         if self._paused:
-            backend.stream.resume_reading()
-        self._user.switched(head, backend, data)
+            connection.stream.resume_reading()
+        self._user.switched(head, connection, data)
 
     def _break(self, error: Exception | None) -> None:
         self.abandon()

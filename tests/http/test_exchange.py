@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from aiofrp.errors import FrpError, RemoteProtocolError
-from aiofrp.proxy.httpbackend import Backend, Backends
-from aiofrp.server.httpexchange import INTERIM_COST, MAX_RESPONSE_HEAD, Exchange, Failure
+from aiofrp.http.exchange import INTERIM_COST, MAX_RESPONSE_HEAD, Exchange, Failure
+from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import Body, body_of
 from aiofrp.wire.http.head import ResponseHead, parse_request
@@ -34,7 +34,7 @@ class FakeStream:
         self._told.append("resume")
 
 
-class FakeBackend:
+class FakeConnection:
     """A connection to the service; ``told`` has what was done with it after writing."""
 
     def __init__(self, reused: bool = False) -> None:
@@ -65,50 +65,55 @@ class FakeBackend:
         """The service sends."""
         for piece in pieces:
             if self.user is not None:
-                self.user.backend_data(piece)
+                self.user.data_received(piece)
 
 
 class Rig:
     """An exchange between a user and a connection to the service, which comes when ``connect`` is called."""
 
     def __init__(self, head: bytes, *, full: bool = False) -> None:
-        self.backend = FakeBackend()
+        self.connection = FakeConnection()
         self.events: list[str] = []
         self.received = b""
         self.source = ("127.0.0.1", 1)
         self.full = full
         self.error: FrpError | None = None
-        self._ready: Callable[[Backend], None] | None = None
-        self.exchange = Exchange(self, cast(Backends, self), parse_request(head), head)
+        self._ready: Callable[[UpstreamConnection], None] | None = None
+        self.exchange = Exchange(self, cast(Upstream, self), parse_request(head), head)
         self.exchange.start()
 
-    # Backends
+    # Upstream
 
     def take(
-        self, source: object, ready: Callable[[Backend], None], failed: object, *, fresh: bool = False
+        self,
+        source: object,
+        ready: Callable[[UpstreamConnection], None],
+        failed: object,
+        *,
+        fresh: bool = False,
     ) -> None:
         self._ready = ready
 
-    def connect(self) -> FakeBackend:
+    def connect(self) -> FakeConnection:
         """The connection is there."""
         assert self._ready is not None
-        self._ready(cast(Backend, self.backend))
-        return self.backend
+        self._ready(cast(UpstreamConnection, self.connection))
+        return self.connection
 
-    def backend_ends(self) -> None:
+    def service_ends(self) -> None:
         """The service finished sending."""
         if "finished" not in self.events:
-            self.exchange.backend_eof()
+            self.exchange.eof_received()
 
     # User of the exchange
 
     def request_sent(self) -> None:
         self.events.append("sent")
 
-    def hold_request(self) -> None:
+    def pause_request(self) -> None:
         pass
 
-    def go_on(self) -> None:
+    def resume_request(self) -> None:
         pass
 
     def inform(self, head: ResponseHead) -> None:
@@ -124,7 +129,7 @@ class Rig:
     def finished(self) -> None:
         self.events.append("finished")
 
-    def switched(self, head: ResponseHead, backend: Any, early: bytes) -> None:
+    def switched(self, head: ResponseHead, connection: Any, early: bytes) -> None:
         self.events.append("tunnel")
         self.received += early
 
@@ -170,9 +175,13 @@ def test_after_a_whole_request_and_its_response_the_connection_serves_others(
     if not connected:
         rig.connect()
     assert rig.events == ["sent"]
-    rig.backend.says(OK)
-    assert rig.backend.written == head + b"".join(pieces)
-    assert (rig.backend.told, rig.events, rig.received) == (["release"], ["sent", "200", "finished"], b"ok")
+    rig.connection.says(OK)
+    assert rig.connection.written == head + b"".join(pieces)
+    assert (rig.connection.told, rig.events, rig.received) == (
+        ["release"],
+        ["sent", "200", "finished"],
+        b"ok",
+    )
 
 
 SHORT = [
@@ -197,12 +206,12 @@ def test_a_request_that_ends_short_is_over(head: bytes, pieces: list[bytes], con
     rig.exchange.send(b"5\r\nhello\r\n0\r\n\r\n")
     rig.exchange.end()
     if connected:
-        assert rig.backend.written == head + b"".join(pieces)
-        rig.backend.says(OK)
-        assert rig.backend.told == ["abort"]
+        assert rig.connection.written == head + b"".join(pieces)
+        rig.connection.says(OK)
+        assert rig.connection.told == ["abort"]
     else:
         rig.connect()
-        assert (rig.backend.written, rig.backend.told) == (b"", ["release"])
+        assert (rig.connection.written, rig.connection.told) == (b"", ["release"])
     assert rig.events == []
 
 
@@ -211,11 +220,11 @@ def test_a_response_to_a_part_of_the_request_ends_with_its_connection(
     head: bytes, pieces: list[bytes]
 ) -> None:
     rig = Rig(head)
-    backend = rig.connect()
+    connection = rig.connect()
     for piece in pieces:
         rig.exchange.send(piece)
-    backend.says(OK)
-    assert (backend.told, rig.events, rig.received) == (["abort"], ["200", "finished"], b"ok")
+    connection.says(OK)
+    assert (connection.told, rig.events, rig.received) == (["abort"], ["200", "finished"], b"ok")
     rig.exchange.end()
 
 
@@ -224,38 +233,38 @@ def test_a_response_that_began_early_ends_with_its_connection_although_the_reque
     head: bytes,
 ) -> None:
     rig = Rig(head)
-    backend = rig.connect()
-    backend.says(OK[:-1])
+    connection = rig.connect()
+    connection.says(OK[:-1])
     rig.exchange.send(b"hello" if head is SIZED else b"5\r\nhello\r\n0\r\n\r\n")
     rig.exchange.end()
-    backend.says(OK[-1:])
-    assert (backend.told, rig.events, rig.received) == (["close"], ["200", "finished"], b"ok")
+    connection.says(OK[-1:])
+    assert (connection.told, rig.events, rig.received) == (["close"], ["200", "finished"], b"ok")
 
 
 def test_what_follows_the_body_is_not_sent() -> None:
     for head, body in ((SIZED, b"hello"), (CHUNKED, b"0\r\n\r\n"), (GET, b"")):
         rig = Rig(head)
-        backend = rig.connect()
+        connection = rig.connect()
         assert rig.exchange.send(body + b"GET /next") == len(body)
-        assert backend.written == head + body
+        assert connection.written == head + body
 
 
 def test_a_body_of_broken_form_is_over_at_once() -> None:
     rig = Rig(CHUNKED)
-    backend = rig.connect()
+    connection = rig.connect()
     with pytest.raises(RemoteProtocolError):
         rig.exchange.send(b"5\r\nhelloX\r\n")
-    assert (backend.written, backend.told, rig.events) == (CHUNKED, ["abort"], [])
+    assert (connection.written, connection.told, rig.events) == (CHUNKED, ["abort"], [])
 
 
 def test_the_end_of_the_users_side_follows_the_body() -> None:
     rig = Rig(SIZED)
     rig.exchange.half_close()
-    backend = rig.connect()
+    connection = rig.connect()
     rig.exchange.send(b"hell")
-    assert backend.told == []
+    assert connection.told == []
     rig.exchange.send(b"o")
-    assert (backend.written, backend.told) == (SIZED + b"hello", ["eof"])
+    assert (connection.written, connection.told) == (SIZED + b"hello", ["eof"])
 
 
 # Responses
@@ -285,22 +294,22 @@ def test_a_connection_that_is_not_surely_at_the_end_of_the_response_is_closed(
 ) -> None:
     rig = Rig(head)
     rig.connect().says(*pieces)
-    assert (rig.backend.told, rig.received, rig.events[-1]) == (["close"], body, "finished")
+    assert (rig.connection.told, rig.received, rig.events[-1]) == (["close"], body, "finished")
 
 
 def test_a_connection_that_may_hold_more_is_closed() -> None:
     rig = Rig(GET)
-    backend = rig.connect()
+    connection = rig.connect()
     rig.exchange.pause()
-    backend.says(OK)
-    assert backend.told == ["pause", "resume", "close"]
+    connection.says(OK)
+    assert connection.told == ["pause", "resume", "close"]
 
 
 def test_interim_responses_are_few() -> None:
     interim = b"HTTP/1.1 103 x\r\n\r\n"
     rig = Rig(GET)
     rig.connect().says(*[interim * 100] * 100)
-    assert rig.backend.told == ["abort"]
+    assert rig.connection.told == ["abort"]
     assert rig.events.count("103") == MAX_RESPONSE_HEAD // INTERIM_COST
     assert rig.events[-1] == "nobody"
 
@@ -309,16 +318,16 @@ def test_interim_responses_are_small_together() -> None:
     interim = b"HTTP/1.1 103 x\r\nX: " + b"y" * 60_000 + b"\r\n\r\n"
     rig = Rig(GET)
     rig.connect().says(*[interim] * 10)
-    assert (rig.backend.told, rig.events) == (["abort"], ["sent", *["103"] * 4, "nobody"])
+    assert (rig.connection.told, rig.events) == (["abort"], ["sent", *["103"] * 4, "nobody"])
 
 
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_head_that_does_not_end_costs_little(size: int) -> None:
     rig = Rig(GET)
-    backend = rig.connect()
+    connection = rig.connect()
     begun = time.process_time()
-    backend.says(b"HTTP/1.1 200 OK\r\nX: ", *[b"y" * size] * (MAX_RESPONSE_HEAD // size + 1))
-    assert (backend.told, rig.events) == (["abort"], ["sent", "nobody"])
+    connection.says(b"HTTP/1.1 200 OK\r\nX: ", *[b"y" * size] * (MAX_RESPONSE_HEAD // size + 1))
+    assert (connection.told, rig.events) == (["abort"], ["sent", "nobody"])
     assert time.process_time() - begun < 3
 
 
@@ -328,7 +337,7 @@ def test_heads_in_pieces(cut: int) -> None:
     rig = Rig(GET)
     rig.connect().says(text[:cut], text[cut : cut + 3], text[cut + 3 :])
     assert (rig.events, rig.received) == (["sent", "100", "103", "200", "finished"], b"ok")
-    assert rig.backend.told == ["release"]
+    assert rig.connection.told == ["release"]
 
 
 # Tunnels
@@ -352,7 +361,7 @@ def test_a_tunnel_begins_when_the_service_agrees(head: bytes, answer: bytes) -> 
     rig = Rig(head)
     rig.exchange.half_close()
     rig.connect().says(answer + b"early")
-    assert (rig.events[-1], rig.received, rig.backend.told) == ("tunnel", b"early", [])
+    assert (rig.events[-1], rig.received, rig.connection.told) == ("tunnel", b"early", [])
 
 
 @pytest.mark.parametrize(
@@ -370,7 +379,7 @@ def test_a_tunnel_begins_when_the_service_agrees(head: bytes, answer: bytes) -> 
 def test_a_switch_of_protocols_that_was_not_asked_for_is_no_response(head: bytes, answer: bytes) -> None:
     rig = Rig(head)
     rig.connect().says(answer)
-    assert (rig.events[-1], rig.backend.told) == ("nobody", ["abort"])
+    assert (rig.events[-1], rig.connection.told) == ("nobody", ["abort"])
 
 
 @pytest.mark.parametrize("status", [b"199", b"301", b"404", b"405", b"407", b"500", b"999"])
@@ -380,7 +389,7 @@ def test_an_answer_to_connect_that_does_not_agree_is_a_response(status: bytes) -
     rig.connect().says(final + (OK if status == b"199" else b""))
     assert "tunnel" not in rig.events
     if status != b"199":
-        assert (rig.received, rig.events[-1], rig.backend.told) == (b"no", "finished", ["close"])
+        assert (rig.received, rig.events[-1], rig.connection.told) == (b"no", "finished", ["close"])
 
 
 @pytest.mark.parametrize(
@@ -392,5 +401,5 @@ def test_a_2xx_answer_to_connect_with_a_body_is_a_response(
 ) -> None:
     rig = Rig(CONNECT)
     rig.connect().says(b"HTTP/%b 200 x\r\n%b\r\n\r\n%b" % (version, framing, body))
-    rig.backend_ends()
-    assert (rig.received, rig.events[-1], rig.backend.told) == (body, "finished", ["close"])
+    rig.service_ends()
+    assert (rig.received, rig.events[-1], rig.connection.told) == (body, "finished", ["close"])

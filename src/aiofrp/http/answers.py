@@ -1,0 +1,90 @@
+"""Answers that come from the program itself and from no service: what one is, and those the engine gives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from email.utils import formatdate
+from functools import lru_cache
+
+from aiofrp.wire.http.forward import encode_response
+from aiofrp.wire.http.head import Field, HeadError
+
+#: The fields of an answer in plain text.
+PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
+NO_SNIFFING = (b"X-Content-Type-Options", b"nosniff")
+_REASONS = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    431: b"Request Header Fields Too Large",
+    501: b"Not Implemented",
+    505: b"HTTP Version Not Supported",
+}
+
+
+class Answer:
+    """One response of the program itself: status, reason, fields and a body.
+
+    ``fields`` has no field about the connection; the engine adds those. ``raw``, where it is not empty, is sent to a
+    user of HTTP/1 as it is, in place of everything else, and its connection is closed.
+    """
+
+    __slots__ = ("body", "fields", "raw", "reason", "status")
+
+    def __init__(
+        self, status: int, reason: bytes, fields: list[Field], body: bytes, *, raw: bytes = b""
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.fields = fields
+        self.body = body
+        self.raw = raw
+
+    def encode(self, minor: int, connection: Iterable[Field], *, body: bool = True) -> bytes:
+        """All of it for an HTTP/1.``minor`` user. ``connection``: fields about the connection; without ``body`` only
+        the head, as HEAD wants it."""
+        head = encode_response(self.status, self.reason, minor, [*self.fields, *connection])
+        return head + self.body if body else head
+
+
+def empty(status: int, reason: bytes) -> Answer:
+    """An answer without a body."""
+    return Answer(status, reason, sized(b""), b"")
+
+
+def timed_out() -> Answer:
+    """504: the service sent no response head in time."""
+    return empty(504, b"Gateway Timeout")
+
+
+def too_slow() -> Answer:
+    """408: the request's body did not come in time."""
+    return empty(408, _REASONS[408])
+
+
+def refusal(error: HeadError) -> bytes:
+    """The answer to a head that is refused, as the whole of what is sent before the connection closes."""
+    reason = _REASONS[error.status]
+    text = str(error)
+    if error.status == 501:
+        return encode_response(501, reason, 1, [PLAIN, (b"Connection", b"close")]) + text.encode()
+    line = reason + (b": " + text.encode() if text else b"")
+    return encode_response(error.status, line, 1, [PLAIN, (b"Connection", b"close")]) + b"%d %b" % (
+        error.status,
+        line,
+    )
+
+
+def sized(body: bytes) -> list[Field]:
+    """The fields every answer with ``body`` has: Date and Content-Length."""
+    return [(b"Date", http_date()), (b"Content-Length", b"%d" % len(body))]
+
+
+def http_date() -> bytes:
+    """The present time as HTTP writes it."""
+    return _date_text(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _date_text(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()

@@ -42,10 +42,10 @@ class Counted(Protocol):
 class Counter(Protocol):
     """Keeps the connections of an upstream and counts them."""
 
-    def opened(self, joined: Counted, /) -> None:
+    def opened(self, connection: Counted, /) -> None:
         """There is one more."""
 
-    def closed(self, joined: Counted, /) -> None:
+    def closed(self, connection: Counted, /) -> None:
         """It is gone, or became another one; its numbers are final."""
 
 

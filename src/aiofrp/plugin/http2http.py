@@ -9,6 +9,7 @@ from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Str
 from aiofrp.plugin.base import ClientPlugin
+from aiofrp.plugin.reverseproxy import ReverseProxy
 
 
 class Http2HttpPluginConfig(PluginConfig):
@@ -26,8 +27,16 @@ class Http2HttpPluginConfig(PluginConfig):
     )
 
 
+class Http2HttpService(ReverseProxy):
+    """Sends the requests of users to ``localAddr``, in plain text."""
+
+    secure = False
+    forwards = False
+
+
 class Http2Http(ClientPlugin):
     """The client plugin ``http2http``."""
 
     name = "http2http"
     Config = Http2HttpPluginConfig
+    Client = Http2HttpService

@@ -9,6 +9,7 @@ from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Str
 from aiofrp.plugin.base import ClientPlugin
+from aiofrp.plugin.reverseproxy import ReverseProxy
 
 
 class Http2HttpsPluginConfig(PluginConfig):
@@ -28,8 +29,16 @@ class Http2HttpsPluginConfig(PluginConfig):
     )
 
 
+class Http2HttpsService(ReverseProxy):
+    """Sends the requests of users to ``localAddr``, in TLS; its certificate is not verified."""
+
+    secure = True
+    forwards = True
+
+
 class Http2Https(ClientPlugin):
     """The client plugin ``http2https``."""
 
     name = "http2https"
     Config = Http2HttpsPluginConfig
+    Client = Http2HttpsService

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Protocol
 
 from aiofrp.stream.base import Buffer, Pause, Stream, drop
 
@@ -102,23 +103,30 @@ class Splice:
             self._b.stream.close()
 
 
+class Running(Protocol):
+    """A splice, or another connection that comes to its end by itself."""
+
+    def abort(self) -> None:
+        """Drop it now."""
+
+
 class Splices:
-    """The splices of one owner, so that it can let them finish; limited by open files."""
+    """The running connections of one owner, so that it can let them finish; limited by open files."""
 
     __slots__ = ("_drained", "_open")
 
     def __init__(self) -> None:
-        self._open: set[Splice] = set()
+        self._open: set[Running] = set()
         self._drained: asyncio.Event | None = None
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def opened(self, splice: Splice) -> None:
+    def opened(self, splice: Running) -> None:
         """One began."""
         self._open.add(splice)
 
-    def closed(self, splice: Splice) -> None:
+    def closed(self, splice: Running) -> None:
         """One ended; give it to :class:`Splice` as ``done``."""
         self._open.discard(splice)
         if self._drained is not None and not self._open:

@@ -50,15 +50,22 @@ def request_fields(request: RequestHead, changes: HeaderChanges, peer: bytes) ->
 
     X-Forwarded-For goes on with what the user sent, as that of a proxy before us; X-Real-IP is never the user's.
     """
-    noted = request.noted
-    fields = _without_named(request.fields, request.connection)
-    before = noted.get(b"x-forwarded-for")
-    fields += (
+    before = request.noted.get(b"x-forwarded-for")
+    forwarded = (
         (b"X-Forwarded-For", b", ".join((*before, peer)) if before else peer),
         (b"X-Forwarded-Host", request.host),
         (b"X-Forwarded-Proto", b"http"),
         (b"X-Real-IP", peer),
     )
+    return passed_fields(request, changes, forwarded)
+
+
+def passed_fields(request: RequestHead, changes: HeaderChanges, forwarded: Iterable[Field]) -> list[Field]:
+    """The fields that pass to a service unchanged, with ``changes``. ``forwarded``: those about whom the request came
+    from; the user's own of these names do not pass."""
+    noted = request.noted
+    fields = _without_named(request.fields, request.connection)
+    fields += forwarded
     if b"te" in noted and b"trailers" in _options(noted[b"te"]):
         fields.append((b"TE", b"trailers"))
     return changes.apply(fields)

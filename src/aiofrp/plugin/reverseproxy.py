@@ -1,0 +1,165 @@
+"""What plugins that put a local web service behind the HTTP engine have in common."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from functools import cache
+from typing import ClassVar, Protocol, cast
+
+from aiofrp.config.models.proxy import ProxyConfig
+from aiofrp.config.models.shared import HeaderOperations
+from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError, TransportError
+from aiofrp.host.contexts import ClientContext, ClientHalf
+from aiofrp.host.relay import client_side
+from aiofrp.host.service import DIAL_TIMEOUT
+from aiofrp.http.answers import Answer, empty
+from aiofrp.http.exchange import Failure
+from aiofrp.http.serve import Engine
+from aiofrp.http.site import Route, Site
+from aiofrp.http.upstream import Upstream
+from aiofrp.stream.base import Stream
+from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.transport.net import dial
+from aiofrp.transport.resolve import split_address
+from aiofrp.wire.frp.messages import StartWorkConn
+from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges, passed_fields
+from aiofrp.wire.http.head import Field, RequestHead
+from aiofrp.wire.http.query import clean_query
+
+#: Fields about whom a request came from, as they are noted and as they are written (docs/protocol/client.md §4).
+_REAL = (b"x-real-ip", b"X-Real-IP")
+_FORWARDED = (
+    (b"x-forwarded-for", b"X-Forwarded-For"),
+    (b"x-forwarded-host", b"X-Forwarded-Host"),
+    (b"x-forwarded-proto", b"X-Forwarded-Proto"),
+)
+
+
+class Options(Protocol):
+    """The options all such plugins have."""
+
+    @property
+    def local_addr(self) -> str: ...
+    @property
+    def host_header_rewrite(self) -> str: ...
+    @property
+    def request_headers(self) -> HeaderOperations: ...
+
+
+class LocalSite(Site):
+    """Sends every request to the service at ``localAddr``; it is the site and its only route.
+
+    ``context`` is that of the proxy. ``secure``: the service speaks TLS. ``forwards``: the user's X-Forwarded-For,
+    X-Forwarded-Host and X-Forwarded-Proto pass; otherwise there are none.
+    """
+
+    http2 = False
+    response = NO_CHANGES
+
+    def __init__(self, context: ClientContext, options: Options, *, secure: bool, forwards: bool) -> None:
+        self.rewrite = options.host_header_rewrite.encode()
+        self.upstream = Upstream(options.local_addr, self._open, context.connections)
+        self._context = context
+        self._address = _address(options.local_addr, 443 if secure else 80)
+        self._secure = secure
+        self._forwarded = (*_FORWARDED, _REAL) if forwards else (_REAL,)
+        self._changes = HeaderChanges(options.request_headers.set)
+
+    # Site
+
+    def judge(self, request: RequestHead) -> Route | Answer:
+        if request.target == b"*":
+            return empty(200, b"OK")
+        if request.method != b"CONNECT":
+            request.absolute = False  # the service is no proxy
+            request.target = clean_query(request.target)
+        return self
+
+    def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> Answer:
+        self._context.log.seldom.warning("http: proxy error: %s", error)
+        return empty(502, b"Bad Gateway")
+
+    def broke_off(self, request: RequestHead, error: Exception | None) -> None:
+        self._context.log.seldom.warning("http: proxy error: the response broke off: %s", error or "EOF")
+
+    # Route
+
+    def next(self) -> Upstream:
+        return self.upstream
+
+    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
+        kept = [(name, value) for key, name in self._forwarded for value in request.noted.get(key, ())]
+        return passed_fields(request, self._changes, kept)
+
+    # Private: connections to the service
+
+    def _open(
+        self,
+        source: tuple[str, int],
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        self._context.spawn(self._connect(ready, failed), "connect")
+
+    async def _connect(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        try:
+            stream = await self._dial()
+        except TransportError as exc:
+            failed(exc)
+        except BaseException:
+            failed(Closed("the proxy is closed"))
+            raise
+        else:
+            ready(stream)
+
+    async def _dial(self) -> Stream:
+        if not self._address[0]:
+            raise ConnectFailed("http: no Host in request URL")
+        stream = await dial(*self._address, timeout=DIAL_TIMEOUT, for_user=True)
+        if not self._secure:
+            return stream
+        tls = TlsStream(stream, _trusting(), server_side=False, server_hostname=self._address[0])
+        await handshake(tls, DIAL_TIMEOUT)
+        return tls
+
+
+def _address(text: str, default_port: int) -> tuple[str, int]:
+    """Host and port of ``localAddr``. Raises :class:`~aiofrp.errors.ConfigError`."""
+    try:
+        return split_address(text, default_port)
+    except ValueError:
+        raise ConfigError(f"localAddr: [{text}] is not an address of the form host:port") from None
+
+
+@cache
+def _trusting() -> ssl.SSLContext:
+    """TLS to a local service, whose certificate is not verified."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class ReverseProxy(ClientHalf):
+    """Serves each work connection as a user of the HTTP engine."""
+
+    #: Whether the local service speaks TLS, and whether X-Forwarded-* of the user pass.
+    secure: ClassVar[bool]
+    forwards: ClassVar[bool]
+
+    def __init__(self, context: ClientContext, proxy: ProxyConfig) -> None:
+        self._context = context
+        self._transport = proxy.transport
+        options = cast(Options, proxy.plugin)
+        self._site = LocalSite(context, options, secure=self.secure, forwards=self.forwards)
+        self._engine = Engine(self._site)
+
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        work = client_side(stream, self._transport, self._context)
+        self._engine.accept(work, (start.src_addr, start.src_port))
+
+    async def close(self) -> None:
+        self._engine.close()
+        self._site.upstream.close()

@@ -63,6 +63,13 @@ ALONE = {
 #: Files that still import each other in a circle. A circle may lose files, and its row here with it; none may come.
 KNOWN_CIRCLES: list[set[str]] = []
 
+#: Libraries whose inner parts are used or that are slow to load, and the one file that may import each.
+DOORS = {
+    "qh3": "stream/quic/library.py",
+    "asyncssh": "server/ssh/gateway.py",
+    "pyroute2": "vnet/tun.py",
+}
+
 #: The calls that start a task nobody owns, and the one module that may make them.
 TASK_STARTERS = {"create_task", "ensure_future"}
 TASK_OWNER = "aio"
@@ -203,6 +210,16 @@ def reach(below: dict[Path, set[Path]], start: Path) -> set[Path]:
     return found
 
 
+def past_the_door(path: Path) -> list[str]:
+    """Imports of a library of :data:`DOORS` in any file but its own."""
+    where = path.relative_to(SOURCE).as_posix()
+    return [
+        f"{where}:{line} imports {name}, which only {DOORS[root]} may"
+        for line, name in imported_names(path)
+        if (root := name.partition(".")[0]) in DOORS and DOORS[root] != where
+    ]
+
+
 def bare_tasks(path: Path) -> list[str]:
     """Places where a file starts a task by itself."""
     tree = tree_of(path)
@@ -232,6 +249,12 @@ def test_no_circle_of_files() -> None:
     assert not fresh, f"files that import each other: {fresh}"
     gone = set().union(*KNOWN_CIRCLES) - set().union(*found)
     assert not gone, f"no longer in a circle, take them out of KNOWN_CIRCLES: {sorted(gone)}"
+
+
+def test_one_file_imports_each_library_with_a_door() -> None:
+    found = [line for path in modules() for line in past_the_door(path)]
+    assert not found, "\n".join(found)
+    assert "qh3" in {name.partition(".")[0] for _, name in imported_names(SOURCE / DOORS["qh3"])}
 
 
 def test_tasks_have_an_owner() -> None:
@@ -319,6 +342,17 @@ def test_the_check_sees_circles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert circles() == [{"wire/a.py", "wire/b.py", "wire/c.py"}]
+
+
+def test_the_check_sees_who_goes_past_a_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.test_imports.SOURCE", tmp_path)
+    for name in ("x.py", DOORS["qh3"]):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("def f():\n    from qh3 import tls\n")
+    assert past_the_door(tmp_path / "x.py") == [
+        "x.py:2 imports qh3.tls, which only stream/quic/library.py may"
+    ]
+    assert not past_the_door(tmp_path / DOORS["qh3"])
 
 
 def test_the_check_sees_bare_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from aiofrp.errors import LocalProtocolError, RemoteProtocolError
 from aiofrp.http.user2 import request_of
 from aiofrp.proxy.packets import user_of
 from aiofrp.server.vhost.judge import parse_basic
-from aiofrp.stream.quic.core import Handler, QuicCore, initial_keys, server_configuration
+from aiofrp.stream.quic.core import QuicCore
+from aiofrp.stream.quic.library import Handler, initial_keys, server_configuration
 from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.webserver.basicauth import BasicAuth
 from aiofrp.wire.clienthello import ClientHelloReader

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from aiofrp.stream.quic.core import QuicCore, client_configuration
+from aiofrp.stream.quic.core import QuicCore
+from aiofrp.stream.quic.library import client_configuration
 from aiofrp.stream.quic.limits import QuicIdentity, QuicLimits
 from aiofrp.wire.kcp.core import Kcp
 from aiofrp.wire.kcp.fec import FecEncoder

@@ -17,7 +17,7 @@ from aiofrp.transport.tls import fresh as freshtls
 from aiofrp.transport.tls.contexts import TlsFiles, read_identity, self_signed, verifying_context
 
 if TYPE_CHECKING:
-    from aiofrp.stream.quic.core import Configuration
+    from aiofrp.stream.quic.library import Configuration
     from aiofrp.stream.quic.session import QuicSession
 
 
@@ -94,7 +94,7 @@ def quic_limits(options: QuicOptions) -> QuicLimits:
 def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[Configuration, Judge | None]:
     """What frps ends QUIC's TLS with: its certificate, or a fresh self-signed one, and the judge of clients'
     certificates if ``trusted_ca_file`` demands any. Raises :class:`~aiofrp.errors.ConfigError`."""
-    from aiofrp.stream.quic.core import server_configuration
+    from aiofrp.stream.quic.library import server_configuration
 
     identity = QuicIdentity(*read_identity(files))
     if not identity.certificate:

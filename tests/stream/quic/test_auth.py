@@ -13,14 +13,15 @@ from qh3 import tls
 from qh3._hazmat import Buffer
 from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
 
-from aiofrp.stream.quic.auth import (
+from aiofrp.stream.quic.auth import certificate_request, is_kem_key
+from aiofrp.stream.quic.core import QuicCore
+from aiofrp.stream.quic.library import (
     CertificateRequired,
     DemandingContext,
+    Handler,
     ServerContext,
-    certificate_request,
-    is_kem_key,
+    server_configuration,
 )
-from aiofrp.stream.quic.core import Handler, QuicCore, server_configuration
 from aiofrp.stream.quic.limits import Judge, QuicLimits
 from tests.stream.quicrig import identity
 from tests.support.certs import NAME

@@ -13,9 +13,11 @@ from qh3.quic.crypto import CIPHER_SUITES
 
 from aiofrp.stream.quic import dial as quicdial
 from aiofrp.stream.quic import session as quic
-from aiofrp.stream.quic.core import client_configuration
 from aiofrp.stream.quic.credit import Credit
+from aiofrp.stream.quic.library import client_configuration
+from aiofrp.stream.quic.limits import PLAIN_WINDOW, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
+from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.udp import Address
 from aiofrp.wire.quic.packet import Protection
 from tests.stream.quicrig import LIMITS, Rig
@@ -251,3 +253,101 @@ def test_nothing_is_done_where_no_room_is_kept() -> None:
     credit.forget(4)
     assert not credit.active
     assert not credit.tell()
+
+
+# What leaves of our own packets
+
+
+class Wire:
+    """What one connection's library made, and what left: both by the packets' numbers."""
+
+    def __init__(self, session: QuicSession, monkeypatch: pytest.MonkeyPatch) -> None:
+        core = session.core
+        suite, secret, self._cid_size = core.send_secret
+        self._protection = Protection(suite, secret)
+        self._near = core.last_number() or 0
+        self.made: dict[int, bytes] = {}
+        self.left: list[tuple[int, bytes]] = []
+        poll, send = core.poll, session._endpoint.send
+
+        def polled(now: float) -> list[tuple[bytes, Address]]:
+            found = poll(now)
+            for packet, _ in found:
+                self.made[self._number(packet)] = packet
+            return found
+
+        def sent(datagrams: list[bytes], address: Address, /) -> None:
+            self.left += [(self._number(packet), packet) for packet in datagrams]
+            send(datagrams, address)
+
+        monkeypatch.setattr(core, "poll", polled)
+        monkeypatch.setattr(session._endpoint, "send", sent)
+
+    def _number(self, packet: bytes) -> int:
+        opened = self._protection.open(packet, self._cid_size, self._near)
+        assert opened is not None
+        self._near = opened.number
+        return opened.number
+
+
+async def test_of_a_packet_and_its_replacement_one_leaves(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both would be sealed with one nonce. While a reader stops and goes on, with other streams in both directions."""
+    session = await rig.dial(limits=LIMIT)
+    slow, slow_far = await stream(rig, session)
+    other, other_far = await stream(rig, session)
+    wire = Wire(rig.server, monkeypatch)
+    total = 0
+    for _ in range(3):
+        slow_far.pause()
+        other_far.write(bytes(VOLUME))
+        total += await pour(slow, slow_far)
+        slow_far.resume()
+        await until(lambda: len(slow_far.data) == total + 4)  # noqa: B023
+    await until(lambda: len(other.data) == 3 * VOLUME)
+    numbers = [number for number, _ in wire.left]
+    assert len(numbers) == len(set(numbers))
+    assert set(numbers) == set(wire.made)
+    assert any(packet != wire.made[number] for number, packet in wire.left)
+    assert len(wire.left) > 100
+
+
+async def test_a_copy_that_leaves_as_well_is_noticed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check above, on a connection that sends both."""
+    session = await rig.dial(limits=LIMIT)
+    slow, slow_far = await stream(rig, session)
+    wire = Wire(rig.server, monkeypatch)
+    rewrite = rig.server.core.to_send
+
+    def both(now: float) -> list[tuple[bytes, Address]]:
+        found = rewrite(now)
+        return [*found, *((wire.made[wire._number(packet)], address) for packet, address in found)]
+
+    monkeypatch.setattr(rig.server.core, "to_send", both)
+    slow_far.pause()
+    await pour(slow, slow_far)
+    numbers = [number for number, _ in wire.left]
+    assert len(numbers) > len(set(numbers))
+
+
+async def test_without_resealing_windows_are_plain(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packets leave as the library made them; who takes nothing is ended when the session holds too much."""
+    limits = QuicLimits(reseal=False, receivers=StallLimits(mark=VOLUME, most=4 * VOLUME, stall=0.2))
+    assert limits.windows == (PLAIN_WINDOW, 4 * PLAIN_WINDOW)
+    plain = Rig(connection=limits)
+    try:
+        session = await plain.dial(limits=limits)
+        slow, slow_far = await stream(plain, session)
+        quick, quick_far = await stream(plain, session)
+        wire = Wire(plain.server, monkeypatch)
+        slow_far.pause()
+        slow.write(bytes(2 * VOLUME))
+        await until(lambda: held(slow_far) == 2 * VOLUME)
+        quick.write(bytes(VOLUME))
+        await until(lambda: len(quick_far.data) == VOLUME + 4)
+        await until(lambda: slow_far.stream.dead)  # type: ignore[attr-defined]
+        assert plain.server.held <= VOLUME
+        assert not plain.server.core.credit.active
+        assert all(packet == wire.made[number] for number, packet in wire.left)
+    finally:
+        plain.dispose()
+        await until(lambda: all(end.lost for end in plain.ends))

@@ -11,7 +11,7 @@ import pytest
 from qh3.quic.configuration import QuicConfiguration
 
 from aiofrp.errors import Closed, FrpError, TimedOut
-from aiofrp.stream.quic import core as quiccore
+from aiofrp.stream.quic import library as quiccore
 from aiofrp.stream.quic import session as quic
 from aiofrp.stream.quic.dial import dial
 from aiofrp.stream.quic.errors import NoMoreStreams, QuicFailed

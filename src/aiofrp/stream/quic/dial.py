@@ -7,7 +7,8 @@ import socket
 from collections.abc import Callable
 
 from aiofrp.errors import Closed, TimedOut
-from aiofrp.stream.quic.core import QuicCore, client_configuration
+from aiofrp.stream.quic.core import QuicCore
+from aiofrp.stream.quic.library import client_configuration
 from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.udp import Address, Piece, UdpSocket

@@ -8,6 +8,9 @@ from typing import TypeAlias
 
 from aiofrp.stream.stall import StallLimits
 
+#: Bytes of a stream's window where credit cannot be withheld; the connection's is four times as large.
+PLAIN_WINDOW = 512 * 1024
+
 #: Judges a peer's certificate chain, DER, its own certificate first: what is wrong with it, empty if nothing.
 Judge: TypeAlias = Callable[[list[bytes]], str]
 
@@ -30,7 +33,18 @@ class QuicLimits:
     #: Bytes of one stream in flight or not taken (docs/protocol/wire.md §5).
     stream_window: int = 6 * 1024 * 1024
     connection_window: int = 15 * 1024 * 1024  #: the same of all streams together (docs/protocol/wire.md §5)
+    #: Whether the credit of a stream whose receiver takes nothing is withheld, for which our own packets are re-sealed
+    #: (see :mod:`aiofrp.stream.quic.credit`). Without it windows are plain and smaller: the peer of such a stream goes
+    #: on sending, and ``receivers`` alone limits what is held.
+    reseal: bool = True
     receivers: StallLimits = field(default_factory=StallLimits)  #: for what arrived and is not taken
+
+    @property
+    def windows(self) -> tuple[int, int]:
+        """The flow-control windows of a stream and of the connection, bytes."""
+        if self.reseal:
+            return self.stream_window, self.connection_window
+        return min(self.stream_window, PLAIN_WINDOW), min(self.connection_window, 4 * PLAIN_WINDOW)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,10 @@ import socket
 import time
 from collections.abc import Callable
 
-from qh3.quic.configuration import QuicConfiguration
-from qh3.quic.packet import encode_quic_retry, encode_quic_version_negotiation
-
 from aiofrp import faults
 from aiofrp.stream.listening import Drain, PerSecond, Sources
-from aiofrp.stream.quic.core import CID_SIZE, QuicCore
+from aiofrp.stream.quic.core import QuicCore
+from aiofrp.stream.quic.library import CID_SIZE, Configuration, retry_packet, version_packet
 from aiofrp.stream.quic.limits import Judge, QuicListenLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream
@@ -43,7 +41,7 @@ class QuicListener:
     def __init__(
         self,
         sock: socket.socket,
-        tls: Callable[[], tuple[QuicConfiguration, Judge | None]],
+        tls: Callable[[], tuple[Configuration, Judge | None]],
         on_stream: Callable[[QuicStream], None],
         *,
         limits: QuicListenLimits | None = None,
@@ -132,7 +130,13 @@ class QuicListener:
                 for start, end in _runs(data, size):
                     session = self._find(data[start : start + size], address)
                     if session is not None:
-                        session.receive(data[start:end] if end - start < len(data) else data, size, address)
+                        faults.call(
+                            f"the QUIC connection of {session.peername} failed",
+                            session.receive,
+                            data[start:end] if end - start < len(data) else data,
+                            size,
+                            address,
+                        )
                         touched[session] = None
         for session in touched:
             faults.call(f"the QUIC connection of {session.peername} failed", session.received)
@@ -155,7 +159,7 @@ class QuicListener:
             return session
         if header.version not in _VERSIONS:
             if header.version and self._answers.take():
-                answer = encode_quic_version_negotiation(header.destination, header.source, list(_VERSIONS))
+                answer = version_packet(header.source, header.destination, _VERSIONS)
                 self._udp.send([answer], address)
             return None
         if not header.initial or len(header.destination) < _MIN_CHOSEN:
@@ -226,13 +230,7 @@ class QuicListener:
         if not self._answers.take():
             return
         token = self._tokens.make(_address_bytes(address), header.destination, int(time.monotonic()))
-        answer = encode_quic_retry(
-            version=header.version,
-            source_cid=os.urandom(CID_SIZE),
-            destination_cid=header.source,
-            original_destination_cid=header.destination,
-            retry_token=token,
-        )
+        answer = retry_packet(header.version, header.source, os.urandom(CID_SIZE), header.destination, token)
         self._udp.send([answer], address)
 
 

@@ -17,14 +17,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
-from qh3.quic.connection import QuicConnectionError
-
 from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.stream.base import Buffer, hand_out
 from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.errors import NoMoreStreams, QuicFailed, explain
 from aiofrp.stream.quic.ids import PeerIds
+from aiofrp.stream.quic.library import REFUSED, Refused
 from aiofrp.stream.quic.limits import QuicLimits
 from aiofrp.stream.quic.stream import LOW_WATER, QuicStream
 from aiofrp.stream.stall import Account
@@ -46,8 +45,6 @@ MOST_WISHES = 4096
 STREAMS_BEFORE_LOGIN, BYTES_BEFORE_LOGIN = 8, 256 * 1024
 #: Seconds a closed connection lives on, to repeat its farewell.
 FAREWELL = 1.0
-#: What the library raises when a stream or the connection is past what is asked of it.
-_REFUSED = (QuicConnectionError, ValueError)
 #: Error codes of the application; frp has no others (docs/protocol/wire.md §5).
 _NO_ERROR = 0
 
@@ -221,7 +218,7 @@ class QuicSession:
         if not self._closing and not self._over:
             self._closing = True
             self._flush()
-            with contextlib.suppress(*_REFUSED):
+            with contextlib.suppress(*REFUSED):
                 self._core.close(_NO_ERROR, reason_phrase=reason)
             self._flush()
             self._loop.call_soon(self._end, None)
@@ -275,7 +272,7 @@ class QuicSession:
         stream = self._streams.get(stream_id) or self._accept(stream_id)
         if stream is not None:
             stream.receive(data, end)
-            self._core.room_used(stream_id, stream.received)
+            self._core.credit_used(stream_id, stream.received)
 
     def stream_reset(self, stream_id: int, /) -> None:
         stream = self._streams.get(stream_id)
@@ -302,7 +299,7 @@ class QuicSession:
         """Queue bytes of ``stream``; returns False when they cannot go any more."""
         try:
             self._core.send_stream_data(stream.id, data, end)
-        except _REFUSED:
+        except REFUSED:
             return False
         if not self._flush_scheduled:
             self._schedule_flush()
@@ -320,22 +317,22 @@ class QuicSession:
 
     def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
         """Read no more of ``stream``, and take back what it was sending if ``reset``."""
-        with contextlib.suppress(*_REFUSED):
+        with contextlib.suppress(*REFUSED):
             if reset:
                 self._core.reset_stream(stream.id, _NO_ERROR)
-        with contextlib.suppress(*_REFUSED):
+        with contextlib.suppress(*REFUSED):
             self._core.stop_stream(stream.id, _NO_ERROR)
         self._schedule_flush()
 
     def forget(self, stream: QuicStream) -> None:
         """``stream`` is over."""
-        self._core.room_used(stream.id, None)
+        self._core.credit_used(stream.id, None)
         self._streams.pop(stream.id, None)
         self._waiting.discard(stream)
 
     def held_changed(self, stream: QuicStream, size: int) -> None:
         """``size`` bytes more of ``stream`` are held for its user who does not read, or less when negative."""
-        if stream.dead:
+        if stream.dead or not self._limits.reseal:
             return
         if size > 0:
             if stream.held >= WITHHOLD_AT:
@@ -464,7 +461,7 @@ class QuicSession:
             if wanted is not None and wanted <= now:
                 self._core.handle_timer(now)
             self._keep_alive(now)
-        except QuicConnectionError as exc:
+        except Refused as exc:
             self._fail(RemoteProtocolError(f"quic: {exc}"))
             return
         self._flush()

@@ -1,0 +1,580 @@
+"""The one door to qh3: no other file imports it (``tests/test_imports.py``).
+
+qh3 keeps its packet core in compiled code and gives out what it decoded as events. Its Python shell fixes the number of
+streams, and reopens a window whether the receiver took the bytes or not. What this file does to change that leans on
+inner parts, so the release is pinned to one minor version. Each trick could go if the library had what is said here:
+
+- :meth:`Connection._create_core` calls the constructor of the compiled core with all its positions: a field of the
+  configuration for the number of streams the peer may open, and one for how much may arrive out of order.
+- :meth:`Connection._drain_core` reads the events of the compiled core: events that say which side closed the
+  connection, and connection ids with both the new and the retired ones.
+- :class:`_Bridge` writes the transport parameters again: the same field for streams, and a way to leave the others out.
+- :class:`ServerContext` changes the class of a context that the library made: a parameter for the class of the
+  context, a check of ML-KEM keys in the library, and a request for a client's certificate
+  (RFC 8446 §4.3.2, §4.4), which it can show and cannot ask for.
+- A client with an empty connection id: the library takes an empty id for one it does not know yet.
+- :class:`~aiofrp.stream.quic.credit.Credit` re-seals packets: a call that withholds a stream's MAX_STREAM_DATA.
+- :func:`guarded` catches whatever comes out of the compiled part, panics included: one class of exceptions.
+
+No sockets and no loop here: datagrams and times in, datagrams and calls of a :class:`Handler` out.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias
+
+from qh3 import tls
+from qh3._hazmat import (
+    Buffer,
+    Certificate,
+    CryptoError,
+    QuicConnectionCore,
+    SignatureError,
+    verify_with_public_key,
+)
+from qh3.quic import events
+from qh3.quic.configuration import QuicConfiguration
+from qh3.quic.connection import QuicConnection, QuicConnectionError, QuicConnectionState
+from qh3.quic.crypto import derive_key_iv_hp
+from qh3.quic.packet import (
+    encode_quic_retry,
+    encode_quic_version_negotiation,
+    pull_quic_transport_parameters,
+    push_quic_transport_parameters,
+)
+from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError, QuicTlsTrafficSecret
+
+from aiofrp import faults
+from aiofrp.errors import ConfigError, RemoteProtocolError
+from aiofrp.stream.quic.auth import (
+    ALGORITHMS,
+    CERTIFICATE,
+    CERTIFICATE_VERIFY,
+    FINISHED,
+    MESSAGE_LIMIT,
+    certificate_request,
+    is_kem_key,
+)
+from aiofrp.stream.quic.errors import CRYPTO_ERROR
+from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
+from aiofrp.wire.quic.packet import ROOM_SIZE
+
+#: What both sides must name in the TLS handshake (docs/protocol/wire.md §5).
+ALPN = "frp"
+#: Bytes of our connection ids, and of the largest packet we send before the path showed that it carries more.
+CID_SIZE, PACKET_SIZE = 8, 1280
+_ACK_DELAY_EXPONENT, _MAX_ACK_DELAY, _INITIAL_RTT = 3, 0.025, 0.1
+#: Connection ids of the peer that are kept (active_connection_id_limit).
+_PEER_IDS = 8
+#: For the keys of the first packets (RFC 9001 §5.2).
+_INITIAL_SALT = bytes.fromhex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a")
+_INITIAL_CIPHERS = ("aes-128-gcm", "aes-128-ecb")
+
+#: What the connections of one side share: ALPN, limits, certificate.
+Configuration: TypeAlias = QuicConfiguration
+#: Raised by a connection that cannot do what it is asked for any more.
+Refused: TypeAlias = QuicConnectionError
+#: The same, and what is raised for a stream that is over.
+REFUSED = (QuicConnectionError, ValueError)
+
+
+class Handler(Protocol):
+    """Receives what the core found, in the order in which it happened."""
+
+    def handshake_done(self) -> None:
+        """The peer speaks frp and is who it must be; streams may be opened."""
+
+    def stream_data(self, stream_id: int, data: bytes, end: bool, /) -> None:
+        """Bytes of a stream, perhaps none, perhaps its last."""
+
+    def stream_reset(self, stream_id: int, /) -> None:
+        """The peer dropped what it was sending."""
+
+    def stream_stopped(self, stream_id: int, /) -> None:
+        """The peer does not read a stream any more."""
+
+    def connection_id(self, cid: bytes, valid: bool, /) -> None:
+        """The peer may use a connection id from now on, or does not any more."""
+
+    def terminated(self, code: int, reason: str, by_peer: bool, /) -> None:
+        """The connection is over, called once; ``by_peer``: the peer sent the code."""
+
+
+class _Guard:
+    """A block of calls into the library: whatever it raises, panics of its compiled part included, becomes
+    :class:`~aiofrp.errors.RemoteProtocolError`. No handler and no judge is called inside. Entered for every datagram,
+    so it is one object and no generator."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
+        if exc is not None and not isinstance(exc, KeyboardInterrupt | SystemExit):
+            raise RemoteProtocolError(f"quic: {type(exc).__name__}: {exc}") from exc
+
+
+guarded = _Guard()
+
+
+class _Calls:
+    """Takes the calls of a handler, to be made later."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, tuple[Any, ...]]] = []  # limited by what one read of the socket can bring
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *arguments: self.made.append((name, arguments))
+
+
+def _judged(judge: Judge, chain: list[bytes]) -> str:
+    """What ``judge`` finds wrong with ``chain``. A fault in the judge refuses the peer, and is logged as ours."""
+    found = ["it could not be judged"]
+    faults.call("the judge of QUIC certificates failed", lambda: found.append(judge(chain)))
+    return found[-1]
+
+
+class ServerContext(tls.Context):
+    """A server's TLS that checks a client's keys before it uses them."""
+
+    @classmethod
+    def take_over(cls, context: tls.Context) -> None:
+        """Make ``context``, which has done nothing yet, one of these."""
+        context.__class__ = cls
+
+    def _server_handle_hello(
+        self, input_buf: Buffer, initial_buf: Buffer, handshake_buf: Buffer, onertt_buf: Buffer
+    ) -> None:
+        hello = tls.pull_client_hello(Buffer(data=input_buf.data_slice(0, input_buf.capacity)))
+        for group, key in hello.key_share or ():
+            if group == tls.Group.X25519ML768 and not is_kem_key(key):
+                raise tls.AlertIllegalParameter("an ML-KEM key that is none")
+        super()._server_handle_hello(input_buf, initial_buf, handshake_buf, onertt_buf)
+
+
+class CertificateRequired(tls.Alert):
+    """The client showed no certificate."""
+
+    description = tls.AlertDescription.certificate_required
+
+
+class DemandingContext(ServerContext):
+    """A server's TLS that lets only clients in whose certificate chain, DER, ``judge`` finds nothing wrong with."""
+
+    judge: Judge
+    key_schedule: Any
+    _flight: Buffer
+    _partial: bytes
+    _chain: list[bytes]
+    _proven: bool
+
+    @classmethod
+    def demand(cls, context: tls.Context, judge: Judge) -> None:
+        """Take ``context`` over."""
+        cls.take_over(context)
+        assert isinstance(context, DemandingContext)
+        context.judge = judge
+        context._partial = b""
+        context._chain = []
+        context._proven = False
+
+    def _server_handle_hello(
+        self, input_buf: Buffer, initial_buf: Buffer, handshake_buf: Buffer, onertt_buf: Buffer
+    ) -> None:
+        self._flight = handshake_buf
+        self._alps_negotiated = True  # so that the client's Finished is not taken for the next message
+        super()._server_handle_hello(input_buf, initial_buf, handshake_buf, onertt_buf)
+
+    def _setup_traffic_protection(self, direction: tls.Direction, epoch: tls.Epoch, label: bytes) -> None:
+        super()._setup_traffic_protection(direction, epoch, label)
+        if epoch == tls.Epoch.HANDSHAKE and direction == tls.Direction.DECRYPT:
+            self.key_schedule = _Transcript(self.key_schedule, self._ask)  # EncryptedExtensions comes next
+
+    def _ask(self) -> None:
+        message = certificate_request()
+        self._flight.push_bytes(message)
+        self.key_schedule.update_hash(message)
+
+    def handle_message(self, input_data: bytes, output_buf: dict[Any, Buffer], epoch: int = -1) -> None:
+        if self.state != tls.State.SERVER_EXPECT_FINISHED or epoch != tls.Epoch.HANDSHAKE:
+            super().handle_message(input_data, output_buf, epoch)
+            return
+        self._partial += input_data
+        while len(self._partial) >= 4:
+            size = 4 + int.from_bytes(self._partial[1:4], "big")
+            if size > MESSAGE_LIMIT:
+                raise tls.AlertDecodeError("a handshake message is too long")
+            if len(self._partial) < size:
+                break
+            message, self._partial = self._partial[:size], self._partial[size:]
+            self._client_message(message, output_buf, epoch)
+
+    def _client_message(self, message: bytes, output_buf: dict[Any, Buffer], epoch: int) -> None:
+        if message[0] == CERTIFICATE and not self._chain:
+            self._read_certificate(message)
+        elif message[0] == CERTIFICATE_VERIFY and self._chain and not self._proven:
+            self._read_proof(message)
+        elif message[0] == FINISHED and self._proven:
+            super().handle_message(message, output_buf, epoch)
+        else:
+            raise tls.AlertUnexpectedMessage
+
+    def _read_certificate(self, message: bytes) -> None:
+        self._chain = [
+            certificate for certificate, _ in tls.pull_certificate(Buffer(data=message)).certificates
+        ]
+        if not self._chain:
+            raise CertificateRequired("client didn't provide a certificate")
+        self.key_schedule.update_hash(message)
+
+    def _read_proof(self, message: bytes) -> None:
+        proof = tls.pull_certificate_verify(Buffer(data=message))
+        if proof.algorithm not in ALGORITHMS:
+            raise tls.AlertIllegalParameter("a signature algorithm that was not offered")
+        signed = self.key_schedule.certificate_verify_data(b"TLS 1.3, client CertificateVerify")
+        try:
+            key = Certificate(self._chain[0]).public_key()
+            verify_with_public_key(key, proof.algorithm, signed, proof.signature)
+        except (SignatureError, ValueError) as exc:
+            raise tls.AlertDecryptError(str(exc)) from exc
+        if problem := _judged(self.judge, self._chain):
+            raise tls.AlertBadCertificate(problem)
+        self._proven = True
+        self.key_schedule.update_hash(message)
+
+
+class _Transcript:
+    """A key schedule that says once when the next message was added to it."""
+
+    def __init__(self, schedule: Any, then: Callable[[], None]) -> None:
+        self._schedule = schedule
+        self._then: Callable[[], None] | None = then
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._schedule, name)
+
+    def update_hash(self, data: bytes) -> None:
+        self._schedule.update_hash(data)
+        then, self._then = self._then, None
+        if then is not None:
+            then()
+
+
+class _Bridge(QuicTlsBridge):
+    """The TLS half, with transport parameters of our own."""
+
+    def __init__(self, limits: QuicLimits, configuration: QuicConfiguration, **parts: Any) -> None:
+        self._limits = limits
+        self.send_secret: QuicTlsTrafficSecret | None = None  #: of what we send after the handshake
+        super().__init__(configuration, **parts)
+
+    def next_traffic_secret(self) -> QuicTlsTrafficSecret | None:
+        secret = super().next_traffic_secret()
+        if (
+            secret is not None
+            and secret.epoch == tls.Epoch.ONE_RTT
+            and secret.direction == tls.Direction.ENCRYPT
+        ):
+            self.send_secret = secret
+        return secret
+
+    def _handle_tls(self, data: bytes, epoch: tls.Epoch) -> None:
+        try:
+            super()._handle_tls(data, epoch)
+        except (QuicTlsBridgeError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:  # as in _Guard, and the peer gets an alert
+            code = CRYPTO_ERROR + tls.AlertDescription.decode_error
+            raise QuicTlsBridgeError(code, f"{type(exc).__name__}: {exc}") from exc
+
+    def serialize_transport_parameters(self) -> bytes:
+        parameters = pull_quic_transport_parameters(Buffer(data=super().serialize_transport_parameters()))
+        parameters.initial_max_streams_bidi = self._limits.max_streams
+        parameters.initial_max_streams_uni = 0
+        parameters.max_datagram_frame_size = None
+        parameters.google_connection_options = None
+        parameters.initial_rtt = None
+        parameters.active_connection_id_limit = _PEER_IDS
+        buffer = Buffer(capacity=3 * self.configuration.max_datagram_size)
+        push_quic_transport_parameters(buffer, parameters)
+        return bytes(buffer.data)
+
+
+class Connection(QuicConnection):
+    """One side of a connection; see :class:`qh3.quic.connection.QuicConnection` for the rest of its calls."""
+
+    def __init__(
+        self,
+        configuration: QuicConfiguration,
+        handler: Handler,
+        limits: QuicLimits,
+        *,
+        original_cid: bytes | None = None,
+        retry_cid: bytes | None = None,
+        peer_cid: bytes | None = None,
+        judge: Judge | None = None,
+    ) -> None:
+        """A server's connection takes the three ids from the client's first packet; with ``judge`` it demands a
+        certificate."""
+        super().__init__(
+            configuration=configuration,
+            original_destination_connection_id=original_cid,
+            retry_source_connection_id=retry_cid,
+        )
+        self._handler = handler
+        self._limits = limits
+        self._judge = judge
+        self._peer_cid = peer_cid
+        if peer_cid == b"":
+            # With our own id set to the one the client chose for us, an empty id of its is right from the start.
+            self.host_cid = retry_cid or original_cid or b""
+        self._told_end = False
+
+    @property
+    def send_secret(self) -> tuple[int, bytes, int]:
+        """Of the packets we send after the handshake: cipher suite, first traffic secret, bytes of the peer's ids."""
+        bridge = self._tls
+        assert isinstance(bridge, _Bridge)
+        secret = bridge.send_secret
+        assert secret is not None
+        return int(secret.cipher_suite), secret.secret, len(bridge.remote_initial_source_connection_id or b"")
+
+    def receive(self, data: bytes, size: int, address: Any, now: float) -> None:
+        """Take datagrams of ``size`` bytes each, the last perhaps shorter; the handler is called for what they brought.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` when the library gives up on the connection.
+        """
+        if not self._handshake_complete:
+            self._receive_handshake(data, size, address, now)
+            return
+        core = self._require_core()
+        with guarded:
+            if size < len(data):
+                core.receive_gro_buffer(data, size, address, now)
+            else:
+                core.receive_datagram(data, address, now)
+        self._drain_core()
+
+    def _receive_handshake(self, data: bytes, size: int, address: Any, now: float) -> None:
+        """One by one and packet by packet: each may bring the keys for the next. The library calls back meanwhile; the
+        handler is called after it returned, so that a fault of the handler is not taken for one of the peer."""
+        handler, calls = self._handler, _Calls()
+        self._handler = calls
+        try:
+            with guarded:
+                for at in range(0, len(data), size):
+                    self.receive_datagram(data[at : at + size], address, now)
+        finally:
+            self._handler = handler
+            for name, arguments in calls.made:
+                getattr(handler, name)(*arguments)
+
+    def poll(self, now: float) -> list[tuple[bytes, Any]]:
+        """Datagrams that may leave now, with their addresses. Raises
+        :class:`~aiofrp.errors.RemoteProtocolError` as :meth:`receive`."""
+        found: list[tuple[bytes, Any]] = []
+        if self._core is not None:
+            poll = self._core.poll_transmit
+            with guarded:
+                while (transmit := poll(now)) is not None:
+                    found.append((transmit[0], transmit[1]))
+        return found
+
+    def last_number(self) -> int | None:
+        """The number of one of our latest packets."""
+        return max(
+            (packet[0] for packet in self._require_core().outstanding_application_packets), default=None
+        )
+
+    def open_bidirectional(self) -> int | None:
+        """The id of a new stream; ``None`` when the peer allows no more. Only after the handshake."""
+        allowed, _, opened, _ = self._require_core().stream_limits
+        return self._open_stream() if opened < allowed else None
+
+    # What the library does otherwise
+
+    def _create_core(self, remote_addr: Any, initial_dcid: bytes, now: float) -> None:
+        configuration, limits = self._configuration, self._limits
+        assert self._version is not None
+        nameless = self._peer_cid == b""
+        self._core = QuicConnectionCore(
+            self._is_client,
+            self._version,
+            ("0.0.0.0", 0),
+            remote_addr,
+            self.host_cid,
+            b"" if nameless else initial_dcid,
+            self._is_client or self._retry_source_connection_id is not None,
+            _PEER_IDS,
+            configuration.max_datagram_size,
+            configuration.probe_datagram_size,
+            configuration.idle_timeout,
+            _ACK_DELAY_EXPONENT,
+            None,  # no datagram frames, in either direction
+            None,
+            configuration.max_data,
+            0,  # the handshake brings the windows of the peer
+            configuration.max_stream_data,
+            0,
+            0,
+            0,
+            configuration.max_stream_data,  # of which as much may come out of order
+            limits.max_streams,
+            0,
+            0,
+            0,
+            configuration.initial_rtt,
+            _MAX_ACK_DELAY,
+            now,
+        )
+        self._applied_transport_parameters = None
+        self._pre_handshake_state_replayed = False
+        if nameless:
+            for direction, label in (("receive", b"client in"), ("send", b"server in")):
+                keys = initial_keys(initial_dcid, label, self._version)
+                self._core.install_packet_key(direction, int(tls.Epoch.INITIAL), _INITIAL_CIPHERS, *keys, 0)
+
+    def _create_tls(self, remote_source_cid: bytes | None) -> QuicTlsBridge:
+        self._tls = _Bridge(
+            self._limits,
+            self._configuration,
+            version=self._version,
+            local_initial_source_connection_id=self.host_cid,
+            remote_initial_source_connection_id=self._peer_cid,
+            original_destination_connection_id=self._original_destination_connection_id,
+            retry_source_connection_id=self._retry_source_connection_id,
+            version_change_handler=self._set_version,
+        )
+        if self._is_client:
+            return self._tls
+        if self._judge is None:
+            ServerContext.take_over(self._tls.tls)
+        else:
+            DemandingContext.demand(self._tls.tls, self._judge)
+        return self._tls
+
+    def _drain_core(self) -> None:
+        core, handler = self._require_core(), self._handler
+        while (event := core.next_event()) is not None:
+            kind = event[0]
+            if kind == "stream_data":
+                handler.stream_data(event[1], event[2], event[3])
+            elif kind == "stream_reset":
+                handler.stream_reset(event[1])
+            elif kind == "stop_sending":
+                handler.stream_stopped(event[1])
+            elif kind == "stream_finished":
+                self._created_local_stream_ids.discard(event[1])
+            else:
+                self._connection_event(kind, event)
+        while (told := self.next_event()) is not None:
+            if isinstance(told, events.HandshakeCompleted):
+                self._handshake_completed()
+            elif isinstance(told, events.ConnectionTerminated):
+                self._end(told.error_code, told.reason_phrase)
+
+    def _handshake_completed(self) -> None:
+        problem = ""
+        if self._judge is not None and self._is_client:
+            certificates = [self.get_peercert(), *self.get_issuercerts()]
+            problem = _judged(
+                self._judge, [certificate.public_bytes() for certificate in certificates if certificate]
+            )
+        if problem:
+            self.close(CRYPTO_ERROR + tls.AlertDescription.bad_certificate, 0, problem)
+            self._end(CRYPTO_ERROR + tls.AlertDescription.bad_certificate, problem)
+        else:
+            self._handler.handshake_done()
+
+    def _connection_event(self, kind: str, event: tuple[Any, ...]) -> None:
+        core = self._require_core()
+        if kind == "crypto_data":
+            self._crypto(event)
+        elif kind == "handshake_done":
+            self._handshake_confirmed = True
+            core.handshake_confirmed()
+        elif kind in ("connection_id_issued", "connection_id_retired"):
+            self._handler.connection_id(event[1], kind == "connection_id_issued")
+        elif kind == "peer_closed":
+            self._end(event[2], event[4].decode("utf-8", "replace"), by_peer=True)
+        elif kind == "protocol_error":
+            self._end(event[1], str(event[3]))
+        elif kind == "connection_terminated":
+            self._state = QuicConnectionState.TERMINATED
+            self._end(event[1], event[3].decode("utf-8", "replace"))
+
+    def _crypto(self, event: tuple[Any, ...]) -> None:
+        core = self._require_core()
+        assert self._tls is not None
+        try:
+            self._tls.receive_crypto(tls.Epoch(event[1]), event[3], event[2], version=core.version)
+            self._drain_tls()
+        except QuicTlsBridgeError as exc:
+            self._call_core(core.close, exc.error_code, int(exc.frame_type), exc.reason_phrase.encode())
+            self._end(exc.error_code, exc.reason_phrase)
+
+    def _end(self, code: int, reason: str, *, by_peer: bool = False) -> None:
+        if not self._told_end:
+            self._told_end = True
+            self._close_event = events.ConnectionTerminated(code, None, reason)
+            self._handler.terminated(code, reason, by_peer)
+
+
+def initial_keys(cid: bytes, label: bytes, version: int) -> tuple[bytes, bytes, bytes]:
+    """Key, IV and header-protection key of the first packets (RFC 9001 §5.2)."""
+    secret = tls.hkdf_expand_label(256, tls.hkdf_extract(256, _INITIAL_SALT, cid), label, b"", 32)
+    return derive_key_iv_hp(cipher_suite=tls.CipherSuite.AES_128_GCM_SHA256, secret=secret, version=version)
+
+
+def client_configuration(identity: QuicIdentity, limits: QuicLimits, server_name: str) -> QuicConfiguration:
+    """What a client's connections share. Raises :class:`~aiofrp.errors.ConfigError` for unusable certificates."""
+    configuration = _configuration(identity, limits, is_client=True)
+    configuration.server_name = server_name or None
+    return configuration
+
+
+def server_configuration(identity: QuicIdentity, limits: QuicLimits) -> QuicConfiguration:
+    """What a server's connections share. Raises :class:`~aiofrp.errors.ConfigError` for unusable certificates."""
+    return _configuration(identity, limits, is_client=False)
+
+
+def _configuration(identity: QuicIdentity, limits: QuicLimits, *, is_client: bool) -> QuicConfiguration:
+    stream_window, connection_window = limits.windows
+    configuration = QuicConfiguration(
+        alpn_protocols=[ALPN],
+        is_client=is_client,
+        connection_id_length=CID_SIZE,
+        idle_timeout=limits.idle_timeout,
+        max_data=connection_window,
+        max_stream_data=stream_window,
+        max_datagram_size=PACKET_SIZE - ROOM_SIZE,
+        initial_rtt=_INITIAL_RTT,
+        verify_mode=ssl.CERT_NONE,  # judged here, as for every other transport
+    )
+    if identity.certificate:
+        try:
+            configuration.load_cert_chain(identity.certificate, identity.key)
+        except (CryptoError, ValueError) as exc:
+            raise ConfigError(
+                f"QUIC cannot use this certificate or key: {exc}", "transport.tls.certFile"
+            ) from exc
+    return configuration
+
+
+def retry_packet(version: int, destination: bytes, source: bytes, original: bytes, token: bytes) -> bytes:
+    """A Retry packet (RFC 9000 §17.2.5) to the client with the id ``destination``, which began with ``original``."""
+    return encode_quic_retry(
+        version=version,
+        source_cid=source,
+        destination_cid=destination,
+        original_destination_cid=original,
+        retry_token=token,
+    )
+
+
+def version_packet(destination: bytes, source: bytes, versions: tuple[int, ...]) -> bytes:
+    """A Version Negotiation packet (RFC 9000 §17.2.1); the ids are those of the packet it answers."""
+    return encode_quic_version_negotiation(source, destination, list(versions))

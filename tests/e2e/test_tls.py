@@ -214,7 +214,7 @@ def served(port: int, name: str) -> bytes:
 async def test_a_renewed_certificate_serves_new_connections_and_drops_no_old_one(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshtls, "SERVER_LOOKS_EVERY", 0.0)
+    monkeypatch.setattr(freshtls, "SERVER_CHECKS_EVERY", 0.0)
     remote = free_port()
     async with local_service(echo) as local, running_server(server_config(folder.pair("server"))) as server:
         port = server.address[1]
@@ -236,7 +236,7 @@ async def test_a_renewed_certificate_serves_new_connections_and_drops_no_old_one
 @every
 async def test_over_every_transport(protocol: str, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next client, who trusts nothing but the new certificate, gets it; the session of before goes on."""
-    monkeypatch.setattr(freshtls, "SERVER_LOOKS_EVERY", 0.0)
+    monkeypatch.setattr(freshtls, "SERVER_CHECKS_EVERY", 0.0)
     remote, later = free_port(), free_port()
     config = listening(protocol, folder.pair("server"))
     async with local_service(echo) as local, running_server(config) as server:

@@ -28,7 +28,7 @@ MAX_ADDRESS = 45 + 1 + 15
 
 
 class ListenFailed(TransportError):
-    """A socket could not be bound; ``in_use`` tells whether someone else has the port."""
+    """A socket could not be bound; the text says which and why."""
 
     def __init__(self, network: str, host: str, port: int, error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()

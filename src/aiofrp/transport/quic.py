@@ -55,7 +55,7 @@ class Quic(Transport):
 
         limits = quic_limits(options.quic)
         fresh = freshtls.FreshTls(
-            options.tls_files, lambda files: server_tls(files, limits), freshtls.SERVER_LOOKS_EVERY
+            options.tls_files, lambda files: server_tls(files, limits), freshtls.SERVER_CHECKS_EVERY
         )
         return QuicListener(
             bind_udp(options.host, options.port),

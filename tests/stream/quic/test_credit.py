@@ -36,7 +36,7 @@ VOLUME = 1024 * KIB
 async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     monkeypatch.setattr(quic, "WITHHOLD_AT", WITHHOLD)
     monkeypatch.setattr(quic, "RELEASE_AT", RELEASE)
-    monkeypatch.setattr(quic, "TELL_AFTER", 0.01)
+    monkeypatch.setattr(quic, "RESEND_AFTER", 0.01)
     made = Rig(connection=LIMIT)
     yield made
     made.dispose()
@@ -164,7 +164,7 @@ async def test_room_that_is_told_in_vain_is_told_again(rig: Rig, monkeypatch: py
 async def test_who_has_nothing_more_to_say_is_told_so_often_and_no_more(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quic, "TELLS", 3)
+    monkeypatch.setattr(quic, "RESENDS", 3)
     session = await rig.dial(limits=LIMIT)
     slow, slow_far = await stream(rig, session)
     slow_far.pause()
@@ -252,7 +252,7 @@ def test_nothing_is_done_where_no_room_is_kept() -> None:
     assert credit.rewrite(b"\x40" + bytes(50), lambda: None) == b"\x40" + bytes(50)
     credit.forget(4)
     assert not credit.active
-    assert not credit.tell()
+    assert not credit.announce()
 
 
 # What leaves of our own packets

@@ -91,7 +91,7 @@ async def test_the_peer_may_have_only_so_many_streams(make: Make) -> None:
 
 
 async def test_who_wants_more_streams_waits_for_them(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quic, "MOST_WISHES", 2)
+    monkeypatch.setattr(quic, "MOST_WAITERS", 2)
     rig = make(connection=replace(LIMITS, max_streams=2))
     session = await rig.dial()
     first = [rig.open(session, b"word") for _ in range(2)]
@@ -281,7 +281,7 @@ def judge(tmp_path: Path) -> Callable[..., Judge]:
 async def test_a_client_judges_the_server(make: Make, judge: Callable[..., Judge]) -> None:
     rig = make()
     session = await rig.dial(judge=judge(NAME, server_side=False))
-    assert session.ready
+    assert session.state is quic.State.OPEN
 
 
 async def test_a_client_that_expects_another_name(make: Make, judge: Callable[..., Judge]) -> None:

@@ -256,7 +256,7 @@ def test_a_sender_asks_for_the_window_less_and_less_often() -> None:
     now = 0
     while len(asked) < 4:
         now = core.next_timeout(now)
-        core._heard_at = now  # the peer lives
+        core._received_at = now  # the peer lives
         if ASK in commands(core, now):
             asked.append(now)
     assert asked == [7000, 17_500, 33_250, 56_875]
@@ -303,11 +303,11 @@ def test_an_idle_peer_is_asked_for_a_sign_of_life() -> None:
 def test_a_peer_that_never_was_heard_is_not_asked() -> None:
     """A reference server would take the question for the begin of a conversation, and wait for its first byte."""
     core = Kcp(7, 0)
-    assert not core.heard
+    assert not core.answered
     assert not commands(core, IDLE)
     assert core.next_timeout(IDLE) == IDLE + 5000
     core.receive_data(segment(PUSH, sn=0, data=b"a"), IDLE + 1)
-    assert core.heard
+    assert core.answered
 
 
 def test_a_server_that_took_a_late_word_for_another_conversation_is_freed_of_that() -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.wire.quic.packet import ROOM_SIZE, Opened, Protection, Room, expand, room_frame, rooms
+from aiofrp.wire.quic.packet import (
+    MAX_STREAM_DATA_SIZE,
+    MaxStreamData,
+    Opened,
+    Protection,
+    expand,
+    max_stream_data_frame,
+    max_stream_data_frames,
+)
 
 #: RFC 9001 appendix A.5: a packet with a short header, to a peer without ids.
 SECRET = bytes.fromhex("9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b")
@@ -89,7 +97,7 @@ def test_numbers_are_the_nearest(expected: int, number: int, bits: int) -> None:
 
 # Frames: RFC 9000 §19
 
-ROOM = room_frame(4, 1 << 20)
+ROOM = max_stream_data_frame(4, 1 << 20)
 SHORT_ROOM = b"\x11\x04\x44\x00"
 FRAMES = {
     "padding": b"\x00\x00",
@@ -117,27 +125,29 @@ def test_room_is_found_behind_every_frame(name: str) -> None:
     before = FRAMES[name]
     payload = before + ROOM + before + SHORT_ROOM
     at = 2 * len(before) + len(ROOM)
-    assert list(rooms(payload)) == [
-        Room(len(before), len(before) + len(ROOM), 4, 1 << 20),
-        Room(at, at + len(SHORT_ROOM), 4, 1024),
+    assert list(max_stream_data_frames(payload)) == [
+        MaxStreamData(len(before), len(before) + len(ROOM), 4, 1 << 20),
+        MaxStreamData(at, at + len(SHORT_ROOM), 4, 1024),
     ]
 
 
 @pytest.mark.parametrize("number", [0, 63, 64, 16383, 16384, (1 << 30) - 1, 1 << 30, (1 << 62) - 1])
 def test_room_of_every_size(number: int) -> None:
-    frame = room_frame(number, number)
-    assert list(rooms(frame)) == [Room(0, len(frame), number, number)]
-    assert len(frame) <= ROOM_SIZE
+    frame = max_stream_data_frame(number, number)
+    assert list(max_stream_data_frames(frame)) == [MaxStreamData(0, len(frame), number, number)]
+    assert len(frame) <= MAX_STREAM_DATA_SIZE
 
 
 def test_what_looks_like_room_in_a_stream_is_none() -> None:
-    assert not list(rooms(b"\x08\x04" + ROOM))
-    assert list(rooms(ROOM + b"\x08\x04" + ROOM)) == [Room(0, len(ROOM), 4, 1 << 20)]
+    assert not list(max_stream_data_frames(b"\x08\x04" + ROOM))
+    assert list(max_stream_data_frames(ROOM + b"\x08\x04" + ROOM)) == [
+        MaxStreamData(0, len(ROOM), 4, 1 << 20)
+    ]
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes(data: bytes) -> None:
-    found = list(rooms(data))
+    found = list(max_stream_data_frames(data))
     assert all(one.end <= other.start for one, other in pairwise(found))
     assert all(room.end <= len(data) for room in found)
-    assert list(rooms(ROOM + data))[:1] == [Room(0, len(ROOM), 4, 1 << 20)]
+    assert list(max_stream_data_frames(ROOM + data))[:1] == [MaxStreamData(0, len(ROOM), 4, 1 << 20)]

@@ -3,10 +3,10 @@
 Each stream is one session. The dialling side has a UDP socket per session; for the accepting side see
 :mod:`aiofrp.stream.kcp.listener`.
 
-The reference has no way to say that a conversation ends: it goes silent. Streams of ours tell each other (see
-:mod:`aiofrp.wire.kcp.core`), so half-close, close and abort work between them; with a reference peer ``write_eof`` and
-``close`` deliver what was written and the peer learns of the end from the layers above. Either way a peer that went
-silent is noticed.
+The reference has no segment for the end of a conversation: it stops sending. Streams of ours send one (see
+:mod:`aiofrp.wire.kcp.core`), so half-close, close and abort work between them. With a reference peer ``write_eof`` and
+``close`` deliver what was written, and the peer learns of the end from the layers above. A peer that stops sending is
+noticed in both cases.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ from aiofrp.wire.kcp.fec import FecDecoder, FecEncoder
 from aiofrp.wire.kcp.pace import MAX_WINDOW
 from aiofrp.wire.kcp.segment import OVERHEAD, reset_segment
 
-#: Bytes not on their way yet at which the writer is told to pause, and to resume.
+#: Bytes that no segment has carried yet at which the writer is paused, and resumed.
 HIGH_WATER, LOW_WATER = 256 * 1024, 128 * 1024
-#: Seconds a stream closed here waits for its peer to finish, so that it can tell a late one that it is gone.
+#: Seconds a stream closed here waits for its peer to finish; data that arrive meanwhile are answered with a reset.
 LINGER = 10.0
-#: Retransmission time-outs that a session is kept after its end, so that a peer whose last words were acknowledged
-#: in vain hears it again.
+#: Stay so many RTOs after the end to acknowledge a retransmitted FIN.
 _QUIET = 5
 #: Seconds without a datagram after which another conversation may take a session's address.
 SILENT = 1.0
@@ -55,8 +54,8 @@ class KcpStream(LayerStream):
 
     ``peer``: where datagrams go; ``send_to``: the same for :meth:`Endpoint.send`. ``gone`` is called once when the
     session needs no datagrams any more. ``answering``: the peer began, see :class:`~aiofrp.wire.kcp.core.Kcp`.
-    ``receivers``: what this session and its neighbours hold for users who do not read; without one only the window
-    limits it.
+    ``receivers``: what the sessions of one listener hold together for receivers that do not take it; without it only
+    the window limits that.
     """
 
     __slots__ = (
@@ -116,7 +115,7 @@ class KcpStream(LayerStream):
         self._over = False  # no datagrams any more
         self._eof_seen = self._eof_sent = False
         self._closed_at: int | None = None
-        self._quiet_until: int | None = None  # both ends are through, and the user was told
+        self._quiet_until: int | None = None  # both directions ended, and the receiver was told
         self._flush_scheduled = False
         self._in_batch = False  # a flush follows
         self._timer: asyncio.TimerHandle | None = None
@@ -174,7 +173,7 @@ class KcpStream(LayerStream):
             return
         core = self._core
         data, late = core.take(), self._closed_at is not None
-        if data and not late:  # before a reset that came along with it: its last words say why
+        if data and not late:  # before a reset in the same batch: the data may say why
             self._in_batch = True
             self._deliver(data)
             self._in_batch = False
@@ -226,13 +225,13 @@ class KcpStream(LayerStream):
 
     def abort(self) -> None:
         if not self._over:
-            if self._core.heard:  # to others it would be the begin of a conversation
+            if self._core.answered:  # for any other peer it would begin a conversation
                 self._send_reset()
             self._stop()
         self._end_locally()
 
     def forget(self, why: str) -> None:
-        """End without a word to the peer, who may not be where its address says."""
+        """End and send nothing: the address of the peer is not proved."""
         if not self._over:
             self._stop()
             self._deliver_lost(Closed(f"kcp: {why}"))
@@ -254,7 +253,7 @@ class KcpStream(LayerStream):
                 self._holding = None
 
     def _stalled(self, exc: Closed) -> None:
-        """Nobody takes what is held, and the memory is needed."""
+        """The receiver takes nothing of what is held, and the memory is needed."""
         if not self._over:
             self._refuse()
             self._deliver_lost(exc)
@@ -304,8 +303,8 @@ class KcpStream(LayerStream):
             self._endpoint.send([reset_segment(self.conv)], self._send_to)
 
     def _over_alone(self, now: int) -> bool:
-        """Whether there is nothing to wait for: the peer has had time to repeat its last words, or will not say that
-        it ends, or takes too long for that."""
+        """Whether there is nothing to wait for: the time for a retransmitted FIN is over, or the peer is one that
+        sends none, or it takes too long."""
         if self._quiet_until is not None:
             return now >= self._quiet_until
         if self._closed_at is None:
@@ -325,7 +324,7 @@ class KcpStream(LayerStream):
 
     def _timed_out(self) -> None:
         self._timer, self._timer_due = None, sys.maxsize
-        self._endpoint.poll()  # the loop may have been busy: what is missed may be here
+        self._endpoint.poll()  # the loop may have been busy: datagrams may have arrived
         if self._core.dead(self._now()):
             self._end_by_peer(TimedOut("kcp: the peer does not answer any more"))
         else:
@@ -341,14 +340,14 @@ class KcpStream(LayerStream):
         self._gone(self)
 
     def _refuse(self) -> None:
-        """Data after our close: the peer must know that nobody takes it."""
+        """Answer data after our close with a reset."""
         self._send_reset()
         self._stop()
 
     def _end_by_peer(self, exc: FrpError) -> None:
         if self._over:
             return
-        # A peer that said all it had to say, and resets then, takes no more: what it said stays.
+        # A peer that finished and resets then takes no more; what it sent stays valid.
         orderly = self._eof_seen and (self._core.reset or (self._eof_sent and self._core.delivered))
         self._stop()
         self._deliver_lost(None if orderly else exc)

@@ -1,73 +1,80 @@
-"""Room for the peer, stream by stream (RFC 9000 §4.1).
+"""Flow-control credit of the peer, stream by stream (RFC 9000 §4.1).
 
-The library gives a stream's peer new room for whatever is taken out of it, read by its user or not. So that one user
-who does not read holds up his own stream and not his neighbours', what the library says of such a stream's room is
-taken out of its packets before they leave, and told once there is room indeed.
+The library sends MAX_STREAM_DATA for whatever arrived, whether the receiver took it or not. A receiver that takes
+nothing must hold up its own stream and no other. So MAX_STREAM_DATA frames of such a stream are taken out of the
+library's packets before they leave, and their credit is sent once the receiver has taken what is held.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from aiofrp.wire.quic.packet import PADDING, PING, Opened, Protection, room_frame, rooms
+from aiofrp.wire.quic.packet import (
+    PADDING,
+    PING,
+    Opened,
+    Protection,
+    max_stream_data_frame,
+    max_stream_data_frames,
+)
 
 
 class Credit:
-    """What the peer is told of some streams' room. No sockets and no loop: packets in, packets out."""
+    """Credit that is withheld and given, for the streams of one connection. No sockets and no loop: packets in, packets
+    out."""
 
     def __init__(self, suite: int, secret: bytes, cid_size: int, longest: int) -> None:
         """See :class:`~aiofrp.wire.quic.packet.Protection`.
 
-        ``cid_size``: bytes of the peer's ids; ``longest``: bytes of
-        the largest packet that room is told in."""
+        ``cid_size``: bytes of the peer's ids; ``longest``: bytes of the largest packet that credit is put into."""
         self._longest = longest
         self._protection = Protection(suite, secret)
         self._cid_size = cid_size
         self._number: int | None = None  # of the last packet seen
-        # Stream → room it is not told of, 0 for none yet; limited by their number.
+        # Stream → credit withheld, 0 for none yet; limited by the streams.
         self._kept: dict[int, int] = {}
-        self._grants: dict[int, int] = {}  # stream → room it is told of, until it shows that it knows
-        self._untold: set[int] = set()  # those of them that wait for a packet
-        self._blind = False  # packets cannot be opened: all goes as the library wants it
+        self._grants: dict[int, int] = {}  # stream → credit, until the peer uses it
+        self._unsent: set[int] = set()  # those of them that no packet has carried yet
+        self._blind = False  # packets cannot be opened: all leave as the library made them
 
     @property
     def active(self) -> bool:
         """Whether packets must go through :meth:`rewrite`."""
-        return bool(self._kept or self._untold) and not self._blind
+        return bool(self._kept or self._unsent) and not self._blind
 
     def withhold(self, stream: int) -> None:
-        """Give no more room from now on."""
+        """Give the stream no more credit from now on."""
         if stream not in self._kept:
             self._kept[stream] = self._grants.pop(stream, 0)
-            self._untold.discard(stream)
+            self._unsent.discard(stream)
 
     def release(self, stream: int) -> None:
-        """Give room again; call :meth:`tell` for what was kept back."""
+        """Give credit again; :meth:`announce` sends what was withheld."""
         if kept := self._kept.pop(stream, 0):
             self._grants[stream] = kept
         self._settle()
 
-    def tell(self) -> bool:
-        """Put all room that peers may not know of into the next packets; returns whether there is any."""
-        self._untold.update(self._grants)
-        return bool(self._untold) and not self._blind
+    def announce(self) -> bool:
+        """Put all credit that the peer may not have received into the next packets; returns whether there is any."""
+        self._unsent.update(self._grants)
+        return bool(self._unsent) and not self._blind
 
     def give_up(self) -> None:
-        """Enough was said."""
+        """Send no credit again; what was sent may be lost."""
         self._grants.clear()
-        self._untold.clear()
+        self._unsent.clear()
         self._settle()
 
     def received(self, stream: int, total: int) -> None:
-        """``total`` bytes of the stream came so far: who sent so many has been told."""
+        """``total`` bytes of the stream were received so far: a peer that sent so many has its credit."""
         if total >= self._grants.get(stream, total + 1):
             self.forget(stream)
 
     def forget(self, stream: int) -> None:
-        """The stream needs no more room."""
+        """The stream needs no more credit."""
         self._kept.pop(stream, None)
         self._grants.pop(stream, None)
-        self._untold.discard(stream)
+        self._unsent.discard(stream)
         self._settle()
 
     def rewrite(self, packet: bytes, near: Callable[[], int | None]) -> bytes:
@@ -84,33 +91,33 @@ class Credit:
         if opened is None:
             return packet
         self._number = opened.number
-        # Ours first: the library's last frame may have no end of its own.
-        payload = self._told(len(packet)) + self._blanked(opened)
+        # Ours first: the last frame of the library may extend to the end of the packet.
+        payload = self._given(len(packet)) + self._blanked(opened)
         return packet if payload == opened.payload else self._protection.close(opened, payload)
 
     def _blanked(self, opened: Opened) -> bytes:
         payload = bytearray(opened.payload)
-        for room in rooms(opened.payload):
-            kept = self._kept.get(room.stream)
+        for frame in max_stream_data_frames(opened.payload):
+            kept = self._kept.get(frame.stream)
             if kept is not None:
-                self._kept[room.stream] = max(kept, room.maximum)
-                # Still something to be acknowledged, which the library counts on.
-                payload[room.start : room.end] = bytes((PING,)).ljust(
-                    room.end - room.start, bytes((PADDING,))
+                self._kept[frame.stream] = max(kept, frame.maximum)
+                # A PING still elicits an acknowledgement, which the library counts on.
+                payload[frame.start : frame.end] = bytes((PING,)).ljust(
+                    frame.end - frame.start, bytes((PADDING,))
                 )
         return bytes(payload)
 
-    def _told(self, size: int) -> bytes:
+    def _given(self, size: int) -> bytes:
         """Frames for a packet that has ``size`` bytes without them."""
-        told = b""
-        for stream in list(self._untold):
-            frame = room_frame(stream, self._grants[stream])
-            if size + len(told) + len(frame) > self._longest:
+        given = b""
+        for stream in list(self._unsent):
+            frame = max_stream_data_frame(stream, self._grants[stream])
+            if size + len(given) + len(frame) > self._longest:
                 break
-            told += frame
-            self._untold.discard(stream)
-        return told
+            given += frame
+            self._unsent.discard(stream)
+        return given
 
     def _settle(self) -> None:
         if not self.active:
-            self._number = None  # packets leave unseen from here on
+            self._number = None  # later packets are not opened

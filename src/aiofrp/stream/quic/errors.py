@@ -30,7 +30,7 @@ class NoMoreStreams(Closed):
 
 
 def explain(code: int, reason: str, *, by_peer: bool, ready: bool) -> TransportError:
-    """The end of a connection with ``code``; ``by_peer``: it is the peer's word. ``ready``: the handshake was done."""
+    """The end of a connection with ``code``; ``by_peer``: the peer sent it. ``ready``: the handshake was done."""
     if CRYPTO_ERROR <= code < CRYPTO_ERROR + 0x100:
         alert = code - CRYPTO_ERROR
         meaning = (_PEERS_ALERTS if by_peer else _OUR_ALERTS).get(alert, f"alert {alert}")

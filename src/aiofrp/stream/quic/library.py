@@ -59,7 +59,7 @@ from aiofrp.stream.quic.auth import (
 )
 from aiofrp.stream.quic.errors import CRYPTO_ERROR
 from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
-from aiofrp.wire.quic.packet import ROOM_SIZE
+from aiofrp.wire.quic.packet import MAX_STREAM_DATA_SIZE
 
 #: What both sides must name in the TLS handshake (docs/protocol/wire.md §5).
 ALPN = "frp"
@@ -331,7 +331,7 @@ class Connection(QuicConnection):
         if peer_cid == b"":
             # With our own id set to the one the client chose for us, an empty id of its is right from the start.
             self.host_cid = retry_cid or original_cid or b""
-        self._told_end = False
+        self._ended = False
 
     @property
     def send_secret(self) -> tuple[int, bytes, int]:
@@ -470,11 +470,11 @@ class Connection(QuicConnection):
                 self._created_local_stream_ids.discard(event[1])
             else:
                 self._connection_event(kind, event)
-        while (told := self.next_event()) is not None:
-            if isinstance(told, events.HandshakeCompleted):
+        while (notice := self.next_event()) is not None:
+            if isinstance(notice, events.HandshakeCompleted):
                 self._handshake_completed()
-            elif isinstance(told, events.ConnectionTerminated):
-                self._end(told.error_code, told.reason_phrase)
+            elif isinstance(notice, events.ConnectionTerminated):
+                self._end(notice.error_code, notice.reason_phrase)
 
     def _handshake_completed(self) -> None:
         problem = ""
@@ -517,8 +517,8 @@ class Connection(QuicConnection):
             self._end(exc.error_code, exc.reason_phrase)
 
     def _end(self, code: int, reason: str, *, by_peer: bool = False) -> None:
-        if not self._told_end:
-            self._told_end = True
+        if not self._ended:
+            self._ended = True
             self._close_event = events.ConnectionTerminated(code, None, reason)
             self._handler.terminated(code, reason, by_peer)
 
@@ -550,7 +550,7 @@ def _configuration(identity: QuicIdentity, limits: QuicLimits, *, is_client: boo
         idle_timeout=limits.idle_timeout,
         max_data=connection_window,
         max_stream_data=stream_window,
-        max_datagram_size=PACKET_SIZE - ROOM_SIZE,
+        max_datagram_size=PACKET_SIZE - MAX_STREAM_DATA_SIZE,
         initial_rtt=_INITIAL_RTT,
         verify_mode=ssl.CERT_NONE,  # judged here, as for every other transport
     )

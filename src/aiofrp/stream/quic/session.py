@@ -1,17 +1,18 @@
 """QUIC: many streams over one connection over UDP (docs/protocol/wire.md §5).
 
-A connection's streams open without a word; the peer hears of one by its first bytes, so whoever opens writes first.
+Opening a stream sends nothing: the peer learns of it by its first STREAM frame, so the side that opens writes first.
 See :mod:`aiofrp.stream.quic.dial` and :mod:`aiofrp.stream.quic.listener` for the two sides.
 
-Bytes for a stream whose user does not read are held here, and its peer gets no more room; the others go on (see
-:mod:`aiofrp.stream.quic.credit`). What many such streams hold has a limit for the connection, and
-:mod:`aiofrp.stream.stall` says who is ended then.
+Bytes of a stream whose receiver takes nothing are held here, and its credit is withheld; the other streams go on (see
+:mod:`aiofrp.stream.quic.credit`). What all such streams hold has a limit for the connection, and
+:mod:`aiofrp.stream.stall` decides which of them is ended then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
 import time
 from collections import deque
 from collections.abc import Callable
@@ -29,28 +30,44 @@ from aiofrp.stream.quic.stream import LOW_WATER, QuicStream
 from aiofrp.stream.stall import Account
 from aiofrp.stream.udp import Address
 
-#: Bytes held of a stream at which its peer gets no more room, and again some. What it has may be used up then: up to
-#: its window more is held.
+#: Withhold MAX_STREAM_DATA of a stream at so many bytes held, resume at so many; up to one window may still arrive.
 WITHHOLD_AT, RELEASE_AT = 256 * 1024, 128 * 1024
-#: Seconds between looks at a connection without keep-alive.
-_LOOK = 60.0
-#: How often the peer is told of room again, which may get lost, and after how many seconds first; then the double.
-TELLS, TELL_AFTER = 10, 0.1
-#: Of pings for that: a number no keep-alive has.
-_TELLING = 1 << 40
-#: Streams waited for at once, before the next is refused.
-MOST_WISHES = 4096
+#: Seconds between two runs of the timer of a connection without keep-alive.
+_IDLE_CHECK = 60.0
+#: Send credit up to so many times, since its packets may get lost; again after so many seconds first, then doubling.
+RESENDS, RESEND_AFTER = 10, 0.1
+#: The number of the PING that makes a packet for credit; no keep-alive has it.
+_CREDIT_PING = 1 << 40
+#: Callers that may wait for a stream at once; the next is refused.
+MOST_WAITERS = 4096
 #: What a client may use before its connection is granted something: streams, and bytes of datagrams, of which the
 #: library may hold all. A login takes one stream and a few kB with the handshake, certificates included.
 STREAMS_BEFORE_LOGIN, BYTES_BEFORE_LOGIN = 8, 256 * 1024
-#: Seconds a closed connection lives on, to repeat its farewell.
-FAREWELL = 1.0
+#: Seconds a closed connection stays, to retransmit CONNECTION_CLOSE.
+CLOSING_SECONDS = 1.0
 #: Error codes of the application; frp has no others (docs/protocol/wire.md §5).
 _NO_ERROR = 0
 
 
-#: Who waits for a stream: what is called with it, and with the reason why there will be none.
-Wish: TypeAlias = tuple[Callable[[QuicStream], None], Callable[[FrpError], None]]
+class State(enum.Enum):
+    """Where a connection is between its first packet and its last."""
+
+    HANDSHAKE = "handshake"  #: no stream may be opened yet
+    OPEN = "open"  #: streams come and go
+    CLOSING = "closing"  #: closed here; packets of the peer are answered with CONNECTION_CLOSE
+    OVER = "over"  #: no datagram is sent or taken any more
+
+
+#: All transitions there are.
+_NEXT = {
+    State.HANDSHAKE: (State.OPEN, State.CLOSING, State.OVER),
+    State.OPEN: (State.CLOSING, State.OVER),
+    State.CLOSING: (State.OVER,),
+    State.OVER: (),
+}
+
+#: A caller that waits for a stream: called with the stream, and with the reason why there will be none.
+Waiter: TypeAlias = tuple[Callable[[QuicStream], None], Callable[[FrpError], None]]
 
 
 class Endpoint(Protocol):
@@ -72,39 +89,37 @@ class Endpoint(Protocol):
 class QuicSession:
     """One connection.
 
-    ``on_ready`` is called when the handshake is done, ``on_stream`` with each stream the peer opens (without one they
-    are refused), ``on_lost`` once when the connection is over, with the reason or ``None``. Unless ``granted`` the peer
-    may use little, see :data:`STREAMS_BEFORE_LOGIN`, until :meth:`granted` is called.
+    ``on_ready`` is called once, when the handshake is done, then ``on_stream`` with each stream the peer opens (without
+    it they are reset), and ``on_lost`` once when the connection is lost, with the reason or ``None``. Unless
+    ``granted`` the peer may use little, see :data:`STREAMS_BEFORE_LOGIN`, until :meth:`granted` is called.
     """
 
     __slots__ = (
         "_address",
-        "_closing",
         "_core",
         "_endpoint",
         "_flush_scheduled",
         "_granted",
-        "_heard_at",
         "_in_batch",
         "_limits",
         "_loop",
         "_on_lost",
         "_on_stream",
-        "_over",
         "_peer_ids",
         "_pings",
+        "_received_at",
+        "_resend_timer",
         "_streams",
-        "_teller",
         "_timer",
         "_timer_due",
         "_ungranted",
+        "_waiters",
         "_waiting",
-        "_wishes",
         "lost",
         "on_ready",
-        "ready",
         "receivers",
         "sockname",
+        "state",
     )
 
     def __init__(
@@ -129,28 +144,26 @@ class QuicSession:
         self.on_ready = on_ready
         self._on_stream = on_stream
         self._on_lost = on_lost
-        self.ready = False  #: the handshake is done
-        self.lost = False  #: no stream may be opened or used any more
+        self.state = State.HANDSHAKE
+        self.lost = False  #: the streams and ``on_lost`` were called
         self.receivers = Account(limits.receivers)
         self._streams: dict[int, QuicStream] = {}  # limited by max_streams on either side
         self._peer_ids = PeerIds(0 if not core.configuration.is_client else 1)
         self._granted = granted
         self._ungranted = 0  # bytes of datagrams that came before; BYTES_BEFORE_LOGIN
         self._waiting: set[QuicStream] = set()  # their writers are paused
-        self._wishes: deque[Wish] = deque()  # for streams the peer does not allow yet; limited by MOST_WISHES
-        self._closing = False
-        self._over = False  # no datagrams any more
+        self._waiters: deque[Waiter] = deque()  # for streams the peer does not allow yet; MOST_WAITERS
         self._flush_scheduled = False
         self._in_batch = False  # received() follows, and flushes
         self._pings = 0
-        self._heard_at = time.monotonic()
+        self._received_at = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
-        self._teller: asyncio.TimerHandle | None = None  # of _tell_room
+        self._resend_timer: asyncio.TimerHandle | None = None  # of _send_credit
 
     def __repr__(self) -> str:
         return (
-            f"<QuicSession {self._address} ready={self.ready} lost={self.lost} streams={len(self._streams)}>"
+            f"<QuicSession {self._address} {self.state.value} lost={self.lost} streams={len(self._streams)}>"
         )
 
     @property
@@ -165,7 +178,7 @@ class QuicSession:
 
     @property
     def held(self) -> int:
-        """Bytes for users who do not read."""
+        """Bytes held for receivers that do not take them."""
         return self.receivers.held
 
     @property
@@ -178,7 +191,7 @@ class QuicSession:
     def open(self) -> QuicStream:
         """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when it cannot, and its
         kind :class:`NoMoreStreams` when the peer allows no more for now."""
-        if self.lost or self._closing or not self.ready:
+        if self.state is not State.OPEN:
             raise Closed("the QUIC connection is closed")
         stream_id = self._core.open_bidirectional()
         if stream_id is None:
@@ -190,12 +203,13 @@ class QuicSession:
     def open_when_allowed(
         self, ready: Callable[[QuicStream], None], failed: Callable[[FrpError], None]
     ) -> None:
-        """Open a stream now, or when the peer has seen the end of another one. Neither call comes after the other."""
+        """Open a stream now, or when the peer allows one more. Exactly one of ``ready`` and ``failed`` is called,
+        once."""
         try:
             stream = self.open()
         except NoMoreStreams as exc:
-            if len(self._wishes) < MOST_WISHES:
-                self._wishes.append((ready, failed))
+            if len(self._waiters) < MOST_WAITERS:
+                self._waiters.append((ready, failed))
             else:
                 failed(exc)
         except Closed as exc:
@@ -208,26 +222,24 @@ class QuicSession:
         self._granted = True
 
     def end_unless_granted(self) -> None:
-        """The peer had its time to log in."""
+        """Close the connection if nothing was granted to the peer: its time to log in is over."""
         if not self._granted:
             self.close("no login in time")
 
     def close(self, reason: str = "") -> None:
-        """End the connection and every stream on it, and tell the peer the ``reason``; what is not on its way yet is
-        lost (docs/protocol/wire.md §5)."""
-        if not self._closing and not self._over:
-            self._closing = True
+        """End the connection and every stream on it, with CONNECTION_CLOSE and ``reason`` for the peer; bytes that no
+        packet has carried yet are lost (docs/protocol/wire.md §5)."""
+        if self._go(State.CLOSING):
             self._flush()
             with contextlib.suppress(*REFUSED):
                 self._core.close(_NO_ERROR, reason_phrase=reason)
             self._flush()
             self._loop.call_soon(self._end, None)
-            if not self._over:
-                self._loop.call_later(FAREWELL, self._stop)
+            if self.state is not State.OVER:
+                self._loop.call_later(CLOSING_SECONDS, self._stop)
 
     def abort(self) -> None:
-        """End it now and say nothing."""
-        self._closing = True
+        """End it now and send nothing."""
         self._stop()
         self._loop.call_soon(self._end, None)
 
@@ -240,9 +252,9 @@ class QuicSession:
 
     def receive(self, data: bytes, size: int, address: Address) -> None:
         """Take datagrams of ``size`` bytes each."""
-        if self._over or not (self._granted or self._may_send(len(data))):
+        if self.state is State.OVER or not (self._granted or self._may_send(len(data))):
             return
-        self._heard_at = now = time.monotonic()
+        self._received_at = now = time.monotonic()
         self._in_batch = True
         try:
             self._core.receive(data, size, address, now)
@@ -250,10 +262,10 @@ class QuicSession:
             self._fail(exc)
 
     def received(self) -> None:
-        """Answer: the end of a batch."""
+        """The end of a batch: send what it made necessary."""
         self._in_batch = False
-        if self._wishes:
-            self._grant_wishes()
+        if self._waiters:
+            self._serve_waiters()
         self._flush()
 
     def refused(self) -> None:
@@ -263,7 +275,8 @@ class QuicSession:
     # Handler of the core
 
     def handshake_done(self) -> None:
-        self.ready = True
+        if not self._go(State.OPEN):
+            return
         on_ready, self.on_ready = self.on_ready, None
         if on_ready is not None:
             on_ready()
@@ -288,15 +301,15 @@ class QuicSession:
         self._endpoint.connection_id(self, cid, valid)
 
     def terminated(self, code: int, reason: str, by_peer: bool, /) -> None:
-        if self._closing:
+        if self.state is State.CLOSING:
             self._stop()
             return
-        self._fail(explain(code, reason, by_peer=by_peer, ready=self.ready))
+        self._fail(explain(code, reason, by_peer=by_peer, ready=self.state is State.OPEN))
 
     # For streams
 
     def send(self, stream: QuicStream, data: Buffer, end: bool = False) -> bool:
-        """Queue bytes of ``stream``; returns False when they cannot go any more."""
+        """Queue bytes of ``stream``; returns False when the stream takes none any more."""
         try:
             self._core.send_stream_data(stream.id, data, end)
         except REFUSED:
@@ -308,15 +321,15 @@ class QuicSession:
         return True
 
     def unsent(self, stream: QuicStream) -> int:
-        """Bytes of ``stream`` that are not on their way yet."""
+        """Bytes of ``stream`` that no packet has carried yet."""
         return self._core.get_send_buffer_size(stream.id)
 
     def wait(self, stream: QuicStream) -> None:
-        """Resume the writer of ``stream`` when most has gone."""
+        """Resume the writer of ``stream`` when :data:`LOW_WATER` is reached."""
         self._waiting.add(stream)
 
     def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
-        """Read no more of ``stream``, and take back what it was sending if ``reset``."""
+        """Send STOP_SENDING for ``stream``, and RESET_STREAM if ``reset``."""
         with contextlib.suppress(*REFUSED):
             if reset:
                 self._core.reset_stream(stream.id, _NO_ERROR)
@@ -331,7 +344,7 @@ class QuicSession:
         self._waiting.discard(stream)
 
     def held_changed(self, stream: QuicStream, size: int) -> None:
-        """``size`` bytes more of ``stream`` are held for its user who does not read, or less when negative."""
+        """``size`` bytes more of ``stream`` are held for its receiver, or less when negative."""
         if stream.dead or not self._limits.reseal:
             return
         if size > 0:
@@ -339,31 +352,32 @@ class QuicSession:
                 self._core.credit.withhold(stream.id)
         elif stream.held - size > RELEASE_AT >= stream.held:
             self._core.credit.release(stream.id)
-            self._tell_room()
+            self._send_credit()
 
-    def _tell_room(self, tries: int = TELLS) -> None:
-        """Have packets leave for the room that streams have again, until the peer shows that it knows."""
-        if self._teller is not None:
-            self._teller.cancel()
-            self._teller = None
-        if self._over or not self._core.credit.tell():
+    def _send_credit(self, tries: int = RESENDS) -> None:
+        """Send the credit that streams have again, up to ``tries`` times: until the peer sends more than it could
+        without it."""
+        if self._resend_timer is not None:
+            self._resend_timer.cancel()
+            self._resend_timer = None
+        if self.state is State.OVER or not self._core.credit.announce():
             return
         if not tries:
             self._core.credit.give_up()
             return
-        self._core.send_ping(_TELLING)
+        self._core.send_ping(_CREDIT_PING)
         self._schedule_flush()
-        after = TELL_AFTER * 2 ** (TELLS - tries)
-        self._teller = self._loop.call_later(after, self._tell_room, tries - 1)
+        after = RESEND_AFTER * 2 ** (RESENDS - tries)
+        self._resend_timer = self._loop.call_later(after, self._send_credit, tries - 1)
 
     # Private
 
     def _accept(self, stream_id: int) -> QuicStream | None:
         """A new stream of the peer's; ``None`` for one that is over, or none of the peer's to open."""
-        if self._closing or not self._peer_ids.use(stream_id):
+        if self.state is not State.OPEN or not self._peer_ids.use(stream_id):
             return None
         if not self._granted and stream_id >= 4 * STREAMS_BEFORE_LOGIN:
-            self._expel(f"more than {STREAMS_BEFORE_LOGIN} streams before the login")
+            self._close_soon(f"more than {STREAMS_BEFORE_LOGIN} streams before the login")
             return None
         stream = QuicStream(self, stream_id)
         if self._on_stream is None:
@@ -378,21 +392,21 @@ class QuicSession:
         self._ungranted += size
         if self._ungranted <= BYTES_BEFORE_LOGIN:
             return True
-        self._expel(f"more than {BYTES_BEFORE_LOGIN} bytes before the login")
+        self._close_soon(f"more than {BYTES_BEFORE_LOGIN} bytes before the login")
         return False
 
-    def _expel(self, reason: str) -> None:
-        """End the connection from the inside of its own reading."""
+    def _close_soon(self, reason: str) -> None:
+        """Close the connection once the datagrams at hand are processed."""
         self._loop.call_soon(self.close, reason)
 
-    def _grant_wishes(self) -> None:
-        wishes = self._wishes
-        while wishes and not self.lost and not self._closing:
+    def _serve_waiters(self) -> None:
+        waiters = self._waiters
+        while waiters and self.state is State.OPEN:
             try:
                 stream = self.open()
             except NoMoreStreams:
                 return
-            hand_out(stream, wishes.popleft()[0])
+            hand_out(stream, waiters.popleft()[0])
 
     def _schedule_flush(self) -> None:
         if not self._flush_scheduled:
@@ -400,7 +414,7 @@ class QuicSession:
             self._loop.call_soon(self._flush_turn)
 
     def _send_first(self) -> None:
-        """What the first write of a turn makes ready leaves at once; the rest of the turn's goes together."""
+        """Send the first packets of a turn of the loop at once; the rest of the turn leaves together."""
         with contextlib.suppress(RemoteProtocolError):  # the flush at the end of the turn meets it again
             self._send(self._core.to_send(time.monotonic()))
 
@@ -410,7 +424,7 @@ class QuicSession:
 
     def _flush(self) -> None:
         """Send what may go, wake writers, set the timer."""
-        if self._over:
+        if self.state is State.OVER:
             return
         now = time.monotonic()
         try:
@@ -439,21 +453,21 @@ class QuicSession:
     # Private: time
 
     def _set_timer(self, now: float) -> None:
-        due = self._heard_at + self._limits.keepalive if self._limits.keepalive > 0 else now + _LOOK
+        due = self._received_at + self._limits.keepalive if self._limits.keepalive > 0 else now + _IDLE_CHECK
         wanted = self._core.get_timer()
         if wanted is not None and wanted < due:
             due = wanted
         if self._timer is not None:
             if self._timer_due <= due and self._timer_due > now:
-                return  # it comes early enough, and sets the next
+                return  # it runs early enough, and sets the next
             self._timer.cancel()
         self._timer_due = due
         self._timer = self._loop.call_later(max(0.0, due - now), self._timed_out)
 
     def _timed_out(self) -> None:
         self._timer = None
-        self._endpoint.poll()  # the loop may have been busy: what is missed may be here
-        if self._over:
+        self._endpoint.poll()  # the loop may have been busy: datagrams may have arrived
+        if self.state is State.OVER:
             return
         now = time.monotonic()
         wanted = self._core.get_timer()
@@ -469,29 +483,35 @@ class QuicSession:
     def _keep_alive(self, now: float) -> None:
         limits = self._limits
         if (
-            self.ready
+            self.state is State.OPEN
             and limits.keepalive > 0
-            and now - self._heard_at >= limits.keepalive * (1 + self._pings)
+            and now - self._received_at >= limits.keepalive * (1 + self._pings)
         ):
             self._pings += 1
             self._core.send_ping(self._pings)
-        elif now - self._heard_at < limits.keepalive:
+        elif now - self._received_at < limits.keepalive:
             self._pings = 0
 
     # Private: the end
 
+    def _go(self, state: State) -> bool:
+        """Go on to ``state``; False when there is no such transition from here."""
+        allowed = state in _NEXT[self.state]
+        if allowed:
+            self.state = state
+        return allowed
+
     def _fail(self, exc: Exception) -> None:
-        if not self._over:
-            with contextlib.suppress(RemoteProtocolError):  # the peer is told why, if there is still a way
+        if self.state is not State.OVER:
+            with contextlib.suppress(RemoteProtocolError):  # a packet with the reason, if there can be one
                 self._send(self._core.to_send(time.monotonic()))
         self._stop()
         self._end(exc)
 
     def _stop(self) -> None:
         """No datagrams from here on."""
-        if not self._over:
-            self._over = True
-            for timer in (self._timer, self._teller):
+        if self._go(State.OVER):
+            for timer in (self._timer, self._resend_timer):
                 if timer is not None:
                     timer.cancel()
             self._endpoint.gone(self)
@@ -506,14 +526,16 @@ class QuicSession:
         for stream in streams:
             stream.session_lost(exc)
         self.receivers.close()
-        while self._wishes:
-            failed = self._wishes.popleft()[1]
+        while self._waiters:
+            failed = self._waiters.popleft()[1]
             faults.call(
-                "whoever waited for a QUIC stream failed", failed, Closed("the QUIC connection is closed")
+                "a caller that waited for a QUIC stream failed",
+                failed,
+                Closed("the QUIC connection is closed"),
             )
         on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
         if on_lost is not None:
             faults.call("the user of a QUIC connection failed at its end", on_lost, exc)
 
 
-__all__ = ["Endpoint", "QuicSession"]
+__all__ = ["Endpoint", "QuicSession", "State"]

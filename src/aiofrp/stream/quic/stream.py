@@ -11,14 +11,14 @@ from aiofrp.stream.base import ENDED, Buffer, LayerStream
 from aiofrp.stream.stall import Account, Holding
 from aiofrp.stream.udp import Address
 
-#: Bytes of one stream not on their way yet at which its writer is told to pause, and to resume.
+#: Bytes of one stream that no packet has carried yet at which its writer is paused, and resumed.
 HIGH_WATER, LOW_WATER = 512 * 1024, 128 * 1024
 
 
 class Session(Protocol):
     """What a stream needs of its connection."""
 
-    receivers: Account  #: what is held for users who do not read
+    receivers: Account  #: bytes held for receivers that do not take them
 
     @property
     def peername(self) -> Address:
@@ -29,22 +29,22 @@ class Session(Protocol):
         """The local address."""
 
     def send(self, stream: QuicStream, data: Buffer, end: bool = False) -> bool:
-        """Queue bytes of ``stream``; returns False when they cannot go any more."""
+        """Queue bytes of ``stream``; returns False when the stream takes none any more."""
 
     def unsent(self, stream: QuicStream) -> int:
-        """Bytes of ``stream`` that are not on their way yet."""
+        """Bytes of ``stream`` that no packet has carried yet."""
 
     def wait(self, stream: QuicStream) -> None:
-        """Resume the writer of ``stream`` when most has gone."""
+        """Resume the writer of ``stream`` when :data:`LOW_WATER` is reached."""
 
     def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
-        """Read no more of ``stream``, and take back what it was sending if ``reset``."""
+        """Send STOP_SENDING for ``stream``, and RESET_STREAM if ``reset``."""
 
     def forget(self, stream: QuicStream) -> None:
         """``stream`` is over."""
 
     def held_changed(self, stream: QuicStream, size: int) -> None:
-        """``size`` bytes more of ``stream`` are held for its user who does not read, or less when negative."""
+        """``size`` bytes more of ``stream`` are held for its receiver, or less when negative."""
 
 
 class QuicStream(LayerStream):
@@ -69,8 +69,8 @@ class QuicStream(LayerStream):
         self.dead = False
         self.received = 0  #: bytes in all
         self._session = session
-        self._holding: Holding | None = None  # for a user who does not read, made when first needed
-        self._unsent = 0  # at most this much is not on its way yet
+        self._holding: Holding | None = None  # for a receiver that takes nothing, made when first needed
+        self._unsent = 0  # at most so much no packet has carried yet
         self._eof_seen = self._eof_sent = False
         self._stopped = False  # the peer does not read any more
         self._closed = False
@@ -80,7 +80,7 @@ class QuicStream(LayerStream):
 
     @property
     def held(self) -> int:
-        """Bytes for a user who does not read."""
+        """Bytes held for a receiver that does not take them."""
         return self._holding.size if self._holding is not None else 0
 
     # Stream
@@ -161,7 +161,7 @@ class QuicStream(LayerStream):
             self._deliver_lost(exc or Closed("the QUIC connection was closed"))
 
     def resume(self) -> None:
-        """There is room again."""
+        """The queue is short again."""
         self._unsent = 0
         self._resume_writer()
 

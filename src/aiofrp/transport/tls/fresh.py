@@ -16,8 +16,8 @@ from aiofrp.errors import ConfigError
 from aiofrp.stream.tls.stream import TlsContext
 from aiofrp.transport.tls.contexts import TlsFiles, client_context, server_context
 
-#: Seconds frps goes on without looking at its files; a look is three system calls.
-SERVER_LOOKS_EVERY = 2.0
+#: Seconds between two checks of frps' files; a check is three system calls.
+SERVER_CHECKS_EVERY = 2.0
 
 #: What is made of the files: a context, or what another TLS wants in its place.
 Made = TypeVar("Made")
@@ -30,31 +30,31 @@ _log = logs.get(__name__)
 class FreshTls(Generic[Made]):
     """The context made of some files as they are now.
 
-    ``look_every``: seconds between two looks at them. Raises :class:`~aiofrp.errors.ConfigError` at first.
+    ``check_every``: seconds between two checks of the files. Raises :class:`~aiofrp.errors.ConfigError` at first.
     """
 
-    __slots__ = ("_clock", "_context", "_files", "_look_at", "_look_every", "_make", "_stamp")
+    __slots__ = ("_check_every", "_clock", "_context", "_files", "_make", "_next_check", "_stamp")
 
     def __init__(
         self,
         files: TlsFiles,
         make: Callable[[TlsFiles], Made],
-        look_every: float,
+        check_every: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._files = files
         self._make = make
-        self._look_every = look_every
+        self._check_every = check_every
         self._clock = clock
-        self._look_at = clock() + look_every
+        self._next_check = clock() + check_every
         self._stamp = _stamp(files)
         self._context = make(files)
 
     def context(self) -> Made:
         """The context for the next handshake."""
         now = self._clock()
-        if now >= self._look_at:
-            self._look_at = now + self._look_every
+        if now >= self._next_check:
+            self._next_check = now + self._check_every
             stamp = _stamp(self._files)
             if stamp != self._stamp:
                 self._stamp = stamp
@@ -71,12 +71,12 @@ class FreshTls(Generic[Made]):
 
 
 def server_tls(files: TlsFiles) -> FreshTls[TlsContext]:
-    """What frps ends TLS with; see :func:`~aiofrp.transport.tls.server_context`."""
-    return FreshTls(files, server_context, SERVER_LOOKS_EVERY)
+    """What frps ends TLS with; see :func:`~aiofrp.transport.tls.contexts.server_context`."""
+    return FreshTls(files, server_context, SERVER_CHECKS_EVERY)
 
 
 def client_tls(files: TlsFiles) -> FreshTls[TlsContext]:
-    """What frpc dials with, looked at for every dial; see :func:`~aiofrp.transport.tls.client_context`."""
+    """What frpc dials with, checked at every dial; see :func:`~aiofrp.transport.tls.contexts.client_context`."""
     return FreshTls(files, client_context, 0.0)
 
 

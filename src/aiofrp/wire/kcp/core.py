@@ -87,7 +87,6 @@ class Kcp:
         "_fin_sent",
         "_head",
         "_head_at",
-        "_heard_at",
         "_inflight",
         "_more_late",
         "_next",
@@ -100,6 +99,7 @@ class Kcp:
         "_queue",
         "_ready",
         "_receive_window",
+        "_received_at",
         "_skips_below",
         "_sn",
         "_tell_at",
@@ -156,7 +156,7 @@ class Kcp:
         self._acks: list[tuple[int, int]] = []  # (sn, time) to acknowledge; limited by the owner's batches
         self._advertised = receive_window  # the window last told
         self._tells, self._tell_at = 0, now
-        self._heard_at = self._asked_at = now
+        self._received_at = self._asked_at = now
 
     def __repr__(self) -> str:
         return (
@@ -194,7 +194,7 @@ class Kcp:
             if peer_una != una & MASK and command != RST:
                 self._acknowledge_below(peer_una, now)
             at = stop
-        self._heard_at = now
+        self._received_at = now
         if acked:
             self._count_skips(acked)
             if not recovered:
@@ -227,7 +227,7 @@ class Kcp:
         self._unread += size
         half = self._receive_window // 2
         if size < 0 and self._advertised < half <= self._free():
-            self._tells, self._tell_at = _TELL_TIMES, self._heard_at
+            self._tells, self._tell_at = _TELL_TIMES, self._received_at
             return True
         return False
 
@@ -262,7 +262,7 @@ class Kcp:
 
     def _control(self, command: int, sn: int, stamp: int) -> None:
         if command == ASK:
-            self._tells, self._tell_at = max(1, self._tells), self._heard_at
+            self._tells, self._tell_at = max(1, self._tells), self._received_at
         elif command == FIN:
             self._push(sn, stamp, None)
         elif command == RST:
@@ -273,7 +273,7 @@ class Kcp:
     def _ack(self, sn: int, stamp: int, acked: list[tuple[int, int]]) -> None:
         if self._proof is not None and self._proof.echoed(stamp):
             self._proof, self.proven = None, True
-            self._due = self._heard_at  # what was not allowed to leave does now
+            self._due = self._received_at  # what was not allowed to leave does now
         number = self._una + ((sn - self._una) & MASK)
         segment = self._inflight.pop(number, None)
         if segment is not None:
@@ -296,18 +296,18 @@ class Kcp:
         self._una += count
 
     def _peer_forgot(self, now: int) -> None:
-        """The peer has nothing of ours, it says, though it acknowledged something before.
+        """The peer's segment acknowledges nothing, though an earlier one acknowledged something.
 
-        A reference server that closed its side says nothing, and takes whatever still comes for the begin of another
-        conversation. Until that says its first byte, for 10 s, the server lets nobody else in (measured): so it gets
-        one. Should the word merely be old, then so is the byte.
+        A reference server that closed its side sends nothing, and takes whatever still arrives for the begin of another
+        conversation. It then accepts no other one until the first byte of that, for 10 s (measured). So it gets one
+        byte. If the segment is merely an old one, the byte is old for the peer, too.
         """
         self._end_other = True
-        if now - self._heard_at >= _NO_DOUBT:
+        if now - self._received_at >= _NO_DOUBT:
             self.reset = True
 
     def _count_skips(self, acked: list[tuple[int, int]]) -> None:
-        """What is still on its way below a segment that arrived was overtaken by it."""
+        """Segments in flight below an acknowledged one were skipped by it."""
         highest = max(number for number, _ in acked)
         oldest, newest = acked[0][1], acked[-1][1]
         for number, segment in self._inflight.items():
@@ -346,13 +346,13 @@ class Kcp:
         return self._fin_sent and not self._inflight
 
     @property
-    def heard(self) -> bool:
-        """Whether anything of the peer's came."""
+    def answered(self) -> bool:
+        """Whether the peer sent or acknowledged anything."""
         return self.proven or self._next > 0 or self._una > 0
 
     @property
     def delivered(self) -> bool:
-        """Whether the peer acknowledged all data; an end of ours may be on its way."""
+        """Whether the peer acknowledged all data; a FIN of ours may be in flight."""
         return not self.queued and all(segment.command == FIN for segment in self._inflight.values())
 
     def data_to_send(self, now: int) -> list[bytes]:
@@ -406,7 +406,7 @@ class Kcp:
             segments.append(pack(conv, ACK, 0, free, last[1], last[0], una, 0))
 
     def _probe(self, segments: list[bytes], free: int, now: int) -> None:
-        """Ask for the peer's window or a sign of life, tell ours."""
+        """Send what asks for the peer's window, or whether it is there, and what tells ours (ASK and TELL)."""
         ask = False
         if self._peer_window:
             self._probe_wait = 0
@@ -416,10 +416,10 @@ class Kcp:
             self._probe_wait = min(self._probe_wait * 3 // 2, _PROBE_MAX)
             self._probe_at = now + self._probe_wait
             ask = True
-        if ask or (now - self._heard_at >= IDLE and now - self._asked_at >= _IDLE_EVERY):
+        if ask or (now - self._received_at >= IDLE and now - self._asked_at >= _IDLE_EVERY):
             self._asked_at = now
-            # Before the peer was heard, nothing but the begin of the conversation means anything to it.
-            if (ask or self.heard) and self.may_send(OVERHEAD):
+            # A peer that has answered nothing understands only the begin of the conversation.
+            if (ask or self.answered) and self.may_send(OVERHEAD):
                 segments.append(self._question(free))
         if self._tells and now >= self._tell_at:
             self._tells, self._tell_at = self._tells - 1, now + _TELL_EVERY
@@ -433,7 +433,7 @@ class Kcp:
     def _resend(self, segments: list[bytes], free: int, now: int) -> None:
         """What was overtaken twice, once when there is nothing new to send, or has waited too long."""
         everything = now >= self._due
-        patience = _SKIPS if self.queued and self._room() > 0 else 1
+        patience = _SKIPS if self.queued and self._window_left() > 0 else 1
         due = now + RTO_MAX if everything else self._due
         skips_below, self._skips_below = self._skips_below, 0
         stamp, proof = (now + self._clock) & MASK, self._proof
@@ -482,7 +482,8 @@ class Kcp:
             self._una = self._sn
             self.deaf = True
 
-    def _room(self) -> int:
+    def _window_left(self) -> int:
+        """Segments that the windows still allow."""
         return min(self._pace.window, self._peer_window) - (self._sn - self._una)
 
     def _send_new(self, segments: list[bytes], free: int, now: int) -> None:
@@ -493,10 +494,10 @@ class Kcp:
         if not inflight:
             self._due, self._progress_at = due, now
         data, at = self._head, self._head_at
-        room, most, proof = self._room(), MSS, self._proof
+        count, most, proof = self._window_left(), MSS, self._proof
         if proof is not None:
-            room, most = proof.segments(room, self.queued)
-        for _ in range(room):
+            count, most = proof.segments(count, self.queued)
+        for _ in range(count):
             piece = data[at : at + most]
             if len(piece) < most and self._queue:
                 data, at = b"".join((piece, *self._queue)), 0
@@ -528,7 +529,7 @@ class Kcp:
 
     def next_timeout(self, now: int) -> int:
         """When :meth:`data_to_send` or :meth:`dead` has something to say, if nothing arrives before."""
-        due = max(self._heard_at + IDLE, self._asked_at + _IDLE_EVERY)
+        due = max(self._received_at + IDLE, self._asked_at + _IDLE_EVERY)
         proof = self._proof
         if proof is not None and proof.blocked:
             due = min(due, proof.next_question)
@@ -544,10 +545,10 @@ class Kcp:
 
     def silent(self, now: int) -> int:
         """Milliseconds since the last sign of the peer."""
-        return now - self._heard_at
+        return now - self._received_at
 
     def dead(self, now: int) -> bool:
         """Whether the peer is taken for gone: it acknowledges nothing, or gives no sign of life at all."""
         if self._inflight and now - self._progress_at >= DEAD_AFTER:
             return True
-        return now - self._heard_at >= IDLE + DEAD_AFTER
+        return now - self._received_at >= IDLE + DEAD_AFTER

@@ -1,7 +1,7 @@
 """What can be read of a QUIC packet without keys (RFC 8999, RFC 9000 §17), and tokens for address validation.
 
-A server needs this much to tell connections apart, and to have a stranger prove its address before it costs more than
-a few hashes. It knows nothing of connections.
+A server needs this much to find the connection of a packet, and to have a client prove its address before the client
+costs more than a few hashes. This module knows nothing of connections.
 """
 
 from __future__ import annotations

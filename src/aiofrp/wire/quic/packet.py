@@ -1,7 +1,7 @@
-"""Packets of an established QUIC connection, opened and sealed again by who has their keys (RFC 9001 §5), and where
-in them a stream's peer is given room (RFC 9000 §19.10).
+"""Packets of an established QUIC connection, opened and sealed again with their keys (RFC 9001 §5), and the
+MAX_STREAM_DATA frames in them (RFC 9000 §19.10).
 
-For packets of our own that have not left yet: of two with the same number only one may ever be seen.
+For packets of our own that have not left yet: of two packets with one number only one may ever leave.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _TAG, _SAMPLE = 16, 16
 #: Key updates that may have gone by unseen.
 _MOST_UPDATES = 4096
 PADDING, PING, MAX_STREAM_DATA = 0x00, 0x01, 0x11
-#: Bytes of the largest frame that gives room.
-ROOM_SIZE = 17
+#: Bytes of the largest MAX_STREAM_DATA frame.
+MAX_STREAM_DATA_SIZE = 17
 #: Numbers in a frame of each kind that has nothing else in it (RFC 9000 §19).
 _NUMBERS = {
     PADDING: 0,
@@ -56,8 +56,8 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A frame that gives a stream's peer room."""
+class MaxStreamData:
+    """A MAX_STREAM_DATA frame: credit for one stream."""
 
     start: int  #: where it is in its payload
     end: int
@@ -132,8 +132,8 @@ def expand(algorithm: hashes.HashAlgorithm, secret: bytes, label: bytes, size: i
     return HKDFExpand(algorithm, size, info).derive(secret)
 
 
-def rooms(payload: bytes) -> Iterator[Room]:
-    """The frames of ``payload`` that give room, up to one that cannot be read."""
+def max_stream_data_frames(payload: bytes) -> Iterator[MaxStreamData]:
+    """The MAX_STREAM_DATA frames of ``payload``, up to the first frame that cannot be read."""
     at, size = 0, len(payload)
     try:
         while at < size:
@@ -143,7 +143,7 @@ def rooms(payload: bytes) -> Iterator[Room]:
                 continue
             at, numbers = _frame(payload, at + 1, kind)
             if kind == MAX_STREAM_DATA and at <= size:
-                yield Room(start, at, *numbers)
+                yield MaxStreamData(start, at, *numbers)
     except (IndexError, ValueError):
         return
 
@@ -184,8 +184,9 @@ def _sized(payload: bytes, at: int) -> int:
     return at + size
 
 
-def room_frame(stream: int, maximum: int) -> bytes:
-    """A frame that gives ``stream`` room for ``maximum`` bytes in all; at most :data:`ROOM_SIZE` bytes."""
+def max_stream_data_frame(stream: int, maximum: int) -> bytes:
+    """The MAX_STREAM_DATA frame that allows ``maximum`` bytes of ``stream`` in all; it has at most
+    :data:`MAX_STREAM_DATA_SIZE` bytes."""
     return bytes((MAX_STREAM_DATA,)) + _number(stream) + _number(maximum)
 
 

@@ -1,6 +1,7 @@
 """Rules and fixtures of the whole test suite.
 
 - Async tests run on uvloop; marked ``both_loops`` they run on uvloop and on plain asyncio.
+- Property tests try few examples; ``--hypothesis-profile=thorough`` tries many, as ``scripts/fuzz`` does.
 - The leak gate: a test that leaves a task, a descriptor or a process behind fails.
 - A run without Go's frp, or without the services of ``scripts/services``, says at its end what it could not test.
 """
@@ -14,9 +15,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 import pytest
 import pytest_asyncio
 import uvloop
+from hypothesis import settings
 
 from tests.support import peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
+
+#: Examples each property test tries. A deadline would fail tests on a busy machine; pytest's own time limit remains.
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.load_profile("quick")
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -30,6 +31,29 @@ COVERED_BY = {
     "stream/quic/stream.py": "stream/quic/test_session.py",
 }
 
+#: Names that more than one class has, and how many: a library's word for a thing and the program's. No more may come.
+SAME_NAME_BY_DESIGN = {"Client": 2, "Server": 2}
+#: Names that more than one class still has, and how many. A row may shrink or go; none may come or grow.
+STILL_SAME_NAME = {
+    "ApiError": 2,
+    "Context": 2,
+    "Endpoint": 2,
+    "Kcp": 2,
+    "Kind": 2,
+    "Proxies": 2,
+    "ServerContext": 2,
+    "Session": 2,
+    "State": 2,
+    "Tcp": 2,
+    "Traffic": 2,
+    "Turns": 2,
+    "Visitors": 2,
+    "_Session": 2,
+    "_Socket": 2,
+}
+#: Classes inside a class that every proxy type and plugin has under the same name.
+INNER = {"Client", "Config", "Server", "Visitor"}
+
 
 def test_every_module_has_a_docstring() -> None:
     without = [
@@ -47,6 +71,40 @@ def test_every_file_has_its_test() -> None:
     assert not [path for path, twin in twins.items() if not twin.exists() and path not in COVERED_BY]
     assert not [path for path in COVERED_BY if twins.get(path) is None or twins[path].exists()]
     assert not [test for test in COVERED_BY.values() if not (TESTS / test).exists()]
+
+
+def classes(source: Path) -> Counter[str]:
+    """How many classes of each name there are; the inner classes that every proxy type has do not count."""
+    found: Counter[str] = Counter()
+    for path in sorted(source.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inner = {
+            node
+            for outer in ast.walk(tree)
+            if isinstance(outer, ast.ClassDef)
+            for node in outer.body
+            if isinstance(node, ast.ClassDef) and node.name in INNER
+        }
+        found.update(
+            node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node not in inner
+        )
+    return found
+
+
+def test_a_name_means_one_class() -> None:
+    """Private names count, too: a reader who searches for one finds one."""
+    found = {name: count for name, count in classes(SOURCE).items() if count > 1}
+    known = SAME_NAME_BY_DESIGN | STILL_SAME_NAME
+    fresh = {name: count for name, count in found.items() if count > known.get(name, 1)}
+    assert not fresh, f"classes of one name, give one of them another: {fresh}"
+    gone = {name: count for name, count in known.items() if count > found.get(name, 1)}
+    assert not gone, f"fewer classes have this name now, change the table: {gone}"
+
+
+def test_the_check_counts_classes(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("class X:\n    class Config: ...\nclass _Y: ...\n")
+    (tmp_path / "b.py").write_text("class Z:\n    class Config: ...\ndef f():\n    class _Y: ...\n")
+    assert classes(tmp_path) == {"X": 1, "Z": 1, "_Y": 2}
 
 
 def test_scripts_start_anywhere_and_stop_at_errors() -> None:

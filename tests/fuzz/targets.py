@@ -55,7 +55,7 @@ from aiofrp.wire.transforms.aead import AeadStream
 from aiofrp.wire.transforms.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.transforms.base import Transform
 from aiofrp.wire.transforms.snappy import MAX_CHUNK, Snappy
-from aiofrp.wire.websocket import Buffer, WebSocket
+from aiofrp.wire.websocket import Buffer, WebSocketCodec
 from aiofrp.wire.yamux import FIN, RST, FrameDecoder
 from tests.support.certs import authority
 
@@ -191,13 +191,13 @@ def websocket_client(data: bytes) -> None:
 
 def _same_frames_in_any_cuts(data: bytes, *, client: bool) -> None:
     outcomes = [
-        _read_frames(WebSocket(client=client), [data]),
-        _read_frames(WebSocket(client=client), [data[i : i + 1] for i in range(len(data))]),
+        _read_frames(WebSocketCodec(client=client), [data]),
+        _read_frames(WebSocketCodec(client=client), [data[i : i + 1] for i in range(len(data))]),
     ]
     assert outcomes[0] == outcomes[1], outcomes
 
 
-def _read_frames(side: WebSocket, chunks: list[bytes]) -> tuple[object, ...]:
+def _read_frames(side: WebSocketCodec, chunks: list[bytes]) -> tuple[object, ...]:
     payload: list[Buffer] = []
     broken = ""
     for chunk in chunks:

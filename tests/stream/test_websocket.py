@@ -8,7 +8,7 @@ from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.websocket import WebSocketStream
-from aiofrp.wire.websocket import WebSocket
+from aiofrp.wire.websocket import WebSocketCodec
 from tests.support.ends import End, settle, until
 
 
@@ -17,7 +17,7 @@ class Peer:
 
     def __init__(self, carrier: Stream, *, client: bool) -> None:
         self.end = End(carrier).attach()
-        self.websocket = WebSocket(client=client)
+        self.websocket = WebSocketCodec(client=client)
 
     def send(self, data: bytes) -> None:
         for part in self.websocket.frame(data):

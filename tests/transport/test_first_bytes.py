@@ -10,7 +10,7 @@ import pytest
 from aiofrp.client.service import dial_options
 from aiofrp.transport.base import transport_of
 from aiofrp.wire.dial.upgrade import ServerUpgrade
-from aiofrp.wire.websocket import WebSocket
+from aiofrp.wire.websocket import WebSocketCodec
 from tests.support.tunnel import PATIENCE, client_config, local_service
 from tests.wire.vectors import load
 
@@ -26,7 +26,7 @@ class Spoken:
         self.request = b""
         self.frames: list[bytes] = []
         self._upgrade = ServerUpgrade()
-        self._websocket = WebSocket(client=False)
+        self._websocket = WebSocketCodec(client=False)
         self._in_clear = b""
 
     def feed(self, data: bytes) -> bytes:

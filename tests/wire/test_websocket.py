@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.websocket import Buffer, Close, WebSocket
+from aiofrp.wire.websocket import Buffer, Close, WebSocketCodec
 from tests.wire.cuts import chunks
 from tests.wire.test_recordings import check_connection, streams
 from tests.wire.vectors import load
@@ -24,17 +24,17 @@ def masked(frame: bytes, mask: bytes = MASK) -> bytes:
     return bytes((frame[0], frame[1] | 0x80)) + mask + payload
 
 
-def sent(side: WebSocket, data: Buffer) -> bytes:
+def sent(side: WebSocketCodec, data: Buffer) -> bytes:
     header, payload = side.frame(data)
     return header + payload
 
 
-def server() -> WebSocket:
-    return WebSocket(client=False)
+def server() -> WebSocketCodec:
+    return WebSocketCodec(client=False)
 
 
-def client() -> WebSocket:
-    return WebSocket(client=True)
+def client() -> WebSocketCodec:
+    return WebSocketCodec(client=True)
 
 
 # Golden bytes
@@ -111,7 +111,7 @@ def test_what_a_server_sends_is_what_the_reference_sent() -> None:
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 5, 125, 126, 127, 65535, 65536, 200_001])
 def test_every_length(size: int, dialler: bool) -> None:
     data = random.Random(size).randbytes(size)
-    writer, reader = WebSocket(client=dialler), WebSocket(client=not dialler)
+    writer, reader = WebSocketCodec(client=dialler), WebSocketCodec(client=not dialler)
     assert reader.receive_data(sent(writer, data)) == data
     assert reader.receive_data(sent(writer, memoryview(data))) == data
 
@@ -123,7 +123,7 @@ def test_every_length(size: int, dialler: bool) -> None:
     pings=st.booleans(),
 )
 def test_any_cuts(messages: list[int], cuts: list[int], pings: bool, dialler: bool) -> None:
-    writer, reader = WebSocket(client=dialler), WebSocket(client=not dialler)
+    writer, reader = WebSocketCodec(client=dialler), WebSocketCodec(client=not dialler)
     payloads = [random.Random(size).randbytes(size) for size in messages]
     ping = b"\x89\x02hi"
     wire = b""
@@ -136,7 +136,7 @@ def test_any_cuts(messages: list[int], cuts: list[int], pings: bool, dialler: bo
 
 @pytest.mark.parametrize("dialler", [True, False])
 def test_byte_by_byte(dialler: bool) -> None:
-    writer, reader = WebSocket(client=dialler), WebSocket(client=not dialler)
+    writer, reader = WebSocketCodec(client=dialler), WebSocketCodec(client=not dialler)
     data = random.Random(1).randbytes(700)
     wire = sent(writer, data) + sent(writer, data[:3]) + writer.close()
     assert b"".join(reader.receive_data(wire[i : i + 1]) for i in range(len(wire))) == data + data[:3]
@@ -168,7 +168,7 @@ def test_masks_differ() -> None:
 
 @pytest.mark.parametrize("dialler", [True, False])
 def test_every_ping_is_answered_in_order(dialler: bool) -> None:
-    writer, reader = WebSocket(client=dialler), WebSocket(client=not dialler)
+    writer, reader = WebSocketCodec(client=dialler), WebSocketCodec(client=not dialler)
     pings = [b"", b"a", bytes(125)]
     for content in pings:
         assert not reader.receive_data(b"".join(writer._frame(9, content)))

@@ -70,7 +70,7 @@ def table_text() -> str:
     return "\n".join(parts)
 
 
-def _flag_of(table: type[model.Model], name: str, flag: model.Flag, above: str) -> Flag:
+def _flag_of(table: type[model.Model], name: str, flag: model.FieldFlag, above: str) -> Flag:
     item, form = model.declared(table)[name], shape.shapes(table)[name]
     kind = _kind_of(form)
     value: Any = item.default if flag.default is None else flag.default

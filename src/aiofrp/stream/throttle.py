@@ -56,7 +56,7 @@ class Limit:
         self._loop = asyncio.get_running_loop()
         self._bucket = TokenBucket(rate, self._loop.time())
         self._turn = min(rate, max(rate // _TURN, _MIN_TURN))
-        self._waiting: deque[_Queue] = deque()  # limited by the connections: two each
+        self._waiting: deque[_ThrottleQueue] = deque()  # limited by the connections: two each
         self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
@@ -72,12 +72,12 @@ class Limit:
         """How many of ``size`` bytes may pass at once: none while others wait."""
         return 0 if self._waiting else self._bucket.take(size, self._loop.time())
 
-    def enter(self, queue: _Queue) -> None:
+    def enter(self, queue: _ThrottleQueue) -> None:
         """Wait for a turn."""
         self._waiting.append(queue)
         self._arm()
 
-    def leave(self, queue: _Queue) -> None:
+    def leave(self, queue: _ThrottleQueue) -> None:
         """Wait no longer."""
         if queue in self._waiting:
             self._waiting.remove(queue)
@@ -92,7 +92,7 @@ class Limit:
             delay = self._bucket.wait(self._share(self._waiting[0]))
             self._timer = self._loop.call_later(delay + _CLOCK_SLACK, self._serve)
 
-    def _share(self, queue: _Queue) -> int:
+    def _share(self, queue: _ThrottleQueue) -> int:
         return min(queue.size, self._turn)
 
     def _serve(self) -> None:
@@ -108,7 +108,7 @@ class Limit:
             self._arm()
 
 
-class _Queue:
+class _ThrottleQueue:
     """One direction of one stream: bytes that wait to be paid for."""
 
     __slots__ = ("_chunks", "_limit", "_passed", "_relieved", "size")
@@ -177,8 +177,8 @@ class ThrottledStream(LayerStream):
         super().__init__()
         self._lower = lower
         self._lower_full = False
-        self._inward = _Queue(limit, self._deliver, self._inward_relieved)
-        self._outward = _Queue(limit, lower.write, self._outward_relieved)
+        self._inward = _ThrottleQueue(limit, self._deliver, self._inward_relieved)
+        self._outward = _ThrottleQueue(limit, lower.write, self._outward_relieved)
         self._eof_due = False  # the peer finished; told after what waits
         self._lost_due = False  # the peer is gone, in order; told after what waits
         self._finish_due = False  # we finished; told the peer after what waits

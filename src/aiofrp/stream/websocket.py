@@ -12,7 +12,7 @@ from typing import Any
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
-from aiofrp.wire.websocket import WebSocket
+from aiofrp.wire.websocket import WebSocketCodec
 
 #: Bytes gathered in one loop turn before they are sent as a frame.
 _FLUSH_AT = 64 * 1024
@@ -40,7 +40,7 @@ class WebSocketStream(LayerStream):
         super().__init__()
         self._lower = lower
         self._lower_full = False
-        self._websocket = WebSocket(client=client)
+        self._websocket = WebSocketCodec(client=client)
         self._closing = False
         self._eof_seen = False
         self._eof_sent = False

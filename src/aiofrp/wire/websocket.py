@@ -50,7 +50,7 @@ class Close:
         return self.status in _ORDERLY
 
 
-class WebSocket:
+class WebSocketCodec:
     """One side of an open websocket.
 
     Holds at most one incomplete control frame and the pongs not sent yet. After an error, and after the peer's close
@@ -91,7 +91,7 @@ class WebSocket:
 
     def __repr__(self) -> str:
         side = "client" if self._client else "server"
-        return f"<WebSocket {side} left={self._left} closed={self._closed} peer_close={self.peer_close}>"
+        return f"<WebSocketCodec {side} left={self._left} closed={self._closed} peer_close={self.peer_close}>"
 
     # Receiving
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from aiofrp import registry
 from aiofrp.config.legacy import keys
-from aiofrp.config.legacy.reader import Key, Kind
+from aiofrp.config.legacy.reader import Key, KeyKind
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model, declared
 from aiofrp.config.models.proxy import PluginKind, ProxyKind
 from aiofrp.config.models.server import HttpPluginConfig, ServerConfig
 from aiofrp.config.models.shape import Shape, shapes
 
-KINDS = {Kind.TEXT: str, Kind.NUMBER: int, Kind.FLAG: bool, Kind.LIST: tuple}
+KINDS = {KeyKind.TEXT: str, KeyKind.NUMBER: int, KeyKind.FLAG: bool, KeyKind.LIST: tuple}
 
 
 def shape_at(model: type[Model], path: str) -> Shape:

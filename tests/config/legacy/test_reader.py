@@ -10,13 +10,21 @@ from hypothesis import strategies as st
 
 from aiofrp.config.legacy import convert_client, convert_server, ini
 from aiofrp.config.legacy.keys import CLIENT, COMMON, PLUGINS, PROXIES, PROXY, SERVER, VISITOR, VISITORS
-from aiofrp.config.legacy.reader import MAX_WARNINGS, Key, Kind, LegacyWarning, Reader, put, split_list
+from aiofrp.config.legacy.reader import (
+    MAX_WARNINGS,
+    Key,
+    KeyKind,
+    LegacyWarning,
+    SectionReader,
+    put,
+    split_list,
+)
 from aiofrp.errors import ConfigError
 from tests.config.batch import every
 
 
-def reader(text: str) -> Reader:
-    return Reader(ini.parse("[s]\n" + text), "s", [])
+def reader(text: str) -> SectionReader:
+    return SectionReader(ini.parse("[s]\n" + text), "s", [])
 
 
 @every(["1", "t", "T", "true", "TRUE", "True", "YES", "yes", "Yes", "y", "ON", "on", "On"])
@@ -69,8 +77,8 @@ def test_filling_leaves_out_what_is_empty() -> None:
     keys = {
         "a": Key("x.a"),
         "b": Key("x.b"),
-        "n": Key("n", Kind.NUMBER),
-        "l": Key("l", Kind.LIST),
+        "n": Key("n", KeyKind.NUMBER),
+        "l": Key("l", KeyKind.LIST),
         "q": Key("q"),
     }
     reader("a = 1\nb =\nn = 0\nl =\n").fill(tree, keys)

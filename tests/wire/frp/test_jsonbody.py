@@ -8,12 +8,12 @@ from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.frp.jsonbody import decode_body, encode_body
 from aiofrp.wire.frp.messages import (
     BY_TYPE_BYTE,
+    CandidatePortsRange,
     Login,
     Message,
     NatHoleDetectBehavior,
     NatHoleResp,
     NewProxy,
-    PortsRange,
     UDPAddress,
     UDPPacket,
 )
@@ -48,7 +48,9 @@ def test_map_keys_are_sorted_and_signs_escaped() -> None:
         (
             b'{"detect_behavior":{"candidate_ports":[null,{"from":null,"to":3}],"role":null}}',
             NatHoleResp(
-                detect_behavior=NatHoleDetectBehavior(candidate_ports=(PortsRange(), PortsRange(end=3)))
+                detect_behavior=NatHoleDetectBehavior(
+                    candidate_ports=(CandidatePortsRange(), CandidatePortsRange(end=3))
+                )
             ),
         ),
         (b'{"new":{"in":[null,1e999]},"hostname":"h","os":null}', Login(hostname="h")),

@@ -10,7 +10,7 @@ from aiofrp.config.legacy.common import LegacyResult, common_reader, fill_common
 from aiofrp.config.legacy.ini import DEFAULT, IniFile
 from aiofrp.config.legacy.proxies import convert_proxy, convert_visitor
 from aiofrp.config.legacy.ranges import expand_ranges
-from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put
+from aiofrp.config.legacy.reader import LegacyWarning, SectionReader, Tree, put
 from aiofrp.errors import ConfigError
 
 PROTOCOLS: Final = tuple(registry.TRANSPORTS)
@@ -50,7 +50,7 @@ def convert_client(file: IniFile, merged: IniFile | None = None) -> LegacyResult
     return LegacyResult(tree, tuple(warnings), tuple(_notices(tree)))
 
 
-def _prefixed(reader: Reader, tree: Tree) -> None:
+def _prefixed(reader: SectionReader, tree: Tree) -> None:
     for prefix, path in (
         ("meta_", "metadatas"),
         ("oidc_additional_", "auth.oidc.additionalEndpointParams"),
@@ -89,7 +89,7 @@ def _proxies_and_visitors(tree: Tree, file: IniFile, warnings: list[LegacyWarnin
     for section in file:
         if section in (DEFAULT, "common") or section.startswith("range:") or (start and section not in start):
             continue
-        reader = Reader(file, section, warnings)
+        reader = SectionReader(file, section, warnings)
         role = reader.text("role") or "server"
         if role == "server":
             proxies[section] = convert_proxy(reader)

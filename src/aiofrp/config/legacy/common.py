@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.ini import IniFile
-from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put
+from aiofrp.config.legacy.reader import LegacyWarning, SectionReader, Tree, put
 from aiofrp.errors import ConfigError
 
 
@@ -22,14 +22,14 @@ class LegacyResult:
     """Lines the reference prints itself while it reads the file, ``verify`` included."""
 
 
-def common_reader(file: IniFile, warnings: list[LegacyWarning]) -> Reader:
+def common_reader(file: IniFile, warnings: list[LegacyWarning]) -> SectionReader:
     """A reader of [common]; raises :class:`~aiofrp.errors.ConfigError` if there is none."""
     if "common" not in file:
         raise ConfigError("invalid configuration file, not found [common] section")
-    return Reader(file, "common", warnings)
+    return SectionReader(file, "common", warnings)
 
 
-def fill_common(reader: Reader, tree: Tree) -> None:
+def fill_common(reader: SectionReader, tree: Tree) -> None:
     """Set the fields both programs have."""
     reader.fill(tree, keys.COMMON)
     scopes = [

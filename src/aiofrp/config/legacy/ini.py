@@ -41,7 +41,7 @@ class IniError(ConfigError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IniEntry:
     """A key's value as it is written, without its quotes."""
 
     value: str
@@ -52,7 +52,7 @@ class IniFile:
     """Sections with their keys, in the order they first appear; names are case-sensitive."""
 
     def __init__(self) -> None:
-        self._sections: dict[str, dict[str, Entry]] = {DEFAULT: {}}
+        self._sections: dict[str, dict[str, IniEntry]] = {DEFAULT: {}}
         self._entries = 0
 
     def __contains__(self, section: object) -> bool:
@@ -62,7 +62,7 @@ class IniFile:
         """The names of all sections, :data:`DEFAULT` first."""
         return iter(self._sections)
 
-    def own(self, section: str) -> Mapping[str, Entry]:
+    def own(self, section: str) -> Mapping[str, IniEntry]:
         """The keys of a section alone: nothing inherited, nothing replaced."""
         return self._sections[section]
 
@@ -104,7 +104,7 @@ class IniFile:
             raise IniError("error creating new key: empty key name", line)
         if key not in self._sections[section]:
             self._count(line)
-        self._sections[section][key] = Entry(value, line)
+        self._sections[section][key] = IniEntry(value, line)
 
     def derive(self, name: str, source: str, values: Mapping[str, str]) -> None:
         """Begin a section, or go on with one there is, with the own keys of ``source`` and further
@@ -113,7 +113,7 @@ class IniFile:
         section = self._sections[name]
         section.update(self._sections[source])
         for key, value in values.items():
-            section[key] = Entry(value, self.line(source, key))
+            section[key] = IniEntry(value, self.line(source, key))
 
     def copy(self) -> IniFile:
         """A file of its own with the same content."""
@@ -151,7 +151,7 @@ class IniFile:
 
 def parse(text: str) -> IniFile:
     """Read a file. Raises :exc:`IniError`."""
-    return _Parser(text, bare_keys=True).parse()
+    return _IniParser(text, bare_keys=True).parse()
 
 
 def looks_like_ini(raw: bytes) -> bool:
@@ -160,12 +160,12 @@ def looks_like_ini(raw: bytes) -> bool:
     This is stricter than :func:`parse`, which takes a line without ``=`` or ``:`` for a key that is ``true``.
     """
     try:
-        return "common" in _Parser(from_bytes(raw), bare_keys=False).parse()
+        return "common" in _IniParser(from_bytes(raw), bare_keys=False).parse()
     except IniError:
         return False
 
 
-class _Parser:
+class _IniParser:
     """Reads lines from front to back; a value may take more than one."""
 
     def __init__(self, text: str, *, bare_keys: bool) -> None:

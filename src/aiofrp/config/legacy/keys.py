@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from aiofrp.config.legacy.reader import Key, Kind
+from aiofrp.config.legacy.reader import Key, KeyKind
 
 
 def _table(texts: str = "", numbers: str = "", flags: str = "", lists: str = "") -> Mapping[str, Key]:
     """A table of keys by kind, each written ``key>path``."""
     table: dict[str, Key] = {}
-    for words, kind in ((texts, Kind.TEXT), (numbers, Kind.NUMBER), (flags, Kind.FLAG), (lists, Kind.LIST)):
+    for words, kind in (
+        (texts, KeyKind.TEXT),
+        (numbers, KeyKind.NUMBER),
+        (flags, KeyKind.FLAG),
+        (lists, KeyKind.LIST),
+    ):
         for word in words.split():
             key, _, path = word.partition(">")
             table[key] = Key(path, kind)

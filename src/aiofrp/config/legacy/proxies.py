@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from aiofrp.config.legacy import keys
-from aiofrp.config.legacy.reader import Reader, Tree, put
+from aiofrp.config.legacy.reader import SectionReader, Tree, put
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import ConfigError
 
@@ -14,7 +14,7 @@ _POSITIVE: Final = ("maxRetriesAnHour", "minRetryInterval", "fallbackTimeoutMs")
 """Fields of a visitor that fall back to their default at zero and below."""
 
 
-def convert_proxy(reader: Reader) -> Tree:
+def convert_proxy(reader: SectionReader) -> Tree:
     """A proxy in the new format. Raises :class:`~aiofrp.errors.ConfigError`."""
     kind = reader.text("type")
     further = keys.PROXIES.get(kind or "tcp")
@@ -34,7 +34,7 @@ def convert_proxy(reader: Reader) -> Tree:
     return tree
 
 
-def convert_visitor(reader: Reader) -> Tree:
+def convert_visitor(reader: SectionReader) -> Tree:
     """A visitor in the new format. Raises :class:`~aiofrp.errors.ConfigError`."""
     kind = reader.text("type")
     further = keys.VISITORS.get(kind)
@@ -50,7 +50,7 @@ def convert_visitor(reader: Reader) -> Tree:
     return tree
 
 
-def _bandwidth(reader: Reader, tree: Tree) -> None:
+def _bandwidth(reader: SectionReader, tree: Tree) -> None:
     try:
         limit = Bandwidth.parse(reader.text("bandwidth_limit"))
     except ValueError as error:
@@ -59,13 +59,13 @@ def _bandwidth(reader: Reader, tree: Tree) -> None:
         put(tree, "transport.bandwidthLimit", limit.text)
 
 
-def _put_prefixed(reader: Reader, tree: Tree, prefix: str, path: str) -> None:
+def _put_prefixed(reader: SectionReader, tree: Tree, prefix: str, path: str) -> None:
     found = reader.with_prefix(prefix)
     if found:
         put(tree, path, found)
 
 
-def _plugin(reader: Reader, name: str, parameters: Mapping[str, str]) -> Tree:
+def _plugin(reader: SectionReader, name: str, parameters: Mapping[str, str]) -> Tree:
     """A plugin's table; one the reference does not know has a type and nothing else."""
     if name in keys.NEWER_PLUGINS:
         raise _failed(reader, f"plugin [{name}] has no INI form; use toml, yaml or json")
@@ -82,5 +82,5 @@ def _plugin(reader: Reader, name: str, parameters: Mapping[str, str]) -> Tree:
     return tree
 
 
-def _failed(reader: Reader, reason: str) -> ConfigError:
+def _failed(reader: SectionReader, reason: str) -> ConfigError:
     return ConfigError(f"failed to parse proxy {reader.section}, err: {reason}")

@@ -26,7 +26,7 @@ _FALSE: Final = frozenset(
 _SHOWN: Final = 40  # characters of a value in a warning
 
 
-class Kind(enum.Enum):
+class KeyKind(enum.Enum):
     """What the value of a key must be; the value says it in warnings."""
 
     TEXT = "text"
@@ -41,7 +41,7 @@ class Key:
 
     path: str
     """Where its value goes, dotted; empty for keys that are read apart."""
-    kind: Kind = Kind.TEXT
+    kind: KeyKind = KeyKind.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class LegacyWarning:
 
 
 @dataclass(slots=True)
-class Reader:
+class SectionReader:
     """Reads one section."""
 
     file: IniFile
@@ -74,12 +74,12 @@ class Reader:
 
     def number(self, key: str) -> int | None:
         """A whole number, ``None`` if there is none or it does not parse."""
-        value = self._value(key, Kind.NUMBER)
+        value = self._value(key, KeyKind.NUMBER)
         return value if isinstance(value, int) else None
 
     def flag(self, key: str) -> bool | None:
         """True or false, ``None`` if there is neither."""
-        value = self._value(key, Kind.FLAG)
+        value = self._value(key, KeyKind.FLAG)
         return value if isinstance(value, bool) else None
 
     def fill(self, tree: Tree, keys: Mapping[str, Key]) -> None:
@@ -108,14 +108,14 @@ class Reader:
             if key not in self._known and key not in ignored:
                 self.warn(key, hints.get(key, "is not known here and has no effect"))
 
-    def _value(self, key: str, kind: Kind) -> str | int | bool | list[str] | None:
+    def _value(self, key: str, kind: KeyKind) -> str | int | bool | list[str] | None:
         self._known.add(key)
         text = self.file.get(self.section, key)
-        if text is None or kind is Kind.TEXT:
+        if text is None or kind is KeyKind.TEXT:
             return text
-        if kind is Kind.LIST:
+        if kind is KeyKind.LIST:
             return split_list(text)
-        value = _flag(text) if kind is Kind.FLAG else _number(text)
+        value = _flag(text) if kind is KeyKind.FLAG else _number(text)
         if value is None:
             shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
             self.warn(key, f"'{shown}' is not {kind.value} and has no effect")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.common import LegacyResult, common_reader, fill_common
 from aiofrp.config.legacy.ini import IniFile
-from aiofrp.config.legacy.reader import LegacyWarning, Reader, Tree, put
+from aiofrp.config.legacy.reader import LegacyWarning, SectionReader, Tree, put
 from aiofrp.config.models import numberrange
 
 
@@ -29,7 +29,7 @@ def convert_server(file: IniFile) -> LegacyResult:
     return LegacyResult(tree, tuple(warnings))
 
 
-def _dashboard(reader: Reader, tree: Tree) -> None:
+def _dashboard(reader: SectionReader, tree: Tree) -> None:
     web: Tree = tree.setdefault("webServer", {})
     web.setdefault("addr", "0.0.0.0")
     if web.get("port") and not web.get("user"):
@@ -47,7 +47,7 @@ def _dashboard(reader: Reader, tree: Tree) -> None:
         reader.warn("pprof_enable", "has no effect unless dashboard_tls_mode is true")
 
 
-def _allow_ports(reader: Reader, tree: Tree) -> None:
+def _allow_ports(reader: SectionReader, tree: Tree) -> None:
     text = reader.text("allow_ports")
     if not text:
         return
@@ -62,7 +62,7 @@ def _allow_ports(reader: Reader, tree: Tree) -> None:
     ]
 
 
-def _authentication_timeout(reader: Reader, tree: Tree) -> None:
+def _authentication_timeout(reader: SectionReader, tree: Tree) -> None:
     """The greatest age of a login, in seconds; the reference has forgotten it, the documents have not."""
     seconds = reader.number("authentication_timeout") or 0
     if seconds > 0:
@@ -75,7 +75,7 @@ def _plugins(file: IniFile, warnings: list[LegacyWarning]) -> list[Tree]:
     for section in file:
         if not section.startswith("plugin."):
             continue
-        reader = Reader(file, section, warnings)
+        reader = SectionReader(file, section, warnings)
         name = section.removeprefix("plugin.").strip()
         found[name] = {"name": name}
         reader.fill(found[name], keys.SERVER_PLUGIN)

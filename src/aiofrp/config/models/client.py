@@ -6,7 +6,7 @@ import os
 from typing import Annotated, ClassVar
 
 from aiofrp import registry
-from aiofrp.config.models.model import Flag, Model, field
+from aiofrp.config.models.model import FieldFlag, Model, field
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.shared import (
     ApiMetadata,
@@ -127,7 +127,7 @@ class ClientTransport(Model):
         alias="tls",
         help="TLS of connections to the server.",
         factory=ClientTlsConfig,
-        flags={"server_name": Flag("tls-server-name")},
+        flags={"server_name": FieldFlag("tls-server-name")},
     )
 
     def complete(self) -> None:

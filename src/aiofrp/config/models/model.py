@@ -21,7 +21,7 @@ _ABOUT = "frp"  # where a field keeps what pydantic does not know
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class FieldFlag:
     """A command-line flag that sets a field."""
 
     name: str  #: with dashes, without the leading ones
@@ -41,8 +41,8 @@ class Declared:
     annotation: Any
     metadata: tuple[Any, ...]  #: what stands beside the type in ``Annotated``
     wire: str = ""  #: field of ``NewProxy``
-    flag: Flag | None = None
-    flags: Mapping[str, Flag] = item(
+    flag: FieldFlag | None = None
+    flags: Mapping[str, FieldFlag] = item(
         default_factory=dict
     )  #: flags of the fields below: dotted attribute → flag
     choices: tuple[str, ...] = ()  #: the only texts allowed, besides empty
@@ -60,7 +60,7 @@ def field(
     flag: str = "",
     short: str = "",
     flag_default: Any = None,
-    flags: Mapping[str, Flag] | None = None,
+    flags: Mapping[str, FieldFlag] | None = None,
     choices: tuple[str, ...] = (),
     port: bool = False,
     zero: bool = False,
@@ -74,7 +74,7 @@ def field(
     """
     about: dict[str, Any] = {
         "wire": wire,
-        "flag": Flag(flag, short, flag_default) if flag else None,
+        "flag": FieldFlag(flag, short, flag_default) if flag else None,
         "flags": flags or {},
         "choices": choices,
         "port": port,

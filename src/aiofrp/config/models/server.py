@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from aiofrp.config.models.model import Flag, Model, field
+from aiofrp.config.models.model import FieldFlag, Model, field
 from aiofrp.config.models.shared import (
     ApiMetadata,
     AuthBase,
@@ -141,12 +141,12 @@ class HttpPluginConfig(Model):
 
 
 _DASHBOARD_FLAGS = {
-    "addr": Flag("dashboard-addr", default="0.0.0.0"),
-    "port": Flag("dashboard-port"),
-    "user": Flag("dashboard-user", default="admin"),
-    "password": Flag("dashboard-pwd", default="admin"),
-    "tls.cert_file": Flag("dashboard-tls-cert-file"),
-    "tls.key_file": Flag("dashboard-tls-key-file"),
+    "addr": FieldFlag("dashboard-addr", default="0.0.0.0"),
+    "port": FieldFlag("dashboard-port"),
+    "user": FieldFlag("dashboard-user", default="admin"),
+    "password": FieldFlag("dashboard-pwd", default="admin"),
+    "tls.cert_file": FieldFlag("dashboard-tls-cert-file"),
+    "tls.key_file": FieldFlag("dashboard-tls-key-file"),
 }
 
 

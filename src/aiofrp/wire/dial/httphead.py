@@ -21,7 +21,7 @@ _END: Final = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class RequestHead:
+class UpgradeRequest:
     """What a client asks for."""
 
     method: str
@@ -30,7 +30,7 @@ class RequestHead:
 
 
 @dataclass(frozen=True, slots=True)
-class ResponseHead:
+class DialResponse:
     """What a server answers."""
 
     status: int
@@ -62,20 +62,20 @@ class HeadReader:
         return None
 
 
-def parse_request(head: bytes) -> RequestHead:
+def parse_request(head: bytes) -> UpgradeRequest:
     """A complete head as a request. Raises :class:`RemoteProtocolError`."""
     sink = _Sink()
     parser = httptools.HttpRequestParser(sink)
     _feed(parser, head, sink)
-    return RequestHead(_text(parser.get_method()), _text(sink.url), _fields(sink.headers))
+    return UpgradeRequest(_text(parser.get_method()), _text(sink.url), _fields(sink.headers))
 
 
-def parse_response(head: bytes) -> ResponseHead:
+def parse_response(head: bytes) -> DialResponse:
     """A complete head as a response. Raises :class:`RemoteProtocolError`."""
     sink = _Sink()
     parser = httptools.HttpResponseParser(sink)
     _feed(parser, head, sink)
-    return ResponseHead(parser.get_status_code(), _text(sink.reason), _fields(sink.headers))
+    return DialResponse(parser.get_status_code(), _text(sink.reason), _fields(sink.headers))
 
 
 class _Sink:

@@ -15,7 +15,7 @@ from spnego.exceptions import SpnegoError
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.dial.connect import connect_request
-from aiofrp.wire.dial.httphead import HeadReader, ResponseHead, parse_response
+from aiofrp.wire.dial.httphead import DialResponse, HeadReader, parse_response
 
 _SCHEME: Final = "Negotiate "
 _MOST_BODY: Final = 1024 * 1024
@@ -68,7 +68,7 @@ class NtlmConnect:
         self._skip = _page_size(response)
         return self._skip_page(rest)
 
-    def _challenge_in(self, response: ResponseHead) -> bytes | None:
+    def _challenge_in(self, response: DialResponse) -> bytes | None:
         """The challenge, the first time there is one."""
         if response.status != 407 or self._challenge is not None or self._login is None:
             return None
@@ -140,7 +140,7 @@ def _decoded(challenge: str) -> bytes:
         raise RemoteProtocolError("NTLM: the challenge is no base64") from None
 
 
-def _page_size(response: ResponseHead) -> int:
+def _page_size(response: DialResponse) -> int:
     """Bytes of the body of an answer. Raises :class:`RemoteProtocolError` where they are not told before."""
     size = response.fields.get("content-length", "0")
     if (

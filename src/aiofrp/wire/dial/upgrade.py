@@ -13,7 +13,7 @@ import re
 from typing import Final
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.dial.httphead import HeadReader, RequestHead, ResponseHead, parse_request, parse_response
+from aiofrp.wire.dial.httphead import DialResponse, HeadReader, UpgradeRequest, parse_request, parse_response
 
 PATH: Final = "/~!frp"
 """The path frp's websockets live at."""
@@ -72,7 +72,7 @@ class ClientUpgrade:
         self._check(parse_response(head))
         return rest
 
-    def _check(self, response: ResponseHead) -> None:
+    def _check(self, response: DialResponse) -> None:
         fields = response.fields
         if response.status != 101:
             raise RemoteProtocolError(
@@ -126,7 +126,7 @@ class ServerUpgrade:
         answer, self._answer = self._answer, b""
         return answer
 
-    def _judge(self, request: RequestHead) -> bytes:
+    def _judge(self, request: UpgradeRequest) -> bytes:
         """The answer, by the reference's rules in its order."""
         fields = request.fields
         key = fields.get("sec-websocket-key", "")

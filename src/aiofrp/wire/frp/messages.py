@@ -244,7 +244,7 @@ class NatHoleClient(Message, frozen=True, kw_only=True, omit_defaults=True):
     assisted_addrs: tuple[str, ...] = ()
 
 
-class PortsRange(
+class CandidatePortsRange(
     Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"start": "from", "end": "to"}
 ):
     """Ports ``start`` to ``end``, both included (``from`` and ``to`` on the wire)."""
@@ -261,7 +261,7 @@ class NatHoleDetectBehavior(Struct, frozen=True, kw_only=True, omit_defaults=Tru
     ttl: Int64 = 0
     send_delay_ms: Int64 = 0
     read_timeout_ms: Int64 = field(default=0, name="read_timeout")
-    candidate_ports: tuple[PortsRange, ...] = ()
+    candidate_ports: tuple[CandidatePortsRange, ...] = ()
     send_random_ports: Int64 = 0
     listen_random_ports: Int64 = 0
 

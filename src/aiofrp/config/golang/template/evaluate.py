@@ -62,7 +62,7 @@ class _Run:
         match node:
             case nodes.Text():
                 self._machine.write(node.text)
-            case nodes.Action():
+            case nodes.ActionNode():
                 self._action(node, dot)
             case nodes.Branch():
                 return self._branch(node, dot)
@@ -72,11 +72,11 @@ class _Run:
                 return _Flow.BREAK
             case nodes.Continue():
                 return _Flow.CONTINUE
-            case nodes.Invocation():
+            case nodes.InvocationNode():
                 self._invocation(node, dot)
         return _Flow.NEXT
 
-    def _action(self, node: nodes.Action, dot: Value) -> None:
+    def _action(self, node: nodes.ActionNode, dot: Value) -> None:
         value = self._pipeline(node.pipeline, dot)
         if not node.pipeline.variables:
             self._machine.write(sprint([printable(value)]))
@@ -89,7 +89,7 @@ class _Run:
                     return self._statements(clause.body, value if node.sets_dot else dot)
             return self._statements(node.otherwise, dot) if node.otherwise else _Flow.NEXT
 
-    def _invocation(self, node: nodes.Invocation, dot: Value) -> None:
+    def _invocation(self, node: nodes.InvocationNode, dot: Value) -> None:
         self._machine.node = node
         if node.name not in self._template.bodies:
             self._machine.fail(f"template {quote(node.name)} not defined")

@@ -59,7 +59,7 @@ class Expressions:
                 self._machine.declare(name, value)
         return value
 
-    def _command(self, command: nodes.Command, dot: Value, piped: _Piped) -> Value:
+    def _command(self, command: nodes.CommandNode, dot: Value, piped: _Piped) -> Value:
         self._machine.step()
         first, *arguments = command.operands
         has_arguments = bool(arguments) or piped is not _MISSING

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from aiofrp.config.golang.template.syntax.lex import Kind, Lexer, Token
+from aiofrp.config.golang.template.syntax.lex import Lexer, Token, TokenKind
 from tests.config.batch import every
 
 
@@ -14,15 +14,15 @@ def tokens(text: str) -> Iterator[Token]:
     lexer = Lexer(text)
     while True:
         token = lexer.next_token()
-        if token.kind is Kind.EOF:
+        if token.kind is TokenKind.EOF:
             return
         yield token
-        if token.kind is Kind.ERROR:
+        if token.kind is TokenKind.ERROR:
             return
 
 
 def words(text: str) -> list[str]:
-    return [token.text for token in tokens(text) if token.kind is not Kind.SPACE]
+    return [token.text for token in tokens(text) if token.kind is not TokenKind.SPACE]
 
 
 @every(
@@ -66,7 +66,7 @@ def test_cuts(text: str, expected: list[str]) -> None:
 )
 def test_spelling_errors_are_tokens(text: str, message: str) -> None:
     last = list(tokens(text))[-1]
-    assert (last.kind, last.text) == (Kind.ERROR, message)
+    assert (last.kind, last.text) == (TokenKind.ERROR, message)
 
 
 def test_tokens_know_their_line() -> None:
@@ -77,10 +77,10 @@ def test_tokens_know_their_line() -> None:
 @pytest.mark.parametrize(
     ("token", "shown"),
     [
-        (Token(Kind.EOF, 0, "", 1), "EOF"),
-        (Token(Kind.END, 0, "end", 1), "<end>"),
-        (Token(Kind.CHAR, 0, ",", 1), '","'),
-        (Token(Kind.STRING, 0, '"0123456789"', 1), '"\\"012345678"...'),
+        (Token(TokenKind.EOF, 0, "", 1), "EOF"),
+        (Token(TokenKind.END, 0, "end", 1), "<end>"),
+        (Token(TokenKind.CHAR, 0, ",", 1), '","'),
+        (Token(TokenKind.STRING, 0, '"0123456789"', 1), '"\\"012345678"...'),
     ],
 )
 def test_tokens_show_as_the_reference_shows_them(token: Token, shown: str) -> None:

@@ -11,7 +11,7 @@ from aiofrp.config.golang.template.syntax.parse import parse_text
 
 def pipeline(text: str) -> nodes.Pipeline:
     (action,) = parse_text("frp", "{{" + text + "}}", BUILTINS).bodies["frp"]
-    assert isinstance(action, nodes.Action)
+    assert isinstance(action, nodes.ActionNode)
     return action.pipeline
 
 

@@ -2,7 +2,7 @@
 
 Two states: outside actions everything up to ``{{`` is one token of text, inside an action the language has
 words. The lexer knows spelling only; what a sequence of tokens means is the parser's business. A spelling
-error is a token too (:attr:`Kind.ERROR`), so that the parser can say in which action it happened.
+error is a token too (:attr:`TokenKind.ERROR`), so that the parser can say in which action it happened.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from aiofrp.config.golang.literals import quote, to_bytes
 
 
-class Kind(enum.Enum):
+class TokenKind(enum.Enum):
     """What a token is."""
 
     ASSIGN = "="
@@ -54,13 +54,13 @@ class Kind(enum.Enum):
     WITH = "with"
 
 
-KEYWORDS: Final = frozenset(list(Kind)[list(Kind).index(Kind.BLOCK) :])
+KEYWORDS: Final = frozenset(list(TokenKind)[list(TokenKind).index(TokenKind.BLOCK) :])
 
-_WORDS: Final = {kind.value: kind for kind in KEYWORDS if kind is not Kind.DOT} | {
-    "true": Kind.BOOL,
-    "false": Kind.BOOL,
+_WORDS: Final = {kind.value: kind for kind in KEYWORDS if kind is not TokenKind.DOT} | {
+    "true": TokenKind.BOOL,
+    "false": TokenKind.BOOL,
 }
-_PUNCTUATION: Final = {"=": Kind.ASSIGN, "|": Kind.PIPE}
+_PUNCTUATION: Final = {"=": TokenKind.ASSIGN, "|": TokenKind.PIPE}
 _BLANKS: Final = " \t\r\n"
 _TERMINATORS: Final = _BLANKS + ".,|:)("
 
@@ -78,19 +78,19 @@ _QUOTED = {mark: re.compile(rf"(?:[^\\\n{mark}]++|\\[^\n])*+{mark}") for mark in
 class Token:
     """A piece of the template."""
 
-    kind: Kind
+    kind: TokenKind
     start: int
     """Index of its first character."""
     text: str
-    """The characters themselves; the message for :attr:`Kind.ERROR`."""
+    """The characters themselves; the message for :attr:`TokenKind.ERROR`."""
     line: int
     """Line of its first character, from 1."""
 
     def __str__(self) -> str:
         """The token as error messages show it."""
-        if self.kind is Kind.EOF:
+        if self.kind is TokenKind.EOF:
             return "EOF"
-        if self.kind is Kind.ERROR:
+        if self.kind is TokenKind.ERROR:
             return self.text
         if self.kind in KEYWORDS:
             return f"<{self.text}>"
@@ -125,13 +125,13 @@ class Lexer:
         opening = self.text.find("{{", start)
         if opening < 0:
             self._position = len(self.text)
-            return self._token(Kind.TEXT if start < len(self.text) else Kind.EOF, start)
+            return self._token(TokenKind.TEXT if start < len(self.text) else TokenKind.EOF, start)
         if opening > start:
             trims = self._trims_left(opening)
             end = start + len(self.text[start:opening].rstrip(_BLANKS)) if trims else opening
             self._position = opening
             if end > start:
-                return self._token(Kind.TEXT, start, end)
+                return self._token(TokenKind.TEXT, start, end)
         return self._left_delim()
 
     def _trims_left(self, opening: int) -> bool:
@@ -146,7 +146,7 @@ class Lexer:
             return self._comment()
         self._inside = True
         self._parens = 0
-        return self._token(Kind.LEFT_DELIM, start, start + 2)
+        return self._token(TokenKind.LEFT_DELIM, start, start + 2)
 
     def _comment(self) -> Token | None:
         start = self._position
@@ -177,7 +177,7 @@ class Lexer:
         if char == "`":
             return self._raw_quoted()
         if char == "$" or (char == "." and self._starts_field(start + 1)):
-            return self._field_or_variable(Kind.VARIABLE if char == "$" else Kind.FIELD)
+            return self._field_or_variable(TokenKind.VARIABLE if char == "$" else TokenKind.FIELD)
         if char in ".+-0123456789":
             return self._number()
         if _is_word_char(char):
@@ -195,7 +195,7 @@ class Lexer:
             self._position -= 1
             if self._position == start:
                 return self._right_delim()
-        return self._token(Kind.SPACE, start)
+        return self._token(TokenKind.SPACE, start)
 
     def _quoted(self, mark: str) -> Token:
         start = self._position
@@ -204,7 +204,7 @@ class Lexer:
             what = "quoted string" if mark == '"' else "character constant"
             return self._error(f"unterminated {what}", start)
         self._position = end.end()
-        return self._token(Kind.STRING if mark == '"' else Kind.CHAR_CONSTANT, start)
+        return self._token(TokenKind.STRING if mark == '"' else TokenKind.CHAR_CONSTANT, start)
 
     def _raw_quoted(self) -> Token:
         start = self._position
@@ -212,13 +212,13 @@ class Lexer:
         if end < 0:
             return self._error("unterminated raw quoted string", start)
         self._position = end + 1
-        return self._token(Kind.RAW_STRING, start)
+        return self._token(TokenKind.RAW_STRING, start)
 
-    def _field_or_variable(self, kind: Kind) -> Token:
+    def _field_or_variable(self, kind: TokenKind) -> Token:
         start = self._position
         self._position += 1
         if self._at_terminator():
-            return self._token(kind if kind is Kind.VARIABLE else Kind.DOT, start)
+            return self._token(kind if kind is TokenKind.VARIABLE else TokenKind.DOT, start)
         self._skip_word()
         if not self._at_terminator():
             return self._bad_character(start)
@@ -229,14 +229,14 @@ class Lexer:
         self._skip_word()
         if not self._at_terminator():
             return self._bad_character(start)
-        return self._token(_WORDS.get(self.text[start : self._position], Kind.IDENTIFIER), start)
+        return self._token(_WORDS.get(self.text[start : self._position], TokenKind.IDENTIFIER), start)
 
     def _number(self) -> Token:
         start = self._position
         whole = self._skip_number()
-        kind = Kind.NUMBER
+        kind = TokenKind.NUMBER
         if whole and self.text[self._position : self._position + 1] in ("+", "-"):
-            kind = Kind.COMPLEX
+            kind = TokenKind.COMPLEX
             whole = self._skip_number() and self.text[self._position - 1] == "i"
         if not whole:
             return self._error(f"bad number syntax: {quote(self.text[start : self._position])}", start)
@@ -249,18 +249,18 @@ class Lexer:
             if not self.text.startswith("=", self._position):
                 return self._error("expected :=", start)
             self._position += 1
-            return self._token(Kind.DECLARE, start)
+            return self._token(TokenKind.DECLARE, start)
         if char in "()":
             return self._paren(char, start)
         if char.isascii() and char.isprintable():
-            return self._token(_PUNCTUATION.get(char, Kind.CHAR), start)
+            return self._token(_PUNCTUATION.get(char, TokenKind.CHAR), start)
         return self._error(f"unrecognized character in action: {_name(char)}", start)
 
     def _paren(self, char: str, start: int) -> Token:
         self._parens += 1 if char == "(" else -1
         if self._parens < 0:
             return self._error("unexpected right paren", start)
-        return self._token(Kind.LEFT_PAREN if char == "(" else Kind.RIGHT_PAREN, start)
+        return self._token(TokenKind.LEFT_PAREN if char == "(" else TokenKind.RIGHT_PAREN, start)
 
     # Closing delimiters
 
@@ -275,7 +275,7 @@ class Lexer:
         start = self._position + (2 if self._at_trimming_right_delim() else 0)
         self._skip_right_delim()
         self._inside = False
-        return self._token(Kind.RIGHT_DELIM, start, start + 2)
+        return self._token(TokenKind.RIGHT_DELIM, start, start + 2)
 
     def _skip_right_delim(self) -> None:
         trims = self._at_trimming_right_delim()
@@ -305,7 +305,7 @@ class Lexer:
     def _bad_character(self, start: int) -> Token:
         return self._error(f"bad character {_name(self.text[self._position])}", start)
 
-    def _token(self, kind: Kind, start: int, end: int | None = None) -> Token:
+    def _token(self, kind: TokenKind, start: int, end: int | None = None) -> Token:
         text = self.text[start : self._position if end is None else end]
         return Token(kind, start, text, self._line_at(start))
 
@@ -314,7 +314,7 @@ class Lexer:
         start = self._position if start is None else start
         self._position = len(self.text)
         self._inside = False
-        return Token(Kind.ERROR, start, message, self._line_at(start))
+        return Token(TokenKind.ERROR, start, message, self._line_at(start))
 
     def _line_at(self, position: int) -> int:
         """The line of a position; positions asked for never go back."""

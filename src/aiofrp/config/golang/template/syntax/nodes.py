@@ -91,7 +91,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandNode:
     """A function or value with its arguments."""
 
     start: int
@@ -109,7 +109,7 @@ class Pipeline:
     variables: tuple[str, ...]
     assigns: bool
     """The variables exist already (``=``, not ``:=``)."""
-    commands: tuple[Command, ...]
+    commands: tuple[CommandNode, ...]
 
     def __str__(self) -> str:
         commands = " | ".join(map(str, self.commands))
@@ -127,7 +127,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ActionNode:
     """``{{pipeline}}``: print its value, unless it goes to variables."""
 
     start: int
@@ -178,7 +178,7 @@ class Continue:
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class InvocationNode:
     """``{{template "name" pipeline}}``."""
 
     start: int
@@ -191,9 +191,9 @@ class Invocation:
 
 
 Operand: TypeAlias = Identifier | Dot | Nil | Constant | Field | Variable | Chain | Pipeline
-Statement: TypeAlias = Text | Action | Branch | Range | Break | Continue | Invocation
+Statement: TypeAlias = Text | ActionNode | Branch | Range | Break | Continue | InvocationNode
 Body: TypeAlias = tuple[Statement, ...]
-Evaluable: TypeAlias = Operand | Command | Invocation
+Evaluable: TypeAlias = Operand | CommandNode | InvocationNode
 
 
 @dataclass(frozen=True, slots=True)

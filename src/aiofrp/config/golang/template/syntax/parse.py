@@ -14,9 +14,9 @@ from typing import Final
 
 from aiofrp.config.golang.literals import quote
 from aiofrp.config.golang.template.syntax import nodes
-from aiofrp.config.golang.template.syntax.lex import Kind, Token
+from aiofrp.config.golang.template.syntax.lex import Token, TokenKind
 from aiofrp.config.golang.template.syntax.pipelines import Pipelines
-from aiofrp.config.golang.template.syntax.tokens import Source, Tokens
+from aiofrp.config.golang.template.syntax.tokens import TemplateSource, Tokens
 
 MAX_STATEMENTS: Final = 200_000
 """How many pieces of text and actions a template may have: about 100 MB of tree."""
@@ -31,17 +31,17 @@ class Mark(enum.Enum):
 
 def parse_text(name: str, text: str, functions: Collection[str]) -> nodes.Template:
     """Parse the whole template ``text``, which may call ``functions``. Raises :exc:`TemplateError`."""
-    source = Source(name, text, functions)
-    _Parser(source, name).file()
+    source = TemplateSource(name, text, functions)
+    _TemplateParser(source, name).file()
     return source.template
 
 
-class _Parser:
+class _TemplateParser:
     """Parses one body by name: the file itself or a ``define``."""
 
     __slots__ = ("_name", "_pipelines", "_ranges", "_source", "_tokens")
 
-    def __init__(self, source: Source, name: str) -> None:
+    def __init__(self, source: TemplateSource, name: str) -> None:
         self._source = source
         self._name = name
         self._tokens = Tokens(source)
@@ -53,8 +53,8 @@ class _Parser:
     def file(self) -> None:
         """Parse everything."""
         body: list[nodes.Statement] = []
-        while self._tokens.peek().kind is not Kind.EOF:
-            if self._tokens.peek().kind is Kind.LEFT_DELIM and self._definition():
+        while self._tokens.peek().kind is not TokenKind.EOF:
+            if self._tokens.peek().kind is TokenKind.LEFT_DELIM and self._definition():
                 continue
             statement = self._statement()
             if isinstance(statement, Mark):
@@ -66,17 +66,17 @@ class _Parser:
         """Parse a ``define``, if the action ahead is one."""
         opening = self._tokens.next()
         word = self._tokens.next_word()
-        if word.kind is not Kind.DEFINE:
+        if word.kind is not TokenKind.DEFINE:
             self._tokens.push(word, opening)
             return False
-        _Parser(self._source, "definition")._define()
+        _TemplateParser(self._source, "definition")._define()
         return True
 
     def _define(self) -> None:
         context = "define clause"
         name = self._tokens.next_word()
         self._name = self._template_name(name, context)
-        self._tokens.expect(Kind.RIGHT_DELIM, context)
+        self._tokens.expect(TokenKind.RIGHT_DELIM, context)
         body, mark = self._body()
         if mark is not Mark.END:
             self._tokens.fail(f"unexpected {mark.value} in {context}")
@@ -95,7 +95,7 @@ class _Parser:
         body: list[nodes.Statement] = []
         with self._tokens.nested("nesting exceeds {} levels"):
             while True:
-                if self._tokens.peek_word().kind is Kind.EOF:
+                if self._tokens.peek_word().kind is TokenKind.EOF:
                     self._tokens.fail("unexpected EOF")
                 statement = self._statement()
                 if isinstance(statement, Mark):
@@ -107,9 +107,9 @@ class _Parser:
         self._source.statements += 1
         if self._source.statements > MAX_STATEMENTS:
             self._tokens.fail(f"template has more than {MAX_STATEMENTS} parts")
-        if token.kind is Kind.TEXT:
+        if token.kind is TokenKind.TEXT:
             return nodes.Text(token.start, token.text)
-        if token.kind is not Kind.LEFT_DELIM:
+        if token.kind is not TokenKind.LEFT_DELIM:
             self._tokens.unexpected(token, "input")
         self._tokens.action_line = token.line
         statement = self._action()
@@ -121,38 +121,38 @@ class _Parser:
     def _action(self) -> nodes.Statement | Mark:
         token = self._tokens.next_word()
         match token.kind:
-            case Kind.BLOCK:
+            case TokenKind.BLOCK:
                 self._tokens.fail('action "block" is not supported', token)
-            case Kind.BREAK:
+            case TokenKind.BREAK:
                 return nodes.Break(self._loop_control(token))
-            case Kind.CONTINUE:
+            case TokenKind.CONTINUE:
                 return nodes.Continue(self._loop_control(token))
-            case Kind.ELSE:
+            case TokenKind.ELSE:
                 return self._else()
-            case Kind.END:
-                self._tokens.expect(Kind.RIGHT_DELIM, "end")
+            case TokenKind.END:
+                self._tokens.expect(TokenKind.RIGHT_DELIM, "end")
                 return Mark.END
-            case Kind.IF | Kind.WITH:
+            case TokenKind.IF | TokenKind.WITH:
                 return self._branch(token)
-            case Kind.RANGE:
+            case TokenKind.RANGE:
                 return self._range(token)
-            case Kind.TEMPLATE:
+            case TokenKind.TEMPLATE:
                 return self._invocation()
         self._tokens.push(token)
-        return nodes.Action(token.start, self._pipelines.pipeline("command", Kind.RIGHT_DELIM))
+        return nodes.ActionNode(token.start, self._pipelines.pipeline("command", TokenKind.RIGHT_DELIM))
 
     def _loop_control(self, word: Token) -> int:
         name = f"{{{{{word.text}}}}}"
         token = self._tokens.next_word()
-        if token.kind is not Kind.RIGHT_DELIM:
+        if token.kind is not TokenKind.RIGHT_DELIM:
             self._tokens.unexpected(token, name)
         if not self._ranges:
             self._tokens.fail(f"{name} outside {{{{range}}}}")
         return word.start
 
     def _else(self) -> Mark:
-        if self._tokens.peek_word().kind not in (Kind.IF, Kind.WITH):
-            self._tokens.expect(Kind.RIGHT_DELIM, "else")
+        if self._tokens.peek_word().kind not in (TokenKind.IF, TokenKind.WITH):
+            self._tokens.expect(TokenKind.RIGHT_DELIM, "else")
         return Mark.ELSE
 
     def _branch(self, word: Token) -> nodes.Branch:
@@ -162,16 +162,16 @@ class _Parser:
         while mark is Mark.ELSE and (not clauses or self._tokens.peek().kind is word.kind):
             if clauses:
                 self._tokens.next()
-            pipeline = self._pipelines.pipeline(word.text, Kind.RIGHT_DELIM)
+            pipeline = self._pipelines.pipeline(word.text, TokenKind.RIGHT_DELIM)
             body, mark = self._body()
             clauses.append(nodes.Clause(pipeline, body))
         otherwise = self._otherwise() if mark is Mark.ELSE else None
         self._pipelines.forget(declared)
-        return nodes.Branch(word.start, word.kind is Kind.WITH, tuple(clauses), otherwise)
+        return nodes.Branch(word.start, word.kind is TokenKind.WITH, tuple(clauses), otherwise)
 
     def _range(self, word: Token) -> nodes.Range:
         declared = self._pipelines.mark()
-        pipeline = self._pipelines.pipeline("range", Kind.RIGHT_DELIM)
+        pipeline = self._pipelines.pipeline("range", TokenKind.RIGHT_DELIM)
         self._ranges += 1
         body, mark = self._body()
         self._ranges -= 1
@@ -185,18 +185,18 @@ class _Parser:
             self._tokens.fail(f"expected end; found {mark.value}")
         return body
 
-    def _invocation(self) -> nodes.Invocation:
+    def _invocation(self) -> nodes.InvocationNode:
         context = "template clause"
         token = self._tokens.next_word()
         name = self._template_name(token, context)
         pipeline = None
         after = self._tokens.next_word()
-        if after.kind is not Kind.RIGHT_DELIM:
+        if after.kind is not TokenKind.RIGHT_DELIM:
             self._tokens.push(after)
-            pipeline = self._pipelines.pipeline(context, Kind.RIGHT_DELIM)
-        return nodes.Invocation(token.start, name, pipeline)
+            pipeline = self._pipelines.pipeline(context, TokenKind.RIGHT_DELIM)
+        return nodes.InvocationNode(token.start, name, pipeline)
 
     def _template_name(self, token: Token, context: str) -> str:
-        if token.kind not in (Kind.STRING, Kind.RAW_STRING):
+        if token.kind not in (TokenKind.STRING, TokenKind.RAW_STRING):
             self._tokens.unexpected(token, context)
         return self._pipelines.unquoted(token)

@@ -7,7 +7,7 @@ from typing import Final
 
 from aiofrp.config.golang.literals import parse_float, parse_int, parse_uint, quote, unquote, unquote_char
 from aiofrp.config.golang.template.syntax import nodes
-from aiofrp.config.golang.template.syntax.lex import Kind, Token
+from aiofrp.config.golang.template.syntax.lex import Token, TokenKind
 from aiofrp.config.golang.template.syntax.tokens import Tokens
 
 MAX_VARIABLES: Final = 1000
@@ -16,10 +16,19 @@ MAX_VARIABLES: Final = 1000
 REFUSED: Final = frozenset({"call", "html", "js", "urlquery"})
 """Functions of Go that no configuration uses: its data holds nothing to call, and it is no web page."""
 
-_CONSTANTS: Final = frozenset({Kind.BOOL, Kind.STRING, Kind.RAW_STRING})
-_NUMBERS: Final = frozenset({Kind.NUMBER, Kind.CHAR_CONSTANT, Kind.COMPLEX})
+_CONSTANTS: Final = frozenset({TokenKind.BOOL, TokenKind.STRING, TokenKind.RAW_STRING})
+_NUMBERS: Final = frozenset({TokenKind.NUMBER, TokenKind.CHAR_CONSTANT, TokenKind.COMPLEX})
 _TERMS: Final = (
-    _CONSTANTS | _NUMBERS | {Kind.DOT, Kind.FIELD, Kind.IDENTIFIER, Kind.NIL, Kind.VARIABLE, Kind.LEFT_PAREN}
+    _CONSTANTS
+    | _NUMBERS
+    | {
+        TokenKind.DOT,
+        TokenKind.FIELD,
+        TokenKind.IDENTIFIER,
+        TokenKind.NIL,
+        TokenKind.VARIABLE,
+        TokenKind.LEFT_PAREN,
+    }
 )
 
 
@@ -41,11 +50,11 @@ class Pipelines:
         """Leave only the first ``mark`` variables in scope."""
         del self._variables[mark:]
 
-    def pipeline(self, context: str, end: Kind) -> nodes.Pipeline:
+    def pipeline(self, context: str, end: TokenKind) -> nodes.Pipeline:
         """Parse up to ``end``; ``context`` is what error messages call it."""
         start = self._tokens.peek_word().start
         variables, assigns = self._declarations(context)
-        commands: list[nodes.Command] = []
+        commands: list[nodes.CommandNode] = []
         while (token := self._tokens.next_word()).kind is not end:
             if token.kind not in _TERMS:
                 self._tokens.unexpected(token, context)
@@ -57,16 +66,16 @@ class Pipelines:
     def _declarations(self, context: str) -> tuple[tuple[str, ...], bool]:
         """The variables a pipeline sets, and whether it only assigns to them."""
         names: list[str] = []
-        while (token := self._tokens.peek_word()).kind is Kind.VARIABLE:
+        while (token := self._tokens.peek_word()).kind is TokenKind.VARIABLE:
             self._tokens.next_word()
             adjacent = self._tokens.peek()
             following = self._tokens.peek_word()
-            if following.kind in (Kind.ASSIGN, Kind.DECLARE):
+            if following.kind in (TokenKind.ASSIGN, TokenKind.DECLARE):
                 self._tokens.next_word()
                 self._declare(names, token)
-                return tuple(names), following.kind is Kind.ASSIGN
-            if following.kind is not Kind.CHAR or following.text != ",":
-                if adjacent.kind is Kind.SPACE:
+                return tuple(names), following.kind is TokenKind.ASSIGN
+            if following.kind is not TokenKind.CHAR or following.text != ",":
+                if adjacent.kind is TokenKind.SPACE:
                     self._tokens.push(adjacent)
                 self._tokens.push(token)
                 break
@@ -74,7 +83,11 @@ class Pipelines:
             self._declare(names, token)
             if context != "range" or len(names) > 1:
                 self._tokens.fail(f"too many declarations in {context}")
-            if self._tokens.peek_word().kind not in (Kind.VARIABLE, Kind.RIGHT_DELIM, Kind.RIGHT_PAREN):
+            if self._tokens.peek_word().kind not in (
+                TokenKind.VARIABLE,
+                TokenKind.RIGHT_DELIM,
+                TokenKind.RIGHT_PAREN,
+            ):
                 self._tokens.fail("range can only initialize variables")
         return tuple(names), False
 
@@ -84,14 +97,14 @@ class Pipelines:
         if len(self._variables) > MAX_VARIABLES:
             self._tokens.fail(f"more than {MAX_VARIABLES} variables in scope")
 
-    def _check_commands(self, commands: list[nodes.Command], context: str) -> None:
+    def _check_commands(self, commands: list[nodes.CommandNode], context: str) -> None:
         if not commands:
             self._tokens.fail(f"missing value for {context}")
         for stage, command in enumerate(commands[1:], 2):
             if isinstance(command.operands[0], nodes.Constant | nodes.Dot | nodes.Nil):
                 self._tokens.fail(f"non executable command in pipeline stage {stage}")
 
-    def _command(self) -> nodes.Command:
+    def _command(self) -> nodes.CommandNode:
         start = self._tokens.peek_word().start
         operands: list[nodes.Operand] = []
         while True:
@@ -100,24 +113,24 @@ class Pipelines:
             if operand is not None:
                 operands.append(operand)
             token = self._tokens.next()
-            if token.kind in (Kind.RIGHT_DELIM, Kind.RIGHT_PAREN):
+            if token.kind in (TokenKind.RIGHT_DELIM, TokenKind.RIGHT_PAREN):
                 self._tokens.push(token)
                 break
-            if token.kind is Kind.PIPE:
+            if token.kind is TokenKind.PIPE:
                 break
-            if token.kind is not Kind.SPACE:
+            if token.kind is not TokenKind.SPACE:
                 self._tokens.unexpected(token, "operand")
         if not operands:
             self._tokens.fail("empty command")
-        return nodes.Command(start, tuple(operands))
+        return nodes.CommandNode(start, tuple(operands))
 
     def _operand(self) -> nodes.Operand | None:
         operand = self._term()
-        if operand is None or self._tokens.peek().kind is not Kind.FIELD:
+        if operand is None or self._tokens.peek().kind is not TokenKind.FIELD:
             return operand
         start = self._tokens.peek().start
         names: list[str] = []
-        while self._tokens.peek().kind is Kind.FIELD:
+        while self._tokens.peek().kind is TokenKind.FIELD:
             names.append(self._tokens.next().text[1:])
         match operand:
             case nodes.Field():
@@ -131,24 +144,24 @@ class Pipelines:
     def _term(self) -> nodes.Operand | None:
         token = self._tokens.next_word()
         match token.kind:
-            case Kind.IDENTIFIER:
+            case TokenKind.IDENTIFIER:
                 return self._function(token)
-            case Kind.DOT:
+            case TokenKind.DOT:
                 return nodes.Dot(token.start)
-            case Kind.NIL:
+            case TokenKind.NIL:
                 return nodes.Nil(token.start)
-            case Kind.VARIABLE:
+            case TokenKind.VARIABLE:
                 return self._variable(token)
-            case Kind.FIELD:
+            case TokenKind.FIELD:
                 return nodes.Field(token.start, (token.text[1:],))
-            case Kind.LEFT_PAREN:
+            case TokenKind.LEFT_PAREN:
                 with self._tokens.nested("max expression depth exceeded"):
-                    return self.pipeline("parenthesized pipeline", Kind.RIGHT_PAREN)
-            case Kind.BOOL:
+                    return self.pipeline("parenthesized pipeline", TokenKind.RIGHT_PAREN)
+            case TokenKind.BOOL:
                 return nodes.Constant(token.start, token.text, token.text == "true")
-            case Kind.STRING | Kind.RAW_STRING:
+            case TokenKind.STRING | TokenKind.RAW_STRING:
                 return nodes.Constant(token.start, token.text, self.unquoted(token))
-            case Kind.NUMBER | Kind.CHAR_CONSTANT | Kind.COMPLEX:
+            case TokenKind.NUMBER | TokenKind.CHAR_CONSTANT | TokenKind.COMPLEX:
                 return nodes.Constant(token.start, token.text, self._number(token))
         self._tokens.push(token)
         return None
@@ -173,10 +186,10 @@ class Pipelines:
             self._tokens.fail(str(error), token)
 
     def _number(self, token: Token) -> int | float:
-        if token.kind is Kind.COMPLEX or token.text.endswith("i"):
+        if token.kind is TokenKind.COMPLEX or token.text.endswith("i"):
             self._tokens.fail(f"complex number {token.text} is not supported", token)
         try:
-            if token.kind is Kind.CHAR_CONSTANT:
+            if token.kind is TokenKind.CHAR_CONSTANT:
                 return unquote_char(token.text)
             return _number(token.text)
         except ValueError as error:

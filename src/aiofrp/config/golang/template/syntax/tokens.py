@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from aiofrp.config.golang.literals import to_bytes
 from aiofrp.config.golang.template.errors import TemplateError
-from aiofrp.config.golang.template.syntax.lex import Kind, Lexer, Token
+from aiofrp.config.golang.template.syntax.lex import Lexer, Token, TokenKind
 from aiofrp.config.golang.template.syntax.nodes import Template
 
 MAX_NESTING: Final = 64
@@ -18,7 +18,7 @@ MAX_NESTING: Final = 64
 
 
 @dataclass(slots=True)
-class Source:
+class TemplateSource:
     """What the parsers of a file's several bodies share."""
 
     name: str
@@ -43,10 +43,12 @@ class Tokens:
 
     __slots__ = ("_latest", "_pushed", "_source", "action_line")
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: TemplateSource) -> None:
         self._source = source
         self._pushed: list[Token] = []
-        self._latest = Token(Kind.EOF, 0, "", 1)  # the last token read from the lexer: where errors point
+        self._latest = Token(
+            TokenKind.EOF, 0, "", 1
+        )  # the last token read from the lexer: where errors point
         self.action_line = 0
         """Where the action being parsed began, 0 between actions."""
 
@@ -69,7 +71,7 @@ class Tokens:
 
     def next_word(self) -> Token:
         """The next token that is not space."""
-        while (token := self.next()).kind is Kind.SPACE:
+        while (token := self.next()).kind is TokenKind.SPACE:
             pass
         return token
 
@@ -79,7 +81,7 @@ class Tokens:
         self._pushed.append(token)
         return token
 
-    def expect(self, kind: Kind, context: str) -> None:
+    def expect(self, kind: TokenKind, context: str) -> None:
         """Read a token of that kind; anything else is an error in ``context``."""
         token = self.next_word()
         if token.kind is not kind:
@@ -98,7 +100,7 @@ class Tokens:
 
     def unexpected(self, token: Token, context: str) -> NoReturn:
         """Refuse a token."""
-        if token.kind is not Kind.ERROR:
+        if token.kind is not TokenKind.ERROR:
             self.fail(f"unexpected {token} in {context}", token)
         where = ""
         if self.action_line not in (0, token.line):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
 
-from aiofrp.aio import Scope
+from aiofrp.aio import Scope, check_after, check_at
 
 
 async def test_closing_ends_every_task() -> None:
@@ -95,3 +96,41 @@ async def test_an_error_is_logged_once(caplog: pytest.LogCaptureFixture) -> None
         await asyncio.sleep(0)
     (record,) = caplog.records
     assert record.getMessage().startswith("internal error: task service/work failed\n")
+
+
+@pytest.mark.both_loops
+async def test_a_check_is_never_early() -> None:
+    loop = asyncio.get_running_loop()
+    asked = [loop.time() + step * 0.0007 for step in range(40)]
+    calls: list[tuple[float, float]] = []
+    for due in asked:
+        check_at(due, lambda now, due: calls.append((now, due)), due)
+    cancelled = check_after(0.01, calls.append)
+    cancelled.cancel()
+    async with asyncio.timeout(30):
+        while len(calls) < len(asked):
+            await asyncio.sleep(0.001)
+    assert {due for _, due in calls} == set(asked)
+    assert all(now >= due for now, due in calls)
+
+
+class EarlyLoop:
+    """A loop that runs every timer at once."""
+
+    def __init__(self) -> None:
+        self.time = asyncio.get_running_loop().time
+        self.call_soon = asyncio.get_running_loop().call_soon
+
+    def call_at(self, _when: float, callback: Callable[..., object], *args: object) -> asyncio.Handle:
+        return self.call_soon(callback, *args)
+
+
+async def test_an_early_timer_gets_the_time_it_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[float] = []
+    early = EarlyLoop()
+    due = early.time() + 1000
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "get_running_loop", lambda: early)
+        check_at(due, called.append)
+    await asyncio.sleep(0)
+    assert called == [due]

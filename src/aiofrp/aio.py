@@ -1,4 +1,4 @@
-"""Tasks with an owner and a name.
+"""Tasks with an owner and a name, and timers that know the time.
 
 A :class:`Scope` owns what it starts; closing it ends everything it owns. Scopes mirror ownership:
 service ▸ control session ▸ proxy.
@@ -26,6 +26,27 @@ async def mapped(make: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
         if count % _BATCH == 0:
             await asyncio.sleep(0)
     return made
+
+
+def check_at(due: float, check: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+    """Call ``check(now, *args)`` at the loop time ``due``, in seconds; the handle cancels that.
+
+    Use it where the callee compares times, to act or to call this again. The event loop may run a timer up to a
+    millisecond early; ``now`` is never before ``due``, so the callee needs no tolerance of its own.
+    """
+    loop = asyncio.get_running_loop()
+    return loop.call_at(due, _check, loop, due, check, args)
+
+
+def check_after(seconds: float, check: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
+    """:func:`check_at`, ``seconds`` from now."""
+    return check_at(asyncio.get_running_loop().time() + seconds, check, *args)
+
+
+def _check(
+    loop: asyncio.AbstractEventLoop, due: float, check: Callable[..., object], args: tuple[Any, ...]
+) -> None:
+    check(max(due, loop.time()), *args)
 
 
 class Scope:

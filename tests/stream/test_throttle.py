@@ -157,3 +157,10 @@ async def test_what_it_is_shows_in_its_layers() -> None:
     assert a.stream.info("layers") == ("throttle", "memory")
     a.abort()
     await until(lambda: b.lost)
+
+
+def test_a_clock_that_goes_back_takes_nothing_away() -> None:
+    bucket = TokenBucket(1000, 10.0)
+    assert bucket.take(400, 10.0) == 400
+    assert bucket.take(100, 9.0) == 100
+    assert bucket.take(1000, 10.5) == 1000

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
+from aiofrp.aio import check_after
 from aiofrp.stream.base import Buffer, Pause, Stream, drop
 
 #: Seconds the second direction may be silent after the first one ended.
@@ -92,9 +93,9 @@ class Splice:
 
     def _arm(self) -> None:
         self._seen = self._a.count + self._b.count
-        self._timer = asyncio.get_running_loop().call_later(self._linger, self._check_progress)
+        self._timer = check_after(self._linger, self._check_progress)
 
-    def _check_progress(self) -> None:
+    def _check_progress(self, _now: float) -> None:
         if self._a.count + self._b.count != self._seen:
             self._arm()
         else:

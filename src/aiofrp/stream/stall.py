@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from aiofrp.aio import check_after
 from aiofrp.errors import Closed
 
 MIB = 1024 * 1024
@@ -24,8 +25,8 @@ _LEAST = 4
 _SMALL = 16 * 1024
 #: Seconds of silence count so many times for a receiver that took nothing since its first byte was held.
 _NEVER_TOOK = 8
-#: Looks per stall time while the mark is exceeded.
-_LOOKS = 4
+#: Checks per stall time while the mark is exceeded.
+_CHECKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Account:
         elif size > 0:
             if self._above_since is None:
                 self._above_since = self._loop.time()
-                self._look_later()
+                self._check_later()
             if self.held > limits.most and not self._relieving:
                 self._relieving = True
                 self._loop.call_soon(self._relieve)
@@ -103,27 +104,28 @@ class Account:
     # Private
 
     def _relieve(self) -> None:
-        """End the worst, so many that one look serves many chunks."""
+        """End the worst, so many that one check serves many chunks."""
         self._relieving = False
         now = self._loop.time()
         worst = sorted(self._holdings, key=lambda holding: holding.badness(now), reverse=True)
         self._end(worst, self._limits.most - self._limits.most // 8, now)
 
-    def _look_later(self) -> None:
+    def _check_later(self) -> None:
         if self._timer is None:
-            self._timer = self._loop.call_later(self._limits.stall / _LOOKS, self._look)
+            self._timer = check_after(self._limits.stall / _CHECKS, self._check)
 
-    def _look(self) -> None:
+    def _check(self, now: float) -> None:
+        """End who took nothing for the stall time, while the mark is exceeded."""
         self._timer = None
         if self._above_since is None:
             return
-        now, stall = self._loop.time(), self._limits.stall
+        stall = self._limits.stall
         if now - self._above_since >= stall:
             stalled = [holding for holding in self._holdings if now - holding.since >= stall]
             stalled.sort(key=lambda holding: holding.badness(now), reverse=True)
             self._end(stalled, self._limits.mark, now)
         if self._above_since is not None:
-            self._look_later()
+            self._check_later()
 
     def _end(self, worst: list[Holding], enough: int, now: float) -> None:
         for holding in worst:

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, cast
 
+from aiofrp.aio import check_after
 from aiofrp.errors import Closed
 from aiofrp.faults import FAULTS
 from aiofrp.stream.base import (
@@ -39,7 +40,7 @@ if sys.platform == "linux":
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
 #: Seconds a closing stream may go without its peer taking a byte of what is left, before it is dropped; and the bytes
 #: the peer has to take in so many of these times, because one byte each time would hold the rest for weeks.
-CLOSE_STALL, CLOSE_LOOKS, CLOSE_LEAST = 10.0, 6, 16 * 1024
+CLOSE_STALL, CLOSE_CHECKS, CLOSE_LEAST = 10.0, 6, 16 * 1024
 #: Bytes read at once, and at most, of what is left when a peer reset the connection.
 _READ, _MOST_REST = 64 * 1024, 8 * 1024 * 1024
 #: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
@@ -189,21 +190,18 @@ class TcpStream(LayerStream, asyncio.Protocol):
             self.write = drop
             self._transport.close()
             if self._transport.get_write_buffer_size():
-                self._look_later([self._unsent()])
+                check_after(CLOSE_STALL, self._check_stall, [self._unsent()])
 
-    def _look_later(self, left: list[int]) -> None:
-        asyncio.get_running_loop().call_later(CLOSE_STALL, self._check_stall, left)
-
-    def _check_stall(self, seen: list[int]) -> None:
-        """``seen``: what was left at the looks before, limited by CLOSE_LOOKS."""
+    def _check_stall(self, _now: float, seen: list[int]) -> None:
+        """Reset a peer that takes too little. ``seen``: bytes left at the checks before, limited by CLOSE_CHECKS."""
         if self._lost:
             return
         left = self._unsent()
-        slow = len(seen) >= CLOSE_LOOKS and seen[-CLOSE_LOOKS] - left < CLOSE_LEAST
+        slow = len(seen) >= CLOSE_CHECKS and seen[-CLOSE_CHECKS] - left < CLOSE_LEAST
         if left >= seen[-1] or slow:
             self._reset()
         else:
-            self._look_later([*seen[1 - CLOSE_LOOKS :], left])
+            check_after(CLOSE_STALL, self._check_stall, [*seen[1 - CLOSE_CHECKS :], left])
 
     def _unsent(self) -> int:
         """Bytes written that the peer has not taken, as far as can be told."""

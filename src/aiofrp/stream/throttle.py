@@ -11,14 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from aiofrp.aio import check_after
 from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
 
 #: Bytes written beyond the limit that may wait before the writer is told to pause, and the level to resume at.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
 #: What one stream may send in its turn: this part of a second's worth, but not fewer bytes than these.
 _TURN, _MIN_TURN = 50, 1024
-#: Seconds the loop's clock may wake us early.
-_CLOCK_SLACK = 0.001
+#: Seconds between two services of those who wait, at least: the resolution of the loop's clock.
+_SERVE_EVERY = 0.001
 
 
 class TokenBucket:
@@ -34,7 +35,8 @@ class TokenBucket:
         self._stamp = now
 
     def take(self, wanted: int, now: float) -> int:
-        """How many of ``wanted`` bytes may pass now; they are paid for."""
+        """How many of ``wanted`` bytes may pass now; they are paid for. Time never goes back."""
+        now = max(now, self._stamp)
         self._tokens = min(float(self.rate), self._tokens + (now - self._stamp) * self.rate)
         self._stamp = now
         taken = min(wanted, int(self._tokens))
@@ -90,18 +92,18 @@ class Limit:
     def _arm(self) -> None:
         if self._waiting and self._timer is None:
             delay = self._bucket.wait(self._share(self._waiting[0]))
-            self._timer = self._loop.call_later(delay + _CLOCK_SLACK, self._serve)
+            self._timer = check_after(max(delay, _SERVE_EVERY), self._serve)
 
     def _share(self, queue: _ThrottleQueue) -> int:
         return min(queue.size, self._turn)
 
-    def _serve(self) -> None:
+    def _serve(self, now: float) -> None:
         self._timer = None
-        self._bucket.take(0, self._loop.time())
+        self._bucket.take(0, now)
         try:
             while self._waiting and not self._bucket.wait(self._share(self._waiting[0])):
                 queue = self._waiting.popleft()
-                queue.let(self._bucket.take(self._share(queue), self._loop.time()))
+                queue.let(self._bucket.take(self._share(queue), now))
                 if queue.size:
                     self._waiting.append(queue)
         finally:  # whatever became of one, the others have their turn

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiofrp import faults
+from aiofrp.aio import check_at
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import Buffer, Stream, hand_out
 from aiofrp.stream.mux.stream import QUANTUM, MuxStream
@@ -37,8 +38,8 @@ from aiofrp.wire.yamux import (
 
 #: Bytes of frames without payload (answers to pings, refusals) that may wait for a peer that does not read.
 _CONTROL_LIMIT = 1024 * 1024
-#: Seconds between looks at overdue streams, and how much early the loop's clock may wake us.
-_TICK, _CLOCK_SLACK = 30.0, 0.01
+#: Seconds between checks for overdue streams, at most.
+_SWEEP = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,21 +332,21 @@ class MuxSession:
     # Private: time
 
     def _schedule_tick(self) -> None:
-        """Look again when the next ping or its answer is due, and for overdue streams within ``_TICK`` seconds."""
+        """Call :meth:`_tick` when the next ping or its answer is due, and within ``_SWEEP`` seconds."""
         if self.lost:
             return
         if self._timer is not None:
             self._timer.cancel()
-        due = self._loop.time() + min(_TICK, self._limits.open_timeout, self._limits.close_timeout)
+        due = self._loop.time() + min(_SWEEP, self._limits.open_timeout, self._limits.close_timeout)
         if self._ping_sent is not None:
             due = min(due, self._ping_sent + self._limits.ping_timeout)
         elif self._limits.keepalive_interval > 0:
             due = min(due, self._ping_at)
-        self._timer = self._loop.call_at(due, self._tick)
+        self._timer = check_at(due, self._tick)
 
-    def _tick(self) -> None:
-        now = self._loop.time() + _CLOCK_SLACK
-        if self._ping_sent is not None and now - self._ping_sent >= self._limits.ping_timeout:
+    def _tick(self, now: float) -> None:
+        """End the session or streams whose time is over, and send the ping that is due."""
+        if self._ping_sent is not None and now >= self._ping_sent + self._limits.ping_timeout:
             self._time_out(f"no answer to a yamux ping within {self._limits.ping_timeout:g} s")
             return
         if self._unanswered_open(now):

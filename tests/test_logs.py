@@ -317,7 +317,7 @@ def test_names_that_are_no_text_reach_the_file_as_they_came(tmp_path: Path, cloc
 async def test_a_limited_logger_counts_what_it_leaves_out(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "_TELL_AFTER", 0.1)
+    monkeypatch.setattr(logs, "_COUNT_AFTER", 0.1)
     caplog.set_level(logging.INFO, "aiofrp")
     log = logs.get("aiofrp.test").limited(logs.Rate(3, 0.001))
     for number in range(100):

@@ -14,7 +14,7 @@ class FrpError(Exception):
 class ConfigError(FrpError):
     """A configuration is wrong.
 
-    ``path`` names the place (``transport.tls.certFile``), or is empty when the text says it.
+    ``path`` names the place (``transport.tls.certFile``), or is empty when the text names it.
     """
 
     def __init__(self, message: str, path: str = "") -> None:

@@ -1,6 +1,6 @@
-"""Exceptions that nobody expected: where they may be caught, and how they are logged.
+"""Unexpected exceptions: where they are caught, and how they are logged.
 
-A callback that a peer's bytes reach may fail by a mistake of ours. Such a fault ends the connection it happened on and
+A fault is an exception of a callback, caused by a mistake in this program. It ends the connection it happened on and
 nothing else, and the log says what failed. A peer that can provoke a fault can provoke it often, so each kind is
 logged with its traceback once in :data:`INTERVAL` seconds; in between faults are counted.
 """
@@ -22,7 +22,7 @@ FAULTS: Final = (Exception, asyncio.CancelledError)
 
 #: Seconds between two log records about one kind of fault.
 INTERVAL = 10.0
-#: Kinds that are told apart; further ones share one record.
+#: Kinds that are counted apart; all further ones together count as one.
 MOST_KINDS = 64
 #: Stack frames of a traceback that are shown, and characters of the exception's own text, which may quote the peer.
 MOST_FRAMES, MOST_TEXT = 20, 300
@@ -83,7 +83,7 @@ report = _shared.report
 
 @runtime_checkable
 class Reporting(Protocol):
-    """A protocol of an event loop that can say better than the loop what failed."""
+    """An :class:`asyncio.Protocol` that logs faults of its own callbacks, so that the loop need not."""
 
     def report_fault(self, exc: BaseException) -> None:
         """Log that a callback raised ``exc``."""

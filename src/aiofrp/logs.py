@@ -63,8 +63,8 @@ USERS = Rate(10_000, 100)
 
 #: Characters shown of each value in such a line.
 _MOST_SHOWN = 200
-#: Seconds after which it is told how many lines were left out.
-_TELL_AFTER = 1.0
+#: Seconds after which the log says how many lines were left out.
+_COUNT_AFTER = 1.0
 
 
 class Log(logging.LoggerAdapter[logging.Logger]):
@@ -82,8 +82,8 @@ class Log(logging.LoggerAdapter[logging.Logger]):
         return Log(self.logger, self.prefix + prefix, self._limits)
 
     def limited(self, rate: Rate) -> Log:
-        """The same logger for lines that peers can cause: it writes each kind as often as ``rate`` allows and tells how
-        many it left out, and shortens long values. Loggers bound from it share the rate."""
+        """The same logger for lines that peers can cause: it writes each kind as often as ``rate`` allows,
+        counts those it left out, and shortens long values. Loggers bound from it share the rate."""
         return Log(self.logger, self.prefix, _Limits(rate))
 
     @property
@@ -120,8 +120,8 @@ class _Limits:
         self._kinds: dict[str, _Kind] = {}
 
     def allow(self, log: Log, level: int, text: str) -> bool:
-        """Whether a line with this text may be written now. One that may not is counted; the count is told after
-        :data:`_TELL_AFTER`, and until then there is none of its kind."""
+        """Whether a line with this text may be written now. If not, it is counted: after :data:`_COUNT_AFTER`
+        seconds one line says the count, and until then no line of its kind is written."""
         from asyncio import get_running_loop  # here, as the commands that only print do without a loop
 
         kind = self._kinds.get(text)
@@ -130,7 +130,7 @@ class _Limits:
         if not kind.left_out and kind.take():
             return True
         if not kind.left_out:
-            get_running_loop().call_later(_TELL_AFTER, kind.tell, log, level, text)
+            get_running_loop().call_later(_COUNT_AFTER, kind.write_count, log, level, text)
         kind.left_out += 1
         return False
 
@@ -156,7 +156,7 @@ class _Kind:
         self._left -= 1
         return True
 
-    def tell(self, log: Log, level: int, text: str) -> None:
+    def write_count(self, log: Log, level: int, text: str) -> None:
         """Write how many were left out."""
         count, self.left_out = self.left_out, 0
         self._left -= 1  # this line counts as well
@@ -172,8 +172,8 @@ def _shortened(value: object) -> object:
 
 
 def short_id(run_id: str) -> str:
-    """A run id as logs show it: enough to tell clients apart, too little to be used as one. Whoever knows a whole run
-    id may pass for its client in some places (docs/protocol/server.md §2.2)."""
+    """A run id as logs show it: enough to distinguish clients, too little to be used as one: in some places a
+    whole run id is accepted as proof of being its client (docs/protocol/server.md §2.2)."""
     return run_id[: max(1, min(6, len(run_id) // 2))]
 
 
@@ -210,7 +210,7 @@ class Console(logging.StreamHandler[TextIO]):
     """Lines to standard output; one that cannot be written is lost."""
 
     def __init__(self, *, colour: bool) -> None:
-        """``colour`` is wished for; it is used on a terminal only."""
+        """``colour``: whether lines may have colours; they have on a terminal only."""
         super().__init__(sys.stdout)
         self.setFormatter(LineFormatter(colour and sys.stdout.isatty()))
 
@@ -223,7 +223,7 @@ class DailyFile(logging.Handler):
     (docs/protocol/configuration.md §6).
 
     Files renamed more than ``max_days`` days ago are then deleted; a negative number keeps them. A file that cannot be
-    opened or written never raises: standard error says so once, lines are lost until it can be again.
+    opened or written never raises: one line on standard error says so, and lines are lost until it works again.
     """
 
     def __init__(self, path: str, max_days: int, *, clock: Callable[[], float] = time.time) -> None:

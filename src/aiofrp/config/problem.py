@@ -45,7 +45,7 @@ class Problem:
 
 
 class InvalidConfig(ConfigError):
-    """A configuration cannot be used; ``problems`` says all that is wrong with it.
+    """A configuration cannot be used; ``problems`` lists everything that is wrong with it.
 
     ``warnings`` are texts to show besides.
     """

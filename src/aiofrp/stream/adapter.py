@@ -28,7 +28,7 @@ class StreamTransport(asyncio.Transport):
         self._reading = True
 
     def start(self) -> None:
-        """Tell the protocol and begin to deliver."""
+        """Call ``connection_made`` of the protocol, then deliver to it."""
         self._protocol.connection_made(self)
         self._stream.attach(self)
 

@@ -14,8 +14,8 @@ Rules every implementation keeps (the contract suite in ``tests/contract`` check
 5. Several parties may pause reading, each with its own :class:`Pause` flag; reading goes on when all are clear.
 6. ``close`` and ``abort`` are idempotent, writing after the end is dropped, and no method ever raises for a
    network reason. ``connection_lost`` comes exactly once, last, never from within ``close`` or ``abort``.
-7. A receiver attached later hears everything that is still true: that writing is paused, that the peer finished,
-   that the stream is gone. So nothing is lost when a conversation hands the stream on after the peer hung up.
+7. A receiver attached later gets the calls for everything that still holds: ``pause_writing``, ``eof_received``,
+   ``connection_lost``. So nothing is lost when a conversation hands the stream on after the peer ended it.
 8. A receiver that raises ends its own stream and nothing else: the exception goes to the log, the stream is aborted
    on the next loop turn, and ``connection_lost`` comes with an error. Neighbours on the same carrier go on.
 
@@ -38,12 +38,12 @@ Buffer: TypeAlias = bytes | memoryview
 
 
 class Pause(enum.IntEnum):
-    """Who asked for reading to stop; each value is a bit of its own."""
+    """Why reading is paused; each reason is a bit of its own, set and cleared alone."""
 
     PEER = 1  #: the stream we forward to is full
     RATE = 2  #: a bandwidth limit is in debt
-    WAIT = 4  #: nobody to forward to yet (a work connection is on its way)
-    ANSWERS = 64  #: the peer does not take what the protocol itself answered it
+    WAIT = 4  #: there is no stream to forward to yet (a work connection is requested)
+    ANSWERS = 64  #: the peer does not read our answers of the protocol itself (TLS alerts, pongs)
 
 
 #: Internal gate bits above the public ones.
@@ -57,7 +57,11 @@ _MERGE_BELOW = 4096
 
 
 class Receiver(Protocol):
-    """What stands above a stream and is called by it."""
+    """The upper side of a stream, which the stream calls.
+
+    Order of calls: ``data_received`` any number of times, ``eof_received`` at most once, ``connection_lost`` exactly
+    once and last; ``pause_writing`` and ``resume_writing`` in turns, until ``connection_lost``.
+    """
 
     def data_received(self, data: Buffer, /) -> None:
         """Bytes arrived, in order."""
@@ -69,10 +73,10 @@ class Receiver(Protocol):
         """The stream is gone: ``None`` after an orderly end, else a :class:`aiofrp.errors.FrpError`."""
 
     def pause_writing(self) -> None:
-        """The stream is full: stop writing until ``resume_writing``."""
+        """The stream buffers too much: stop writing until ``resume_writing``."""
 
     def resume_writing(self) -> None:
-        """The stream has room again."""
+        """The stream takes data again."""
 
 
 class Stream(Protocol):
@@ -82,7 +86,7 @@ class Stream(Protocol):
         """Deliver to ``receiver`` from now on; may be called again to hand the stream over."""
 
     def detach(self) -> None:
-        """Deliver to nobody: what arrives is held until the next ``attach``."""
+        """Stop delivering: what arrives is held until the next ``attach``."""
 
     def unread(self, data: Buffer, /) -> None:
         """Give back bytes read too far from a detached stream; the next receiver gets them first."""
@@ -113,7 +117,7 @@ class LayerStream:
     """The receiving half that every layered stream shares: gate, held bytes, one end, the guard around the receiver.
 
     A layer calls :meth:`_deliver`, :meth:`_deliver_eof` and :meth:`_deliver_lost`; this class holds them back while
-    nobody is attached or someone paused, and hands them up in order later. Layers override :meth:`_gate_closed`
+    no receiver is attached or reading is paused, and delivers them in order later. Layers override :meth:`_gate_closed`
     and :meth:`_gate_opened` to pass the pressure down, and :meth:`_consumed` to reopen windows.
 
     Every call of the receiver stands in a ``try`` (rule 8). A layer that calls it directly, to save a call for each
@@ -121,8 +125,8 @@ class LayerStream:
     """
 
     __slots__ = (
+        "_eof_delivered",
         "_eof_held",
-        "_eof_told",
         "_gate",
         "_held",
         "_lost",
@@ -134,9 +138,11 @@ class LayerStream:
     def __init__(self) -> None:
         self._receiver: Receiver = NULL_RECEIVER
         self._gate: int = UNATTACHED
-        self._held: deque[Buffer] | None = None  # limited by whoever stands below: windows or paused reading
+        self._held: deque[Buffer] | None = (
+            None  # limited by the layer: by its windows, or by pausing the carrier
+        )
         self._eof_held = False
-        self._eof_told = False
+        self._eof_delivered = False
         self._lost = False
         self._lost_exc: Exception | None = None
         self._writing_paused = False
@@ -144,20 +150,21 @@ class LayerStream:
     # Public: attach and pause
 
     def attach(self, receiver: Receiver, /) -> None:
-        if self._eof_told or self._gate & ENDED:
-            self._tell_end_again()
+        if self._eof_delivered or self._gate & ENDED:
+            self._repeat_end()
         self._receiver = receiver
         if self._gate & (UNATTACHED | HOLDING):
             self._gate &= ~UNATTACHED
             self._reopen()
         if self._writing_paused:
-            self._tell_pause()
+            self._call_pause()
 
     def detach(self) -> None:
         self._receiver = NULL_RECEIVER
         self._gate |= UNATTACHED
 
     def unread(self, data: Buffer, /) -> None:
+        """Put ``data`` before what is held; only while detached."""
         if data:
             if self._held is None:
                 self._held = deque()
@@ -211,7 +218,7 @@ class LayerStream:
             self._eof_held = True
             self._gate |= HOLDING
         else:
-            self._tell_eof()
+            self._call_eof()
 
     def _deliver_lost(self, exc: Exception | None) -> None:
         """End the stream upwards. An orderly end waits for held data; an error does not."""
@@ -229,7 +236,7 @@ class LayerStream:
 
     def _finish(self) -> None:
         if self._gate & UNATTACHED:
-            self._gate |= HOLDING  # told on attach
+            self._gate |= HOLDING  # the next receiver gets the call
         elif not self._gate & ENDED:
             self._gate |= ENDED
             self._discard_held()
@@ -245,18 +252,18 @@ class LayerStream:
         self._held, self._eof_held = None, False
 
     def _end_locally(self, exc: Exception | None = None) -> None:
-        """We ended the stream ourselves: what is held is no longer wanted; the receiver hears on the next turn."""
+        """We ended the stream: drop what is held, and call ``connection_lost`` on the next loop turn."""
         self._discard_held()
         if not self._gate & ENDED:
-            self._eof_told = False
+            self._eof_delivered = False
             if not self._lost:
                 self._lost, self._lost_exc = True, self._lost_exc or exc
             asyncio.get_running_loop().call_soon(self._finish)
 
-    def _tell_end_again(self) -> None:
-        """The receiver of before heard of the end; the one to come must hear of it too."""
-        if self._eof_told:
-            self._eof_told, self._eof_held = False, True
+    def _repeat_end(self) -> None:
+        """The receiver before got the calls of the end; the next one gets them, too (rule 7)."""
+        if self._eof_delivered:
+            self._eof_delivered, self._eof_held = False, True
         self._gate = (self._gate & ~ENDED) | HOLDING
 
     # Reopening the gate
@@ -279,7 +286,7 @@ class LayerStream:
         self._held = None  # an empty deque takes 700 bytes
         if self._eof_held:
             self._eof_held = False
-            self._tell_eof()
+            self._call_eof()
             if self._gate & ~HOLDING:
                 return
         if self._lost:
@@ -296,8 +303,8 @@ class LayerStream:
         else:
             self._consumed(len(data))
 
-    def _tell_eof(self) -> None:
-        self._eof_told = True
+    def _call_eof(self) -> None:
+        self._eof_delivered = True
         try:
             self._receiver.eof_received()
         except FAULTS as exc:
@@ -306,7 +313,7 @@ class LayerStream:
     # The guard
 
     def receiver_failed(self, exc: BaseException) -> None:
-        """Whoever uses the stream raised ``exc``: deliver no more, and abort the stream on the next turn.
+        """The user of the stream raised ``exc``: deliver no more, and abort the stream on the next turn.
 
         Little is done here: after a ``RecursionError`` there is hardly any stack left.
         """
@@ -321,7 +328,7 @@ class LayerStream:
             self.abort()
 
     def report_fault(self, exc: BaseException) -> None:
-        """Log that whoever uses this stream raised ``exc``."""
+        """Log that the user of this stream raised ``exc``."""
         about = describe({key: self.info(key) for key in ("layers", "peername")})
         report(f"a receiver failed, its connection is reset: {about}", exc)
 
@@ -330,7 +337,7 @@ class LayerStream:
     def _pause_writer(self) -> None:
         if not self._writing_paused:
             self._writing_paused = True
-            self._tell_pause()
+            self._call_pause()
 
     def _resume_writer(self) -> None:
         if self._writing_paused:
@@ -340,7 +347,7 @@ class LayerStream:
             except FAULTS as exc:
                 self.receiver_failed(exc)
 
-    def _tell_pause(self) -> None:
+    def _call_pause(self) -> None:
         try:
             self._receiver.pause_writing()
         except FAULTS as exc:
@@ -370,7 +377,7 @@ class LayerStream:
 
 
 def after_fault() -> Closed:
-    """What the user of a stream is told that is reset because he raised."""
+    """The error for ``connection_lost`` of a stream that is reset because its user raised."""
     return Closed("reset after an internal error, see the log")
 
 
@@ -378,7 +385,7 @@ L = TypeVar("L", bound=LayerStream)
 
 
 def hand_out(stream: L, user: Callable[[L], object]) -> None:
-    """Give a new stream to its user; if that raises, the stream ends alone (rule 8)."""
+    """Call ``user`` with a new stream; if that raises, only this stream ends (rule 8)."""
     try:
         user(stream)
     except FAULTS as exc:
@@ -414,7 +421,7 @@ def drop(data: Buffer, /) -> None:
 
 
 def nothing() -> None:
-    """A callback where nobody wants to know."""
+    """A callback that does nothing."""
 
 
 def describe(info: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from aiofrp.errors import Closed
 from aiofrp.stream.base import Buffer, LayerStream
 
-#: Bytes in flight at which the writer is told to pause, and to resume.
+#: Bytes in flight above which ``pause_writing`` is called, and below which ``resume_writing`` is.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
 
 

@@ -65,6 +65,7 @@ class Splice:
     # Called by the ends
 
     def half_closed(self) -> None:
+        """A direction ended: close both streams after the second one, else wait for progress of it."""
         if self._a.ended and self._b.ended:
             self._a.stream.close()
             self._b.stream.close()
@@ -72,6 +73,7 @@ class Splice:
             self._arm()
 
     def lost(self, end: _End, exc: Exception | None) -> None:
+        """A stream is gone: end the other one the same way, and call ``done`` after the second one."""
         other = self._b if end is self._a else self._a
         if not other.gone:
             other.stop_writing_back()
@@ -89,7 +91,7 @@ class Splice:
         if done is not None:
             done(self)
 
-    # Private: the silent second direction
+    # Private: a second direction without progress
 
     def _arm(self) -> None:
         self._seen = self._a.count + self._b.count
@@ -178,7 +180,7 @@ class _End:
         self._other.resume_reading(Pause.PEER)
 
     def release(self) -> None:
-        """Nobody calls any more: end the ring of references, which would wait for the garbage collector."""
+        """Break the cycle of references after the last call, so that memory is freed without the garbage collector."""
         del self._splice
 
     def stop_writing_back(self) -> None:

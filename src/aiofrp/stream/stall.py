@@ -1,10 +1,10 @@
-"""What a session holds for receivers that do not take it: one policy for yamux, QUIC and KCP.
+"""Limits of what a session holds for receivers that do not take it: one policy for yamux, QUIC and KCP.
 
 Credit that was given must be accepted, so two sums of a session are bounded. The first is credit: a stream begins with
 a small window, which grows to what its receiver has taken in all and shrinks as the session's memory fills. The second
 is bytes held. Above a mark for a stall time, receivers that took nothing for that time are ended; above the limit, the
-worst are ended at once. It is never the stream whose bytes happen to arrive next, and a receiver that takes bytes comes
-after those that took none for as long.
+worst are ended at once. :meth:`Holding.badness` orders them: the stream whose bytes arrive next is not the one to end,
+and a receiver that took bytes comes after those that took none for as long.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Account:
         return self._above_since is not None
 
     def close(self) -> None:
-        """The session is over."""
+        """The session is over: nothing is checked or ended any more."""
         self._relieving = True
         if self._timer is not None:
             self._timer.cancel()
@@ -84,7 +84,7 @@ class Account:
     # For holdings
 
     def changed(self, holding: Holding, size: int) -> None:
-        """``holding`` grew by ``size`` bytes, or shrank."""
+        """``holding`` grew by ``size`` bytes, or shrank by as many when negative."""
         self.held += size
         if holding.size <= 0:
             self._holdings.pop(holding, None)

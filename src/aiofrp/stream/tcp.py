@@ -36,7 +36,7 @@ if sys.platform == "linux":
     import fcntl
     import termios
 
-#: Bytes that may wait for the peer before the writer is told to pause, and the level to resume at.
+#: Bytes that wait for the peer above which ``pause_writing`` is called, and below which ``resume_writing`` is.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
 #: Seconds a closing stream may go without its peer taking a byte of what is left, before it is dropped; and the bytes
 #: the peer has to take in so many of these times, because one byte each time would hold the rest for weeks.
@@ -86,11 +86,14 @@ class TcpStream(LayerStream, asyncio.Protocol):
     # Called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called once by the event loop: the socket is connected; then ``connected`` gets the stream."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self.write = self._transport.write
         connected, self._connected = self._connected, None
-        if connected is not None:  # of dialled connections nobody may ever ask
+        if (
+            connected is not None
+        ):  # asked now: the peer may be gone later; for dialled connections :meth:`info` asks
             self._peername, self._sockname = self._ask("peername"), self._ask("sockname")
             hand_out(self, connected)
 
@@ -180,11 +183,11 @@ class TcpStream(LayerStream, asyncio.Protocol):
             return None
         try:
             return self._transport.get_extra_info(key)
-        except (OSError, ValueError):  # ValueError: uvloop's word for a closed socket
+        except (OSError, ValueError):  # uvloop raises ValueError for a closed socket
             return None
 
     def _shut(self) -> None:
-        """Close the socket after what is buffered, as long as it gets less."""
+        """Close the socket after what is buffered is sent; :meth:`_check_stall` gives up on a slow peer."""
         if not self._closing:
             self._closing = True
             self.write = drop
@@ -204,9 +207,9 @@ class TcpStream(LayerStream, asyncio.Protocol):
             check_after(CLOSE_STALL, self._check_stall, [*seen[1 - CLOSE_CHECKS :], left])
 
     def _unsent(self) -> int:
-        """Bytes written that the peer has not taken, as far as can be told."""
+        """Bytes written that the peer has not acknowledged, as far as is known."""
         size = self._transport.get_write_buffer_size()
-        if sys.platform == "linux":  # the kernel tells what the peer has not acknowledged: tcp(7), SIOCOUTQ
+        if sys.platform == "linux":  # the kernel's count of unacknowledged bytes: tcp(7), SIOCOUTQ
             with contextlib.suppress(OSError, AttributeError):  # gone already, or not that kind of socket
                 number = self._ask("socket").fileno()
                 size += int.from_bytes(fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
@@ -223,7 +226,7 @@ class TcpStream(LayerStream, asyncio.Protocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     def _receive_rest(self) -> None:
-        """A write failed: the peer reset the connection, perhaps after an answer that nobody has read yet."""
+        """Read what is left after a failed write: the peer may have sent an answer before it reset the connection."""
         sock = self._ask("socket")
         for _ in range(_MOST_REST // _READ if sock is not None else 0):
             try:

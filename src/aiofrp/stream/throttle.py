@@ -1,7 +1,7 @@
-"""A bandwidth limit shared by streams: what is beyond it waits, in order, and the sender is made to wait too.
+"""A bandwidth limit shared by streams: bytes beyond it wait in order, and their sender is paused.
 
 No task and no sleep: bytes that cannot be paid for wait in their stream, reading from below pauses, and one timer of
-the limit lets the next ones through. Knows no proxies and no configuration.
+the limit lets the next ones through. This module knows no proxies and no configuration.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from aiofrp.aio import check_after
 from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
 
-#: Bytes written beyond the limit that may wait before the writer is told to pause, and the level to resume at.
+#: Bytes waiting to be written above which ``pause_writing`` is called, and at which ``resume_writing`` is.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
 #: What one stream may send in its turn: this part of a second's worth, but not fewer bytes than these.
 _TURN, _MIN_TURN = 50, 1024
@@ -75,12 +75,12 @@ class Limit:
         return 0 if self._waiting else self._bucket.take(size, self._loop.time())
 
     def enter(self, queue: _ThrottleQueue) -> None:
-        """Wait for a turn."""
+        """Append ``queue`` to the waiting ones; its ``let`` is called in its turn."""
         self._waiting.append(queue)
         self._arm()
 
     def leave(self, queue: _ThrottleQueue) -> None:
-        """Wait no longer."""
+        """Take ``queue`` out of the waiting ones."""
         if queue in self._waiting:
             self._waiting.remove(queue)
         if not self._waiting and self._timer is not None:
@@ -106,7 +106,7 @@ class Limit:
                 queue.let(self._bucket.take(self._share(queue), now))
                 if queue.size:
                     self._waiting.append(queue)
-        finally:  # whatever became of one, the others have their turn
+        finally:  # an error of one must not stop the others
             self._arm()
 
 
@@ -120,7 +120,7 @@ class _ThrottleQueue:
         self._limit = limit
         self._passed = passed
         self._relieved = relieved
-        self._chunks: deque[Buffer] = deque()  # limited by whoever fills it: paused reading or writing
+        self._chunks: deque[Buffer] = deque()  # limited by its user, which pauses reading or writing
         self.size = 0
 
     def put(self, data: Buffer) -> None:
@@ -151,7 +151,7 @@ class _ThrottleQueue:
         self._relieved()
 
     def clear(self) -> None:
-        """Forget what waits."""
+        """Drop the bytes that wait."""
         if self.size:
             self._chunks.clear()
             self.size = 0
@@ -181,9 +181,9 @@ class ThrottledStream(LayerStream):
         self._lower_full = False
         self._inward = _ThrottleQueue(limit, self._deliver, self._inward_relieved)
         self._outward = _ThrottleQueue(limit, lower.write, self._outward_relieved)
-        self._eof_due = False  # the peer finished; told after what waits
-        self._lost_due = False  # the peer is gone, in order; told after what waits
-        self._finish_due = False  # we finished; told the peer after what waits
+        self._eof_due = False  # the peer finished; delivered after what waits
+        self._lost_due = False  # the carrier ended without an error; delivered after what waits
+        self._finish_due = False  # we finished; the carrier's write_eof comes after what waits
         self._closing = False
         lower.attach(self)
 

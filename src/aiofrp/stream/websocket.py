@@ -174,7 +174,7 @@ class WebSocketStream(LayerStream):
             self._lower.write(payload)
 
     def _answer(self) -> None:
-        """Send what the protocol itself has to say."""
+        """Send answers of the protocol itself: pongs, and the close frame after an error."""
         if answer := self._websocket.data_to_send():
             self._lower.write(answer)
 

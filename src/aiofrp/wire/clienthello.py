@@ -1,6 +1,6 @@
 """The server name a TLS client asks for, read from its first message (RFC 8446 §4.1.2, RFC 6066 §3).
 
-Reads only what it needs and decides nothing; whoever serves the name gets the bytes as they came.
+It reads only the fields up to the name and keeps no copy for others: the caller passes the received bytes on itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ UNRECOGNIZED_NAME = bytes.fromhex("15030300020270")
 
 
 class ClientHelloReader:
-    """Finds the server name in the beginning of a TLS connection."""
+    """Finds the server name in the first handshake message of a TLS connection; keeps at most 80 KiB."""
 
     __slots__ = ("_hello", "_record", "server_name")
 
@@ -29,11 +29,14 @@ class ClientHelloReader:
         self._hello = bytearray()  # beginning of the message, limited by MAX_HELLO
 
     def receive_data(self, data: bytes | memoryview) -> bool:
-        """Whether ``server_name`` is known now. Raises :class:`~aiofrp.errors.RemoteProtocolError` when this is no
-        TLS client, or a hello without form or measure."""
+        """Take a chunk; returns whether ``server_name`` is known now.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` when the bytes are no TLS ClientHello, or one that is
+        malformed or longer than :data:`MAX_HELLO`.
+        """
         self._record += data
         while self.server_name is None and self._take_record():
-            self._look()
+            self._parse_hello()
         return self.server_name is not None
 
     def _take_record(self) -> bool:
@@ -51,7 +54,7 @@ class ClientHelloReader:
         del record[: 5 + size]
         return True
 
-    def _look(self) -> None:
+    def _parse_hello(self) -> None:
         hello = self._hello
         if hello[0] != _CLIENT_HELLO:
             raise RemoteProtocolError("not a TLS ClientHello")
@@ -63,7 +66,7 @@ class ClientHelloReader:
 
 
 class _Bytes:
-    """Bytes read from the front, where everything has a length before it."""
+    """A cursor over the fields of a message; each vector has its length before it (RFC 8446 §3.4)."""
 
     __slots__ = ("_at", "_data")
 

@@ -1,7 +1,7 @@
 """Which route a host, path and user lead to: one table shape for http, https and tcpmux
 (docs/protocol/server.md §6.1).
 
-Knows names only: what a route leads to is the caller's business.
+The router compares names only; the targets of its routes are the caller's objects.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Router(Generic[_T]):
         return sum(len(locations) for users in self._by_domain.values() for locations in users.values())
 
     def add(self, domain: str, location: str, user: str, target: _T) -> None:
-        """Enter a route of a domain as :func:`canonical_host` writes it.
+        """Add a route of a domain, written as :func:`canonical_host` writes it.
 
-        Raises :class:`~aiofrp.errors.ProxyError` when an equal one is there.
+        Raises :class:`~aiofrp.errors.ProxyError` when a route with equal domain, location and user exists.
         """
         users = self._by_domain.get(domain, {})
         locations = users.get(user) or _Locations()
@@ -47,7 +47,7 @@ class Router(Generic[_T]):
         self._by_domain[domain] = users
 
     def remove(self, domain: str, location: str, user: str) -> None:
-        """Take a route out; one that is not there is ignored."""
+        """Remove a route; does nothing when it does not exist."""
         users = self._by_domain.get(domain, {})
         locations = users.get(user)
         if locations is None:
@@ -164,5 +164,5 @@ def _without_port(host: str) -> str:
 
 
 def canonical_address(domain: str, port: int) -> str:
-    """Where a domain is served, as the client is told it: the port is left out when it is 80 or 443."""
+    """The address of a domain for ``NewProxyResp``: host and port, without the port when it is 80 or 443."""
     return domain if port in (80, 443) else f"[{domain}]:{port}" if ":" in domain else f"{domain}:{port}"

@@ -1,14 +1,13 @@
-"""What a fresh connection on the shared port speaks, told from its first bytes
-(docs/protocol/wire.md §1.1)."""
+"""Finds the protocol of a new connection on a shared port by its first bytes (docs/protocol/wire.md §1.1)."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Collection
 
-#: Bytes every rule can decide on; the reference waits for exactly these (docs/protocol/wire.md §1.1).
+#: Bytes to wait for before :func:`classify`; the reference waits for as many (docs/protocol/wire.md §1.1).
 SNIFF_SIZE = 10
-#: Bytes that tell the users of vhost ports from each other.
+#: Bytes to wait for before :func:`classify_vhost`.
 VHOST_SNIFF_SIZE = 3
 
 #: frp's own lead byte before a TLS handshake, and the first byte of any TLS handshake.
@@ -18,7 +17,7 @@ _HTTP_METHODS = frozenset((b"GET", b"HEA", b"POS", b"PUT", b"DEL", _CONNECT, b"O
 
 
 class Kind(enum.Enum):
-    """Who takes the connection."""
+    """The listener a connection is passed to."""
 
     VHOST_HTTPS = "vhost https"
     VHOST_HTTP = "vhost http"
@@ -27,8 +26,10 @@ class Kind(enum.Enum):
 
 
 def classify(head: bytes, vhosts: Collection[Kind]) -> Kind:
-    """Judge the first :data:`SNIFF_SIZE` bytes on bindPort, of no websocket; ``vhosts``: which vhost listeners share
-    it."""
+    """The listener for a connection on bindPort that is no websocket.
+
+    ``head``: its first :data:`SNIFF_SIZE` bytes. ``vhosts``: the vhost listeners that share the port.
+    """
     if Kind.VHOST_HTTPS in vhosts and head[0] == TLS_HANDSHAKE:
         return Kind.VHOST_HTTPS
     if Kind.TCPMUX in vhosts and head[:3] == _CONNECT:
@@ -39,8 +40,11 @@ def classify(head: bytes, vhosts: Collection[Kind]) -> Kind:
 
 
 def classify_vhost(head: bytes, vhosts: Collection[Kind]) -> Kind:
-    """Judge the first :data:`VHOST_SNIFF_SIZE` bytes on a port that vhost listeners share without frp: of those in
-    ``vhosts`` the one that can make most of it."""
+    """The listener for a connection on a port that only vhost listeners share.
+
+    ``head``: its first :data:`VHOST_SNIFF_SIZE` bytes. Returns one of ``vhosts``: bytes of none of their protocols
+    go to tcpmux, else to http, which answer with an error of their protocol.
+    """
     if Kind.VHOST_HTTPS in vhosts and head[0] == TLS_HANDSHAKE:
         return Kind.VHOST_HTTPS
     if Kind.TCPMUX in vhosts and (Kind.VHOST_HTTP not in vhosts or head[:3] == _CONNECT):

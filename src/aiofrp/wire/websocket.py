@@ -1,8 +1,8 @@
 """WebSocket frames (RFC 6455 §5) around a plain stream of bytes (docs/protocol/wire.md §1.3).
 
-Message boundaries, and whether a message calls itself text or binary, mean nothing here: payload is handed on as it
-comes, also from frames that are not complete yet. A close frame is the end of one direction; the other may go on.
-The handshake before the first frame is the business of ``upgrade``. Written by hand: ``websockets`` delivers whole
+Message boundaries and the kind of a message (text or binary) are ignored: payload is returned as it arrives, also from
+frames that are not complete yet. A close frame ends one direction; the other may go on. The handshake before the first
+frame is in :mod:`aiofrp.wire.dial.upgrade`. Written by hand: ``websockets`` delivers whole
 messages only and ``wsproto`` masks in Python; the compiled masking of ``websockets`` is used.
 """
 
@@ -21,7 +21,7 @@ except ImportError:  # a platform without a compiled wheel: the same function, s
     from websockets.utils import apply_mask
 
 NORMAL: Final = 1000
-"""Status of a close frame that ends a conversation in good order."""
+"""Status of a close frame for a normal end (RFC 6455 §7.4.1)."""
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -46,7 +46,7 @@ class Close:
 
     @property
     def orderly(self) -> bool:
-        """Whether the peer had said all it wanted to say."""
+        """Whether the peer ended its direction normally (status 1000, 1001 or none)."""
         return self.status in _ORDERLY
 
 
@@ -85,9 +85,9 @@ class WebSocketCodec:
         self._fragmented = False  # the present message goes on in another frame
         self._pongs: list[bytes] = []  # limited by _MOST_PONGS
         self._closed = False  # our close frame is out
-        self._refusal = 0  # the status the peer is told for breaking the rules
+        self._refusal = 0  # the status of our close frame after a protocol error of the peer; 0: none
         self.peer_close: Close | None = None
-        self.before = b""  #: the payload that came in one piece with what broke the rules, before it
+        self.before = b""  #: payload before the protocol error in the same chunk
 
     def __repr__(self) -> str:
         side = "client" if self._client else "server"
@@ -98,8 +98,9 @@ class WebSocketCodec:
     def receive_data(self, data: Buffer) -> Buffer:
         """The payload in ``data``, perhaps none; a view onto ``data`` where that saves a copy.
 
-        Look at :attr:`peer_close` and :meth:`data_to_send` afterwards, also when this raises
-        :class:`RemoteProtocolError`: the peer is told with a close frame. What came before that is :attr:`before`.
+        Read :attr:`peer_close` and send :meth:`data_to_send` after each call, also when it raises
+        :class:`RemoteProtocolError`: then a close frame is to be sent, and :attr:`before` has the payload that came
+        before the error in the same chunk.
         """
         if self.peer_close is not None or self._refusal:
             return b""
@@ -142,7 +143,7 @@ class WebSocketCodec:
         self._rest = b"" if self.peer_close else bytes(data[at:])
 
     def _check(self, first: int, second: int) -> None:
-        """The two bytes every frame begins with."""
+        """Check the first two bytes of a frame; raises :class:`RemoteProtocolError`."""
         opcode = first & _OPCODE
         if first & 0x70:
             raise self._violation("reserved bits are set and no extension was agreed")
@@ -166,7 +167,7 @@ class WebSocketCodec:
         return length
 
     def _take(self, data: Buffer, start: int, length: int, payload: list[Buffer]) -> int:
-        """Take what is there of a data frame's payload; returns where it ends."""
+        """Append the received part of a data frame's payload to ``payload``; returns the index behind it."""
         end, size = start + length, len(data)
         self._left = 0
         if end > size:
@@ -243,7 +244,7 @@ class WebSocketCodec:
         return header + mask, apply_mask(data, mask)
 
     def _next_mask(self) -> bytes:
-        """Unpredictable, so that nobody chooses what middleboxes see (RFC 6455 §10.3)."""
+        """The mask of the next frame: 4 random bytes, so that no user chooses the wire's bytes (RFC 6455 §10.3)."""
         if not self._masks:
             noise = os.urandom(4 * _MASKS_AT_ONCE)
             self._masks = [noise[at : at + 4] for at in range(0, len(noise), 4)]

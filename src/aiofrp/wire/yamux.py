@@ -23,9 +23,9 @@ SYN, ACK, FIN, RST = 1, 2, 4, 8
 # GoAway codes
 NORMAL, PROTOCOL_ERROR, INTERNAL_ERROR = 0, 1, 2
 
-#: Bytes every stream may send before it gets credit.
+#: Bytes of the window of a new stream, in each direction.
 INITIAL_WINDOW = 256 * 1024
-#: Bytes a stream's window may reach (frp's setting).
+#: Bytes of the largest window of a stream (frp's setting).
 MAX_WINDOW = 6 * 1024 * 1024
 
 #: Payload up to this size is copied out of its chunk, so that a small slice never keeps a large chunk alive.
@@ -51,10 +51,10 @@ class FrameDecoder:
         self._head = b""
         self._left = 0  # payload bytes still to come of the current data frame
         self._stream = 0  # the stream they belong to
-        self._end_flags = 0  # and what the last of them says
+        self._end_flags = 0  # FIN and RST of that frame, which come with its last part
 
     def receive_data(self, data: bytes | memoryview) -> list[Frame]:
-        """Decode what is complete.
+        """Take a chunk of the session; returns its frames, with data frames in parts (see :data:`Frame`).
 
         Raises :class:`~aiofrp.errors.RemoteProtocolError` on an unknown version or type.
         """

@@ -1,4 +1,4 @@
-"""The limit of nesting for parsers that recurse: Python's own, told as an error of the configuration."""
+"""The limit of nesting for parsers that recurse: Python's own, raised as an error of the configuration."""
 
 from __future__ import annotations
 

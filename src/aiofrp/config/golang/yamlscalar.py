@@ -62,7 +62,7 @@ def scalar(tag: str, text: str, *, plain: bool) -> Scalar:
 
 
 def _resolved(text: str, wanted: str) -> tuple[str, Scalar]:
-    """What a text looks like: the short name of its type, and its value."""
+    """The type a plain text has by its form, by its short name, and its value."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] in "+-.0123456789":

@@ -1,6 +1,6 @@
 """Read the keys of a section into fields of the new format.
 
-A value that does not parse is left out, as in the reference, which says nothing; here a warning is kept.
+A value that does not parse is left out, as in the reference; here a warning is kept, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHOWN: Final = 40  # characters of a value in a warning
 
 
 class KeyKind(enum.Enum):
-    """What the value of a key must be; the value says it in warnings."""
+    """The type of a key's value; the member's own value is its name in warnings."""
 
     TEXT = "text"
     NUMBER = "a whole number"
@@ -103,7 +103,7 @@ class SectionReader:
             self.warnings.append(LegacyWarning(self.section, key, reason, line))
 
     def warn_unread(self, hints: Mapping[str, str], ignored: Collection[str] = ()) -> None:
-        """Warn about the section's own keys that nobody asked for; ``hints`` say what became of some."""
+        """Warn about the section's own keys that were never read; ``hints``: what replaced some of them."""
         for key in self.file.own(self.section):
             if key not in self._known and key not in ignored:
                 self.warn(key, hints.get(key, "is not known here and has no effect"))

@@ -1,1 +1,1 @@
-"""From files to configurations: read, decode, check and say all that is wrong."""
+"""From files to configurations: read, decode, check, and report all problems at once."""

@@ -46,7 +46,7 @@ class Rules:
     strict: bool = True  #: unknown keys are problems
     ordered: bool = False  #: of keys that differ only in case the last counts, not the one that sorts last
     coerce: bool = False  #: numbers and booleans stand for texts, as in YAML read leniently
-    legacy: bool = False  #: a proxy without type and plugins nobody knows are let through, as in INI files
+    legacy: bool = False  #: a proxy without type and unknown plugins are accepted, as in INI files
 
 
 @dataclass(slots=True)

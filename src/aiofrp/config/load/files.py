@@ -1,7 +1,7 @@
 """From a file to a configuration: read, render, parse, decode, include, filter, validate
 (docs/protocol/configuration.md §1.1).
 
-Nothing is half loaded: either all of it is good, or :class:`InvalidConfig` says all that is wrong.
+A file is loaded whole or not at all: :class:`InvalidConfig` has all its problems.
 """
 
 from __future__ import annotations

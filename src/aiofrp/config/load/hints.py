@@ -48,14 +48,14 @@ def choice(text: str, known: Iterable[str]) -> str:
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """The known text that looks most like ``text``; empty if none does."""
+    """The known text most similar to ``text``; empty if none is similar."""
     folded = {name.lower(): name for name in known}
     found = difflib.get_close_matches(text.lower(), folded, n=1, cutoff=0.7)
     return folded[found[0]] if found else ""
 
 
 def wrong_type(shape: Shape, value: object) -> str:
-    """What a value of another type would look like."""
+    """An example of a value of the type that is wanted."""
     if shape.kind == "list":
         return "write a list in brackets, such as [" + ('"a", "b"]' if kind(value) == "string" else "…]")
     if shape.kind in ("table", "map"):

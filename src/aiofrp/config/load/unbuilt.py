@@ -1,6 +1,6 @@
 """What a configuration may ask for and this release does not do yet.
 
-A wish that cannot be left out without changing what the user relies on is refused; any other is told and left out.
+A setting is refused where ignoring it would change what the user relies on; any other is ignored with a warning.
 A feature's line goes when the feature comes.
 """
 
@@ -17,7 +17,7 @@ _LACKS = "is not in this release of aiofrp"
 
 
 def refuse_client(config: ClientConfig) -> None:
-    """Raises :class:`~aiofrp.errors.ConfigError` for a frpc that could only do something else than it is told."""
+    """Raises :class:`~aiofrp.errors.ConfigError` for a setting of frpc that is not supported and may not be ignored."""
     protocol = config.transport.protocol
     if protocol not in registry.TRANSPORTS:
         raise ConfigError(f'transport.protocol = "{protocol}" {_LACKS}', "transport.protocol")

@@ -315,10 +315,10 @@ def _subset(texts: Iterable[str], known: tuple[str, ...], path: Path, begin: str
 def duplicate_problems(kind: str, named: Iterable[ProxyConfig | VisitorConfig]) -> Problems:
     """Names that occur twice; ``kind`` is ``proxy`` or ``visitor``."""
     seen: set[str] = set()
-    told: set[str] = set()
+    reported: set[str] = set()
     for index, item in enumerate(named):
-        if item.name in seen and item.name not in told:
-            told.add(item.name)
+        if item.name in seen and item.name not in reported:
+            reported.add(item.name)
             path = ("proxies" if kind == "proxy" else "visitors", index, "name")
             yield Problem(f"{kind} name [{item.name}] is duplicated", path)
         seen.add(item.name)

@@ -159,7 +159,7 @@ class StoreConfig(Model):
 
 
 class ClientCommonConfig(ApiMetadata):
-    """Everything frpc can be told besides its proxies and visitors."""
+    """All settings of frpc besides its proxies and visitors."""
 
     reference_name: ClassVar[str] = "ClientCommonConfig"
 
@@ -228,7 +228,7 @@ class ClientCommonConfig(ApiMetadata):
 
 
 class ClientConfig(ClientCommonConfig):
-    """Everything frpc can be told."""
+    """All settings of frpc."""
 
     reference_name: ClassVar[str] = "rawClientConfig"
 

@@ -31,7 +31,7 @@ class FieldFlag:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a field's declaration says besides its type."""
+    """The facts in a field's declaration besides its type."""
 
     name: str  #: attribute
     alias: str  #: key in a file

@@ -239,7 +239,7 @@ class VisitorTransport(Model):
 
 
 class VisitorConfig(Model):
-    """Base of all visitors: a local door to another client's secret proxy."""
+    """Base of all visitors: a local port that leads to another client's secret proxy."""
 
     reference_name: ClassVar[str] = "VisitorBaseConfig"
 

@@ -125,7 +125,7 @@ class PortsRange(Model):
 
 
 class HttpPluginConfig(Model):
-    """An HTTP service that is asked about, or told, what clients do."""
+    """An HTTP service that frps asks for permission, or informs, when a client acts."""
 
     reference_name: ClassVar[str] = "HTTPPluginOptions"
 
@@ -151,7 +151,7 @@ _DASHBOARD_FLAGS = {
 
 
 class ServerConfig(ApiMetadata):
-    """Everything frps can be told."""
+    """All settings of frps."""
 
     reference_name: ClassVar[str] = "ServerConfig"
 

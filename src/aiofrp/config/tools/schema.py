@@ -1,6 +1,6 @@
 """``aiofrp config schema``: JSON Schema (draft 7) of configuration files, for editors and checkers.
 
-Made from the declarations of the fields. What it cannot say: keys match without regard to case.
+It is made from the declarations of the fields. It cannot express that keys match without regard to case.
 """
 
 from __future__ import annotations

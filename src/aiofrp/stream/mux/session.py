@@ -1,9 +1,9 @@
 """yamux over any stream: many streams on one (docs/protocol/wire.md §3).
 
 The receive side delivers slices of the chunk that arrived and reopens a stream's window as its receiver takes bytes,
-so a paused stream fills its own window and never blocks its neighbours; :mod:`aiofrp.stream.stall` says how large
-windows are and who is ended when all hold too much. The send side writes straight through while
-the carrier has room; when it is full, streams queue, pause their writers, and are served round-robin with a quantum,
+so a paused stream fills its own window and never blocks other streams; :mod:`aiofrp.stream.stall` decides how large
+windows are and which streams are reset when all together hold too much. The send side writes straight through while
+the carrier takes data; when it is full, streams queue, pause their writers, and send round-robin with a quantum,
 so that one bulk stream cannot starve a small message.
 """
 
@@ -172,7 +172,7 @@ class MuxSession:
             self._carrier.close()
 
     def abort(self) -> None:
-        """End the session now."""
+        """End the session and its streams now; nothing more is sent."""
         if not self.lost:
             self._closing = True
             self._carrier.abort()
@@ -182,7 +182,7 @@ class MuxSession:
     def data_received(self, data: Buffer, /) -> None:
         try:
             frames = self._decoder.receive_data(data)
-        except RemoteProtocolError as exc:  # whoever speaks no yamux is not answered in it
+        except RemoteProtocolError as exc:  # a peer that does not speak yamux gets no yamux frame
             self._end(exc)
             self._carrier.close()
             return
@@ -239,7 +239,7 @@ class MuxSession:
         self._carrier.write(b"".join((header(DATA, 0, stream_id, len(data)), data)))
 
     def queue(self, stream: MuxStream) -> None:
-        """The stream has something queued that its window lets pass: give it its turn."""
+        """Let the stream, which has queued bytes and window left, send in its turn; one turn however often called."""
         if not stream.in_turn:
             stream.in_turn = True
             self._ready.append(stream)
@@ -248,7 +248,7 @@ class MuxSession:
                 self._loop.call_soon(self._drain)
 
     def forget(self, stream: MuxStream) -> None:
-        """The stream is finished in both directions."""
+        """Remove a stream that is finished in both directions."""
         self._streams.pop(stream.id, None)
         if self._unacknowledged.pop(stream.id, None) is not None:
             self._open_deferred()
@@ -376,7 +376,7 @@ class MuxSession:
     # Private: the end
 
     def _fail(self, exc: FrpError) -> None:
-        """The peer broke the rules: say so and close (docs/protocol/wire.md §3)."""
+        """Answer a protocol error of the peer with GoAway, then close (docs/protocol/wire.md §3)."""
         if not self.lost:
             self.send(GO_AWAY, 0, 0, PROTOCOL_ERROR)
             self._end(exc)

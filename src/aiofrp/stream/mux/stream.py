@@ -17,11 +17,11 @@ from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDAT
 
 #: Credit is returned when this share of the window was taken.
 _CREDIT_SHARE = 2
-#: Bytes that may come after our close before the peer is told to stop.
+#: Bytes that may come after our close before the stream is reset.
 _LATE_DATA = 128 * 1024
 #: Bytes one stream may send in its turn when the carrier was full, and the largest frame we make.
 QUANTUM = 64 * 1024
-#: Queued bytes at which a stream's writer is told to pause, and to resume.
+#: Queued bytes above which ``pause_writing`` is called, and at which ``resume_writing`` is.
 _QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
 
 
@@ -52,7 +52,7 @@ class StreamSession(Protocol):
         """Call ``stream.send_turn`` when the carrier takes data and it is this stream's turn."""
 
     def forget(self, stream: MuxStream) -> None:
-        """The stream is finished in both directions: its number stands for nothing any more."""
+        """Remove a stream that is finished in both directions."""
 
 
 class MuxStream(LayerStream):
@@ -152,6 +152,7 @@ class MuxStream(LayerStream):
         self._end_locally()
 
     def unread(self, data: Buffer, /) -> None:
+        """Put ``data`` before what is held; its credit is returned when it is taken again."""
         self._consumed_bytes -= len(data)
         super().unread(data)
 
@@ -225,7 +226,7 @@ class MuxStream(LayerStream):
         return self._closed_at is not None and now - self._closed_at >= self._session.close_timeout
 
     def reset(self, exc: Exception | None) -> None:
-        """Drop the stream and tell the peer."""
+        """Drop the stream and send RST; its receiver gets ``connection_lost(exc)``."""
         if not self.dead:
             if self._is_open:
                 self._session.send(WINDOW_UPDATE, RST, self.id, 0)
@@ -311,7 +312,7 @@ class MuxStream(LayerStream):
             self._deliver_lost(exc)
 
     def _late_data(self, size: int) -> None:
-        """Data after our close: dropped; a peer that goes on is told to stop."""
+        """Drop data that came after our close; reset the stream above ``_LATE_DATA`` bytes."""
         self._consumed_bytes += size
         if self._consumed_bytes > _LATE_DATA:
             self.reset(None)
@@ -324,7 +325,7 @@ class MuxStream(LayerStream):
             self._holding = None
 
     def _stalled(self, exc: Closed) -> None:
-        """Nobody takes what is held or queued, and the session needs the memory."""
+        """Reset the stream: what it holds or queues is not taken, and the session holds too much."""
         if not self.dead:
             self.reset(exc)
         elif not self._gate & ENDED:
@@ -346,7 +347,7 @@ class MuxStream(LayerStream):
             self._return_credit()
 
     def _return_credit(self) -> None:
-        """Let the peer send as much as the receiver took, and more or less as the window changes."""
+        """Send a window update for what the receiver took, more or less as the window grows or shrinks."""
         taken, self._consumed_bytes = self._consumed_bytes, 0
         self._taken += taken
         account, before = self._session.receivers, self._window
@@ -360,6 +361,6 @@ class MuxStream(LayerStream):
             self._session.send(WINDOW_UPDATE, 0, self.id, credit)
 
     def _give_back_window(self) -> None:
-        """The peer sends no more: its credit is free for others."""
+        """Return the stream's window to the session's account: the peer sends no more."""
         self._session.receivers.credit -= max(self._window - INITIAL_WINDOW, 0)
         self._window = 0

@@ -2,8 +2,8 @@
 
 One path serves TCP, KCP and WebSocket carriers, frp's 0x17 lead byte and the shared port (bytes already read are fed
 in first). Plaintext records of one wake-up are delivered as one chunk. The first write of a loop turn leaves at once,
-for a lone message must not wait; what follows in the same turn leaves as one piece, for wake-ups and system calls cost
-more than copies.
+so that a single message does not wait; what follows in the same turn is encrypted together, because wake-ups and system
+calls cost more than copies.
 
 Half-close is a close_notify alert: the other direction goes on. A carrier that ends without one is an error, never a
 clean end.
@@ -34,7 +34,7 @@ _FLUSH_AT = 64 * 1024
 
 
 class TlsFailed(TransportError):
-    """The handshake failed; the text says the likely cause."""
+    """The handshake failed; the text names the likely cause."""
 
 
 class TlsStream(LayerStream):
@@ -238,7 +238,7 @@ class TlsStream(LayerStream):
                 self._lower.close()
 
     def _gate_closed(self) -> None:
-        if self._state.ready:  # the handshake goes on whoever pauses
+        if self._state.ready:  # a pause does not stop the handshake
             self._lower.pause_reading(Pause.PEER)
 
     def _gate_opened(self) -> None:
@@ -247,7 +247,7 @@ class TlsStream(LayerStream):
     # Private: sending
 
     def _end_turn(self) -> None:
-        """What was written after the first write of a turn leaves together."""
+        """Encrypt and send what was written after the first write of a turn."""
         self._gathering = False
         if self._out:
             self._flush()
@@ -270,7 +270,7 @@ class TlsStream(LayerStream):
         self._lower.write(self._outgoing.read())
 
     def _send_outgoing(self) -> None:
-        """Send what TLS itself has to say: a peer that takes none of it may not ask for more."""
+        """Send records of TLS itself (handshake, alerts); a peer that does not read them is not read, either."""
         if data := self._outgoing.read():
             self._lower.write(data)
             if self._lower_full:
@@ -323,7 +323,7 @@ _HINTS = {
 
 
 def explain(exc: ssl.SSLError) -> str:
-    """A TLS error in words that name the likely cause."""
+    """The text for a TLS error, with its likely cause and the setting to check."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         return f"TLS: the peer's certificate was refused: {exc.verify_message}"
     reason = (exc.reason or str(exc)).replace("_", " ").lower()

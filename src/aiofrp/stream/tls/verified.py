@@ -1,8 +1,8 @@
-"""TLS that judges the peer's certificate as the reference does, for connections with a ``trustedCaFile``.
+"""TLS that verifies the peer's certificate as the reference does, for connections with a ``trustedCaFile``.
 
-The standard library cannot be told to accept a certificate whose subject equals its issuer's: OpenSSL takes it for a
-self-signed one, although the signature says otherwise. Go looks at the signature, and such certificates are in use.
-pyOpenSSL lets us judge that one case; everything else stays OpenSSL's verdict.
+With the standard library a certificate whose subject equals its issuer's is always refused: OpenSSL takes it for a
+self-signed one, although another key signed it. Go checks the signature, and such certificates are in use. pyOpenSSL
+lets us decide that one case; everything else is OpenSSL's decision.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class VerifyingContext:
 
     def judge_chain(self, chain: Sequence[bytes], name: str = "") -> str:
         """What is wrong with a chain that the TLS of another library showed, DER, the peer's own certificate first;
-        empty if nothing. ``name``: whom it must be for, empty for anybody."""
+        empty if nothing. ``name``: the host it must be for, empty for any."""
         if not chain:
             return "there is none"
         try:
@@ -158,7 +158,7 @@ class VerifiedTls:
 
     @property
     def end_unread(self) -> bool:
-        """Whether the peer's close_notify was seen and :meth:`read` has not told it yet."""
+        """Whether the peer's close_notify came, and :meth:`read` has not returned ``b""`` for it yet."""
         return self._ended
 
     def do_handshake(self) -> None:
@@ -235,7 +235,7 @@ class Outgoing:
 
     @property
     def pending(self) -> int:
-        return 1  # read() tells
+        return 1  # unknown; read() returns nothing when there is nothing
 
     def read(self) -> bytes:
         chunks: list[bytes] = []

@@ -105,7 +105,7 @@ def _feed(
     try:
         parser.feed_data(head)
     except (httptools.HttpParserUpgrade, httptools.HttpParserError) as exc:
-        if not sink.complete:  # else it only says that what follows is not HTTP
+        if not sink.complete:  # else the error is about bytes behind the head, which need not be HTTP
             raise RemoteProtocolError(f"malformed HTTP head: {exc}") from None
     if not sink.complete:
         raise RemoteProtocolError("malformed HTTP head: no start line")

@@ -141,7 +141,7 @@ def _decoded(challenge: str) -> bytes:
 
 
 def _page_size(response: DialResponse) -> int:
-    """Bytes of the body of an answer. Raises :class:`RemoteProtocolError` where they are not told before."""
+    """Bytes of the body of an answer. Raises :class:`RemoteProtocolError` for one in chunks or longer than 1 MiB."""
     size = response.fields.get("content-length", "0")
     if (
         not size.isdecimal()

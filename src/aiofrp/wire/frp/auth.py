@@ -1,6 +1,6 @@
 """Digests and keys made from shared secrets (docs/protocol/wire.md §7 and §10).
 
-Pure functions of their arguments; who has to present what, and when, is decided by the sessions.
+The functions depend on their arguments only; the sessions decide which message carries which digest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def token_digest(token: str, timestamp: int) -> str:
 
 
 def sign_key(secret_key: str, timestamp: int) -> str:
-    """Return the ``sign_key`` of a visitor that knows ``secret_key``; ``timestamp`` is in Unix seconds."""
+    """Return the ``sign_key`` of a visitor with ``secret_key``; ``timestamp`` is in Unix seconds."""
     return _digest(secret_key, timestamp)
 
 
@@ -39,5 +39,5 @@ def derive_key(secret: str) -> bytes:
 
 
 def matches(presented: str, expected: str) -> bool:
-    """Compare two digests in a time that does not tell where they differ."""
+    """Whether two digests are equal, compared in constant time."""
     return hmac.compare_digest(presented.encode(), expected.encode())

@@ -1,7 +1,7 @@
 """Framing of wire protocol v2 (docs/protocol/wire.md §6.2).
 
 A frame is ``type:u16 | flags:u16 = 0 | length:u32 | payload``, big-endian; the payload of a message frame is
-``message id:u16 | JSON``. What the hellos say is the business of ``hello``, the encryption of ``aead``.
+``message id:u16 | JSON``. The payloads of the hellos are in :mod:`aiofrp.wire.frp.hello`.
 """
 
 from __future__ import annotations

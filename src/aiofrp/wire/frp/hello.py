@@ -20,7 +20,7 @@ _RANDOM_SIZE: Final = 32
 
 
 class Bootstrap(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How the client came in; the server only looks at it."""
+    """How the client connected; the server only logs it."""
 
     transport: str = ""
     tls: bool = False

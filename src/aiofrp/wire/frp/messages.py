@@ -235,7 +235,7 @@ class NatHoleVisitor(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 @message(b"n", 15)
 class NatHoleClient(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """The client of the xtcp proxy tells its own addresses."""
+    """Addresses of the client that has the xtcp proxy: seen by STUN, and of its interfaces."""
 
     transaction_id: str = ""
     proxy_name: str = ""
@@ -254,7 +254,7 @@ class CandidatePortsRange(
 
 
 class NatHoleDetectBehavior(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How this side is to punch. Times are milliseconds."""
+    """The server's instructions to one side for punching. Times are in milliseconds."""
 
     role: str = ""
     mode: Int64 = 0
@@ -291,7 +291,7 @@ class NatHoleSid(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 @message(b"6", 18)
 class NatHoleReport(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """The client of the xtcp proxy reports how it went."""
+    """Whether the punching worked, from the client that has the xtcp proxy."""
 
     sid: str = ""
     success: bool = False

@@ -1,8 +1,7 @@
 """How a logical connection opens, either version of the wire protocol: from its first bytes to its first message.
 
-The side that dialled chooses the version; the other tells it from the first byte
-(docs/protocol/wire.md §6.2). In version 2 a
-control connection also exchanges hellos, which decide its encryption.
+The side that dialled chooses the version; the other side reads it from the first byte (docs/protocol/wire.md §6.2). In
+version 2 the two sides of a control connection also exchange hellos, which choose its encryption.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class NegotiatedV2(CodecV2):
         self._transcript = transcript_hash(client_hello, server_hello)
 
     def control_layer(self, token: str, *, server: bool) -> Transform:
-        """The record stream, under keys of its own for either direction."""
+        """The AEAD record stream of this connection, with one key for each direction."""
         up, down = control_keys(token, self.algorithm, self._transcript)
         return AeadStream(self.algorithm, *((down, up) if server else (up, down)))
 
@@ -46,7 +45,7 @@ class LoginV1:
         self._decoder = V1.decoder()
 
     def first_bytes(self, login: Login) -> bytes:
-        """What opens the control connection."""
+        """The bytes to send first on the control connection."""
         return V1.encode(login)
 
     def receive_data(self, data: Buffer) -> Message | None:
@@ -59,7 +58,10 @@ class LoginV1:
 
 
 class LoginV2:
-    """The same in version 2; after the answer, :attr:`codec` knows the encryption agreed on."""
+    """A login in version 2, used as :class:`LoginV1` is.
+
+    After the answer :attr:`codec` is a :class:`NegotiatedV2`, which has the encryption that the server chose.
+    """
 
     __slots__ = ("_decoder", "_hello", "_hello_payload", "codec")
 
@@ -71,9 +73,14 @@ class LoginV2:
         self._hello_payload = encode_body(self._hello)
 
     def first_bytes(self, login: Login) -> bytes:
+        """The bytes to send first: the magic, our hello, and ``login``."""
         return MAGIC + encode_frame(CLIENT_HELLO, self._hello_payload) + V2.encode(login)
 
     def receive_data(self, data: Buffer) -> Message | None:
+        """The server's answer, or ``None`` while more is needed.
+
+        Raises :class:`RemoteProtocolError` also for an answer that comes without a hello.
+        """
         message = self._decoder.receive_one(data)
         answer = self._decoder.hello
         if answer is not None and self.codec is V2:
@@ -84,20 +91,25 @@ class LoginV2:
         return message
 
     def leftover(self) -> bytes:
+        """Return and forget the bytes that followed the answer."""
         return self._decoder.leftover()
 
 
 class LoginExchange(Protocol):
-    """Either of the two."""
+    """A login in either version: :meth:`first_bytes`, :meth:`receive_data` until it returns, :meth:`leftover`."""
 
     @property
-    def codec(self) -> Codec: ...
+    def codec(self) -> Codec:
+        """The codec of the messages after the answer."""
 
-    def first_bytes(self, login: Login) -> bytes: ...
+    def first_bytes(self, login: Login) -> bytes:
+        """The bytes to send first on the control connection."""
 
-    def receive_data(self, data: Buffer) -> Message | None: ...
+    def receive_data(self, data: Buffer) -> Message | None:
+        """The server's answer, or ``None`` while more is needed. Raises :class:`RemoteProtocolError`."""
 
-    def leftover(self) -> bytes: ...
+    def leftover(self) -> bytes:
+        """Return and forget the bytes that followed the answer."""
 
 
 # The other side
@@ -108,14 +120,16 @@ class Opening(Protocol):
 
     @property
     def codec(self) -> Codec:
-        """What its messages are written in."""
+        """The codec of its messages: of the version, and with the encryption that was chosen."""
 
     def receive_data(self, data: Buffer) -> Message | None:
-        """The first message, or ``None`` while more is needed. Raises :class:`RemoteProtocolError`; what is to be
-        sent is sent even then."""
+        """The first message, or ``None`` while more is needed.
+
+        Raises :class:`RemoteProtocolError`; send :meth:`data_to_send` even then.
+        """
 
     def data_to_send(self) -> bytes:
-        """What to answer before the message itself is."""
+        """Bytes to send before the answer to the message: the hello of version 2."""
 
     def leftover(self) -> bytes:
         """Return and forget the bytes that followed the message."""

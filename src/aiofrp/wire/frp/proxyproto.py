@@ -1,7 +1,7 @@
-"""PROXY headers, which tell a local service the user's real address
+"""PROXY headers, which carry the user's real address to a local service
 (docs/protocol/client.md §3; HAProxy's proxy-protocol.txt).
 
-Only written, never read: frp puts them on connections to local services and never on its own wire.
+frp writes them to local services only; it never reads one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Ip: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def connection_header(version: str, start: StartWorkConn) -> bytes:
-    """What goes first on the local connection of a user ``start`` tells of; empty when it tells of none.
+    """The bytes to write first on the connection to a local service; empty when ``start`` has no user's address.
 
     ``version``: ``v1``, ``v2``, or empty for no header. Raises :class:`~aiofrp.errors.LocalProtocolError` for
     addresses the header cannot hold.
@@ -39,7 +39,7 @@ def connection_header(version: str, start: StartWorkConn) -> bytes:
 
 
 def datagram_header(version: str, source: Address, destination: Address) -> bytes:
-    """What goes before the first datagram of the user at ``source``; version 1 cannot name datagrams.
+    """The bytes before the payload of a user's first datagram; version 1 has no form for datagrams (``UNKNOWN``).
 
     ``version`` and errors as in :func:`connection_header`.
     """

@@ -1,7 +1,7 @@
 """AES-128-CFB as frp uses it: a random IV, then one stream without padding, MAC or framing
 (docs/protocol/wire.md §7).
 
-It hides bytes from onlookers but does not notice changed ones; the format leaves no room for that.
+The format has no authentication tag: bytes are secret, but a change of them is not detected.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def encrypt_datagram(key: bytes, data: Buffer) -> bytes:
 
 
 def decrypt_datagram(key: bytes, datagram: Buffer) -> bytes:
-    """Undo :func:`encrypt_datagram`; raise :class:`RemoteProtocolError` if there is no room for an IV.
+    """Undo :func:`encrypt_datagram`; raise :class:`RemoteProtocolError` if it is shorter than an IV.
 
     A wrong key gives noise, not an error.
     """

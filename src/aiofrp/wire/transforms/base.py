@@ -1,4 +1,4 @@
-"""What a reversible change of the bytes of one connection looks like: encryption, compression."""
+"""The interface of a reversible change of the bytes of one connection: encryption, compression."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class Expressions:
 
 
 def _weight(value: Value) -> int:
-    """Steps charged for a value made by a function, so that nobody can make large ones for nothing."""
+    """Steps charged for a value that a function made, by its size."""
     if isinstance(value, str):
         return len(value) // _TEXT_PER_STEP
     return len(value) if isinstance(value, Slice) else 0

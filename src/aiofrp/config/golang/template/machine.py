@@ -114,7 +114,7 @@ class Machine:
             self.fail(f"exceeded maximum template depth ({MAX_DEPTH})")
 
     def leave(self) -> None:
-        """Come back up. After an error nobody does: it ends the rendering."""
+        """Leave a level. After an error it is not called: the error ends the rendering."""
         self._depth -= 1
 
     # Errors

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from aiofrp.errors import FrpError
-from aiofrp.host.groups import Groups
+from aiofrp.host.groups import Groups, Target
+from aiofrp.host.lease import Lease, PortLease
 from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
 from aiofrp.stream.base import Stream
@@ -23,13 +24,10 @@ from aiofrp.wire.router import Router
 
 
 class Ports(Protocol):
-    """The leases of one kind of port (tcp or udp)."""
+    """The ports of one kind (tcp or udp)."""
 
-    def acquire(self, name: str, port: int) -> int:
-        """Lease ``port`` (0: any) for the proxy ``name``; returns it or raises ProxyError."""
-
-    def release(self, port: int) -> None:
-        """Give a leased port back."""
+    async def claim(self, name: str, port: int) -> PortLease:
+        """Lease ``port`` (0: any) to the proxy ``name``. Raises :class:`~aiofrp.errors.ProxyError`."""
 
 
 @dataclass(slots=True)
@@ -38,7 +36,7 @@ class Vhost:
 
     port: int
     subdomain_host: str  #: as :func:`~aiofrp.wire.router.canonical_host` writes it
-    routes: Router[Any] = field(default_factory=Router)
+    routes: Router[Target] = field(default_factory=Router)
 
 
 class Joined(Protocol):
@@ -81,11 +79,11 @@ class Door:
 class Doors(Protocol):
     """The rendezvous of visitors and proxies, by the name of the proxy."""
 
-    def open(self, name: str, door: Door) -> None:
-        """Let visitors of the proxy ``name`` in. Raises ProxyError when somebody does already."""
+    async def claim(self, name: str, door: Door) -> Lease:
+        """Let visitors of the proxy ``name`` in until the lease ends; those inside stay.
 
-    def close(self, name: str) -> None:
-        """Let no more in; visitors inside stay."""
+        Raises :class:`~aiofrp.errors.ProxyError` when somebody does already.
+        """
 
 
 class ServerContext(Protocol):
@@ -146,7 +144,7 @@ class ServerContext(Protocol):
     def vhost(self, kind: str) -> Vhost:
         """The port shared by proxies of a type: http, https or tcpmux."""
 
-    def groups(self, kind: str) -> Groups[Any]:
+    def groups(self, kind: str) -> Groups[Target]:
         """The load balancing groups of proxies of a type."""
 
     @property

@@ -9,10 +9,24 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiofrp.errors import ProxyError
 from aiofrp.wire.frp.messages import NewProxy
+
+
+class Target(Protocol):
+    """What a port, a route or a group leads to: the members that serve it."""
+
+    def __len__(self) -> int:
+        """The number of members."""
+
+    def add(self, member: Any, /) -> None:
+        """Another member serves it too."""
+
+    def remove(self, member: Any, /) -> None:
+        """A member is withdrawn."""
+
 
 _T = TypeVar("_T")
 _M = TypeVar("_M")

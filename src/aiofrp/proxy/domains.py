@@ -9,11 +9,12 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Iterable
 from itertools import product
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
 from aiofrp.host.contexts import ServerContext, ServerHalf
+from aiofrp.host.groups import Target
 from aiofrp.wire.frp.messages import NewProxy
 from aiofrp.wire.router import canonical_address, canonical_host
 
@@ -21,19 +22,6 @@ from aiofrp.wire.router import canonical_address, canonical_host
 _BATCH = 100
 #: Characters of a list of names, in the log and in what the client is told: its message must stay below the limit.
 _MAX_LIST = 4096
-
-
-class Target(Protocol):
-    """What a route leads to: the members that serve it."""
-
-    def __len__(self) -> int:
-        """The number of members."""
-
-    def add(self, member: Any, /) -> None:
-        """Another member serves it too."""
-
-    def remove(self, member: Any, /) -> None:
-        """A member is withdrawn."""
 
 
 class DomainServer(ServerHalf):

@@ -36,12 +36,12 @@ class SecretServer(ServerHalf):
         context = self.context
         message = context.message
         door = Door(message.sk, message.allow_users or (context.user,), self.entered)
-        context.doors.open(message.proxy_name, door)
+        self._lease = await context.doors.claim(message.proxy_name, door)
         context.log.info("%s proxy custom listen success", message.proxy_type)
         return ""
 
     async def stop(self) -> None:
-        self.context.doors.close(self.context.message.proxy_name)
+        self._lease.end()
 
     def entered(self, visitor: Stream, codec: Codec) -> None:
         """A visitor came in; ``codec`` is the wire protocol of its client."""

@@ -36,25 +36,25 @@ class TcpConfig(ProxyConfig):
 class _Port(Turns[UserConnections]):
     """A port of the server whose users go to its proxy, or in turn to the proxies of a group."""
 
-    __slots__ = ("_context", "_listener", "number")
+    __slots__ = ("_lease", "_listener", "number")
 
     async def open(self, context: ServerContext) -> None:
         """Lease the port ``context`` asks for and listen. Raises FrpError."""
         message = context.message
-        self._context = context
-        self.number = context.tcp_ports.acquire(message.proxy_name, message.remote_port)
+        self._lease = await context.tcp_ports.claim(message.proxy_name, message.remote_port)
+        self.number = self._lease.port
         try:
             self._listener: TcpListener = await listen(
                 context.bind_addr, self.number, self._accepted, for_users=True
             )
         except BaseException:
-            context.tcp_ports.release(self.number)
+            self._lease.end()
             raise
 
     def close(self) -> None:
         """Stop listening and give the port back."""
         self._listener.close()
-        self._context.tcp_ports.release(self.number)
+        self._lease.end()
 
     def _accepted(self, user: Stream) -> None:
         if len(self):
@@ -96,8 +96,8 @@ class TcpServer(ServerHalf):
         message, groups = self.context.message, self.context.groups("tcp")
         parameters = (message.remote_port,)
         async with groups.lock:  # the first member has to wait for the port
-            port: _Port | None = groups.find(message, parameters, "group should have same remote port")
-            if port is None:
+            port = groups.find(message, parameters, "group should have same remote port")
+            if not isinstance(port, _Port):  # None: it is the first one
                 port = _Port()
                 await port.open(self.context)
                 groups.add(message, parameters, port)

@@ -60,17 +60,17 @@ class UdpServer(ServerHalf):
     """Listens on the remote port; all users share one work connection."""
 
     ports = 1
-    _port: int
     _users: UserPort
 
     async def start(self) -> str:
         context = self.context
         asked = context.message.remote_port
-        self._port = context.udp_ports.acquire(context.message.proxy_name, asked)
+        self._lease = await context.udp_ports.claim(context.message.proxy_name, asked)
+        port = self._lease.port
         try:
-            sock = bind_udp(context.bind_addr, self._port)
+            sock = bind_udp(context.bind_addr, port)
         except BaseException:
-            context.udp_ports.release(self._port)
+            self._lease.end()
             raise
         context.log.info("udp proxy listen port [%d]", asked)
         admit = None if context.admits_all else self._admit
@@ -79,7 +79,7 @@ class UdpServer(ServerHalf):
         self._work: PacketStream | None = None
         self._stopped = False
         self._fetch_later(FIRST_FETCH)
-        return f":{self._port}"
+        return f":{port}"
 
     async def stop(self) -> None:
         self._stopped = True
@@ -87,7 +87,7 @@ class UdpServer(ServerHalf):
         if self._work is not None:
             self._work.close()
         self._users.close()
-        self.context.udp_ports.release(self._port)
+        self._lease.end()
 
     # The work connection
 

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from aiofrp import faults
-from aiofrp.errors import FrpError, ProxyError
+from aiofrp.errors import FrpError, ProxyError, TimedOut
 from aiofrp.host.gate import UserInfo
 from aiofrp.wire.frp.messages import CloseProxy, Login, NewProxy, NewWorkConn, Ping
 
@@ -67,16 +68,28 @@ class Hooks(Protocol):
         """A user of a proxy of ``client`` wants to enter; see :mod:`aiofrp.host.gate`."""
 
 
-async def guarded(answer: Awaitable[_T]) -> _T:
-    """Await what a hook or a verifier answers. A mistake of its author is logged and refuses what was asked, with a
-    :class:`~aiofrp.errors.ProxyError` that says no more."""
+async def guarded(answer: Awaitable[_T], timeout: float | None = None) -> _T:
+    """Await what a hook or a verifier answers, at most ``timeout`` seconds (``None``: without end).
+
+    Raises its refusal, :class:`~aiofrp.errors.TimedOut`, and for a mistake of its author, which is logged, a
+    :class:`~aiofrp.errors.ProxyError` that says no more.
+    """
     try:
-        return await answer
+        async with asyncio.timeout(timeout) as limit:
+            return await answer
     except FrpError:
         raise
+    except TimeoutError as exc:
+        if limit.expired():
+            raise TimedOut(f"no answer within {timeout} s") from None
+        raise _mistake(exc) from None
     except Exception as exc:  # noqa: BLE001 - the guard around what is not ours
-        faults.report("a hook or verifier failed", exc)
-        raise ProxyError("internal error of the server") from None
+        raise _mistake(exc) from None
+
+
+def _mistake(exc: Exception) -> ProxyError:
+    faults.report("a hook or verifier failed", exc)
+    return ProxyError("internal error of the server")
 
 
 class NoHooks:

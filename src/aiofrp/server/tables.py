@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiofrp.aio import Scope
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import Vhost
-from aiofrp.host.groups import Groups
+from aiofrp.host.groups import Groups, Target
 from aiofrp.server.api.clients import Clients
 from aiofrp.server.api.statistics import Observer
+from aiofrp.server.directory import Directory
 from aiofrp.server.hooks import Hooks, NoHooks
 from aiofrp.server.publish.doors import Visitors
 from aiofrp.server.publish.ports import PortTable
@@ -41,10 +41,12 @@ class Tables:
     scope: Scope  #: of tasks that belong to no session
     sessions: Sessions = field(default_factory=Sessions)
     clients: Clients = field(default_factory=Clients)
-    published: dict[str, Published | None] = field(default_factory=dict)
-    """Proxies by wire name; ``None`` while one starts. Limited by the limits of :class:`Proxies`."""
+    published: Directory[Published] = field(
+        default_factory=lambda: Directory(lambda name: f"proxy [{name}] already exists")
+    )
+    """Proxies by wire name, also those that still start."""
     doors: Visitors = field(default_factory=Visitors)
-    groups: defaultdict[str, Groups[Any]] = field(default_factory=lambda: defaultdict(Groups))
+    groups: defaultdict[str, Groups[Target]] = field(default_factory=lambda: defaultdict(Groups))
     """Load balancing groups by proxy type."""
     observers: list[Observer] = field(default_factory=list)
     hooks: Hooks = field(
@@ -60,8 +62,10 @@ class Tables:
 
     def running(self, name: str) -> tuple[NewProxy, str] | None:
         """The request a running proxy was made from, and its ``remote_addr``."""
-        found = self.published.get(name)
-        return None if found is None else (found.half.context.message, found.remote_addr)
+        found = self.published.find(name)
+        if found is None or found.remote_addr is None:
+            return None
+        return found.half.context.message, found.remote_addr
 
     def explain(self, error: FrpError, summary: str) -> str:
         """The text a client gets: the error, or only ``summary`` without ``detailedErrorsToClient``."""

@@ -17,9 +17,9 @@ def accept(visitor: Stream, codec: Codec) -> None:
     raise AssertionError("nobody enters in these tests")
 
 
-def opened(*users: str) -> Visitors:
+async def opened(*users: str) -> Visitors:
     visitors = Visitors()
-    visitors.open("alice.ssh", Door("abc", users, accept))
+    await visitors.claim("alice.ssh", Door("abc", users, accept))
     return visitors
 
 
@@ -30,8 +30,8 @@ def asks(name: str = "alice.ssh", key: str = "abc") -> NewVisitorConn:
 @pytest.mark.parametrize(
     ("users", "user"), [(("alice",), "alice"), (("*",), "bob"), (("",), ""), (("a", "b"), "b")]
 )
-def test_who_gets_in(users: tuple[str, ...], user: str) -> None:
-    assert opened(*users).find(asks(), user).accept is accept
+async def test_who_gets_in(users: tuple[str, ...], user: str) -> None:
+    assert (await opened(*users)).find(asks(), user).accept is accept
 
 
 @pytest.mark.parametrize(
@@ -43,18 +43,19 @@ def test_who_gets_in(users: tuple[str, ...], user: str) -> None:
         (asks(), "", "visitor connection of [alice.ssh] user [] not allowed"),
     ],
 )
-def test_refusals_in_their_order(message: NewVisitorConn, user: str, error: str) -> None:
+async def test_refusals_in_their_order(message: NewVisitorConn, user: str, error: str) -> None:
     with pytest.raises(FrpError) as refused:
-        opened("alice").find(message, user)
+        (await opened("alice")).find(message, user)
     assert str(refused.value) == error
 
 
-def test_a_name_has_one_door_until_it_is_closed() -> None:
-    visitors = opened("alice")
+async def test_a_name_has_one_door_until_it_is_closed() -> None:
+    visitors = Visitors()
+    lease = await visitors.claim("alice.ssh", Door("abc", ("alice",), accept))
     with pytest.raises(FrpError, match=r"^custom listener for \[alice.ssh\] is repeated$"):
-        visitors.open("alice.ssh", Door("", (), accept))
-    visitors.close("alice.ssh")
-    visitors.close("alice.ssh")
+        await visitors.claim("alice.ssh", Door("", (), accept))
+    lease.end()
+    lease.end()
     assert not len(visitors)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import Doors, Ports, Vhost
 from aiofrp.host.gate import Ask, Gate, UserInfo
-from aiofrp.host.groups import Groups
+from aiofrp.host.groups import Groups, Target
 from aiofrp.host.relay import limit_of
 from aiofrp.server.hooks import Op
 from aiofrp.server.publish.published import Traffic
@@ -74,7 +73,7 @@ class Context:
     def vhost(self, kind: str) -> Vhost:
         return self._tables.vhosts[kind]
 
-    def groups(self, kind: str) -> Groups[Any]:
+    def groups(self, kind: str) -> Groups[Target]:
         return self._tables.groups[kind]
 
     @property

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from aiofrp.errors import AuthError, ProxyError
 from aiofrp.host.contexts import Door
+from aiofrp.host.lease import Lease
+from aiofrp.server.directory import Directory
 from aiofrp.wire.frp.auth import matches, sign_key
 from aiofrp.wire.frp.messages import NewVisitorConn
 
@@ -18,18 +20,14 @@ class Visitors:
     :class:`aiofrp.host.contexts.Doors`."""
 
     def __init__(self) -> None:
-        self._doors: dict[str, Door] = {}
+        self._doors = Directory[Door](lambda name: f"custom listener for [{name}] is repeated")
 
     def __len__(self) -> int:
         return len(self._doors)
 
-    def open(self, name: str, door: Door) -> None:
-        if name in self._doors:
-            raise ProxyError(f"custom listener for [{name}] is repeated")
-        self._doors[name] = door
-
-    def close(self, name: str) -> None:
-        self._doors.pop(name, None)
+    async def claim(self, name: str, door: Door) -> Lease:
+        """Let visitors of the proxy ``name`` in until the lease ends. Raises :class:`~aiofrp.errors.ProxyError`."""
+        return await self._doors.claim(name, door)
 
     def find(self, message: NewVisitorConn, user: str) -> Door:
         """The door ``message`` of a client of ``user`` asks for.
@@ -38,7 +36,7 @@ class Visitors:
         that is wrong and a user who may not enter; in this order.
         """
         name = message.proxy_name
-        door = self._doors.get(name)
+        door = self._doors.find(name)
         if door is None:
             raise ProxyError(f"custom listener for [{name}] doesn't exist")
         if not matches(message.sign_key, sign_key(door.secret_key, message.timestamp)):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aiofrp.errors import ProxyError
+from aiofrp.host.lease import PortLease
 
 #: Seconds a proxy name keeps its preference for the port it had (docs/protocol/server.md §3).
 RESERVATION = 24 * 3600.0
@@ -56,6 +57,11 @@ class PortTable:
             marks[first : last + 1] = b"\1" * (last + 1 - first)
         self._allowed = {port for port, mark in enumerate(marks) if mark} or set(range(1, 65536))
         self._free = _Pool(port for port in self._allowed if port and port not in self._used)
+
+    async def claim(self, name: str, port: int) -> PortLease:
+        """As :meth:`acquire`; the end of the lease is :meth:`release`."""
+        got = self.acquire(name, port)
+        return PortLease(got, lambda: self.release(got))
 
     def acquire(self, name: str, port: int) -> int:
         """Lease ``port`` for the proxy ``name``; 0 takes the port the name had before, or a random one.

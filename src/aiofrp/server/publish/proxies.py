@@ -38,7 +38,7 @@ class Proxies:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._table = tables.published
+        self._names = tables.published
         # By name and type; kept while a connection of a closed proxy is open.
         self._traffic: dict[tuple[str, str], Traffic] = {}
         self._ports: Counter[_Account] = (
@@ -47,7 +47,7 @@ class Proxies:
         self._drained: asyncio.Event | None = None  # while the server stops
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._names)
 
     async def start(self, owner: Session, message: NewProxy) -> str:
         """Publish a proxy; returns its ``remote_addr``. Raises :class:`~aiofrp.errors.FrpError`."""
@@ -59,22 +59,19 @@ class Proxies:
             raise
 
     async def _publish(self, owner: Session, message: NewProxy, half: ServerHalf) -> str:
-        name = message.proxy_name
+        name, kind = message.proxy_name, _kind(message)
         _check_annotations(message)
         half.check()
         self._check_quota(owner, half)
-        if name in self._table:
-            raise ProxyError(f"proxy [{name}] already exists")
-        self._table[name] = None
+        published = Published(half, owner, kind)
         self._count(owner, half, 1)
         try:
-            remote_addr = await half.start()
+            published.lease = await self._names.claim(name, published)
+            published.remote_addr = remote_addr = await half.start()
         except BaseException:
-            del self._table[name]
+            _end(published)
             self._count(owner, half, -1)
             raise
-        kind = _kind(message)
-        self._table[name] = Published(half, owner, kind, remote_addr)
         login = owner.login
         for observer in self._tables.observers:
             observer.proxy_opened(name, kind, login.user, login.client_id, owner.run_id)
@@ -82,15 +79,15 @@ class Proxies:
 
     async def stop(self, owner: Session, name: str) -> None:
         """Take a proxy of ``owner`` back; unknown names are ignored."""
-        published = self._table.get(name)
-        if published is None or published.owner is not owner:
+        published = self._names.find(name)
+        if published is None or published.owner is not owner or published.remote_addr is None:
             return
         owner.message_log.bind(name).info("proxy closing")
         try:
             await published.half.stop()
         finally:  # the session may end meanwhile: the name and the ports are free all the same
             self._count(owner, published.half, -1)
-            del self._table[name]
+            _end(published)
             self._forget_if_idle(self._traffic_of(name, published.kind))
             for observer in self._tables.observers:
                 observer.proxy_closed(name, published.kind)
@@ -131,7 +128,7 @@ class Proxies:
         return traffic
 
     def _forget_if_idle(self, traffic: Traffic) -> None:
-        if not traffic.open and traffic.key[0] not in self._table:
+        if not traffic.open and traffic.key[0] not in self._names:
             self._traffic.pop(traffic.key, None)
 
     def _check_quota(self, owner: Session, half: ServerHalf) -> None:
@@ -156,6 +153,11 @@ class Proxies:
 def _account(owner: Session) -> _Account:
     """What ``maxPortsPerClient`` counts for: a client that has an id, over all its sessions, else the session."""
     return (owner.user, owner.client_id) if owner.client_id else owner
+
+
+def _end(published: Published) -> None:
+    if published.lease is not None:
+        published.lease.end()
 
 
 def _kind(message: NewProxy) -> str:

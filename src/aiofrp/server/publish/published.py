@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiofrp.host.contexts import Joined, ServerHalf
+from aiofrp.host.lease import Lease
 from aiofrp.server.api.statistics import Observer
 from aiofrp.server.session.sessions import Session
 
@@ -17,7 +18,8 @@ class Published:
     half: ServerHalf
     owner: Session
     kind: str
-    remote_addr: str  #: as its client was answered
+    lease: Lease | None = None  #: of its name
+    remote_addr: str | None = None  #: as its client was answered; ``None`` while it starts
 
 
 class Traffic:

@@ -11,7 +11,7 @@ from aiofrp.host.relay import layered
 from aiofrp.logs import Log, short_id
 from aiofrp.server.hooks import Op, guarded
 from aiofrp.server.publish.proxies import Proxies
-from aiofrp.server.session.admission import Arrival
+from aiofrp.server.session.admission import LIFETIME, Arrival
 from aiofrp.server.session.control import ServerControl, check_login_numbers
 from aiofrp.server.session.sessions import Session, no_session
 from aiofrp.server.session.workpool import refusal
@@ -77,9 +77,11 @@ class Arrivals:
         """The login to use, of a client that may log in. Raises :class:`~aiofrp.errors.FrpError`."""
         tables = self._tables
         if Op.LOGIN in tables.hooks.asked:
-            login = await guarded(tables.hooks.login(login, address_text(arrival.stream.info("peername"))))
+            login = await guarded(
+                tables.hooks.login(login, address_text(arrival.stream.info("peername"))), LIFETIME
+            )
             check_login_numbers(login)
-        await guarded(tables.verifier.login(login))
+        await guarded(tables.verifier.login(login), LIFETIME)
         return login
 
     def _refuse_login(self, arrival: Arrival, exc: FrpError) -> None:

@@ -13,7 +13,7 @@ from aiofrp.errors import FrpError, ProtocolError, ProxyError
 from aiofrp.host.messages import Messages
 from aiofrp.logs import short_id
 from aiofrp.server.hooks import ClientInfo, Op, guarded
-from aiofrp.server.publish.proxies import Proxies
+from aiofrp.server.publish.proxies import MAX_PROXIES, Proxies
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import InstantVerifier
 from aiofrp.server.session.sessions import Session
@@ -41,6 +41,8 @@ from aiofrp.wire.frp.messages import (
 _INBOX_LIMIT = 100
 #: Requests for work connections that wait for such a client; more are not needed, for the pool asks again.
 _MOST_REQUESTS = MAX_WAITING + 100
+#: Seconds a hook may take to note that a proxy is closed.
+_NOTIFY_TIMEOUT = 60.0
 #: Characters of the error a refused proxy is answered with: the answer must stay below the limit for messages.
 _MAX_ERROR = 4096
 _log = logs.get(__name__)
@@ -89,6 +91,7 @@ class ServerControl:
         self._paused = False
         self._writable = asyncio.Event()  # the client takes our answers
         self._writable.set()
+        self._notifying = 0  # hooks told of closed proxies at a time; MAX_PROXIES
         self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
         self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
         self._last_ping = time.monotonic()
@@ -333,14 +336,17 @@ class ServerControl:
     async def _stop_proxy(self, name: str) -> None:
         del self._proxies[name]
         await self._published.stop(self, name)
-        if Op.CLOSE_PROXY in self._tables.hooks.asked:
+        if Op.CLOSE_PROXY in self._tables.hooks.asked and self._notifying < MAX_PROXIES:
+            self._notifying += 1
             self._tables.scope.spawn(self._notify_closed(CloseProxy(proxy_name=name)), "close proxy")
 
     async def _notify_closed(self, message: CloseProxy) -> None:
         try:
-            await guarded(self._tables.hooks.close_proxy(message, self.info))
+            await guarded(self._tables.hooks.close_proxy(message, self.info), _NOTIFY_TIMEOUT)
         except FrpError as exc:
             self.message_log.warning("%s", exc)
+        finally:
+            self._notifying -= 1
 
     # Private: what the server remembers
 

@@ -166,7 +166,7 @@ def _listener_tables(listener: Any) -> Counter[str]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What strangers hold ends after a second and not after ten or more."""
-    for name in ("TLS_LOOK", "FIRST_MESSAGE"):
+    for name in ("TLS_SNIFF", "FIRST_MESSAGE"):
         monkeypatch.setattr(accept, name, 1.0)
     monkeypatch.setattr(kcp_wire, "DEAD_AFTER", 1_000)
     monkeypatch.setattr(kcp_stream, "LINGER", 1.0)

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from aiofrp import logs
 from tests.e2e.test_stcp import layers, listening, meeting, proxy, visitor
 from tests.e2e.test_udp import ask, udp_echo
 from tests.support.ends import until
@@ -39,7 +40,10 @@ async def test_visitors_do_not_disturb_each_other() -> None:
                 assert await ask(port, b"one", b"two") == [b"one", b"two"]
 
 
-async def test_a_refused_visitor_tries_again_with_the_next_datagram(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refused_visitor_tries_again_with_the_next_datagram(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logs, "SELDOM", logs.Rate(10, 1))  # both lines are counted
     port = free_port()
     refused = "custom listener for [secret] doesn't exist, try to reconnect"
     async with meeting("", visitor(port, kind="sudp")) as (_, client):

@@ -50,7 +50,7 @@ class TokenCredentials(InstantCredentials):
     """The shared token.
 
     ``prove_work``: show it with every work connection, whatever the scopes say, as is right where the server cannot
-    see by the carrier whose work connection it is. A server that does not ask for it does not look at it.
+    see by the carrier whose work connection it is. A server that does not ask for it ignores it.
     """
 
     def __init__(self, token: str, scopes: Collection[str], *, prove_work: bool = False) -> None:

@@ -25,7 +25,7 @@ SEND_STALL = 60.0
 
 
 class ClientControl:
-    """The control session after a login; ``lost`` tells when it ends and why."""
+    """The control session after a login; ``lost`` is done when it ends, with the reason."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class ClientControl:
                 self._check_pong()
 
     async def close(self) -> None:
-        """End the session; the last words are flushed, unless the server is silent."""
+        """End the session. What was written is sent first, unless the server is silent."""
         self._end(Closed("the session was closed"))
         await self._scope.close()
         silent = isinstance(self.lost.result(), TimedOut)

@@ -85,17 +85,17 @@ class RunningProxy:
         self._make = around.halves.get(config.name)
         self._monitor: asyncio.Task[None] | None = None
 
-    def watch(self, look: Callable[[], None]) -> None:
-        """Begin the health checks, if there are any; ``look`` is called when the state has changed by them."""
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Begin the health checks, if there are any; ``changed`` is called when the state has changed by them."""
         if not is_checked(self.config):
             return
 
-        def changed(good: bool) -> None:
+        def answered(good: bool) -> None:
             self.state.healthy = good
-            look()
+            changed()
             self.log.info("health check %s", "success" if good else "failed")
 
-        monitor = Monitor(self.config, self.log, changed)
+        monitor = Monitor(self.config, self.log, answered)
         self._monitor = self._scope.spawn(monitor.run(), f"{self.config.name}/health")
 
     async def close(self) -> None:
@@ -140,7 +140,7 @@ class Proxies:
         self._configs: dict[str, ProxyConfig] = {config.name: config for config in configs}
         self._running: dict[str, RunningProxy] = {}
         self._messages: Messages | None = None
-        self._look_timer: asyncio.TimerHandle | None = None
+        self._check_timer: asyncio.TimerHandle | None = None
         self._scope = Scope("proxies")
         self._connections = Splices()
         self._settled = asyncio.Event()
@@ -165,22 +165,22 @@ class Proxies:
         configs = [config for _, config in sorted(self._configs.items())]
         self._start(configs)
         self._check_settled()
-        self._schedule_look()
+        self._schedule_check()
 
     async def session_lost(self) -> None:
         """The session is gone, and what the server knew of our proxies with it; running connections go on."""
         self._messages = None
         self._settled.clear()
-        if self._look_timer is not None:
-            self._look_timer.cancel()
+        if self._check_timer is not None:
+            self._check_timer.cancel()
         await self._close(list(self._running))
 
     async def close(self, grace: float) -> None:
         """Withdraw every proxy; running connections may finish for ``grace`` seconds."""
         await self._close(list(self._running))
         await self._connections.drain(grace)
-        if self._look_timer is not None:
-            self._look_timer.cancel()
+        if self._check_timer is not None:
+            self._check_timer.cancel()
         await self._scope.close()
 
     async def update(self, configs: Sequence[ProxyConfig]) -> None:
@@ -209,7 +209,7 @@ class Proxies:
                 proxy.make_half()
             except FrpError as exc:
                 error = str(exc)
-                self._tell(CloseProxy(proxy_name=message.proxy_name))
+                self._send(CloseProxy(proxy_name=message.proxy_name))
         if not proxy.state.answered(message.remote_addr, error, time.monotonic()):
             self._log.seldom.warning("[%s] start error: status not wait start, ignore start message", name)
             return
@@ -236,33 +236,33 @@ class Proxies:
             self._running[config.name] = RunningProxy(
                 config, self._scope, self._connections, self._around, self._messages, self._log
             )
-            self._running[config.name].watch(self._look)
+            self._running[config.name].watch(self._check)
         self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
         self._settled.clear()
-        self._look()
+        self._check()
 
     async def _close(self, names: Sequence[str]) -> None:
         for name in names:
             proxy = self._running.pop(name)
             if proxy.state.close():
-                self._tell(CloseProxy(proxy_name=self._prefix + name))
+                self._send(CloseProxy(proxy_name=self._prefix + name))
             await proxy.close()
 
-    def _schedule_look(self) -> None:
-        self._look_timer = asyncio.get_running_loop().call_later(LOOK_EVERY, self._look_again)
+    def _schedule_check(self) -> None:
+        self._check_timer = asyncio.get_running_loop().call_later(LOOK_EVERY, self._check_again)
 
-    def _look_again(self) -> None:
-        self._look()
-        self._schedule_look()
+    def _check_again(self) -> None:
+        self._check()
+        self._schedule_check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = time.monotonic()
         for name, proxy in self._running.items():
             match proxy.state.look(now):
                 case Action.ANNOUNCE:
-                    self._tell(new_proxy(proxy.config, self._prefix))
+                    self._send(new_proxy(proxy.config, self._prefix))
                 case Action.WITHDRAW:
-                    self._tell(CloseProxy(proxy_name=self._prefix + name))
+                    self._send(CloseProxy(proxy_name=self._prefix + name))
                 case Action.NOTHING:
                     pass
 
@@ -272,7 +272,7 @@ class Proxies:
         if all(state.phase not in waiting for state in states):
             self._settled.set()
 
-    def _tell(self, message: Message) -> None:
+    def _send(self, message: Message) -> None:
         if self._messages is not None:
             self._messages.send(message)
 

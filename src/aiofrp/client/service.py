@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 LOGIN_TIMEOUT = 10.0
 #: Seconds running connections may go on after :meth:`Client.stop`.
 CONNECTION_GRACE = 5.0
-#: Seconds the last words have to leave when frpc stops.
+#: Seconds that what was written last has to leave when frpc stops.
 GRACE = 0.2
 #: The same where the transport itself cannot say that it ends (docs/protocol/wire.md §4).
 DATAGRAM_GRACE = 0.5

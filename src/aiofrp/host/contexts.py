@@ -99,7 +99,7 @@ class ServerContext(Protocol):
 
     @property
     def user_log(self) -> Log:
-        """The same with a higher limit, for the line that tells of each user."""
+        """The same with a higher limit, for the line about each user."""
 
     @property
     def bind_addr(self) -> str:
@@ -167,7 +167,7 @@ class ServerContext(Protocol):
         ready: Callable[[Stream], None],
         failed: Callable[[FrpError], None],
     ) -> None:
-        """Get a work connection that was told ``start``: calls ``ready`` at once when one is pooled, later when one
+        """Get a work connection on which ``start`` was sent: calls ``ready`` at once when one is pooled, later when one
         has to be asked for, or ``failed`` when none comes within ``userConnTimeout``."""
 
 
@@ -190,7 +190,7 @@ class ServerHalf(ABC):
 
     @abstractmethod
     async def start(self) -> str:
-        """Begin to serve; returns the ``remote_addr`` told to the client. Raises FrpError."""
+        """Begin to serve; returns the ``remote_addr`` that the client is answered. Raises FrpError."""
 
     @abstractmethod
     async def stop(self) -> None:

@@ -20,7 +20,7 @@ from aiofrp.wire.router import canonical_address, canonical_host
 
 #: Routes that are entered or removed between two turns of the event loop.
 _BATCH = 100
-#: Characters of a list of names, in the log and in what the client is told: its message must stay below the limit.
+#: Characters of a list of names, in the log and in the answer to the client, whose message must stay below the limit.
 _MAX_LIST = 4096
 
 
@@ -61,9 +61,9 @@ class DomainServer(ServerHalf):
             await self._leave()
             raise
         if names:
-            self.tell(listed(names), listed(self.locations()))
-        told = product(as_written(message, self._vhost.subdomain_host), self.locations())
-        return listed(canonical_address(domain, self._vhost.port) for domain, _ in told)
+            self.log_routes(listed(names), listed(self.locations()))
+        written = product(as_written(message, self._vhost.subdomain_host), self.locations())
+        return listed(canonical_address(domain, self._vhost.port) for domain, _ in written)
 
     async def stop(self) -> None:
         await self._leave()
@@ -83,7 +83,7 @@ class DomainServer(ServerHalf):
         """What all members of a group must have in common."""
 
     @abstractmethod
-    def tell(self, domains: str, locations: str) -> None:
+    def log_routes(self, domains: str, locations: str) -> None:
         """Log once that the routes were entered."""
 
     def locations(self) -> tuple[str, ...]:
@@ -173,9 +173,9 @@ def _check_domain(domain: str, subdomain_host: str) -> None:
 def listed(names: Iterable[str]) -> str:
     """``names`` with commas between; of a long list the beginning and the number of the others."""
     names = list(names)
-    room = _MAX_LIST
+    left = _MAX_LIST
     for count, name in enumerate(names):
-        room -= len(name) + 1
-        if room < 0:
+        left -= len(name) + 1
+        if left < 0:
             return f"{','.join(names[:count])} and {len(names) - count} more"
     return ",".join(names)

@@ -204,7 +204,7 @@ class HttpServer(DomainServer):
         start = StartWorkConn(proxy_name=context.message.proxy_name, src_addr=source[0], src_port=source[1])
         context.take_work_connection(start, lambda work: ready(server_side(work, context)), failed)
 
-    def tell(self, domains: str, locations: str) -> None:
+    def log_routes(self, domains: str, locations: str) -> None:
         message = self.context.message
         self.context.log.info(
             "http proxy listen for host [%s] location [%s] group [%s], routeByHTTPUser [%s]",

@@ -45,7 +45,7 @@ class HttpsServer(DomainServer):
     def user(self) -> str:
         return ""
 
-    def tell(self, domains: str, locations: str) -> None:
+    def log_routes(self, domains: str, locations: str) -> None:
         self.context.log.info(
             "https proxy listen for host [%s] group [%s]", domains, self.context.message.group
         )

@@ -66,7 +66,7 @@ class SudpServer(SecretServer):
 class SudpClient(UdpClient):
     """Forwards the datagrams of any number of work connections, one for each visitor, to the local service."""
 
-    async def make_room(self) -> None:
+    async def end_previous(self) -> None:
         """All go on side by side."""
 
 

@@ -88,7 +88,7 @@ class TcpMuxServer(DomainServer):
         message = self.context.message
         return domain, message.route_by_http_user, message.http_user, message.http_pwd
 
-    def tell(self, domains: str, locations: str) -> None:
+    def log_routes(self, domains: str, locations: str) -> None:
         message = self.context.message
         self.context.log.info(
             "tcpmux httpconnect multiplexer listens for host [%s], group [%s] routeByHTTPUser [%s]",

@@ -286,7 +286,7 @@ class UdpClient(ClientHalf):
         for forwarder in list(self._forwarders):
             forwarder.close()
 
-    async def make_room(self) -> None:
+    async def end_previous(self) -> None:
         """A work connection is about to be served: end the one before."""
         await self.close()
 
@@ -301,7 +301,7 @@ class UdpClient(ClientHalf):
         except BaseException:
             stream.abort()
             raise
-        await self.make_room()
+        await self.end_previous()
         version = config.transport.proxy_protocol_version
         forwarder = UdpForwarder(self._context, local, version, self._forwarders.discard)
         self._forwarders.add(forwarder)

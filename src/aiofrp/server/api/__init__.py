@@ -1,1 +1,1 @@
-"""What frps tells of itself: the HTTP APIs, metrics, statistics."""
+"""What frps publishes about itself: the HTTP APIs, metrics, statistics."""

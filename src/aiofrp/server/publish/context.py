@@ -104,7 +104,7 @@ def _ask(tables: Tables, owner: Session) -> Ask | None:
 
 
 def _bandwidth(text: str) -> Bandwidth:
-    """A limit as a client tells it; one that cannot be read is none (docs/protocol/server.md §2.7)."""
+    """A limit as a client writes it; one that cannot be read is none (docs/protocol/server.md §2.7)."""
     try:
         return Bandwidth.parse(text)
     except ValueError:

@@ -27,7 +27,7 @@ class _Reservation:
 class PortTable:
     """Leases of one kind of port.
 
-    ``probe(port)`` tells whether the port can be bound right now. An empty ``allowed`` allows every port.
+    ``probe(port)`` returns whether the port can be bound right now. An empty ``allowed`` allows every port.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class PortTable:
 
 
 class _Pool:
-    """A set of which random members are taken without looking at all."""
+    """A set of which random members are taken without visiting all."""
 
     __slots__ = ("_index", "_members")
 

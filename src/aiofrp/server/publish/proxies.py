@@ -23,7 +23,7 @@ from aiofrp.wire.frp.messages import NewProxy
 #: Proxies of one session, and routes (a domain with a location) of all of them. The reference has no limits.
 MAX_PROXIES = 10_000
 MAX_CLIENT_ROUTES = 20_000
-#: Problems with annotations that one refusal tells.
+#: Problems with annotations that one refusal names.
 _MAX_PROBLEMS = 10
 
 #: What ``maxPortsPerClient`` counts for: user and client id, or a session.
@@ -165,7 +165,7 @@ def _kind(message: NewProxy) -> str:
 
 
 def _check_annotations(message: NewProxy) -> None:
-    """frpc has looked at them, other clients may not. Raises :class:`~aiofrp.errors.ProxyError`."""
+    """frpc has checked them, other clients may not have. Raises :class:`~aiofrp.errors.ProxyError`."""
     problems = [text for _, text in islice(annotation_problems(message.annotations), _MAX_PROBLEMS)]
     if problems:
         raise ProxyError("\n".join(problems))

@@ -1,9 +1,9 @@
 """From an accepted connection to its first frp message
 (docs/protocol/wire.md §1.1, docs/protocol/server.md §1).
 
-Three short waits, each a receiver and a timer, no task: the first ten bytes of the shared port, the TLS look, the
-first message of each logical connection. Whoever has not logged in is limited in number, per source address and in
-time: see :mod:`aiofrp.server.session.admission`.
+Three short waits, each a receiver and a timer, no task: for the first ten bytes of the shared port, for the byte that
+shows TLS, for the first message of each logical connection. Whoever has not logged in is limited in number, per source
+address and in time: see :mod:`aiofrp.server.session.admission`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from aiofrp.transport.net import address_text
 from aiofrp.wire.frp.opening import Opening, opening_of
 from aiofrp.wire.sniff import SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
 
-#: Seconds for each of: the first ten bytes, the TLS look and handshake, the first message
+#: Seconds for each of: the first ten bytes, the byte that shows TLS and its handshake, the first message
 #: (docs/protocol/server.md §17).
-FIRST_BYTES = TLS_LOOK = FIRST_MESSAGE = 10.0
+FIRST_BYTES = TLS_SNIFF = FIRST_MESSAGE = 10.0
 #: Streams of one multiplexed session that wait for their first message (yamux's accept backlog,
 #: docs/protocol/wire.md §3).
 MAX_WAITING_STREAMS = 256
@@ -77,11 +77,13 @@ class Acceptor:
 
         def decided(head: bytes) -> None:
             if transport := self._recognise(head[:SNIFF_SIZE]):
-                transport.unwrap(stream, head, lambda inside: self._await_look(inside, entry), entry.leave)
+                transport.unwrap(
+                    stream, head, lambda inside: self._await_first_byte(inside, entry), entry.leave
+                )
                 return
             kind = classify(head[:SNIFF_SIZE], vhosts)
             if kind is Kind.FRP:
-                self._look(stream, head, entry)
+                self._sniff(stream, head, entry)
                 return
             entry.leave()
             stream.unread(head)
@@ -90,9 +92,9 @@ class Acceptor:
         FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, entry.leave)
 
     def carrier(self, stream: Stream) -> None:
-        """A connection of a transport with a port of its own (KCP): from the TLS look on."""
+        """A connection of a transport with a port of its own (KCP): from its first byte on."""
         if entry := self.not_logged_in.enter(stream):
-            self._await_look(stream, entry)
+            self._await_first_byte(stream, entry)
 
     def logical(self, stream: Stream) -> None:
         """A logical connection as it is, secured already (a QUIC stream): from its first message on."""
@@ -100,14 +102,14 @@ class Acceptor:
             carrier = stream.info("carrier")
             _FirstMessage(stream, b"", self.opened, carrier, carrier.granted, entry.leave)
 
-    def _await_look(self, stream: Stream, entry: Entry) -> None:
-        FirstBytes(stream, 1, TLS_LOOK, lambda head: self._look(stream, head, entry), entry.leave)
+    def _await_first_byte(self, stream: Stream, entry: Entry) -> None:
+        FirstBytes(stream, 1, TLS_SNIFF, lambda head: self._sniff(stream, head, entry), entry.leave)
 
-    def _look(self, stream: Stream, head: bytes, entry: Entry) -> None:
-        """One byte tells TLS."""
+    def _sniff(self, stream: Stream, head: bytes, entry: Entry) -> None:
+        """The first byte shows whether TLS begins."""
         if head[0] in (TLS_LEAD, TLS_HANDSHAKE):
             early = head[1:] if head[0] == TLS_LEAD else head
-            self._look_inside(TlsStream(stream, self._tls(), server_side=True, early=early), entry)
+            self._sniff_inside(TlsStream(stream, self._tls(), server_side=True, early=early), entry)
         elif self._force_tls:
             _refused.warning(
                 "checkAndEnableTLSServerConnWithTimeout error: non-TLS connection received on a TlsOnly server"
@@ -117,7 +119,7 @@ class Acceptor:
         else:
             self._carry(stream, head, entry)
 
-    def _look_inside(self, tls: Stream, entry: Entry) -> None:
+    def _sniff_inside(self, tls: Stream, entry: Entry) -> None:
         """Under TLS there may be a websocket (wss), which the reference leaves to a proxy in front of it."""
 
         def decided(head: bytes) -> None:
@@ -126,7 +128,7 @@ class Acceptor:
             else:
                 self._carry(tls, head, entry)
 
-        FirstBytes(tls, 1, TLS_LOOK, decided, entry.leave)
+        FirstBytes(tls, 1, TLS_SNIFF, decided, entry.leave)
 
     def _recognise(self, head: bytes) -> Transport | None:
         """The transport whose connections on bindPort begin with ``head``."""

@@ -59,10 +59,10 @@ class Arrivals:
             check_login_numbers(login)
             login = await self._verified(login, arrival)
         except FrpError as exc:
-            _tell_login(_refused, run_id, arrival, login)
+            _log_login(_refused, run_id, arrival, login)
             self._refuse_login(arrival, exc)
             return
-        _tell_login(_log, run_id, arrival, login)
+        _log_login(_log, run_id, arrival, login)
         try:
             self._tables.clients.check_run_id(login)
             control = ServerControl(self._tables, self._published, login, run_id, codec, arrival.carrier)
@@ -119,7 +119,7 @@ class Arrivals:
         """The session ``arrival`` belongs to. Raises :class:`~aiofrp.errors.ProxyError`.
 
         A carrier that is shared proves whose connection it is: the one that the login came over. Over any other a run
-        id is worth nothing, and the answer does not tell whether it exists.
+        id is worth nothing, and the answer does not show whether it exists.
         """
         control = self._tables.sessions.find(run_id)
         if control.carrier is not arrival.carrier:
@@ -132,7 +132,7 @@ class Arrivals:
         return control
 
 
-def _tell_login(log: Log, run_id: str, arrival: Arrival, login: Login) -> None:
+def _log_login(log: Log, run_id: str, arrival: Arrival, login: Login) -> None:
     log.bind(short_id(run_id)).info(
         "client login info: ip [%s] version [%s] hostname [%s] os [%s] arch [%s]",
         address_text(arrival.stream.info("peername")),

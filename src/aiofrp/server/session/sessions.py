@@ -144,7 +144,7 @@ class Sessions:
 
 
 def no_session(run_id: str) -> ProxyError:
-    """What is told to whoever names a run id that is not his to use, with the reference's text."""
+    """The refusal of a run id that does not belong to who names it, with the reference's text."""
     return ProxyError(f"no client control found for run id [{short_id(run_id)}]")
 
 

@@ -17,7 +17,7 @@ from aiofrp.wire.frp.messages import StartWorkConn
 SPARE = 10
 #: Users waiting for a work connection at most; more are refused at once.
 MAX_WAITING = 4096
-#: What users and work connections are told after the end of a session.
+#: Why users and work connections are refused after the end of a session.
 _CLOSED = "control is already closed"
 
 
@@ -65,7 +65,7 @@ class WorkConnection(NullReceiver):
 
 
 def refusal(codec: Codec, error: str) -> bytes:
-    """What a client is told about a work connection that is not wanted."""
+    """The message that refuses a work connection."""
     return codec.encode(StartWorkConn(error=error))
 
 
@@ -123,8 +123,8 @@ class WorkPool:
     def take(
         self, start: StartWorkConn, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
     ) -> None:
-        """Give a work connection told ``start`` to ``ready``: now if one is idle, else when one comes; ``failed``
-        is called after the time-out, or at once when the session is over."""
+        """Send ``start`` on a work connection and give it to ``ready``: now if one is idle, else when one comes;
+        ``failed`` is called after the time-out, or at once when the session is over."""
         if self._closed:
             failed(Closed(_CLOSED))
         elif self._idle:

@@ -13,7 +13,7 @@ import h2.events
 import h2.settings
 import pytest
 
-from aiofrp.http import connection2, stream2, user1, user2
+from aiofrp.http import connection2, sender2, stream2, user1, user2
 from aiofrp.http.upstream import Upstream
 from tests.e2e.test_http_streams import Manual
 from tests.support.ends import until
@@ -555,8 +555,10 @@ async def test_all_streams_together_queue_little(monkeypatch: pytest.MonkeyPatch
         (one,) = site.server._vhost_ports._http.users
         assert isinstance(one, user2.User2)
         await until(lambda: all(stream.full for stream in one._connection.streams.values()))
-        assert one._connection.queued < connection2.CONNECTION_HIGH_WATER + 100 * 128 * 1024
-        assert one._connection.queued == sum(stream.queued for stream in one._connection.streams.values())
+        assert one._connection._sender.queued < sender2.CONNECTION_HIGH_WATER + 100 * 128 * 1024
+        assert one._connection._sender.queued == sum(
+            stream.queued for stream in one._connection.streams.values()
+        )
         user.hold = False
         user.conn.increment_flow_control_window(2**30)
         for stream in streams:
@@ -564,7 +566,7 @@ async def test_all_streams_together_queue_little(monkeypatch: pytest.MonkeyPatch
         user.flush()
         for stream in streams:
             assert len((await user.whole(stream))[1]) == 1_000_000
-        assert one._connection.queued == 0
+        assert one._connection._sender.queued == 0
 
 
 async def test_fields_that_would_split_a_head_are_refused() -> None:

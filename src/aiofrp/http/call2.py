@@ -159,14 +159,14 @@ class Call:
     def _miss(self) -> None:
         far, near = self.far.stream, self.near.stream
         if far is not None:
-            far.owner = None
+            far.receiver = None
             far.reset()
         if near is not None and not near.closed:
             self.fail(Closed("timeout awaiting response headers"), Failure.TIMED_OUT)
 
 
 class CallSide:
-    """The owner of one of a call's streams."""
+    """One side of a call, the receiver of its stream."""
 
     __slots__ = ("_body", "_call", "_early", "_held", "_not_taken", "_trailers", "ended", "other", "stream")
 
@@ -212,9 +212,9 @@ class CallSide:
         """What came on this side is on its way."""
         size, self._not_taken = self._not_taken, 0
         if size and self.stream is not None:
-            self.stream.took(size)
+            self.stream.consumed(size)
 
-    # Owner of the stream
+    # Receiver of the stream
 
     def headers_received(self, headers: Headers, ended: bool) -> None:
         self._call.headers(self, headers, ended)

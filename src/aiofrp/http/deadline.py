@@ -26,8 +26,11 @@ TAKE_WINDOW, TAKE_LEAST = 600.0, 64 * 1024
 
 
 class Deadline:
-    """Calls ``missed`` when the time passes. One timer serves many deadlines: when it fires it looks again, so that
-    a deadline per request costs an assignment and no timer."""
+    """Calls ``missed`` when the time passes.
+
+    One timer serves many deadlines: when it fires it compares the time, so that a deadline per request costs an
+    assignment and no timer.
+    """
 
     __slots__ = ("_least", "_loop", "_missed", "_moved", "_timer", "_when", "_window")
 
@@ -49,12 +52,12 @@ class Deadline:
 
     def pace(self, seconds: float, least: int) -> None:
         """Expect ``least`` bytes within ``seconds`` from now, and so again from then on, instead of what was expected
-        before; :meth:`moved` tells of them. What moves less does not get the time anew."""
+        before; :meth:`moved` counts them. What moves less does not get the time anew."""
         self._window, self._least, self._moved = seconds, least, 0
         self._until(seconds)
 
     def moved(self, size: int) -> None:
-        """``size`` bytes of what is expected are here."""
+        """``size`` bytes of what is expected have come."""
         self._moved += size
 
     @property
@@ -97,7 +100,7 @@ class Deadline:
 
 
 class OutputWatch:
-    """Watches that a user whose output is full takes some of it; else calls ``missed``, once."""
+    """Checks that a user whose output is full accepts some of it; else calls ``missed``, once."""
 
     __slots__ = ("_before", "_deadline", "_missed", "_stream")
 
@@ -113,7 +116,7 @@ class OutputWatch:
         self._deadline.set(TAKE_WINDOW)
 
     def stop(self) -> None:
-        """It has room again."""
+        """The output is no longer full."""
         self._deadline.clear()
 
     def close(self) -> None:

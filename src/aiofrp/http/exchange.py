@@ -25,7 +25,7 @@ _BODILESS = frozenset((204, 304))
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
-class State(enum.Enum):
+class ExchangeState(enum.Enum):
     """How far an exchange is.
 
     Only an exchange that ends from ``RESPONDING`` gives its connection back to serve others, and only ``ASKED``
@@ -50,9 +50,9 @@ class Failure(enum.Enum):
     """Why a request gets no response of the service."""
 
     NOBODY = "nobody"
-    """No work connection, or it ended or spoke nonsense before a response."""
+    """No connection to the service, or it ended or sent what is no HTTP before a response."""
     TIMED_OUT = "timed out"
-    """No response head within vhostHTTPTimeout."""
+    """No response head within the site's ``response_timeout``."""
 
 
 class ExchangeUser(Protocol):
@@ -73,7 +73,7 @@ class ExchangeUser(Protocol):
         """Deliver no more of the request's body until ``resume_request``."""
 
     def resume_request(self) -> None:
-        """There is room for more of the request's body."""
+        """Deliver more of the request's body."""
 
     def inform(self, head: ResponseHead) -> None:
         """An interim response (1xx)."""
@@ -111,7 +111,7 @@ class Exchange:
         "_early",
         "_half_closed",
         "_head",
-        "_head_room",
+        "_head_left",
         "_paused",
         "_received",
         "_request",
@@ -129,15 +129,15 @@ class Exchange:
         self._upstream = upstream
         self._request = request
         self._head = head
-        self._state = State.CONNECTING
+        self._state = ExchangeState.CONNECTING
         self._connection: UpstreamConnection | None = None
         self._sent = body_of(request.body_size)
-        # Body that came before the work connection; the user is held after the first piece.
+        # Body that came before the connection; the user is held after the first piece.
         self._early: list[Buffer] = []
         self._received = (
             bytearray()
         )  # beginning of a response head, limited by MAX_RESPONSE_HEAD and one piece
-        self._head_room = MAX_RESPONSE_HEAD
+        self._head_left = MAX_RESPONSE_HEAD
         self._response: ResponseHead | None = None
         self._size = 0
         self._body: Body | None = None
@@ -148,7 +148,7 @@ class Exchange:
         return f"<Exchange {self._state.value} whole={self.whole}>"
 
     def start(self) -> None:
-        """Find a work connection; everything else follows from it."""
+        """Get a connection to the service; everything else follows from its callbacks."""
         fresh = self._request.method == b"CONNECT"
         self._upstream.take(self._user.source, self._ready, self._failed, fresh=fresh)
 
@@ -170,7 +170,7 @@ class Exchange:
         Returns how many bytes of ``data`` belong to the body; the others are not sent. Raises RemoteProtocolError
         when its form is broken; the exchange is over then.
         """
-        if self._state is State.OVER:
+        if self._state is ExchangeState.OVER:
             return len(data)
         try:
             size = self._sent.receive_data(data)
@@ -179,7 +179,7 @@ class Exchange:
             raise
         if size:
             self._write(data if size == len(data) else data[:size])
-        if self._sent.done and self._state is State.SENDING:
+        if self._sent.done and self._state is ExchangeState.SENDING:
             self._complete()
         return size
 
@@ -188,7 +188,7 @@ class Exchange:
 
         Raises RemoteProtocolError when the head announced more than has come; the exchange is over then.
         """
-        if self._state is State.OVER:
+        if self._state is ExchangeState.OVER:
             return
         try:
             self._sent.receive_eof()
@@ -215,14 +215,14 @@ class Exchange:
             self._connection.stream.pause_reading()
 
     def resume(self) -> None:
-        """The user has room again."""
+        """The user takes more of the response again."""
         if self._connection is not None and self._paused:
             self._paused = False
             self._connection.stream.resume_reading()
 
     def abandon(self) -> None:
-        """The user is gone, or wants no more of it."""
-        self._state = State.OVER
+        """The user is gone, or needs no more of the response: drop the connection to the service."""
+        self._state = ExchangeState.OVER
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.user = None
@@ -232,7 +232,7 @@ class Exchange:
         """The service took too long to answer."""
         self._fail(Failure.TIMED_OUT, Closed("net/http: timeout awaiting response headers"))
 
-    # User of the work connection
+    # Receiver of what the service sends
 
     def data_received(self, data: Buffer, /) -> None:
         if self._body is None:
@@ -268,7 +268,7 @@ class Exchange:
     # Private: the request
 
     def _ready(self, connection: UpstreamConnection) -> None:
-        if self._state is State.OVER:
+        if self._state is ExchangeState.OVER:
             connection.release()
             return
         self._connection, connection.user = connection, self
@@ -276,7 +276,7 @@ class Exchange:
         connection.write(b"".join((self._head, *early)) if early else self._head)
         if self._user.full:
             self.pause()
-        self._state = State.SENDING
+        self._state = ExchangeState.SENDING
         if self._sent.done:
             self._complete()
         elif connection.full:
@@ -285,7 +285,7 @@ class Exchange:
             self._user.resume_request()
 
     def _failed(self, error: FrpError) -> None:
-        if self._state is not State.OVER:
+        if self._state is not ExchangeState.OVER:
             self._fail(Failure.NOBODY, error)
 
     def _write(self, data: Buffer) -> None:
@@ -297,17 +297,17 @@ class Exchange:
 
     def _complete(self) -> None:
         """The service has the whole request."""
-        self._state = State.ASKED
+        self._state = ExchangeState.ASKED
         if self._half_closed and self._connection is not None:
             self._connection.write_eof()
         self._user.request_sent()
 
     def _no_response(self, error: FrpError) -> None:
         connection = self._connection
-        untouched = not self._received and self._head_room == MAX_RESPONSE_HEAD
+        untouched = not self._received and self._head_left == MAX_RESPONSE_HEAD
         repeatable = self._request.method in _REPEATABLE and self._request.body_size == 0
         if connection is not None and connection.reused and repeatable and untouched:
-            self._connection, self._state = None, State.CONNECTING
+            self._connection, self._state = None, ExchangeState.CONNECTING
             connection.close()
             self._upstream.take(self._user.source, self._ready, self._failed, fresh=True)
         else:
@@ -326,22 +326,22 @@ class Exchange:
             received: bytes | bytearray = self._received
         else:
             received = bytes(data)
-        while self._state is not State.OVER and (end := loose_head_end(received, searched)) >= 0:
+        while self._state is not ExchangeState.OVER and (end := loose_head_end(received, searched)) >= 0:
             head, received, searched = bytes(received[:end]), received[end:], 0
             self._receive_response(head, received)
             if self._body is not None:
                 return
-        if self._state is State.OVER:
+        if self._state is ExchangeState.OVER:
             return
         if received is not self._received:
             self._received = bytearray(received)
-        if len(received) > self._head_room:
+        if len(received) > self._head_left:
             self._fail(Failure.NOBODY, RemoteProtocolError("server response headers exceeded"))
 
     def _receive_response(self, text: bytes, rest: bytes | bytearray) -> None:
         """``text`` is the head of a response, interim or final; ``rest`` came after it."""
         try:
-            if len(text) > self._head_room:
+            if len(text) > self._head_left:
                 raise RemoteProtocolError("server response headers exceeded")
             head = parse_response(text)
         except RemoteProtocolError as exc:
@@ -356,16 +356,16 @@ class Exchange:
         elif head.status >= 200:
             self._begin(head, bytes(rest))
         else:
-            self._head_room -= max(len(text), INTERIM_COST)
+            self._head_left -= max(len(text), INTERIM_COST)
             self._user.inform(head)
 
     def _begin(self, head: ResponseHead, data: Buffer) -> None:
         self._received = bytearray()
-        self._state = State.RESPONDING if self._state is State.ASKED else State.EARLY
+        self._state = ExchangeState.RESPONDING if self._state is ExchangeState.ASKED else ExchangeState.EARLY
         bodiless = head.status in _BODILESS or self._request.method == b"HEAD"
         self._response, self._size = head, 0 if bodiless else head.body_size
         self._body = self._user.begin(head, self._size)
-        if self._state is not State.OVER:
+        if self._state is not ExchangeState.OVER:
             self._receive_body(self._body, data)
 
     def _receive_body(self, body: Body, data: Buffer) -> None:
@@ -377,12 +377,12 @@ class Exchange:
         done = body.done
         clean = size == len(data)
         self._user.send(data if clean else data[:size], done)
-        if done and self._state is not State.OVER:
+        if done and self._state is not ExchangeState.OVER:
             self._finish(clean)
 
     def _finish(self, clean: bool) -> None:
         """The response is complete; ``clean``: nothing came after it."""
-        state, self._state = self._state, State.OVER
+        state, self._state = self._state, ExchangeState.OVER
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.user = None
@@ -390,7 +390,7 @@ class Exchange:
                 connection.stream.resume_reading()
             if not self.whole:
                 connection.abort()
-            elif state is State.RESPONDING and clean and self._goes_on():
+            elif state is ExchangeState.RESPONDING and clean and self._goes_on():
                 connection.release()
             else:
                 connection.close()
@@ -407,7 +407,7 @@ class Exchange:
         A 2xx answer to CONNECT that has a body is that of a service which takes CONNECT for any other method: one
         that opens a tunnel must not announce a body (RFC 9110 §9.3.6).
         """
-        if self._state is not State.ASKED:
+        if self._state is not ExchangeState.ASKED:
             return False
         if self._request.method == b"CONNECT":
             return 200 <= head.status < 300 and head.noted.keys().isdisjoint(_FRAMING)
@@ -418,7 +418,7 @@ class Exchange:
     def _switch(self, head: ResponseHead, data: bytes) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
-        self._state = State.OVER
+        self._state = ExchangeState.OVER
         connection.user = None
         if self._paused:
             connection.stream.resume_reading()

@@ -12,10 +12,10 @@ from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, Field, RequestHead, Respon
 
 
 class _Coding(enum.Enum):
-    """What becomes of the bytes of a body."""
+    """How the bytes of a body are framed for the user."""
 
     AS_IT_IS = 0
-    CHUNK = 1  # ends with the connection; the user's shall not
+    CHUNK = 1  # the body runs to EOF; it is re-framed as chunked so that the user's connection stays
     UNCHUNK = 2  # comes in chunks, which HTTP/1.0 does not know
 
 

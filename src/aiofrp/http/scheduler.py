@@ -1,6 +1,6 @@
 """Time for parsing, shared among the connections of one event loop.
 
-Whoever sends much at once is served a slice at a time; between two slices the loop serves everybody else.
+A connection that sends much at once is served a slice at a time; between two slices the loop serves all others.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SLICE, ROUND = 0.002, 0.004
 
 
 class Work(Protocol):
-    """What a connection has to do with the bytes it has read."""
+    """A connection that has bytes to parse."""
 
     def step(self) -> bool:
         """Do a small part of it; whether there may be more. Raises nothing."""
@@ -25,7 +25,7 @@ class Work(Protocol):
 
 
 class Scheduler:
-    """Whose turn it is."""
+    """Gives connections their slices of time, in the order in which they asked."""
 
     __slots__ = ("_current", "_due", "_spent", "_waiting")
 

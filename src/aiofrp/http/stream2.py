@@ -1,6 +1,6 @@
-"""One stream of an HTTP/2 connection, called a stream here, with the queue of what its windows do not allow yet.
+"""One stream of an HTTP/2 connection, with the queue of what the flow-control windows do not allow yet.
 
-Knows its connection only as what sends and resets; who has the stream is its :class:`Receiver2`.
+It knows its connection only as a :class:`FrameSender`, and what is done with the peer's body as a :class:`Receiver2`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from aiofrp.http.deadline import TAKE_LEAST, TAKE_WINDOW, Deadline
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.head import Field
 
-#: Bytes queued for a stream at which its owner is told to pause, and to go on.
+#: Bytes queued for a stream above which its receiver pauses writing, and down to which it resumes.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
-#: The same while all streams of a connection together have much.
-CROWDED_HIGH, CROWDED_LOW = 16 * 1024, 8 * 1024
+#: The same while all streams of a connection together have more than CONNECTION_HIGH_WATER.
+NEARLY_FULL_HIGH, NEARLY_FULL_LOW = 16 * 1024, 8 * 1024
 #: Seconds a peer gets to end its side of a stream after all of the answer is sent.
 LINGER = 1.0
 #: Pieces up to this size together are joined, so that many tiny ones cost neither memory nor frames.
@@ -28,40 +28,44 @@ Headers = list[Field]
 
 
 class Receiver2(Protocol):
-    """Who has a stream."""
+    """What receives from a stream: the names are those of :class:`~aiofrp.stream.base.Receiver`.
+
+    Calls come in this order: any number of heads, data, at most one end. A reset may come at any time and is the last
+    call.
+    """
 
     def headers_received(self, headers: Headers, ended: bool) -> None:
-        """The head of a response (on a client's stream), interim ones too; ``ended``: there is no body."""
+        """The head of a response, interim ones (1xx) too; only on a client's side. ``ended``: there is no body."""
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of the peer's body; :meth:`Stream2.took` them when they are on their way."""
+        """Bytes of the peer's body. :meth:`Stream2.consumed`, called when they are passed on, gives credit for more."""
 
     def eof_received(self, trailers: Headers) -> None:
-        """The peer finished its body."""
+        """The peer's body is complete."""
 
     def reset_received(self) -> None:
-        """The stream is gone."""
+        """The stream was reset, or its connection is lost."""
 
     def pause_writing(self) -> None:
         """Write no more until ``resume_writing``."""
 
     def resume_writing(self) -> None:
-        """There is room again."""
+        """Writing may go on."""
 
 
 class FrameSender(Protocol):
-    """The connection, as its streams see it."""
+    """The sending half of the connection, as its streams use it."""
 
     queued: int
     """Bytes that all streams together have and cannot send."""
 
     @property
-    def crowded(self) -> bool:
-        """Whether that is so much that a stream may have only a little."""
+    def nearly_full(self) -> bool:
+        """Whether that is so much that each stream may queue only a little."""
 
     @property
-    def watches(self) -> bool:
-        """Whether the peer has to take what it is sent in time."""
+    def timed(self) -> bool:
+        """Whether the peer has to accept what it is sent in time: users have, services not."""
 
     def send_headers(self, stream: Stream2, headers: Headers, end: bool, /) -> None:
         """Send a head."""
@@ -70,10 +74,10 @@ class FrameSender(Protocol):
         """Send of the stream's queue what the windows allow."""
 
     def reset(self, stream: Stream2, code: int, /) -> None:
-        """Give the stream up."""
+        """Send RST_STREAM with the error ``code``."""
 
-    def took(self, number: int, size: int, /) -> None:
-        """Reopen windows."""
+    def consumed(self, number: int, size: int, /) -> None:
+        """Give the peer credit for ``size`` more bytes, on the stream and on the connection."""
 
 
 class Stream2:
@@ -81,36 +85,36 @@ class Stream2:
 
     __slots__ = (
         "_connection",
+        "_deadline",
         "_ended",
         "_full",
         "_queue",
-        "_taking",
         "_trailers",
         "bodiless",
         "closed",
         "number",
-        "owner",
         "peer_ended",
         "queued",
+        "receiver",
     )
 
     def __init__(self, connection: FrameSender, number: int) -> None:
         self.number = number
-        self.owner: Receiver2 | None = None
+        self.receiver: Receiver2 | None = None
         self.closed = False
         self._connection = connection
         self._queue: deque[Buffer] = deque()  # limited by HIGH_WATER and one write
         self.queued = 0  # bytes
-        self._taking: Deadline | None = None  # made when something has to wait for the first time
+        self._deadline: Deadline | None = None  # made when something has to wait for the first time
         self._ended = False
         self._trailers: Headers | None = None  # of an end that is still to be sent
         self._full = False
         self.peer_ended = False
-        self.bodiless = False  # the peer's head ended its side too; that is told after the head
+        self.bodiless = False  # the peer's head ended its side too; eof_received follows the head
 
     @property
     def full(self) -> bool:
-        """Whether its owner was told to pause."""
+        """Whether its receiver has been paused."""
         return self._full
 
     @property
@@ -140,36 +144,36 @@ class Stream2:
             self._wait()
 
     def _wait(self) -> None:
-        """Not all of it went out: the peer takes the rest in time, and the owner pauses above a limit."""
-        if self._taking is None and self._connection.watches:
-            self._taking = Deadline(self._miss)
-        if self._taking is not None and not self._taking.running:
-            self._taking.pace(TAKE_WINDOW, TAKE_LEAST)
-        limit = CROWDED_HIGH if self._connection.crowded else HIGH_WATER
-        if self.queued > limit and not self._full and self.owner is not None:
+        """Not all of it went out: the peer has to accept the rest in time, and the receiver pauses above a limit."""
+        if self._deadline is None and self._connection.timed:
+            self._deadline = Deadline(self._miss)
+        if self._deadline is not None and not self._deadline.running:
+            self._deadline.pace(TAKE_WINDOW, TAKE_LEAST)
+        limit = NEARLY_FULL_HIGH if self._connection.nearly_full else HIGH_WATER
+        if self.queued > limit and not self._full and self.receiver is not None:
             self._full = True
-            self.owner.pause_writing()
+            self.receiver.pause_writing()
 
     def _miss(self) -> None:
-        """The peer takes too little, or sends on although it has its answer."""
-        owner = self.owner
+        """The peer accepts too little, or goes on sending although it has its response."""
+        receiver = self.receiver
         self.reset(h2.errors.ErrorCodes.NO_ERROR if self.ended else h2.errors.ErrorCodes.CANCEL)
-        if owner is not None:
-            owner.reset_received()
+        if receiver is not None:
+            receiver.reset_received()
 
     def end(self, trailers: Headers | None = None) -> None:
-        """Our body is whole."""
+        """Our body is complete."""
         if not self.closed and not self._ended:
             self._ended, self._trailers = True, trailers or []
             self._connection.pump(self)
 
     def reset(self, code: int = h2.errors.ErrorCodes.INTERNAL_ERROR) -> None:
-        """Give the stream up."""
+        """Reset the stream with an error code."""
         self._connection.reset(self, code)
 
-    def took(self, size: int) -> None:
-        """``size`` bytes of the peer's body are on their way: it may send as many more."""
-        self._connection.took(self.number, size)
+    def consumed(self, size: int) -> None:
+        """``size`` bytes of the peer's body have been passed on: give credit for as many more."""
+        self._connection.consumed(self.number, size)
 
     # For the connection
 
@@ -179,31 +183,31 @@ class Stream2:
         self._connection.queued -= self.queued
         self.queued = 0
         self._queue.clear()
-        if self._taking is not None:
-            self._taking.close()
+        if self._deadline is not None:
+            self._deadline.close()
 
     def linger(self) -> None:
-        """Our side is whole: the peer ends its own soon, or is told that the rest is not wanted."""
-        if self._taking is None:
-            self._taking = Deadline(self._miss)
-        self._taking.set(LINGER)
+        """Our side is complete: reset the stream with NO_ERROR unless the peer ends its own within :data:`LINGER`."""
+        if self._deadline is None:
+            self._deadline = Deadline(self._miss)
+        self._deadline.set(LINGER)
 
-    def next_piece(self, room: int) -> Buffer | None:
-        """Up to ``room`` bytes of what is queued."""
-        if not self._queue or room <= 0:
+    def next_piece(self, limit: int) -> Buffer | None:
+        """Up to ``limit`` bytes of what is queued."""
+        if not self._queue or limit <= 0:
             return None
         data = self._queue.popleft()
-        if len(data) > room:
+        if len(data) > limit:
             view = memoryview(data)
-            self._queue.appendleft(view[room:])
-            data = view[:room]
+            self._queue.appendleft(view[limit:])
+            data = view[:limit]
         size = len(data)
         self.queued -= size
         self._connection.queued -= size
-        if self._taking is not None:
-            self._taking.moved(size)
+        if self._deadline is not None:
+            self._deadline.moved(size)
             if not self.queued:
-                self._taking.clear()
+                self._deadline.clear()
         return data
 
     def take_end(self) -> Headers | None:
@@ -213,18 +217,18 @@ class Stream2:
         trailers, self._trailers = self._trailers, None
         return trailers
 
-    def relieve(self) -> None:
-        """Some of the queue has gone."""
-        limit = CROWDED_LOW if self._connection.crowded else LOW_WATER
-        if self._full and self.queued <= limit and self.owner is not None:
+    def resume_if_low(self) -> None:
+        """Some of the queue has been sent: resume the receiver when the rest is small enough."""
+        limit = NEARLY_FULL_LOW if self._connection.nearly_full else LOW_WATER
+        if self._full and self.queued <= limit and self.receiver is not None:
             self._full = False
-            self.owner.resume_writing()
+            self.receiver.resume_writing()
 
 
 def send_answer(stream: Stream2, made: Answer, method: bytes) -> None:
-    """An answer of frps itself to a request by ``method``; nothing more is expected of the stream."""
+    """Send an answer of the site itself to a request by ``method``. The stream has no receiver after that."""
     headers = [(b":status", b"%d" % made.status), *((name.lower(), value) for name, value in made.fields)]
-    stream.owner = None
+    stream.receiver = None
     stream.send_headers(headers)
     if method != b"HEAD":
         stream.write(made.body)

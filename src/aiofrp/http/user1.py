@@ -1,4 +1,4 @@
-"""A user's connection on the vhost HTTP port, as long as it speaks HTTP/1: requests one after another.
+"""A user's connection as long as it speaks HTTP/1: requests one after another.
 
 Heads are parsed and judged here; a request that has a route is a :class:`~aiofrp.http.request1.Request1`.
 """
@@ -31,13 +31,13 @@ from aiofrp.wire.http.headbuffer import HeadBuffer
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"
 #: Bytes of the next requests read while one is under way.
 MAX_AHEAD = 64 * 1024
-#: Seconds a user that sent nonsense gets to read the answer while the rest of what it sends is thrown away.
+#: Seconds between a last response and the end of the connection; what the user still sends is dropped.
 LINGER = 1.0
 #: Seconds without progress after which a response to a user that finished sending is given up.
 HALF_CLOSED = 60.0
 
 
-class State(enum.Enum):
+class UserState(enum.Enum):
     """What is expected of the user."""
 
     HEAD = "head"
@@ -48,11 +48,14 @@ class State(enum.Enum):
 
 
 #: States in which what the user sends waits.
-_AHEAD = (State.HEAD, State.WAIT)
+_AHEAD = (UserState.HEAD, UserState.WAIT)
 
 
 class User1:
-    """The receiver of a user's stream."""
+    """The receiver of a user's stream.
+
+    ``source``: the user's address; ``full``: its output takes no more for now.
+    """
 
     __slots__ = (
         "_ahead",
@@ -60,8 +63,8 @@ class User1:
         "_late",
         "_output",
         "_peer",
+        "_request",
         "_state",
-        "_turn",
         "_users",
         "deadline",
         "full",
@@ -77,11 +80,11 @@ class User1:
         self.deadline = Deadline(self._miss)
         self._peer = self.source[0].encode()
         self._users = users
-        self._state = State.HEAD
+        self._state = UserState.HEAD
         self._ahead = HeadBuffer()  # read no more above MAX_AHEAD, nor while nothing can be done with it
-        self._turn: Request1 | None = None
+        self._request: Request1 | None = None
         self._ended = False  # the user finished sending
-        self._late = False  # heads wait for our next turn
+        self._late = False  # heads wait for a later turn of the loop
         self._output: OutputWatch | None = None  # made when the output is full for the first time
         self.deadline.set(HEAD_TIMEOUT)
         users.idle[self] = None
@@ -93,11 +96,11 @@ class User1:
     # Receiver of the user's stream
 
     def data_received(self, data: Buffer, /) -> None:
-        if self._state is State.HEAD:
+        if self._state is UserState.HEAD:
             self._receive_head(data)
-        elif self._state is State.BODY:
+        elif self._state is UserState.BODY:
             self._receive_body(data)
-        elif self._state is State.WAIT:
+        elif self._state is UserState.WAIT:
             try:
                 self._ahead.receive_data(data)
             except HeadError:
@@ -107,12 +110,12 @@ class User1:
 
     def eof_received(self) -> None:
         self._ended = True
-        if self._state is State.WAIT and self._turn is not None:
-            self._turn.exchange.half_close()
+        if self._state is UserState.WAIT and self._request is not None:
+            self._request.exchange.half_close()
             self.deadline.set(HALF_CLOSED)
-        elif self._state is State.HEAD and self._ahead:
+        elif self._state is UserState.HEAD and self._ahead:
             self._next()
-        elif self._state is not State.WAIT:
+        elif self._state is not UserState.WAIT:
             self._close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
@@ -120,30 +123,30 @@ class User1:
 
     def pause_writing(self) -> None:
         self.full = True
-        if self._state is State.GONE:
+        if self._state is UserState.GONE:
             return
         if self._output is None:
             self._output = OutputWatch(self.stream, self.abort)
         self._output.start()
-        if self._state is State.HEAD or self._half_closed():
+        if self._state is UserState.HEAD or self._half_closed():
             self.deadline.clear()  # it is not waited for while we do not read, or while it reads slowly
-        if self._turn is not None:
-            self._turn.exchange.pause()
+        if self._request is not None:
+            self._request.exchange.pause()
         self._regulate()
 
     def resume_writing(self) -> None:
         self.full = False
         if self._output is not None:
             self._output.stop()
-        if self._turn is not None:
-            self._turn.exchange.resume()
+        if self._request is not None:
+            self._request.exchange.resume()
             self.progressed()
-        elif self._state is State.HEAD:
+        elif self._state is UserState.HEAD:
             self._expect_head()
             self._next()
         self._regulate()
 
-    # For the vhost
+    # For the engine
 
     def close_idle(self) -> None:
         """End the connection, which is between two requests or slow with one."""
@@ -156,7 +159,7 @@ class User1:
         self.stream.abort()
         self._leave()
 
-    # For the turn
+    # For the request
 
     def expect_answer(self) -> None:
         """The service has all of the request."""
@@ -173,7 +176,11 @@ class User1:
 
     def expect_body(self, on: bool) -> None:
         """The request's body has to come in time, or it is not read for now."""
-        if self._state is State.BODY and self._turn is not None and not self._turn.exchange.responding:
+        if (
+            self._state is UserState.BODY
+            and self._request is not None
+            and not self._request.exchange.responding
+        ):
             if on:
                 self.deadline.pace(BODY_WINDOW, BODY_LEAST)
             else:
@@ -182,13 +189,13 @@ class User1:
     def may_keep(self, request: RequestHead) -> bool:
         """Whether the connection may go on after the response to ``request``, as far as is known now."""
         more = not self._ended or bool(self._ahead)
-        return request.keep_alive and self._state is not State.BODY and more and not self._users.stopping
+        return request.keep_alive and self._state is not UserState.BODY and more and not self._users.stopping
 
     def answered(self, keep: bool, *, linger: bool = False) -> None:
         """The response is complete. ``linger``: the user may have sent more, which is for nobody."""
-        self._drop_turn()
+        self._drop_request()
         self.deadline.clear()
-        if self._state is State.BODY or linger:
+        if self._state is UserState.BODY or linger:
             self._linger()
         elif keep:
             self._wait_for_head()
@@ -198,9 +205,9 @@ class User1:
 
     def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> None:
         """There is no response."""
-        self._drop_turn()
+        self._drop_request()
         self.deadline.clear()
-        self._turn_away(request, self._users.site.failed(request, failure, error))
+        self._answer(request, self._users.site.failed(request, failure, error))
         if self._ahead:
             self._next()
 
@@ -211,7 +218,7 @@ class User1:
 
     def tunnel(self, connection: UpstreamConnection, early: bytes) -> None:
         """From here on bytes go both ways, and the connection is no longer ours; ``early`` came from the service."""
-        self._drop_turn()
+        self._drop_request()
         self._leave()
         self.stream.detach()
         self.stream.resume_reading(Pause.WAIT)
@@ -234,12 +241,12 @@ class User1:
             self._next()
 
     def _next(self) -> None:
-        """Go on with the requests that are there, until one takes its time or our turn is over."""
+        """Go on with the requests that have arrived, until one has to wait or the share of time is used up."""
         self._users.scheduler.take(self)
 
     def step(self) -> bool:
         """The next head of those that are there."""
-        if self._state is not State.HEAD or not self._ahead or self.full:
+        if self._state is not UserState.HEAD or not self._ahead or self.full:
             return False
         try:
             head = self._ahead.next_head()
@@ -253,11 +260,11 @@ class User1:
         return head is not None
 
     def turn_ended(self, more: bool) -> None:
-        """Heads wait for another turn, or nothing does."""
+        """``more``: heads wait until a later turn of the loop."""
         self._late = more
-        if self._state is State.BODY and self._ahead:
+        if self._state is UserState.BODY and self._ahead:
             self._receive_body(self._ahead.take())
-        if self._state is State.BODY and self._ended:
+        if self._state is UserState.BODY and self._ended:
             self._close()  # the rest of the body will not come
         self._regulate()
 
@@ -266,7 +273,7 @@ class User1:
         must not grow; bodies are bounded by the service."""
         if self._state in _AHEAD and (self.full or self._late or len(self._ahead) > MAX_AHEAD):
             self.stream.pause_reading(Pause.WAIT)
-        elif self._state is not State.GONE:
+        elif self._state is not UserState.GONE:
             self.stream.resume_reading(Pause.WAIT)
 
     def _judge(self, head: bytes) -> None:
@@ -282,20 +289,20 @@ class User1:
             self._refuse(exc)
             return
         if isinstance(outcome, Answer):
-            self._state = State.BODY if request.body_size else State.HEAD
-            self._turn_away(request, outcome)
+            self._state = UserState.BODY if request.body_size else UserState.HEAD
+            self._answer(request, outcome)
         else:
             self._forward(request, outcome)
 
     def _forward(self, request: RequestHead, route: Route) -> None:
-        turn = self._turn = Request1(self, request, route, self._peer)
-        self._state = State.BODY if turn.sending else State.WAIT
+        current = self._request = Request1(self, request, route, self._peer)
+        self._state = UserState.BODY if current.sending else UserState.WAIT
         self.expect_body(True)
         if self._ended:
-            turn.exchange.half_close()
-        turn.exchange.start()
+            current.exchange.half_close()
+        current.exchange.start()
 
-    def _turn_away(self, request: RequestHead, answer: Answer) -> None:
+    def _answer(self, request: RequestHead, answer: Answer) -> None:
         """An answer of the site itself; with the request's body still to come it is the last."""
         if answer.raw:
             self.stream.write(answer.raw)
@@ -316,20 +323,20 @@ class User1:
     # Private: bodies
 
     def _receive_body(self, data: Buffer) -> None:
-        turn = self._turn
-        if turn is None:
+        current = self._request
+        if current is None:
             return
         self.deadline.moved(len(data))
         try:
-            rest = turn.receive_data(data)
+            rest = current.receive_data(data)
         except RemoteProtocolError:
-            if turn.exchange.responding:
+            if current.exchange.responding:
                 self.abort()
             else:
                 self._refuse(HeadError())
             return
-        if not turn.sending and self._state is State.BODY:
-            self._state = State.WAIT
+        if not current.sending and self._state is UserState.BODY:
+            self._state = UserState.WAIT
             self._ahead.receive_data(rest)
             self._regulate()
 
@@ -345,7 +352,7 @@ class User1:
     # Private: time and the end
 
     def _wait_for_head(self) -> None:
-        self._state = State.HEAD
+        self._state = UserState.HEAD
         self._users.idle[self] = None
         if not self.full:
             self._expect_head()
@@ -355,23 +362,27 @@ class User1:
 
     def _half_closed(self) -> bool:
         """Whether the user finished sending and the response is on its way."""
-        return self._ended and self._turn is not None and self._turn.exchange.responding
+        return self._ended and self._request is not None and self._request.exchange.responding
 
     def _miss(self) -> None:
         """What was expected did not come in time."""
-        if self._state is State.WAIT and self._turn is not None and not self._turn.exchange.responding:
-            self._turn.exchange.time_out()
-        elif self._state is State.CLOSING:
+        if (
+            self._state is UserState.WAIT
+            and self._request is not None
+            and not self._request.exchange.responding
+        ):
+            self._request.exchange.time_out()
+        elif self._state is UserState.CLOSING:
             self.stream.close()
-        elif self._state is State.BODY:
+        elif self._state is UserState.BODY:
             self._refuse(HeadError(status=408))
         else:
             self.abort()
 
     def _linger(self) -> None:
-        """Our last words are written: let the user read them although it may still be sending."""
+        """The last response is written: leave the user time to read it, and drop what it still sends."""
         self._end()
-        self._state = State.CLOSING
+        self._state = UserState.CLOSING
         self._ahead.take()
         self.stream.write_eof()
         self.stream.resume_reading(Pause.WAIT)
@@ -384,7 +395,7 @@ class User1:
     def _leave(self) -> None:
         """The connection is no longer ours to serve."""
         self._end()
-        self._state = State.GONE
+        self._state = UserState.GONE
         self._users.users.discard(self)
         self.deadline.close()
         if self._output is not None:
@@ -393,10 +404,10 @@ class User1:
     def _end(self) -> None:
         self._users.idle.pop(self, None)
         self.deadline.clear()
-        self._drop_turn()
+        self._drop_request()
 
-    def _drop_turn(self) -> None:
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            turn.exchange.abandon()
-            turn.release()
+    def _drop_request(self) -> None:
+        current, self._request = self._request, None
+        if current is not None:
+            current.exchange.abandon()
+            current.release()

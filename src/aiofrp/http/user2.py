@@ -1,4 +1,4 @@
-"""A user's connection on the vhost HTTP port that speaks HTTP/2 with prior knowledge (RFC 9113 §3.3).
+"""A user's connection that speaks HTTP/2 with prior knowledge (RFC 9113 §3.3).
 
 Each request is judged like one of HTTP/1 and sent to the service in HTTP/1.1. gRPC, which needs HTTP/2 to the end,
 goes on in HTTP/2, see :mod:`aiofrp.http.call2`.
@@ -67,7 +67,7 @@ class User2:
             service = self._services[upstream] = Service2(upstream, self.source, self._users.scheduler)
         return service
 
-    # For the connection
+    # Callbacks of the connection
 
     def _opened(self, stream: Stream2, headers: Headers, ended: bool) -> Receiver2 | None:
         self._users.idle.pop(self, None)
@@ -105,7 +105,7 @@ class User2:
 
 
 class Request2:
-    """One request of an HTTP/2 user to a service of HTTP/1.1: owner of the user's stream, and user of the exchange.
+    """One request of an HTTP/2 user to a service of HTTP/1.1: receiver of the user's stream, and user of the exchange.
 
     The service gets the request whole only once its stream has ended: what follows a body of the announced length may
     make the request malformed (RFC 9113 §8.1.1).
@@ -159,14 +159,14 @@ class Request2:
     def full(self) -> bool:
         return self._stream.full
 
-    # Owner of the stream
+    # Receiver of the stream
 
     def headers_received(self, headers: Headers, ended: bool) -> None:
         """Not on a server's side."""
 
     def data_received(self, data: bytes) -> None:
         if self._exchange is None:
-            self._stream.took(len(data))
+            self._stream.consumed(len(data))
             return
         self._not_taken += len(data)
         self._deadline.moved(len(data))
@@ -252,7 +252,7 @@ class Request2:
         """What came of the body is on its way."""
         size, self._not_taken = self._not_taken, 0
         if size:
-            self._stream.took(size)
+            self._stream.consumed(size)
 
     def inform(self, head: ResponseHead) -> None:
         if head.status != 100 or self._request.body_size:

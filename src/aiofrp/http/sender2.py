@@ -1,0 +1,235 @@
+"""The streams of an HTTP/2 connection, and what goes out on them: as much as the windows and the socket allow.
+
+A stream that has more than one frame to send takes turns with the others; frames of one turn of the loop leave in one
+write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import h2.connection
+import h2.errors
+import h2.exceptions
+
+from aiofrp.http.stream2 import Headers, Stream2
+from aiofrp.stream.base import Stream
+from aiofrp.wire.http.h2budget import ControlBudget
+
+#: Bytes written in one turn of the loop; the streams that have more go on later, one frame each in turn.
+MAX_UNFLUSHED = 256 * 1024
+#: Bytes queued for all streams above which each may queue only a little.
+CONNECTION_HIGH_WATER = 2 * 1024 * 1024
+
+
+class Sender2:
+    """The sending half of one HTTP/2 connection. ``changed`` is called when a stream is gone."""
+
+    __slots__ = (
+        "_budget",
+        "_changed",
+        "_client",
+        "_conn",
+        "_flush_due",
+        "_full",
+        "_stream",
+        "_unflushed",
+        "_waiting",
+        "finished",
+        "queued",
+        "streams",
+    )
+
+    def __init__(
+        self,
+        conn: h2.connection.H2Connection,
+        stream: Stream,
+        budget: ControlBudget,
+        *,
+        changed: Callable[[], None],
+        client: bool,
+    ) -> None:
+        self.streams: dict[int, Stream2] = {}  # limited by MAX_STREAMS, or the peer's number
+        self.queued = 0  # bytes that streams have and cannot send
+        self.finished = 0  # streams that both sides have ended
+        self._waiting: dict[Stream2, None] = {}  # streams that wait for the connection, in order
+        self._conn = conn
+        self._stream = stream
+        self._budget = budget
+        self._changed = changed
+        self._client = client
+        self._full = False
+        self._flush_due = False
+        self._unflushed = 0
+
+    def add(self, number: int) -> Stream2:
+        """A new stream with this number."""
+        stream = self.streams[number] = Stream2(self, number)
+        return stream
+
+    # For streams
+
+    def send_headers(self, stream: Stream2, headers: Headers, end: bool) -> None:
+        try:
+            self._conn.send_headers(stream.number, headers, end_stream=end)
+        except h2.exceptions.ProtocolError:  # fields that HTTP/2 does not allow, or the stream is gone
+            self.reset(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        if end and not stream.closed:
+            self._sent_all(stream)
+        self._flush_soon()
+
+    @property
+    def timed(self) -> bool:
+        """Whether the peer has to accept what it is sent in time: users have, services not."""
+        return not self._client
+
+    @property
+    def nearly_full(self) -> bool:
+        """Whether streams may queue only a little."""
+        return self.queued > CONNECTION_HIGH_WATER
+
+    def pump(self, stream: Stream2) -> None:
+        """Send of the stream's queue what the windows allow, unless others wait for the connection too."""
+        if stream.closed:
+            return
+        if stream.queued and (self._full or self._waiting or self._unflushed >= MAX_UNFLUSHED):
+            self._waiting[stream] = None
+            return
+        while self._send_piece(stream):
+            if self._unflushed >= MAX_UNFLUSHED:
+                self._waiting[stream] = None
+                break
+        self._flush_soon()
+        stream.resume_if_low()
+
+    def reset(self, stream: Stream2, code: int) -> None:
+        if not stream.closed:
+            with contextlib.suppress(h2.exceptions.ProtocolError):  # both sides had ended
+                self._conn.reset_stream(stream.number, code)
+            self.forget(stream)
+            self._flush_soon()
+
+    def consumed(self, number: int, size: int) -> None:
+        try:
+            self._conn.acknowledge_received_data(size, number)
+        except h2.exceptions.ProtocolError:
+            return
+        self._flush_soon()
+
+    # For the connection
+
+    def finish(self, stream: Stream2) -> None:
+        """Both sides of a stream are complete."""
+        if not stream.closed:
+            self.finished += 1
+            self.forget(stream)
+
+    def forget(self, stream: Stream2) -> None:
+        """A stream is gone."""
+        stream.close()
+        stream.receiver = None
+        self._waiting.pop(stream, None)
+        self.streams.pop(stream.number, None)
+        self._changed()
+
+    def clear(self) -> list[Stream2]:
+        """The connection is gone: all streams that were open."""
+        self._waiting.clear()
+        streams, self.streams = list(self.streams.values()), {}
+        return streams
+
+    def pause(self) -> None:
+        """The byte stream is full."""
+        self._full = True
+
+    def resume(self) -> None:
+        """The byte stream accepts more."""
+        self._full = False
+        self._send_waiting()
+
+    def window_opened(self, number: int) -> None:
+        """The peer gave credit to a stream, or with 0 to the connection."""
+        stream = self.streams.get(number)
+        if stream is not None:
+            if stream.queued:
+                self.pump(stream)
+        elif number == 0:
+            self._send_waiting()
+
+    def windows_changed(self) -> None:
+        """The peer changed the size of all streams' windows."""
+        self._waiting.update((stream, None) for stream in self.streams.values() if stream.queued)
+        self._send_waiting()
+
+    def flush(self) -> None:
+        """Write the frames there are, then begin with more."""
+        self._flush_due = False
+        data = self._conn.data_to_send()
+        self._unflushed = 0
+        if data:
+            self._stream.write(data)
+            if self._waiting:
+                self._send_waiting()
+
+    # Private: sending
+
+    def _send_piece(self, stream: Stream2) -> bool:
+        """Send the next frame of a stream; whether it may send another one. A stream that the connection's window stops
+        waits for it; one that its own window stops waits for that."""
+        conn, number = self._conn, stream.number
+        try:
+            size = min(conn.local_flow_control_window(number), conn.max_outbound_frame_size)
+            piece = stream.next_piece(size)
+            if piece is not None:
+                size = len(piece)
+                conn.send_data(number, bytes(piece))
+                self._unflushed += size
+                self._budget.sent(size, bool(stream.queued))
+            if stream.queued:
+                if conn.outbound_flow_control_window <= 0:
+                    self._waiting[stream] = None
+                    return False
+                return piece is not None
+            self._send_end(stream)
+        except h2.exceptions.ProtocolError:  # the peer reset the stream meanwhile
+            self.forget(stream)
+        return False
+
+    def _send_end(self, stream: Stream2) -> None:
+        """Send the end of a stream's body once nothing is queued."""
+        trailers = stream.take_end()
+        if trailers is None:
+            return
+        if trailers:
+            self._conn.send_headers(stream.number, trailers, end_stream=True)
+        else:
+            self._conn.end_stream(stream.number)
+        self._sent_all(stream)
+
+    def _sent_all(self, stream: Stream2) -> None:
+        """Our side is complete. The rest of a request that is answered is not needed (RFC 9113 §8.1)."""
+        if stream.peer_ended:
+            self.finish(stream)
+        elif not (self._client or stream.bodiless):
+            stream.linger()
+
+    def _send_waiting(self) -> None:
+        """Send of the streams that wait for the connection, a frame of each in turn, as much as goes in one turn of the
+        loop; :meth:`flush` goes on with the rest."""
+        while self._waiting and not self._full and self._unflushed < MAX_UNFLUSHED:
+            stream = next(iter(self._waiting))
+            if stream.queued and self._conn.outbound_flow_control_window <= 0:
+                break
+            del self._waiting[stream]
+            if self._send_piece(stream):
+                self._waiting[stream] = None
+            stream.resume_if_low()
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """Frames of one turn of the loop leave in one write."""
+        if not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_soon(self.flush)

@@ -10,10 +10,19 @@ TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "aiofrp"
 
 #: Parts whose every file has a test of its name at the same place below ``tests``, or a row in COVERED_BY.
-TWINNED = ("config", "transport", "webserver", "stream/kcp", "stream/quic", "wire/kcp", "wire/quic")
+TWINNED = ("config", "http", "wire/http", "transport", "webserver", "stream/kcp", "stream/quic", "wire/kcp", "wire/quic")
 
 #: Files without such a test → the one that covers them.
 COVERED_BY = {
+    "http/call2.py": "e2e/test_http2.py",
+    "http/connection2.py": "e2e/test_http2.py",
+    "http/reply.py": "e2e/test_http.py",
+    "http/request1.py": "e2e/test_http_streams.py",
+    "http/sender2.py": "e2e/test_http2.py",
+    "http/site.py": "http/test_serve.py",
+    "http/user1.py": "e2e/test_http_limits.py",
+    "http/user2.py": "e2e/test_http2.py",
+    "http/users.py": "http/test_serve.py",
     "transport/base.py": "test_extension.py",
     "transport/conversation.py": "wire/dial/test_upgrade.py",
     "transport/files.py": "proxy/test_udpusers.py",

@@ -10,7 +10,17 @@ TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "aiofrp"
 
 #: Parts whose every file has a test of its name at the same place below ``tests``, or a row in COVERED_BY.
-TWINNED = ("config", "http", "wire/http", "transport", "webserver", "stream/kcp", "stream/quic", "wire/kcp", "wire/quic")
+TWINNED = (
+    "config",
+    "http",
+    "wire/http",
+    "transport",
+    "webserver",
+    "stream/kcp",
+    "stream/quic",
+    "wire/kcp",
+    "wire/quic",
+)
 
 #: Files without such a test → the one that covers them.
 COVERED_BY = {

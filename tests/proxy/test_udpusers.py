@@ -7,19 +7,19 @@ import time
 import pytest
 
 from aiofrp.proxy.packets import User
-from aiofrp.proxy.udpusers import KNOWN_AFTER, Pool, Users
+from aiofrp.proxy.udpusers import KNOWN_AFTER, Pool, UdpUsers
 
 
 def user(number: int) -> User:
     return f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 1024
 
 
-def table(most: int = 100, pool: Pool | None = None) -> tuple[Users[int], list[int]]:
+def table(most: int = 100, pool: Pool | None = None) -> tuple[UdpUsers[int], list[int]]:
     dropped: list[int] = []
-    return Users(Pool(lambda: 1000) if pool is None else pool, dropped.append, most), dropped
+    return UdpUsers(Pool(lambda: 1000) if pool is None else pool, dropped.append, most), dropped
 
 
-def seen(users: Users[int], number: int, now: float) -> None:
+def seen(users: UdpUsers[int], number: int, now: float) -> None:
     if users.came(user(number), now) is None:
         users.add(user(number), number + 1, now)
 

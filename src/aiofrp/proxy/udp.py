@@ -16,7 +16,7 @@ from aiofrp.host.relay import client_side, server_side
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.packets import PacketStream, User, user_of
-from aiofrp.proxy.udpusers import Pool, Users
+from aiofrp.proxy.udpusers import Pool, UdpUsers
 from aiofrp.proxy.userport import UserPort
 from aiofrp.stream.base import Stream
 from aiofrp.transport.files import is_last, udp_files
@@ -158,7 +158,7 @@ class UdpForwarder:
         self._version = version
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._users: Users[_Session] = Users(_POOL, lambda session: session.socket.close())
+        self._users: UdpUsers[_Session] = UdpUsers(_POOL, lambda session: session.socket.close())
         self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
         self.packets: PacketStream | None = None
 

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 from aiofrp.proxy.packets import User
 
-#: Users of one table at most.
+#: UdpUsers of one table at most.
 MOST_USERS = 16_384
 #: Seconds after its first datagram from which another one makes a user known.
 KNOWN_AFTER = 1.0
@@ -32,13 +32,13 @@ class Pool:
 
     def __init__(self, most: Callable[[], int]) -> None:
         self._most = most
-        self._tables: set[Users[object]] = set()  # those that have users
+        self._tables: set[UdpUsers[object]] = set()  # those that have users
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def enter(self, table: Users[V]) -> None:
+    def enter(self, table: UdpUsers[V]) -> None:
         """Make place for one user more of ``table`` and count it."""
         most = self._most()
         while self._count >= most and self._count:
@@ -47,7 +47,7 @@ class Pool:
         self._tables.add(table)  # type: ignore[arg-type]
         self._count += 1
 
-    def leave(self, table: Users[V]) -> None:
+    def leave(self, table: UdpUsers[V]) -> None:
         """A user of ``table`` is gone."""
         self._count -= 1
         if not len(table):
@@ -62,7 +62,7 @@ class _Entry(Generic[V]):
         self.first = self.last = now  # of the user's datagrams, of any
 
 
-class Users(Generic[V]):
+class UdpUsers(Generic[V]):
     """The users of one port with a value for each; ``dropped`` is called with that of a user who is forgotten."""
 
     __slots__ = ("_dropped", "_known", "_most", "_new", "_pool")
@@ -137,4 +137,4 @@ class Users(Generic[V]):
         self._dropped(entry.value)
 
 
-__all__ = ["KNOWN_AFTER", "MOST_USERS", "Pool", "Users"]
+__all__ = ["KNOWN_AFTER", "MOST_USERS", "Pool", "UdpUsers"]

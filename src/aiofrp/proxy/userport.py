@@ -11,7 +11,7 @@ from typing import Any
 from aiofrp.errors import FrpError
 from aiofrp.proxy.datagrams import DatagramSocket
 from aiofrp.proxy.packets import User, user_of
-from aiofrp.proxy.udpusers import Pool, Users
+from aiofrp.proxy.udpusers import Pool, UdpUsers
 from aiofrp.transport.net import plain_host
 from aiofrp.wire.frp.messages import UDPPacket
 
@@ -20,7 +20,7 @@ from aiofrp.wire.frp.messages import UDPPacket
 USER_IDLE = 60.0
 #: Datagrams kept of a user who waits to be admitted; later ones are dropped.
 MAX_HELD = 8
-#: Users of all such ports of one process.
+#: UdpUsers of all such ports of one process.
 _POOL = Pool(lambda: 65_536)
 
 
@@ -28,7 +28,7 @@ Admit = Callable[[User, Callable[[], None], Callable[[FrpError], None]], None]
 """The gate of a proxy: see :meth:`aiofrp.host.contexts.ServerContext.admit`."""
 
 
-class _Entry:
+class _UserGate:
     """What is kept of a user: whether he is admitted, and what he sent before; ``None`` for one who was refused."""
 
     __slots__ = ("admitted", "held")
@@ -48,7 +48,7 @@ class _Entry:
 
 
 #: Of every user where nobody is asked.
-_ADMITTED = _Entry(True)
+_ADMITTED = _UserGate(True)
 
 
 class UserPort:
@@ -74,7 +74,7 @@ class UserPort:
         self._mapped = sock.family == socket.AF_INET6
         self._received = received
         self._loop = asyncio.get_running_loop()
-        self._users: Users[_Entry] = Users(_POOL, lambda value: None)
+        self._users: UdpUsers[_UserGate] = UdpUsers(_POOL, lambda value: None)
         self._sweep: asyncio.TimerHandle | None = None  # while there are users
         self._socket = DatagramSocket(sock, size, self._arrived)
         self._socket.widen()
@@ -118,7 +118,7 @@ class UserPort:
         for data, user in found:
             entry = self._users.came(user, now)
             if entry is None:
-                entry = _Entry(False)
+                entry = _UserGate(False)
                 self._users.add(user, entry, now)
                 admit(user, partial(self._enter, user, entry), entry.refuse)
             if entry.admitted:
@@ -127,7 +127,7 @@ class UserPort:
                 entry.hold(data)
         return passed
 
-    def _enter(self, user: User, entry: _Entry) -> None:
+    def _enter(self, user: User, entry: _UserGate) -> None:
         """``user`` is admitted: pass on what he sent meanwhile, unless he was forgotten."""
         held, entry.held, entry.admitted = entry.held, None, True
         if held and self._users.came(user, self._loop.time()) is entry:

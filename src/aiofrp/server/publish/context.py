@@ -12,7 +12,7 @@ from aiofrp.host.groups import Groups, Target
 from aiofrp.host.relay import limit_of
 from aiofrp.server.hooks import Op
 from aiofrp.server.publish.published import Traffic
-from aiofrp.server.session.sessions import Session
+from aiofrp.server.session.sessions import ControlSession
 from aiofrp.server.tables import Tables
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
@@ -36,7 +36,7 @@ class Context:
         "user_log",
     )
 
-    def __init__(self, tables: Tables, owner: Session, message: NewProxy, traffic: Traffic) -> None:
+    def __init__(self, tables: Tables, owner: ControlSession, message: NewProxy, traffic: Traffic) -> None:
         self._tables = tables
         self._pool = owner.pool
         self._gate = Gate(_ask(tables, owner), tables.scope)
@@ -95,7 +95,7 @@ class Context:
         self._pool.take(start, ready, failed)
 
 
-def _ask(tables: Tables, owner: Session) -> Ask | None:
+def _ask(tables: Tables, owner: ControlSession) -> Ask | None:
     """What asks the hooks about a user; ``None`` where they do not want to be asked."""
     hooks = tables.hooks
     if Op.NEW_USER_CONN not in hooks.asked:

@@ -16,7 +16,7 @@ from aiofrp.host.contexts import Joined, ServerHalf
 from aiofrp.proxy.base import proxy_type
 from aiofrp.server.publish.context import Context
 from aiofrp.server.publish.published import Published, Traffic
-from aiofrp.server.session.sessions import Session
+from aiofrp.server.session.sessions import ControlSession
 from aiofrp.server.tables import Tables
 from aiofrp.wire.frp.messages import NewProxy
 
@@ -27,7 +27,7 @@ MAX_CLIENT_ROUTES = 20_000
 _MAX_PROBLEMS = 10
 
 #: What ``maxPortsPerClient`` counts for: user and client id, or a session.
-_Account: TypeAlias = tuple[str, str] | Session
+_Account: TypeAlias = tuple[str, str] | ControlSession
 
 
 class Proxies:
@@ -49,7 +49,7 @@ class Proxies:
     def __len__(self) -> int:
         return len(self._names)
 
-    async def start(self, owner: Session, message: NewProxy) -> str:
+    async def start(self, owner: ControlSession, message: NewProxy) -> str:
         """Publish a proxy; returns its ``remote_addr``. Raises :class:`~aiofrp.errors.FrpError`."""
         traffic = self._traffic_of(message.proxy_name, _kind(message))
         try:
@@ -58,7 +58,7 @@ class Proxies:
             self._forget_if_idle(traffic)
             raise
 
-    async def _publish(self, owner: Session, message: NewProxy, half: ServerHalf) -> str:
+    async def _publish(self, owner: ControlSession, message: NewProxy, half: ServerHalf) -> str:
         name, kind = message.proxy_name, _kind(message)
         _check_annotations(message)
         half.check()
@@ -77,7 +77,7 @@ class Proxies:
             observer.proxy_opened(name, kind, login.user, login.client_id, owner.run_id)
         return remote_addr
 
-    async def stop(self, owner: Session, name: str) -> None:
+    async def stop(self, owner: ControlSession, name: str) -> None:
         """Take a proxy of ``owner`` back; unknown names are ignored."""
         published = self._names.find(name)
         if published is None or published.owner is not owner or published.remote_addr is None:
@@ -110,7 +110,7 @@ class Proxies:
     def _open(self) -> list[Joined]:
         return [joined for traffic in self._traffic.values() for joined in traffic.open]
 
-    def _make(self, owner: Session, message: NewProxy, traffic: Traffic) -> ServerHalf:
+    def _make(self, owner: ControlSession, message: NewProxy, traffic: Traffic) -> ServerHalf:
         kind = _kind(message)
         if kind not in registry.PROXIES:
             raise ProxyError(f"unknown proxy type: {kind}")
@@ -131,7 +131,7 @@ class Proxies:
         if not traffic.open and traffic.key[0] not in self._names:
             self._traffic.pop(traffic.key, None)
 
-    def _check_quota(self, owner: Session, half: ServerHalf) -> None:
+    def _check_quota(self, owner: ControlSession, half: ServerHalf) -> None:
         limit = self._tables.config.max_ports_per_client
         if limit > 0 and self._ports[_account(owner)] + half.ports > limit:
             raise ProxyError("exceed the max_ports_per_client")
@@ -140,7 +140,7 @@ class Proxies:
         if owner.routes_used + half.routes > MAX_CLIENT_ROUTES:
             raise ProxyError(f"the proxies of one client may have {MAX_CLIENT_ROUTES} routes together")
 
-    def _count(self, owner: Session, half: ServerHalf, sign: int) -> None:
+    def _count(self, owner: ControlSession, half: ServerHalf, sign: int) -> None:
         """Count what ``half`` takes of its client's limits, or give it back with ``sign`` -1."""
         owner.proxies_used += sign
         owner.routes_used += sign * half.routes
@@ -150,7 +150,7 @@ class Proxies:
             del self._ports[account]
 
 
-def _account(owner: Session) -> _Account:
+def _account(owner: ControlSession) -> _Account:
     """What ``maxPortsPerClient`` counts for: a client that has an id, over all its sessions, else the session."""
     return (owner.user, owner.client_id) if owner.client_id else owner
 

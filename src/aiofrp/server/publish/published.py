@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiofrp.host.contexts import Joined, ServerHalf
 from aiofrp.host.lease import Lease
 from aiofrp.server.api.statistics import Observer
-from aiofrp.server.session.sessions import Session
+from aiofrp.server.session.sessions import ControlSession
 
 
 @dataclass(slots=True)
@@ -16,7 +16,7 @@ class Published:
     """A proxy that serves users."""
 
     half: ServerHalf
-    owner: Session
+    owner: ControlSession
     kind: str
     lease: Lease | None = None  #: of its name
     remote_addr: str | None = None  #: as its client was answered; ``None`` while it starts

@@ -13,7 +13,7 @@ from aiofrp.server.hooks import Op, guarded
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.admission import LIFETIME, Arrival
 from aiofrp.server.session.control import ServerControl, check_login_numbers
-from aiofrp.server.session.sessions import Session, no_session
+from aiofrp.server.session.sessions import ControlSession, no_session
 from aiofrp.server.session.workpool import refusal
 from aiofrp.server.tables import Tables
 from aiofrp.stream.transform import TransformStream
@@ -115,7 +115,7 @@ class Arrivals:
         """The user of a client; an empty run id is nobody's. Raises :class:`~aiofrp.errors.ProxyError`."""
         return self._session_of(run_id, arrival).user if run_id else ""
 
-    def _session_of(self, run_id: str, arrival: Arrival) -> Session:
+    def _session_of(self, run_id: str, arrival: Arrival) -> ControlSession:
         """The session ``arrival`` belongs to. Raises :class:`~aiofrp.errors.ProxyError`.
 
         A carrier that is shared proves whose connection it is: the one that the login came over. Over any other a run

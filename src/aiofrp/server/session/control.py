@@ -16,7 +16,7 @@ from aiofrp.server.hooks import ClientInfo, Op, guarded
 from aiofrp.server.publish.proxies import MAX_PROXIES, Proxies
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import InstantVerifier
-from aiofrp.server.session.sessions import Session
+from aiofrp.server.session.sessions import ControlSession
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
 from aiofrp.server.tables import Tables
 from aiofrp.stream.base import Buffer, Pause, Stream
@@ -133,7 +133,7 @@ class ServerControl:
         self._watch_heartbeat()
         self._entered(plain)
 
-    async def replaced_by(self, newer: Session) -> None:
+    async def replaced_by(self, newer: ControlSession) -> None:
         """Close everything for a newer login of the same client."""
         self.log.info("replaced by client [%s]", short_id(newer.run_id))
         await self.close()

@@ -15,7 +15,7 @@ from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import Login, NewWorkConn
 
 
-class Session(Protocol):
+class ControlSession(Protocol):
     """A control session, as the other parts of frps see it."""
 
     proxies_used: int  #: proxies that count for its limit
@@ -76,7 +76,7 @@ class Session(Protocol):
     def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
         """Judge a work connection of this session, and grant or refuse it."""
 
-    async def replaced_by(self, newer: Session) -> None:
+    async def replaced_by(self, newer: ControlSession) -> None:
         """Close everything: returns when ports and names are free."""
 
     async def stop_proxies(self) -> None:
@@ -90,13 +90,14 @@ class Sessions:
     """The live control sessions of one frps; one entry per logged-in client."""
 
     def __init__(self) -> None:
-        self._by_run_id: dict[str, Session] = {}
-        self._by_client: dict[tuple[str, str], Session] = {}  # by user and client id, of those that have one
+        self._by_run_id: dict[str, ControlSession] = {}
+        #: By user and client id, of those that have one.
+        self._by_client: dict[tuple[str, str], ControlSession] = {}
 
     def __len__(self) -> int:
         return len(self._by_run_id)
 
-    async def admit(self, session: Session) -> None:
+    async def admit(self, session: ControlSession) -> None:
         """Enter ``session``; one of the same client with the same run id is replaced and fully released first.
 
         Raises :class:`~aiofrp.errors.AuthError` when its client id is online elsewhere or its run id is another
@@ -116,14 +117,14 @@ class Sessions:
             if self._by_run_id.get(session.run_id) is not session:
                 raise ProxyError("control was replaced during login")
 
-    def leave(self, session: Session) -> None:
+    def leave(self, session: ControlSession) -> None:
         """Take ``session`` out, unless it was replaced already."""
         if self._by_run_id.get(session.run_id) is session:
             del self._by_run_id[session.run_id]
         if self._by_client.get(_client(session)) is session:
             del self._by_client[_client(session)]
 
-    def find(self, run_id: str) -> Session:
+    def find(self, run_id: str) -> ControlSession:
         """The running session of ``run_id``; raises :class:`~aiofrp.errors.ProxyError` with the reference's text, in
         which the run id is shortened, as both sides log it."""
         session = self._by_run_id.get(run_id)
@@ -133,11 +134,11 @@ class Sessions:
             raise ProxyError(f"client control for run id [{short_id(run_id)}] is no longer current")
         return session
 
-    def all(self) -> list[Session]:
+    def all(self) -> list[ControlSession]:
         """Every session, in order of login."""
         return list(self._by_run_id.values())
 
-    def _check_unique(self, session: Session) -> None:
+    def _check_unique(self, session: ControlSession) -> None:
         other = self._by_client.get(_client(session))
         if other is not None and other.run_id != session.run_id:
             raise AuthError(f"client_id [{session.client_id}] for user [{session.user}] is already online")
@@ -148,5 +149,5 @@ def no_session(run_id: str) -> ProxyError:
     return ProxyError(f"no client control found for run id [{short_id(run_id)}]")
 
 
-def _client(session: Session) -> tuple[str, str]:
+def _client(session: ControlSession) -> tuple[str, str]:
     return session.user, session.client_id

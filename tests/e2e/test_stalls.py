@@ -139,7 +139,9 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> list[Account]:
     mux = partial(MuxLimits, receivers=LIMITS, queues=QUEUES)
     monkeypatch.setattr(transport_session, "MuxLimits", mux)
     monkeypatch.setattr(server_service, "MuxLimits", mux)
-    monkeypatch.setattr(transport_quic, "QuicLimits", partial(QuicLimits, receivers=LIMITS))
+    # What fills a gap brings all that waited behind it, up to this window.
+    quic = partial(QuicLimits, receivers=LIMITS, connection_window=OVERSHOOT // 2)
+    monkeypatch.setattr(transport_quic, "QuicLimits", quic)
     return made
 
 
@@ -272,6 +274,27 @@ async def test_a_slow_reader_outlives_the_silent(
             await waiting
         assert await reader.readexactly(4 * MIB) == bytes(4 * MIB)
         writer.close()
+
+
+async def test_a_reader_of_a_few_bytes_at_a_time_is_not_taken_for_silent(
+    accounts: list[Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads more in the stall time than the kernel takes ahead for it."""
+    wide = partial(MuxLimits, receivers=replace(LIMITS, most=64 * MIB), queues=QUEUES)
+    monkeypatch.setattr(server_service, "MuxLimits", wide)
+    rate = 300 * KIB
+    async with tunnel("tcp", accounts) as rig:
+        loop, slow = asyncio.get_running_loop(), Attacker(rig.port)
+        with slow.sock:
+            await loop.sock_connect(slow.sock, ("127.0.0.1", rig.port))
+            await loop.sock_sendall(slow.sock, b"s")
+            began, got = loop.time(), 0
+            async with attack(rig.port, 12, lambda one: one.run(b"s", 0)) as attackers:
+                while not any(one.ended for one in attackers) or loop.time() < began + 3 * LIMITS.stall:
+                    data = await loop.sock_recv(slow.sock, 4 * KIB)
+                    assert data
+                    got += len(data)
+                    await asyncio.sleep(max(0, began + got / rate - loop.time()))
 
 
 # Clients that ask and take no answers

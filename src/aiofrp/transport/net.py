@@ -6,6 +6,7 @@ Operating-system errors are mapped to :class:`aiofrp.errors.TransportError` here
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
 import socket
@@ -22,6 +23,9 @@ from aiofrp.transport.resolve import resolve
 BACKLOG = 4096
 #: Seconds after which the next address of a name is tried as well (RFC 8305 §5).
 NEXT_ADDRESS_AFTER = 0.25
+#: Bytes that the kernel takes ahead of what it can send to a user or a service. By itself it takes megabytes: one that
+#: reads slowly then looks for a minute as if it did not read, and one that does not read fills them.
+MOST_AHEAD = 128 * 1024
 _WILDCARDS = ("", "0.0.0.0", "::")
 #: Characters of the longest IP address as text: IPv6 with IPv4 inside, ``%`` and the name of an interface.
 MAX_ADDRESS = 45 + 1 + 15
@@ -103,13 +107,14 @@ async def listen(
     host: str, port: int, connected: Callable[[TcpStream], None], *, for_users: bool = False
 ) -> TcpListener:
     """Listen on ``host:port``; ``connected`` is called with each accepted stream. Connections ``for_users`` are refused
-    when only the last files are left (see :mod:`aiofrp.transport.files`).
+    when only the last files are left (see :mod:`aiofrp.transport.files`), and the kernel holds little for them.
 
     Raises :class:`ListenFailed`.
     """
+    sock = bind_tcp(host, port)
     if for_users:
         connected = _leaving_files(connected)
-    sock = bind_tcp(host, port)
+        _take_little_ahead(sock)  # connections inherit it
     loop = asyncio.get_running_loop()
     try:
         server = await loop.create_server(lambda: TcpStream(connected), sock=sock, backlog=BACKLOG)
@@ -129,6 +134,14 @@ def _leaving_files(connected: Callable[[TcpStream], None]) -> Callable[[TcpStrea
     return accepted
 
 
+def _take_little_ahead(sock: socket.socket) -> None:
+    """Let the kernel hold at most :data:`MOST_AHEAD` bytes that it cannot send yet, where it can (Linux, macOS)."""
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:
+        with contextlib.suppress(OSError, ValueError):  # the peer was faster and the socket is closed
+            sock.setsockopt(socket.IPPROTO_TCP, option, MOST_AHEAD)
+
+
 def _has_last_file(stream: TcpStream) -> bool:
     sock = stream.info("socket")
     return sock is not None and is_last(sock.fileno())
@@ -138,7 +151,7 @@ async def dial(
     host: str, port: int, *, timeout: float, local_ip: str = "", for_user: bool = False
 ) -> TcpStream:
     """Connect to ``host:port`` from ``local_ip`` (empty: any) within ``timeout`` seconds; ``for_user`` fails when only
-    the last files are left (see :mod:`aiofrp.transport.files`).
+    the last files are left (see :mod:`aiofrp.transport.files`), and the kernel holds little for that connection.
 
     Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
     """
@@ -146,9 +159,12 @@ async def dial(
     try:
         async with asyncio.timeout(timeout):
             stream = await (_connect if is_address(host) else _connect_name)(host, port, local_ip)
-        if for_user and _has_last_file(stream):
-            stream.abort()
-            raise ConnectFailed("too many open files")
+        sock = stream.info("socket") if for_user else None
+        if sock is not None:
+            if is_last(sock.fileno()):
+                stream.abort()
+                raise ConnectFailed("too many open files")
+            _take_little_ahead(sock)
         return stream
     except TimeoutError:
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None

@@ -36,6 +36,6 @@ async def test_little_waits_for_users_and_services(ours: bool) -> None:
         sock = stream.info("socket")
         limit = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
         assert (limit == MOST_AHEAD) is ours
-        assert (stream._transport.get_write_buffer_limits() == (USER_LOW_WATER, USER_HIGH_WATER)) is ours  # type: ignore[attr-defined]
+        assert (stream._transport.get_write_buffer_limits() == (USER_LOW_WATER, USER_HIGH_WATER)) is ours
         stream.abort()
     listener.close()

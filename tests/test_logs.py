@@ -358,3 +358,24 @@ def test_a_limited_logger_shortens_values(value: object, caplog: pytest.LogCaptu
 )
 def test_a_run_id_is_shown_in_part(run_id: str, shown: str) -> None:
     assert logs.short_id(run_id) == shown
+
+
+def test_the_count_is_written_although_its_loop_has_ended(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program may run several loops one after the other: a kind of line does not stay silent for ever."""
+    log = logs.get("aiofrp.test.loops").limited(logs.Rate(1, 1))
+
+    async def lines(count: int) -> None:
+        for number in range(count):
+            log.warning("refused %s", number)
+
+    asyncio.run(lines(3))
+    later = time.monotonic() + 60
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    asyncio.run(lines(1))
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused 0",
+        "2 more lines were left out like: refused %s",
+        "refused 0",
+    ]

@@ -127,9 +127,12 @@ class _Limits:
         kind = self._kinds.get(text)
         if kind is None:
             kind = self._kinds[text] = _Kind(self._rate)
+        if kind.overdue():
+            kind.write_count(log, level, text)
         if not kind.left_out and kind.take():
             return True
         if not kind.left_out:
+            kind.counted_since = time.monotonic()
             get_running_loop().call_later(_COUNT_AFTER, kind.write_count, log, level, text)
         kind.left_out += 1
         return False
@@ -138,13 +141,18 @@ class _Limits:
 class _Kind:
     """A bucket of lines of one kind."""
 
-    __slots__ = ("_at", "_left", "_rate", "left_out")
+    __slots__ = ("_at", "_left", "_rate", "counted_since", "left_out")
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
         self._left: float = rate.burst
         self._at = time.monotonic()
         self.left_out = 0
+        self.counted_since = 0.0  # of time.monotonic()
+
+    def overdue(self) -> bool:
+        """Whether the count should have been written: the event loop that was to write it has ended."""
+        return self.left_out > 0 and time.monotonic() - self.counted_since > 2 * _COUNT_AFTER
 
     def take(self) -> bool:
         """Use up one line, if there is one."""
@@ -159,6 +167,8 @@ class _Kind:
     def write_count(self, log: Log, level: int, text: str) -> None:
         """Write how many were left out."""
         count, self.left_out = self.left_out, 0
+        if not count:
+            return
         self._left -= 1  # this line counts as well
         log.logger.log(level, "%d more lines were left out like: %s", count, text)
 

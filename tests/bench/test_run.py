@@ -33,7 +33,7 @@ def run_ours(tmp_path: Path, scenario: str, tests: list[str], seconds: float) ->
 
 def test_every_test_measures_our_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tests = [name for name in run.TESTS if name != "hold"]
-    results = run_ours(tmp_path, "plain-mux", tests, 0.1)
+    results = run_ours(tmp_path, "plain-mux", tests, 0.3)
     shown = capsys.readouterr().out
     for name in tests:
         (found,) = results[name]["aiofrp"]

@@ -277,7 +277,7 @@ async def test_without_a_password_a_name_of_another_web_site_is_not_served(offli
 async def test_refused_names_do_not_fill_the_log(
     offline: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aiofrp.transport.web._refused", logs.get("aiofrp").limited(logs.Rate(5, 1)))
+    monkeypatch.setattr("aiofrp.webserver.server._refused", logs.get("aiofrp").limited(logs.Rate(5, 1)))
     caplog.set_level(logging.INFO, "aiofrp")
     async with running_file(offline, online=False) as client, calling(client.config.web_server.port) as call:
         before = len(caplog.records)

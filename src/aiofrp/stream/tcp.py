@@ -38,8 +38,6 @@ if sys.platform == "linux":
 
 #: Bytes that wait for the peer above which ``pause_writing`` is called, and below which ``resume_writing`` is.
 HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
-#: The same for users and services, of which there are thousands.
-USER_HIGH_WATER, USER_LOW_WATER = 64 * 1024, 16 * 1024
 #: Seconds a closing stream may go without its peer taking a byte of what is left, before it is dropped; and the bytes
 #: the peer has to take in so many of these times, because one byte each time would hold the rest for weeks.
 CLOSE_STALL, CLOSE_CHECKS, CLOSE_LEAST = 10.0, 6, 16 * 1024
@@ -176,11 +174,6 @@ class TcpStream(LayerStream, asyncio.Protocol):
             self._sockname = self._sockname or self._ask(key)
             return self._sockname
         return self._ask(key)
-
-    def hold_less(self) -> None:
-        """Hold no more for the peer than for a user or a service."""
-        if not self._lost:
-            self._transport.set_write_buffer_limits(USER_HIGH_WATER, USER_LOW_WATER)
 
     # Private
 

@@ -129,7 +129,6 @@ def _leaving_files(connected: Callable[[TcpStream], None]) -> Callable[[TcpStrea
         if _has_last_file(stream):
             stream.abort()
         else:
-            stream.hold_less()
             connected(stream)
 
     return accepted
@@ -166,7 +165,6 @@ async def dial(
                 stream.abort()
                 raise ConnectFailed("too many open files")
             _take_little_ahead(sock)
-            stream.hold_less()
         return stream
     except TimeoutError:
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None

@@ -3,6 +3,7 @@
 - Async tests run on uvloop; marked ``both_loops`` they run on uvloop and on plain asyncio.
 - Property tests try few examples; ``--hypothesis-profile=thorough`` tries many, as ``scripts/fuzz`` does.
 - The leak gate: a test that leaves a task, a descriptor or a process behind fails.
+- A failed test shows the end of every log file in its folder.
 - A run without Go's frp, or without the services of ``scripts/services``, says at its end what it could not test.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 
 import pytest
 import pytest_asyncio
@@ -24,6 +25,9 @@ from tests.support.leaks import Baseline, tasks
 settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("quick")
+
+#: Log files that a failed test shows, and characters of each.
+LOGS_SHOWN, LOG_SHOWN = 12, 4000
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -94,6 +98,16 @@ def free_ports() -> Callable[[], int]:
 def go_peers() -> peers.GoPeers:
     """Go's frps and frpc; skips the test where they are absent."""
     return peers.require()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.when == "call" and report.failed and folder is not None:
+        for log in sorted(folder.rglob("*.log"))[:LOGS_SHOWN]:
+            report.sections.append((log.name, log.read_text(errors="replace")[-LOG_SHOWN:]))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -50,6 +50,8 @@ FILES = "*.py"
 INSIDE = {
     "wire": [{"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
     "stream": [{"tls", "mux", "kcp", "quic"}, {FILES}],
+    "client": [{"service"}, {"api"}, {FILES}],
+    "proxy": [{FILES}, {"datagrams"}],
     "config": [{"tools"}, {"load"}, {"legacy"}, {"models", "formats"}, {"problem"}, {"golang"}],
 }
 

@@ -335,7 +335,7 @@ async def crowd(port: int, visitors: int, seconds: int) -> Figures:
 async def test_a_crowd_of_udp_visitors_is_served_and_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shorten(monkeypatch, "frpc", "aiofrp.proxy.udp", "SESSION_IDLE = 1.0")
+    shorten(monkeypatch, "frpc", "aiofrp.proxy.datagrams.forwarder", "SESSION_IDLE = 1.0")
     site, remote = Site(), free_port()
     visitors = scaled(1000, 50)
     async with (

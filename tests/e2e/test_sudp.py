@@ -65,7 +65,7 @@ async def test_a_silent_connection_ends_and_the_next_datagram_opens_another(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    monkeypatch.setattr("aiofrp.proxy.packets.SILENCE", 0.05)
+    monkeypatch.setattr("aiofrp.proxy.datagrams.packets.SILENCE", 0.05)
     port = free_port()
     async with (
         udp_echo() as (local, _),

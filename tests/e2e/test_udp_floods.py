@@ -21,7 +21,7 @@ from statistics import median
 
 import pytest
 
-from aiofrp.proxy.udpusers import KNOWN_AFTER
+from aiofrp.proxy.datagrams.users import KNOWN_AFTER
 from tests.support.flood import flood
 from tests.support.ports import free_port
 from tests.support.procs import Program, frpc, frps

@@ -39,7 +39,7 @@ from aiofrp.wire.frp.opening import LoginExchange, LoginV1, LoginV2
 from aiofrp.wire.transforms.base import Transform
 
 if TYPE_CHECKING:
-    from aiofrp.client.api import AdminApi
+    from aiofrp.client.api.admin import AdminApi
 
 #: Seconds frps has to answer a login (docs/protocol/client.md §1.2).
 LOGIN_TIMEOUT = 10.0
@@ -148,7 +148,7 @@ class Client:
     async def _open_admin(self) -> None:
         """Serve the admin API, if it is configured, also while the login is tried."""
         if self.config.web_server.port > 0:
-            from aiofrp.client.api import AdminApi
+            from aiofrp.client.api.admin import AdminApi
 
             admin = AdminApi(self)
             await admin.start()

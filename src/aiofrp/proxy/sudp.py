@@ -10,10 +10,10 @@ from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.contexts import VisitorContext, VisitorHalf
 from aiofrp.proxy.base import Place, ProxyType
-from aiofrp.proxy.packets import PacketStream, User
+from aiofrp.proxy.datagrams.packets import PacketStream, User
+from aiofrp.proxy.datagrams.userport import UserPort
 from aiofrp.proxy.secret import SecretServer, VisitorConnections
 from aiofrp.proxy.udp import UdpClient
-from aiofrp.proxy.userport import UserPort
 from aiofrp.stream.base import Stream
 from aiofrp.stream.transform import through
 from aiofrp.transport.net import bind_udp, join_host_port

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from aiofrp.proxy.packets import User
+from aiofrp.proxy.datagrams.packets import User
 
 #: UdpUsers of one table at most.
 MOST_USERS = 16_384

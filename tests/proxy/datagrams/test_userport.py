@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from aiofrp.proxy import userport
-from aiofrp.proxy.packets import User
-from aiofrp.proxy.userport import UserPort
+from aiofrp.proxy.datagrams import userport
+from aiofrp.proxy.datagrams.packets import User
+from aiofrp.proxy.datagrams.userport import UserPort
 from aiofrp.transport.net import bind_udp
 from aiofrp.wire.frp.messages import UDPAddress, UDPPacket
 

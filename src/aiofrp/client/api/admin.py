@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
-from aiofrp.client.definition import definition
+from aiofrp.client.api.definition import definition
 from aiofrp.client.proxies import Proxies, RunningProxy
 from aiofrp.client.source import ConfigSource
 from aiofrp.config.golang.literals import quote

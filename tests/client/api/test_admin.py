@@ -29,7 +29,7 @@ from tests.support.peers import GoPeers
 from tests.support.ports import free_port
 from tests.support.tunnel import PATIENCE, local_service, running_server, server_config
 
-RECORDED = json.loads((Path(__file__).parent.parent / "vectors/client-api/admin-api.json").read_text("utf-8"))
+RECORDED = json.loads((Path(__file__).parents[2] / "vectors/client-api/admin-api.json").read_text("utf-8"))
 CALLS = {call["label"]: call for call in RECORDED}
 
 

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from aiofrp.errors import FrpError
-from aiofrp.proxy.datagrams import DatagramSocket
-from aiofrp.proxy.packets import User, user_of
-from aiofrp.proxy.udpusers import Pool, UdpUsers
+from aiofrp.proxy.datagrams.packets import User, user_of
+from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
+from aiofrp.proxy.datagrams.users import Pool, UdpUsers
 from aiofrp.transport.net import plain_host
 from aiofrp.wire.frp.messages import UDPPacket
 

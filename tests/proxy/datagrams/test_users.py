@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from aiofrp.proxy.packets import User
-from aiofrp.proxy.udpusers import KNOWN_AFTER, Pool, UdpUsers
+from aiofrp.proxy.datagrams.packets import User
+from aiofrp.proxy.datagrams.users import KNOWN_AFTER, Pool, UdpUsers
 
 
 def user(number: int) -> User:

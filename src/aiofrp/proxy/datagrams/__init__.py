@@ -1,0 +1,1 @@
+"""Datagrams of udp and sudp: sockets, users, and the messages that carry datagrams."""

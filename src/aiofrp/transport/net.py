@@ -134,10 +134,13 @@ def _leaving_files(connected: Callable[[TcpStream], None]) -> Callable[[TcpStrea
     return accepted
 
 
-def _take_little_ahead(sock: socket.socket) -> None:
-    """Let the kernel hold at most :data:`MOST_AHEAD` bytes that it cannot send yet, where it can (Linux, macOS)."""
+def _take_little_ahead(sock: socket.socket | None) -> None:
+    """Let the kernel hold at most :data:`MOST_AHEAD` bytes that it cannot send yet, where it can (Linux, macOS).
+
+    ``None``, the socket of a stream that has ended, is left alone.
+    """
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if option is not None:
+    if option is not None and sock is not None:
         with contextlib.suppress(OSError, ValueError):  # the peer was faster and the socket is closed
             sock.setsockopt(socket.IPPROTO_TCP, option, MOST_AHEAD)
 
@@ -159,12 +162,11 @@ async def dial(
     try:
         async with asyncio.timeout(timeout):
             stream = await (_connect if is_address(host) else _connect_name)(host, port, local_ip)
-        sock = stream.info("socket") if for_user else None
-        if sock is not None:
-            if is_last(sock.fileno()):
+        if for_user:
+            if _has_last_file(stream):
                 stream.abort()
                 raise ConnectFailed("too many open files")
-            _take_little_ahead(sock)
+            _take_little_ahead(stream.info("socket"))
         return stream
     except TimeoutError:
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None

@@ -48,6 +48,28 @@ class _Socket:
             self.session.refused()
 
 
+class _Attempt:
+    """One attempt to connect: ``done`` ends with the handshake; the end of the connection goes to ``on_lost``."""
+
+    __slots__ = ("_on_lost", "done")
+
+    def __init__(self, on_lost: Callable[[Exception | None], None] | None) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._on_lost = on_lost
+
+    def ready(self) -> None:
+        """The handshake is complete."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        if not self.done.done():
+            self.done.set_exception(exc or Closed("the QUIC connection was closed"))
+        elif self._on_lost is not None:
+            self._on_lost(exc)
+
+
 async def dial(
     sock: socket.socket,
     *,
@@ -64,34 +86,23 @@ async def dial(
     :class:`~aiofrp.errors.TransportError` or :class:`~aiofrp.errors.RemoteProtocolError`, and
     :class:`~aiofrp.errors.TimedOut` after ``timeout`` seconds.
     """
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    attempt = _Attempt(on_lost)
     endpoint = _Socket(sock)
     configuration = client_configuration(identity, limits, server_name)
-
-    def lost(exc: Exception | None) -> None:
-        if not done.done():
-            done.set_exception(exc or Closed("the QUIC connection was closed"))
-        elif on_lost is not None:
-            on_lost(exc)
-
-    def ready() -> None:
-        if not done.done():
-            done.set_result(None)
-
     session = QuicSession(
         lambda handler: QuicCore(configuration, handler, limits, judge=judge),
         endpoint,
         peer=sock.getpeername(),
         sockname=sock.getsockname(),
         limits=limits,
-        on_ready=ready,
-        on_lost=lost,
+        on_ready=attempt.ready,
+        on_lost=attempt.lost,
     )
     endpoint.session = session
     session.connect()
     try:
         async with asyncio.timeout(timeout):
-            await done
+            await attempt.done
     except TimeoutError:
         session.abort()
         raise TimedOut(f"no answer to the QUIC handshake within {timeout:g} s") from None

@@ -39,12 +39,13 @@ _LATE_AT_ONCE = 32
 #: Milliseconds of zero window before the peer is asked, growing by half up to the limit
 #: (docs/protocol/wire.md §4).
 _PROBE_FIRST, _PROBE_MAX = 7_000, 120_000
-#: A reopened window is told so often, this far apart, unless data comes first: the news may get lost.
+#: How often a window that opened again is announced, unless data comes first, and milliseconds between: an
+#: announcement may get lost.
 _TELL_TIMES, _TELL_EVERY = 3, 100
 #: A FIN is sent again at most so often: only peers of our kind acknowledge it.
 _FIN_TIMES = 5
-#: Milliseconds without a sign of the peer after which it is asked for one, how often, and without progress after
-#: which the link is dead.
+#: Milliseconds without a segment of the peer after which it is asked for one; between such questions; and without an
+#: acknowledgement of something new after which the conversation is dead.
 IDLE, _IDLE_EVERY, DEAD_AFTER = 30_000, 5_000, 20_000
 #: What ends a conversation that a reference server began by mistake, see :meth:`Kcp._peer_forgot`: no protocol of frp's
 #: begins like this. Milliseconds of silence after which there is no doubt about the mistake.
@@ -71,7 +72,7 @@ class Kcp:
 
     ``clock``: added to the times on the wire; when it is secret, an echo of it proves the peer's address (``proven``).
     ``answering``: the peer's address is what its first datagram says; until it is proved little is sent there, see
-    :mod:`aiofrp.wire.kcp.proof`, and the owner tells what comes with :meth:`count`. ``send_window``,
+    :mod:`aiofrp.wire.kcp.proof`, and the owner reports the size of what comes with :meth:`count`. ``send_window``,
     ``receive_window``: segments.
     """
 
@@ -125,7 +126,7 @@ class Kcp:
         receive_window: int = MAX_WINDOW,
     ) -> None:
         self.conv = conv
-        self.proven = False  #: the peer echoed a time only its address was told
+        self.proven = False  #: the peer echoed a time that was sent to its address only
         self.reset = False  #: the peer does not know the conversation any more
         self.deaf = False  #: the peer does not know what ends are: it acknowledged all data and not our end
         self.eof = False  #: the peer finished sending, and all of it is here
@@ -154,7 +155,7 @@ class Kcp:
         self._early: dict[int, bytes | None] = {}  # by sn, None for a FIN; limited by the receive window
         self._unread = 0  # bytes the owner holds for a user who does not read
         self._acks: list[tuple[int, int]] = []  # (sn, time) to acknowledge; limited by the owner's batches
-        self._advertised = receive_window  # the window last told
+        self._advertised = receive_window  # the window last sent
         self._tells, self._tell_at = 0, now
         self._received_at = self._asked_at = now
 
@@ -222,7 +223,7 @@ class Kcp:
     def hold(self, size: int) -> bool:
         """The owner holds ``size`` bytes more of what it took, or less when negative; the window follows.
 
-        Returns whether the peer should be told at once.
+        Returns whether the peer should get the new window at once.
         """
         self._unread += size
         half = self._receive_window // 2
@@ -406,7 +407,7 @@ class Kcp:
             segments.append(pack(conv, ACK, 0, free, last[1], last[0], una, 0))
 
     def _probe(self, segments: list[bytes], free: int, now: int) -> None:
-        """Send what asks for the peer's window, or whether it is there, and what tells ours (ASK and TELL)."""
+        """Send what asks for the peer's window, or whether the peer is there, and what has ours (ASK and TELL)."""
         ask = False
         if self._peer_window:
             self._probe_wait = 0
@@ -528,7 +529,7 @@ class Kcp:
     # Time
 
     def next_timeout(self, now: int) -> int:
-        """When :meth:`data_to_send` or :meth:`dead` has something to say, if nothing arrives before."""
+        """When :meth:`data_to_send` or :meth:`dead` is due, in milliseconds, if nothing arrives before."""
         due = max(self._received_at + IDLE, self._asked_at + _IDLE_EVERY)
         proof = self._proof
         if proof is not None and proof.blocked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -120,3 +120,38 @@ async def test_the_largest_datagram_is_what_the_wire_protocol_carries(wire: str,
             user.connect(("127.0.0.1", remote))
             user.send(bytes(20_001))  # cut, and dropped where a frame cannot hold it; the connection goes on
         assert await ask(remote, bytes(largest)) == [bytes(largest)]
+
+
+@pytest.mark.both_loops
+async def test_a_user_is_answered_again_once_the_service_is_back() -> None:
+    """A service that restarts: the same user gets answers before and after, whatever ICMP said meanwhile."""
+    remote = free_port()
+    async with udp_echo() as (local, _):
+        pass
+    loop = asyncio.get_running_loop()
+    async with (
+        running_server(server_config()) as server,
+        running_client(client_config(server.address[1], proxy(local, remote))),
+    ):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as user:
+            user.setblocking(False)
+            user.connect(("127.0.0.1", remote))
+            for turn in range(3):
+                transport, _ = await loop.create_datagram_endpoint(_Echo, local_addr=("127.0.0.1", local))
+                async with asyncio.timeout(10):
+                    await _answered(user, b"%d" % turn)
+                transport.close()
+                for _ in range(3):
+                    user.send(b"nobody is there")
+                    await asyncio.sleep(0.02)
+
+
+async def _answered(user: socket.socket, payload: bytes) -> None:
+    """Ask again and again until an answer to ``payload`` comes."""
+    while True:
+        user.send(payload)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                while await asyncio.get_running_loop().sock_recv(user, 100) != payload:
+                    pass
+                return

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.stream.readable import watch
+from aiofrp.stream.readable import Watch
 from aiofrp.stream.udp import Piece, UdpSocket
 
 
@@ -87,14 +87,14 @@ def test_one_thread_waits_for_all_and_ends_with_the_last() -> None:
             pairs[number][1].recv(10)
             got.put_nowait(number)
 
-        ends = [watch(right, partial(read, number)) for number, (_, right) in enumerate(pairs)]
+        watches = [Watch(right, partial(read, number)) for number, (_, right) in enumerate(pairs)]
         assert threading.active_count() == before + 1
         for left, _ in pairs:
             left.send(b"x")
         async with asyncio.timeout(10):
             assert sorted([await got.get() for _ in pairs]) == list(range(20))
-        for end, (left, right) in zip(ends, pairs, strict=True):
-            end()
+        for watch, (left, right) in zip(watches, pairs, strict=True):
+            watch.end()
             right.close()
             left.close()
         assert threading.active_count() == before
@@ -102,3 +102,44 @@ def test_one_thread_waits_for_all_and_ends_with_the_last() -> None:
     before = threading.active_count()
     with asyncio.Runner(loop_factory=Proactor) as runner:
         runner.run(main())
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("noticed_by", ["read", "send"])
+async def test_a_socket_is_read_after_errors_of_icmp(noticed_by: str) -> None:
+    """The peer of a connected socket is away, and then it is there: with uvloop the first error ended the reading."""
+    left, right = pair()
+    name = right.getsockname()
+    right.close()
+    got: asyncio.Queue[list[Piece]] = asyncio.Queue()
+    refused = asyncio.Event()
+    udp = UdpSocket(left, got.put_nowait, lambda exc: refused.set())
+    for _ in range(3):
+        refused.clear()
+        udp.send([b"into the void"])
+        if noticed_by == "send":  # the error of the first one waits already
+            udp.send([b"into the void"])
+        async with asyncio.timeout(10):
+            await refused.wait()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
+        back.bind(name)
+        back.connect(left.getsockname())
+        for number in (b"1", b"2"):
+            back.send(number)
+            async with asyncio.timeout(10):
+                assert b"".join(piece[0] for piece in await got.get()) == number
+    udp.close()
+
+
+@pytest.mark.both_loops
+async def test_an_end_before_the_renewal_counts() -> None:
+    left, right = pair()
+    seen: list[bytes] = []
+    watch = Watch(left, lambda: seen.append(left.recv(10)))
+    watch.renew()
+    watch.end()
+    right.send(b"x")
+    await asyncio.sleep(0.01)
+    assert not seen
+    left.close()
+    right.close()

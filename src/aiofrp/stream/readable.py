@@ -11,28 +11,51 @@ import select
 import socket
 import threading
 from collections.abc import Callable
-from functools import partial
 from weakref import WeakKeyDictionary
 
 
-def watch(sock: socket.socket, callback: Callable[[], object]) -> Callable[[], object]:
-    """Call ``callback`` in the running loop whenever ``sock`` can be read. Returns what ends that; it is called once,
-    while ``sock`` is still open."""
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_reader(sock.fileno(), callback)
-    except NotImplementedError:
-        waiter = _waiters.get(loop)
-        if waiter is None:
-            waiter = _waiters[loop] = _Waiter(loop)
-        waiter.add(sock, callback)
-        return partial(_unwatch, loop, waiter, sock)
-    return partial(loop.remove_reader, sock.fileno())
+class Watch:
+    """Calls ``callback`` in the running loop whenever ``sock`` can be read, until :meth:`end`."""
 
+    __slots__ = ("_callback", "_ended", "_loop", "_renewing", "_sock", "_waiter")
 
-def _unwatch(loop: asyncio.AbstractEventLoop, waiter: _Waiter, sock: socket.socket) -> None:
-    if waiter.remove(sock):
-        del _waiters[loop]
+    def __init__(self, sock: socket.socket, callback: Callable[[], object]) -> None:
+        self._sock = sock
+        self._callback = callback
+        self._loop = asyncio.get_running_loop()
+        self._ended = self._renewing = False
+        self._waiter: _Waiter | None = None
+        try:
+            self._loop.add_reader(sock.fileno(), callback)
+        except NotImplementedError:
+            self._waiter = _waiters.get(self._loop)
+            if self._waiter is None:
+                self._waiter = _waiters[self._loop] = _Waiter(self._loop)
+            self._waiter.add(sock, callback)
+
+    def end(self) -> None:
+        """Call nothing any more; to be called once, while the socket is still open."""
+        self._ended = True
+        if self._waiter is None:
+            self._loop.remove_reader(self._sock.fileno())
+        elif self._waiter.remove(self._sock):
+            del _waiters[self._loop]
+
+    def renew(self) -> None:
+        """Begin again on the next turn of the loop: to be called for every error of the socket but EAGAIN and EINTR.
+
+        A connected UDP socket reports an ICMP error in its next call, whichever that is. While such an error waits,
+        libuv ends the watch (POLLERR) and uvloop says nothing: the socket would never be read again.
+        """
+        if self._waiter is None and not self._renewing:
+            self._renewing = True
+            self._loop.call_soon(self._begin_again)
+
+    def _begin_again(self) -> None:
+        self._renewing = False
+        if not self._ended:
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.add_reader(self._sock.fileno(), self._callback)
 
 
 class _Waiter:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from aiofrp import faults
-from aiofrp.stream.readable import watch
+from aiofrp.stream.readable import Watch
 
 #: Bytes asked for in the kernel's buffers, each way (docs/protocol/wire.md §4).
 SOCKET_BUFFER = 4 * 1024 * 1024
@@ -45,7 +45,7 @@ class UdpSocket:
     ``received`` is called with what one wake-up read; ``refused`` when the peer of a connected socket is not there.
     """
 
-    __slots__ = ("_cuts", "_joins", "_loop", "_received", "_refused", "_socket", "_unwatch")
+    __slots__ = ("_cuts", "_joins", "_loop", "_received", "_refused", "_socket", "_watch")
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class UdpSocket:
                 sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER)
         self._cuts = sys.platform == "linux"
         self._joins = self._cuts and _set_option(sock, _UDP_GRO)
-        self._unwatch = watch(sock, self.poll)
+        self._watch = Watch(sock, self.poll)
 
     @property
     def name(self) -> Address:
@@ -72,7 +72,7 @@ class UdpSocket:
     def close(self) -> None:
         """Close the socket; idempotent."""
         if self._socket.fileno() >= 0:
-            self._unwatch()
+            self._watch.end()
             self._socket.close()
 
     def poll(self) -> None:
@@ -84,9 +84,10 @@ class UdpSocket:
         except (BlockingIOError, InterruptedError):
             pass
         except ConnectionRefusedError as exc:
+            self._watch.renew()
             self._refused(exc)
-        except OSError:
-            pass  # an ICMP error about an earlier datagram, or the socket is closed
+        except OSError:  # an ICMP error about an earlier datagram, or the socket is closed
+            self._watch.renew()
         if pieces:  # also for a session that only wanted to know: a fault of another one is none of its
             faults.call("datagrams could not be processed", self._received, pieces)
 
@@ -109,9 +110,10 @@ class UdpSocket:
         except (BlockingIOError, InterruptedError):
             pass
         except ConnectionRefusedError as exc:
+            self._watch.renew()
             self._loop.call_soon(self._refused, exc)
-        except OSError:
-            pass  # no route now, a full device: as good as lost on the way
+        except OSError:  # no route now, a full device: as good as lost on the way
+            self._watch.renew()
 
     def _send_each(self, datagrams: list[bytes], address: Address) -> None:
         if address is None:

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from aiofrp.stream.readable import watch
+from aiofrp.stream.readable import Watch
 
 #: Datagrams read in one wake-up, so that others get their turn.
 _BATCH = 64
@@ -21,7 +21,7 @@ class DatagramSocket:
     are cut.
     """
 
-    __slots__ = ("_received", "_size", "_socket", "_unwatch")
+    __slots__ = ("_received", "_size", "_socket", "_watch")
 
     def __init__(
         self, sock: socket.socket, size: int, received: Callable[[list[tuple[bytes, Any]]], None]
@@ -29,7 +29,7 @@ class DatagramSocket:
         self._socket = sock
         self._size = size
         self._received = received
-        self._unwatch = watch(sock, self._readable)
+        self._watch = Watch(sock, self._readable)
 
     @property
     def descriptor(self) -> int:
@@ -48,13 +48,15 @@ class DatagramSocket:
                 self._socket.send(data)
             else:
                 self._socket.sendto(data, address)
-        except OSError:
+        except (BlockingIOError, InterruptedError):
             return
+        except OSError:
+            self._watch.renew()
 
     def close(self) -> None:
         """Close the socket; idempotent."""
         if self._socket.fileno() >= 0:
-            self._unwatch()
+            self._watch.end()
             self._socket.close()
 
     def _readable(self) -> None:
@@ -63,7 +65,9 @@ class DatagramSocket:
         try:
             for _ in range(_BATCH):
                 datagrams.append(recvfrom(size))
-        except OSError:
-            pass  # empty, or an ICMP error about an earlier datagram
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:  # an ICMP error about an earlier datagram
+            self._watch.renew()
         if datagrams:
             self._received(datagrams)

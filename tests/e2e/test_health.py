@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from aiofrp.client.service import Client
@@ -9,7 +11,14 @@ from aiofrp.client.states import Phase
 from tests.support.ends import until
 from tests.support.ports import free_port
 from tests.support.services import tcp_echo, web_server
-from tests.support.tunnel import client_config, exchange, running_client, running_server, server_config
+from tests.support.tunnel import (
+    client_config,
+    exchange,
+    local_service,
+    running_client,
+    running_server,
+    server_config,
+)
 
 
 def entry(name: str, local: int, remote: int, extra: str) -> str:
@@ -72,6 +81,27 @@ async def test_the_members_of_a_group_whose_service_answers_serve() -> None:
                 del first.pages["/well"]
                 await until(lambda: phase(client, "a") is Phase.CHECK_FAILED)
                 await until(lambda: len(server.tables.groups["tcp"]) == 1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nX-Session: " + b"x" * 9_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type : text/html\r\n\r\nfine",
+        b"HTTP/1.1 204 No Content\r\n\r\nbytes that should not be there",
+    ],
+    ids=["a long field", "a blank before the colon", "a body after 204"],
+)
+async def test_a_service_with_odd_answers_is_well(answer: bytes) -> None:
+    async def service(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+
+    extra = 'healthCheck.type = "http"\nhealthCheck.path = "/well"'
+    async with local_service(service) as port, running_server(server_config()) as server:
+        config = client_config(server.address[1], entry("p", port, free_port(), extra))
+        async with running_client(config) as client:
+            await until(lambda: phase(client, "p") is Phase.RUNNING)
 
 
 async def test_a_closed_proxy_is_not_asked_any_more() -> None:

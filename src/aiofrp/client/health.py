@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
+from aiofrp.client.httpcheck import check_http
 from aiofrp.config.models.proxy import HealthCheck, ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
 from aiofrp.transport.net import dial, join_host_port
-from aiofrp.version import __version__
 
 #: What stands for a number that is not given, or not positive (docs/protocol/client.md §2.2).
 TIMEOUT, MAX_FAILED, INTERVAL = 3, 1, 10
-#: Redirects followed in one check, as Go's client does.
-_REDIRECTS: Final = 10
-
-
-class CheckFailed(FrpError):
-    """The service did not show that it is well."""
 
 
 class Health:
@@ -94,29 +87,6 @@ async def check_tcp(host: str, port: int, timeout: float) -> None:
     """Connect and hang up. Raises :class:`~aiofrp.errors.ConnectFailed`."""
     stream = await dial(host, port, timeout=timeout)
     stream.close()
-
-
-async def check_http(url: str, check: HealthCheck, timeout: float) -> None:
-    """Ask for ``url``, following redirects; the answer must be good. Raises :class:`CheckFailed`."""
-    import aiohttp
-
-    headers = {"User-Agent": f"aiofrp/{__version__}"}
-    for header in check.http_headers:
-        headers = {name: value for name, value in headers.items() if name.lower() != header.name.lower()}
-        headers[header.name] = header.value
-    limit = aiohttp.ClientTimeout(total=timeout)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=limit) as session,
-            session.get(url, headers=headers, max_redirects=_REDIRECTS) as response,
-        ):
-            status = response.status
-    except TimeoutError:
-        raise CheckFailed(f'Get "{url}": no answer within {timeout:g} s') from None
-    except (aiohttp.ClientError, ValueError, OSError) as exc:
-        raise CheckFailed(f'Get "{url}": {exc}') from exc
-    if not 200 <= status < 300:
-        raise CheckFailed(f"do http health check, StatusCode is [{status}] not 2xx")
 
 
 def url_of(check: HealthCheck, host: str, port: int) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import posixpath
 import re
 import ssl
 from collections.abc import Awaitable, Callable
@@ -26,7 +27,9 @@ from aiofrp.logs import Log
 from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port
 from aiofrp.transport.tls.contexts import identity_context
 from aiofrp.webserver.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, TooManyGuesses
+from aiofrp.webserver.front import Front
 from aiofrp.webserver.guard import PROOF, foreign_host, same_site, source_of
+from aiofrp.wire.http.head import MAX_HEAD
 
 #: Seconds for reading a request and answering it (docs/protocol/client.md §6).
 _TIME_LIMIT = 60.0
@@ -46,6 +49,10 @@ _OWN_NAME: Final = web.AppKey("own_name", str)  # given where there are no crede
 _log = logs.get(__name__)
 #: For lines that anybody can cause.
 _refused = _log.limited(logs.STRANGERS)
+
+
+#: aiohttp's own lines, which anybody can cause as well.
+_library_log = logs.get("aiofrp.webserver.aiohttp").limited(logs.STRANGERS)
 
 
 class ApiError(FrpError):
@@ -69,6 +76,7 @@ class WebServer:
             self._app[_OWN_NAME] = config.addr
         self._app.on_response_prepare.append(_plain_headers)
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     def route(
         self, method: str, path: str, handler: Handler, *, open_to_all: bool = False, changes: bool = False
@@ -87,16 +95,27 @@ class WebServer:
         if config.tls is not None:  # a CA has no effect here (docs/protocol/configuration.md §2.1)
             tls = identity_context(TlsConfig(cert_file=config.tls.cert_file, key_file=config.tls.key_file))
         sock = bind_tcp(config.addr, config.port)
-        self._runner = web.AppRunner(
+        runner = self._runner = web.AppRunner(
             self._app,
             access_log=None,
+            logger=_library_log,
             handle_signals=False,
             shutdown_timeout=_GRACE,
             lingering_time=_GRACE,
             keepalive_timeout=_TIME_LIMIT,
+            auto_decompress=False,
+            # The front has the limit of a head as a whole.
+            max_line_size=MAX_HEAD,
+            max_field_size=MAX_HEAD,
+            max_headers=MAX_HEAD,
         )
-        await self._runner.setup()
-        await web.SockSite(self._runner, sock, ssl_context=tls, backlog=BACKLOG).start()
+        await runner.setup()
+        handlers = runner.server
+        assert handlers is not None
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: Front(handlers()), sock=sock, ssl=tls, backlog=BACKLOG
+        )
 
     @property
     def address(self) -> str:
@@ -105,6 +124,8 @@ class WebServer:
 
     async def close(self) -> None:
         """Stop listening; running requests get a moment to end."""
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -145,10 +166,13 @@ def _moved(path: str) -> web.Response:
 
 
 async def _plain_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Say neither what serves nor the type of nothing."""
+    """Say neither what serves nor the type of nothing; end the connection with its last answer."""
     response.headers.popall("Server", None)
     if response.content_length == 0:
         response.headers.popall("Content-Type", None)
+    front = request.transport.get_protocol() if request.transport is not None else None
+    if isinstance(front, Front) and front.answering():
+        response.force_close()
 
 
 # The way of a request
@@ -211,9 +235,16 @@ def _wrong_path(request: web.Request) -> web.Response | None:
         response.force_close()
         return response
     path, mark, query = target.partition("?")
-    if "//" in path:
-        return _moved(_SLASHES.sub("/", path) + mark + query)
-    return None
+    clean = _clean(path)
+    return None if clean == path else _moved(clean + mark + query)
+
+
+def _clean(path: str) -> str:
+    """A path without empty segments, ``.`` and ``..``; a slash at its end stays."""
+    if "//" not in path and "/." not in path:
+        return path
+    clean = posixpath.normpath(_SLASHES.sub("/", path))
+    return f"{clean}/" if path.endswith("/") and clean != "/" else clean
 
 
 async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> web.StreamResponse:

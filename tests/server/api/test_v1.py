@@ -497,11 +497,11 @@ async def test_metrics_as_recorded(free_ports: Callable[[], int]) -> None:
             expected = families((VECTORS / "metrics_full.txt").read_text("utf-8"))
             assert families(answer.body) == expected
             for line in (
-                "frp_server_client_counts 1.0",
-                'frp_server_proxy_counts{type="tcp"} 1.0',
-                'frp_server_proxy_counts_detailed{name="t",type="tcp"} 1.0',
-                'frp_server_traffic_in{name="t",type="tcp"} 5.0',
-                'frp_server_traffic_out{name="t",type="tcp"} 5.0',
+                "frp_server_client_counts 1",
+                'frp_server_proxy_counts{type="tcp"} 1',
+                'frp_server_proxy_counts_detailed{name="t",type="tcp"} 1',
+                'frp_server_traffic_in{name="t",type="tcp"} 5',
+                'frp_server_traffic_out{name="t",type="tcp"} 5',
             ):
                 assert line in answer.body.splitlines()
             headers = re.findall(r"^# (?:HELP|TYPE) frp_.*", (VECTORS / "metrics_full.txt").read_text(), re.M)
@@ -509,7 +509,7 @@ async def test_metrics_as_recorded(free_ports: Callable[[], int]) -> None:
 
         async def closed() -> bool:
             body = (await api("/metrics")).body
-            return 'frp_server_proxy_counts_detailed{name="t",type="tcp"} 0.0' in body.splitlines()
+            return 'frp_server_proxy_counts_detailed{name="t",type="tcp"} 0' in body.splitlines()
 
         await until(closed)
         assert (await api("/metrics", auth=None)).status == 401
@@ -522,8 +522,8 @@ async def test_two_servers_count_for_themselves() -> None:
         running_client(client_config(first.address[1])) as client,
     ):
         assert isinstance(client, Client)
-        await until(lambda: _says(api, "frp_server_client_counts 1.0"))
-        assert "frp_server_client_counts 0.0" in (await other("/metrics")).body
+        await until(lambda: _says(api, "frp_server_client_counts 1"))
+        assert "frp_server_client_counts 0" in (await other("/metrics")).body
 
 
 async def _says(api: Api, line: str) -> bool:

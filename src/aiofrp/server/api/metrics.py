@@ -6,6 +6,7 @@ Counting is plain arithmetic; prometheus-client only collects and writes when so
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -24,7 +25,15 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8; escaping=values
 #: Closed proxies whose series are kept; those of the one closed first go first. The reference keeps all.
 CLOSED_LIMIT = 10_000
 
+#: The value at the end of a line of numbers, where it has a fraction or an exponent.
+_NUMBER = re.compile(rb"(?m)^([^#\n].*) (-?[0-9]+\.[0-9]+(?:e\+[0-9]+)?)$")
 _COUNTERS: Final = ("frp_server_traffic_in", "frp_server_traffic_out")
+
+
+def _plain_number(line: re.Match[bytes]) -> bytes:
+    """A line with a whole number written as whole: prometheus-client writes 5000.0, on which shell scripts fail."""
+    number = float(line[2])
+    return b"%b %d" % (line[1], number) if number.is_integer() else line[0]
 
 
 class _Series:
@@ -59,7 +68,7 @@ class Metrics(Collector):
         for name in _COUNTERS:  # prometheus-client ends every counter's name in _total, frp does not
             for line in ("HELP", "TYPE"):
                 text = text.replace(f"\n# {line} {name}_total ".encode(), f"\n# {line} {name} ".encode())
-        return text, CONTENT_TYPE
+        return _NUMBER.sub(_plain_number, text), CONTENT_TYPE
 
     # Observer
 

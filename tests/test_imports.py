@@ -52,7 +52,7 @@ INSIDE = {
     "stream": [{"tls", "mux", "kcp", "quic"}, {FILES}],
     "client": [{"service"}, {"api"}, {FILES}],
     "proxy": [{FILES}, {"datagrams"}],
-    "config": [{"tools"}, {"load"}, {"legacy"}, {"models", "formats"}, {"problem"}, {"golang"}],
+    "config": [{"tools"}, {"load"}, {"legacy"}, {"models", "formats"}, {"problem"}, {"near"}, {"golang"}],
 }
 
 #: Folders and files that may use nothing of the project but these modules and what is in their own folder.

@@ -24,6 +24,8 @@ TWINNED = (
 
 #: Files without such a test → the one that covers them.
 COVERED_BY = {
+    "config/load/known.py": "config/load/test_hints.py",
+    "config/load/syntax.py": "config/load/test_hints.py",
     "http/call2.py": "e2e/test_http2.py",
     "http/connection2.py": "e2e/test_http2.py",
     "http/reply.py": "e2e/test_http.py",

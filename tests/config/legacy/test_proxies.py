@@ -165,7 +165,7 @@ def test_keys_of_other_types_are_pointed_out() -> None:
     result = converted("type = tcp\ncustom_domains = a.org\nlocal_port = x\nnonsense = 1\nhttp_passwd = p")
     assert [str(warning) for warning in result.warnings] == [
         "[p] local_port: 'x' is not a whole number and has no effect",
-        "[p] custom_domains: is not known here and has no effect",
+        "[p] custom_domains: is not known here and has no effect; it belongs to a proxy of type http, https, tcpmux",
         "[p] nonsense: is not known here and has no effect",
         "[p] http_passwd: has no effect here; it belongs to a proxy of type http or tcpmux",
     ]

@@ -97,7 +97,7 @@ def test_prefixes() -> None:
 
 def test_warnings_have_an_end() -> None:
     found = reader("".join(f"k{i} = 1\n" for i in range(MAX_WARNINGS * 2)))
-    found.warn_unread({})
+    found.warn_unread(lambda section, key, known: key)
     assert len(found.warnings) == MAX_WARNINGS
 
 

@@ -151,5 +151,5 @@ def test_plugins_come_by_name() -> None:
         {"name": "b", "addr": "base", "ops": ["Login", "NewProxy"], "tlsVerify": True},
     ]
     assert [str(warning) for warning in result.warnings] == [
-        "[plugin.a] tls_verify: has no effect; it is spelt tlsVerify"
+        "[plugin.a] tls_verify: is not known here and has no effect; did you mean tlsVerify?"
     ]

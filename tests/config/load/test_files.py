@@ -12,6 +12,7 @@ from aiofrp.config.load import files as module
 from aiofrp.config.load.files import load_client, load_server, read
 from aiofrp.config.problem import InvalidConfig
 from aiofrp.errors import ConfigError
+from tests.config.batch import every
 
 
 @pytest.fixture
@@ -202,6 +203,20 @@ def test_servers_name_their_places(folder: Path) -> None:
     assert str(caught.value).splitlines()[2:] == ["  s.yaml:2: log.level", "  s.yaml:3: bindPort"]
 
 
+@every(
+    [
+        ("a.toml", "bindPort = 7001"),
+        ("a.yaml", "bindPort: 7001"),
+        ("a.json", '{"bindPort": 7001}'),
+        ("a.ini", "[common]\nbind_port = 7001"),
+    ]
+)
+def test_a_byte_order_mark_is_accepted(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8-sig")
+    assert load_server(str(path)).config.bind_port == 7001
+
+
 # INI
 
 
@@ -210,7 +225,7 @@ def test_ini_problems_are_placed_at_their_section(folder: Path) -> None:
     loaded = _error(_write("c.ini", text))
     assert loaded == (
         "proxy w: subdomain and custom domains should not be both empty\n"
-        '  c.ini:7: proxies[2].customDomains: write customDomains = ["name.example.org"]'
+        "  c.ini:7: [w] custom_domains: name a domain in custom_domains, or a subdomain"
     )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from aiofrp.config.legacy.client import client_includes, convert_client
 from aiofrp.config.legacy.common import LegacyResult
+from aiofrp.config.legacy.names import written
 from aiofrp.config.legacy.reader import LegacyWarning
 from aiofrp.config.legacy.server import convert_server
 
-__all__ = ["LegacyResult", "LegacyWarning", "client_includes", "convert_client", "convert_server"]
+__all__ = ["LegacyResult", "LegacyWarning", "client_includes", "convert_client", "convert_server", "written"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from aiofrp import registry
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.common import LegacyResult, common_reader, fill_common
 from aiofrp.config.legacy.ini import DEFAULT, IniFile
+from aiofrp.config.legacy.names import explain
 from aiofrp.config.legacy.proxies import convert_proxy, convert_visitor
 from aiofrp.config.legacy.ranges import expand_ranges
 from aiofrp.config.legacy.reader import LegacyWarning, SectionReader, Tree, put
 from aiofrp.errors import ConfigError
+
+_EXPLAIN: Final = partial(explain, "frpc")
 
 PROTOCOLS: Final = tuple(registry.TRANSPORTS)
 
@@ -45,7 +49,7 @@ def convert_client(file: IniFile, merged: IniFile | None = None) -> LegacyResult
     reader.fill(tree, keys.CLIENT)
     _prefixed(reader, tree)
     _check(tree)
-    reader.warn_unread(keys.HINTS)
+    reader.warn_unread(_EXPLAIN)
     _proxies_and_visitors(tree, merged or file, warnings)
     return LegacyResult(tree, tuple(warnings), tuple(_notices(tree)))
 
@@ -97,6 +101,6 @@ def _proxies_and_visitors(tree: Tree, file: IniFile, warnings: list[LegacyWarnin
             visitors[section] = convert_visitor(reader)
         else:
             raise ConfigError(f"proxy {section} role should be 'server' or 'visitor'")
-        reader.warn_unread(keys.HINTS, {"name"})
+        reader.warn_unread(_EXPLAIN, {"name"})
     tree["proxies"] = [proxies[name] for name in sorted(proxies)]
     tree["visitors"] = [visitors[name] for name in sorted(visitors)]

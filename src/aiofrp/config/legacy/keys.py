@@ -52,6 +52,20 @@ SERVER: Final = _table(
 )
 """Further keys of [common] in frps.ini."""
 
+SERVER_APART: Final = frozenset(
+    {
+        "allow_ports",
+        "authenticate_heartbeats",
+        "authenticate_new_work_conns",
+        "authentication_timeout",
+        "dashboard_tls_cert_file",
+        "dashboard_tls_key_file",
+        "dashboard_tls_mode",
+        "pprof_enable",
+    }
+)
+"""Keys of [common] in frps.ini that are read apart."""
+
 SERVER_PLUGIN: Final = _table(texts="addr>addr path>path", flags="tlsVerify>tlsVerify", lists="ops>ops")
 """Keys of a section [plugin.NAME] in frps.ini."""
 
@@ -70,6 +84,9 @@ CLIENT: Final = _table(
 )
 """Further keys of [common] in frpc.ini."""
 
+CLIENT_APART: Final = frozenset({"authenticate_heartbeats", "authenticate_new_work_conns"})
+"""Keys of [common] in frpc.ini that are read apart."""
+
 PROXY: Final = _table(
     texts="local_ip>localIP bandwidth_limit_mode>transport.bandwidthLimitMode group>loadBalancer.group "
     "group_key>loadBalancer.groupKey proxy_protocol_version>transport.proxyProtocolVersion "
@@ -79,6 +96,9 @@ PROXY: Final = _table(
     flags="use_encryption>transport.useEncryption use_compression>transport.useCompression",
 )
 """Keys of every proxy."""
+
+PROXY_APART: Final = frozenset({"type", "role", "plugin", "bandwidth_limit"})
+"""Keys of every proxy that are read apart."""
 
 _REMOTE: Final = _table(numbers="remote_port>remotePort")
 _DOMAINS: Final = _table(texts="subdomain>subdomain", lists="custom_domains>customDomains")
@@ -149,13 +169,12 @@ HINTS: Final[Mapping[str, str]] = {
     "auth_token": "is no longer known and has no effect; use token",
     "privilege_token": "is no longer known and has no effect; use token",
     "privilege_mode": "is no longer known and has no effect; every proxy is set by its client",
-    "privilege_allow_ports": "is no longer known and has no effect; use allow_ports",
+    "privilege_allow_ports": "is no longer known and has no effect; use allow_ports in frps's file",
     "bind_udp_port": "is no longer needed and has no effect",
     "log_way": "has no effect; log_file alone says where to",
-    "max_pool": "is no longer known and has no effect; use max_pool_count",
+    "max_pool": "is no longer known and has no effect; use max_pool_count in frps's file",
     "listen_port": "is no longer known and has no effect; use remote_port in frpc's file",
     "authentication_timeout": "has no effect on a client; it belongs to frps",
     "http_passwd": "has no effect here; it belongs to a proxy of type http or tcpmux",
-    "tls_verify": "has no effect; it is spelt tlsVerify",
 }
 """What became of keys that older documents know."""

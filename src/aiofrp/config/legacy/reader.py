@@ -6,7 +6,7 @@ A value that does not parse is left out, as in the reference; here a warning is 
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +15,9 @@ from aiofrp.config.legacy.ini import IniFile
 
 Tree: TypeAlias = dict[str, Any]
 """A table of the new format as plain values."""
+
+Explain: TypeAlias = Callable[[str, str, Collection[str]], str]
+"""From a section, a key nobody asked for and the keys that were asked for to the reason it has no effect."""
 
 MAX_WARNINGS: Final = 100
 """Warnings kept of one file; more would hide the first."""
@@ -102,11 +105,11 @@ class SectionReader:
             line = self.file.line(self.section, key)
             self.warnings.append(LegacyWarning(self.section, key, reason, line))
 
-    def warn_unread(self, hints: Mapping[str, str], ignored: Collection[str] = ()) -> None:
-        """Warn about the section's own keys that were never read; ``hints``: what replaced some of them."""
+    def warn_unread(self, explain: Explain, ignored: Collection[str] = ()) -> None:
+        """Warn about the section's own keys that were never read, in the words of ``explain``."""
         for key in self.file.own(self.section):
             if key not in self._known and key not in ignored:
-                self.warn(key, hints.get(key, "is not known here and has no effect"))
+                self.warn(key, explain(self.section, key, self._known))
 
     def _value(self, key: str, kind: KeyKind) -> str | int | bool | list[str] | None:
         self._known.add(key)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 from aiofrp.config.legacy import keys
 from aiofrp.config.legacy.common import LegacyResult, common_reader, fill_common
 from aiofrp.config.legacy.ini import IniFile
+from aiofrp.config.legacy.names import explain
 from aiofrp.config.legacy.reader import LegacyWarning, SectionReader, Tree, put
 from aiofrp.config.models import numberrange
+
+_EXPLAIN: Final = partial(explain, "frps")
 
 
 def convert_server(file: IniFile) -> LegacyResult:
@@ -25,7 +31,7 @@ def convert_server(file: IniFile) -> LegacyResult:
     plugins = _plugins(file, warnings)
     if plugins:
         tree["httpPlugins"] = plugins
-    reader.warn_unread(keys.HINTS)
+    reader.warn_unread(_EXPLAIN)
     return LegacyResult(tree, tuple(warnings))
 
 
@@ -79,5 +85,5 @@ def _plugins(file: IniFile, warnings: list[LegacyWarning]) -> list[Tree]:
         name = section.removeprefix("plugin.").strip()
         found[name] = {"name": name}
         reader.fill(found[name], keys.SERVER_PLUGIN)
-        reader.warn_unread(keys.HINTS, {"name"})
+        reader.warn_unread(_EXPLAIN, {"name"})
     return [found[name] for name in sorted(found)]

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from aiofrp import registry
 from aiofrp.config.golang.literals import format_float, quote
-from aiofrp.config.load import hints
+from aiofrp.config.load import hints, syntax
+from aiofrp.config.load.hints import About
+from aiofrp.config.load.syntax import Syntax
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model
 from aiofrp.config.models.proxy import (
@@ -47,6 +49,7 @@ class Rules:
     ordered: bool = False  #: of keys that differ only in case the last counts, not the one that sorts last
     coerce: bool = False  #: numbers and booleans stand for texts, as in YAML read leniently
     legacy: bool = False  #: a proxy without type and unknown plugins are accepted, as in INI files
+    syntax: Syntax = ""  #: in which hints are written
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class _Work:
     """One document being decoded."""
 
     rules: Rules
+    about: About
     problems: list[Problem] = field(default_factory=list)
     values: int = 0  # limited by MAX_VALUES
 
@@ -79,7 +83,7 @@ class _Place:
 
 def decode_server(tree: object, rules: Rules = Rules()) -> ServerConfig:
     """The configuration of frps; raises :class:`InvalidConfig` with all problems."""
-    work = _Work(rules)
+    work = _Work(rules, About("frps", rules.syntax))
     table = _table(_Place(work), tree, "v1.ServerConfig")
     config = _build(_Place(work), ServerConfig, table)
     return _checked(config, work)
@@ -87,7 +91,7 @@ def decode_server(tree: object, rules: Rules = Rules()) -> ServerConfig:
 
 def decode_client(tree: object, rules: Rules = Rules()) -> ClientConfig:
     """The configuration of frpc, proxies and visitors too; raises :class:`InvalidConfig` like the above."""
-    work = _Work(rules)
+    work = _Work(rules, About("frpc", rules.syntax))
     place = _Place(work)
     table = dict(_table(place, tree, "v1.rawClientConfig"))
     proxies = _items(place, table, "proxies")
@@ -102,13 +106,13 @@ def decode_client(tree: object, rules: Rules = Rules()) -> ClientConfig:
 
 def decode_proxy(tree: object, rules: Rules = Rules()) -> ProxyConfig:
     """One proxy, as a store or an API has it; raises :class:`InvalidConfig`."""
-    work = _Work(rules)
+    work = _Work(rules, About("frpc", rules.syntax, ("proxies", 0)))
     return _checked(_proxy(_Place(work), tree), work)
 
 
 def decode_visitor(tree: object, rules: Rules = Rules()) -> VisitorConfig:
     """One visitor, as a store or an API has it; raises :class:`InvalidConfig`."""
-    work = _Work(rules)
+    work = _Work(rules, About("frpc", rules.syntax, ("visitors", 0)))
     return _checked(_visitor(_Place(work), tree), work)
 
 
@@ -141,7 +145,7 @@ def _items(place: _Place, table: dict[str, Any], name: str) -> list[Any]:
     if isinstance(items, list):
         return items
     message = f'field "{name}": cannot unmarshal {kind(items)} into []jsonx.RawMessage'
-    place.report(message, (name,), f"write [[{name}]] above each one")
+    place.report(message, (name,), syntax.tables_of(place.work.rules.syntax, name))
     return []
 
 
@@ -212,7 +216,7 @@ def _with_plugin(here: _Place, model: type[M], tree: dict[str, Any], owner: str,
 def _report_plugin(here: _Place, model: type[Model], value: object, what: str) -> None:
     where = f"{model.reference_name}.{holder(model, 'plugin')}"
     text = f"{here.wrong}json: cannot unmarshal {kind(value)} into Go struct field {where}.{what}"
-    here.report(text, ("plugin",), 'write a table with a type, such as { type = "socks5" }')
+    here.report(text, ("plugin",), syntax.plugin(here.work.rules.syntax))
 
 
 def _typed_plugin(here: _Place, tree: dict[str, Any], name: str, owner: str, before: str) -> Model | None:
@@ -274,7 +278,7 @@ def _canonical(place: _Place, model: type[Model], tree: Mapping[str, Any]) -> di
         if item is None:
             if place.work.rules.strict:
                 message = f"{place.unknown}json: unknown field {quote(key)}"
-                place.report(message, (key,), hints.unknown_key(model, key))
+                place.report(message, (key,), hints.unknown_key(model, key, place.work.about, place.path))
         elif tree[key] is not None:
             value = _value(place.below(item.alias), forms[item.name], tree[key])
             if item.alias in values and not isinstance(value, dict):
@@ -339,7 +343,7 @@ def _report_wrong(place: _Place, model: type[Model], detail: dict[str, Any]) -> 
         text = f"{place.wrong}json: cannot unmarshal {got} into Go struct field {where} of type {want}"
     else:
         text = f'field "{".".join(names)}": cannot unmarshal {got} into {want}'
-    place.report(text, path, hints.wrong_type(shape, detail["input"]))
+    place.report(text, path, hints.wrong_type(shape, detail["input"], place.work.rules.syntax, path))
 
 
 def _walk(model: type[Model], loc: tuple[str | int, ...]) -> tuple[Path, list[str], type[Model], Shape]:

@@ -6,6 +6,7 @@ A file is loaded whole or not at all: :class:`InvalidConfig` has all its problem
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -97,13 +98,18 @@ def read(path: str) -> bytes:
     return data
 
 
+def _text(raw: bytes) -> str:
+    """The text of a file, without the byte order mark that some editors write."""
+    return from_bytes(raw.removeprefix(codecs.BOM_UTF8))
+
+
 def open_source(
     path: str, raw: bytes, environ: Mapping[str, str], *, program: str, strict: bool = True
 ) -> Source:
     """Parse the content of a file, found out to be INI or not; ``program`` is ``frps`` or ``frpc``."""
     if not ini.looks_like_ini(raw):
         return _parsed(path, raw, environ, strict=strict)
-    text = render(from_bytes(raw), environ, number_ranges=False)
+    text = render(_text(raw), environ, number_ranges=False)
     file = ini.parse(text)
     parts: tuple[str, ...] = ()
     if program == "frps":
@@ -132,7 +138,7 @@ def _ini_includes(file: ini.IniFile, environ: Mapping[str, str]) -> tuple[tuple[
 
 def _ini_include(path: str, environ: Mapping[str, str]) -> str:
     try:
-        return render(from_bytes(read(path)), environ, number_ranges=False)
+        return render(_text(read(path)), environ, number_ranges=False)
     except ConfigError as error:
         before = f"getIncludeContents error: render extra config {path} error"
         raise ConfigError(f"{before}: {error}", "includes") from None
@@ -143,17 +149,16 @@ def _parsed(path: str, raw: bytes, environ: Mapping[str, str], *, strict: bool) 
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         problem = Problem(f"read {path}: invalid UTF-8", hint="the file is UTF-16; save it as UTF-8")
         raise InvalidConfig([problem.at(path)])
-    plain = from_bytes(raw)
+    plain = _text(raw)
     text = render(plain, environ)
     try:
         document = parse(text, os.path.splitext(path)[1], strict=strict)
     except InvalidConfig as error:
         raise _placed(error, path) from None
-    rules = Rules(
-        strict=strict, ordered=document.format == "json", coerce=document.format == "yaml" and not strict
-    )
+    form = document.format
+    rules = Rules(strict, ordered=form == "json", coerce=form == "yaml" and not strict, syntax=form)
     same = text == plain or text.count("\n") == plain.count("\n")
-    locate = _Lazy(text, document.format) if same else lambda path: 0
+    locate = _Lazy(text, form) if same else lambda path: 0
     return Source(path, document.tree, False, rules, locate, document.note)
 
 
@@ -214,7 +219,17 @@ def load_server(
 
 
 def _at(problem: Problem, source: Source) -> Problem:
-    return problem.at(source.file, source.locate(problem.path))
+    line = source.locate(problem.path)
+    return (_in_ini(problem, source) if source.legacy else problem).at(source.file, line)
+
+
+def _in_ini(problem: Problem, source: Source) -> Problem:
+    """The problem with the place, and the name in the hint, as an INI file writes them."""
+    path = legacy.written(source.tree, problem.path)
+    hint = problem.hint
+    if path != problem.path:
+        hint = hint.replace(str(problem.path[-1]), str(path[0]).partition("] ")[2])
+    return replace(problem, path=path, hint=hint)
 
 
 # frpc

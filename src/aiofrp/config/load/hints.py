@@ -1,99 +1,119 @@
-"""What to write instead: one short sentence for each kind of mistake. Used only when there is a problem."""
+"""What to write instead: one short sentence for each kind of mistake, in the syntax of the file it is about.
+
+A hint names what is right, or there is none. Used only when there is a problem.
+"""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from aiofrp import registry
-from aiofrp.config.models.client import ClientCommonConfig
+from aiofrp.config.load import syntax
+from aiofrp.config.load.known import Known, Program, Tables, places
+from aiofrp.config.load.syntax import Syntax
 from aiofrp.config.models.model import Model, declared
-from aiofrp.config.models.proxy import PluginConfig, ProxyConfig, ProxyKind, VisitorConfig
-from aiofrp.config.models.server import ServerConfig
-from aiofrp.config.models.shape import Shape, shapes
+from aiofrp.config.models.shape import Shape
 from aiofrp.config.models.types import kind
+from aiofrp.config.near import nearest, plain
+from aiofrp.config.problem import Path
 
 NOT_A_TABLE = "a configuration is a table of keys and values"
 BANDWIDTH = "write a number and KB or MB, such as 500KB or 1.5MB"
 
 _FEW = 8  # keys that are listed
+_MOST = 3  # places that are listed
 
-_DEPTH = 4  # tables inside tables that are searched for a key
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The document hints are about."""
+
+    program: Program = "frpc"
+    syntax: Syntax = ""
+    base: Path = ()  #: where in a whole file the document would stand
+
+    def tables(self, path: Path) -> Tables:
+        """The tables that a path of the document leads through."""
+        found: list[str] = []
+        for part in self.base + path:
+            if isinstance(part, str):
+                found.append(part)
+            else:
+                found[-1] += "[]"
+        return tuple(found)
 
 
-def unknown_key(model: type[Model], key: str) -> str:
-    """Where an unknown key may belong: a field with nearly that name, one elsewhere, another type's field."""
+def unknown_key(model: type[Model], key: str, about: About = About(), path: Path = ()) -> str:
+    """Where an unknown key of the table at ``path``, whose fields are those of ``model``, may belong: a field with
+    nearly that name, one of another table, type or program."""
     names = [item.alias for item in declared(model).values()]
-    plain = {_squashed(name): name for name in names}
-    if _squashed(key) in plain:
-        return f'did you mean "{plain[_squashed(key)]}"?'
-    elsewhere = [path for path in _paths(model) if _squashed(path).endswith(_squashed(key))]
-    if elsewhere and len(key) > 2:
-        return f'did you mean "{min(elsewhere, key=len)}"?'
-    types = _types_with(model, key)
-    if types:
+    spelt = {plain(name): name for name in names}
+    if plain(key) in spelt:
+        return f'did you mean "{spelt[plain(key)]}"?'
+    return (
+        _elsewhere(about, about.tables(path), key)
+        or maybe(nearest(key, names))
+        or (f"known here: {', '.join(names)}" if len(names) <= _FEW else "")
+    )
+
+
+def _elsewhere(about: About, here: Tables, key: str) -> str:
+    """The hint for a key that exists somewhere else."""
+    found = places(key)
+    own = [known for known in found if known.program == about.program]
+    if types := [name for known in own if known.tables == here for name in known.types]:
         return f"a field of type {', '.join(types)}"
-    near = nearest(key, names)
-    if near:
-        return f'did you mean "{near}"?'
-    if not issubclass(model, PluginConfig) and _squashed(key) in _top_level():
-        return "belongs at the top of the file, above the first table"
-    return f"known here: {', '.join(names)}" if len(names) <= _FEW else ""
+    below = [known for known in own if known.tables[: len(here)] == here]
+    for group in (
+        [known for known in below if "[]" not in known.path[len(".".join(here)) :]],
+        [known for known in own if not known.tables],
+        below,
+        own,
+    ):
+        if group:
+            hint = syntax.meant(about.syntax, here, group, key) if len(group) <= _MOST else ""
+            return hint + _at_the_top(about, here, found) if hint else ""
+    return _other_program(about, found, key)
+
+
+def _at_the_top(about: About, here: Tables, found: list[Known]) -> str:
+    """What to add where the other program has a key in this very place."""
+    for known in found:
+        if known.program != about.program and known.tables == here == ():
+            return f"; as a key at the top it is a setting of {known.program}"
+    return ""
+
+
+def _other_program(about: About, found: list[Known], key: str) -> str:
+    if not found:
+        return ""
+    where = "" if len(found) > 1 or found[0].path == key else f' ("{found[0].path}")'
+    return f"a setting of {found[0].program}{where}, not of {about.program}"
+
+
+def maybe(name: str) -> str:
+    """The question whether ``name`` is meant; empty without one."""
+    return f'did you mean "{name}"?' if name else ""
 
 
 def choice(text: str, known: Iterable[str]) -> str:
     """The nearest of the known texts, or all of them."""
-    near = nearest(text, known)
-    return f'did you mean "{near}"?' if near else "write one of: " + ", ".join(known)
+    known = list(known)
+    return maybe(nearest(text, known)) or "write one of: " + ", ".join(known)
 
 
-def nearest(text: str, known: Iterable[str]) -> str:
-    """The known text most similar to ``text``; empty if none is similar."""
-    folded = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(text.lower(), folded, n=1, cutoff=0.7)
-    return folded[found[0]] if found else ""
-
-
-def wrong_type(shape: Shape, value: object) -> str:
-    """An example of a value of the type that is wanted."""
+def wrong_type(shape: Shape, value: object, form: Syntax = "", path: Path = ()) -> str:
+    """An example of a value of the type that is wanted at ``path``."""
+    if shape.kind == "list" and shape.element.kind == "table":
+        names = [part for part in path if isinstance(part, str)]
+        return syntax.tables_of(form, ".".join(names if form == "toml" else names[-1:]))
     if shape.kind == "list":
-        return "write a list in brackets, such as [" + ('"a", "b"]' if kind(value) == "string" else "…]")
+        example = '"a", "b"' if issubclass(shape.element.type, str) else "1, 2"
+        return f"write a list in brackets, such as [{example}]"
     if shape.kind in ("table", "map"):
-        return "write a table of keys and values"
+        return syntax.table(form)
     if shape.type is bool:
         return "write true or false, without quotes"
     if shape.type is int:
         return "write a whole number, without quotes"
     return "write the text in quotes" if kind(value) in ("number", "bool") else "write one text in quotes"
-
-
-def _squashed(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "").replace(".", "")
-
-
-def _top_level() -> set[str]:
-    return {
-        _squashed(item.alias) for top in (ServerConfig, ClientCommonConfig) for item in declared(top).values()
-    }
-
-
-def _paths(model: type[Model], depth: int = _DEPTH) -> Iterator[str]:
-    for name, shape in shapes(model).items():
-        alias = declared(model)[name].alias
-        yield alias
-        if shape.kind == "table" and depth:
-            for path in _paths(shape.type, depth - 1):
-                yield f"{alias}.{path}"
-
-
-def _types_with(model: type[Model], key: str) -> list[str]:
-    """The proxy or visitor types that do have a field."""
-    if not issubclass(model, ProxyConfig | VisitorConfig):
-        return []
-    part = "Config" if issubclass(model, ProxyConfig) else "VisitorConfig"
-    types = ((name, getattr(registry.load(row, ProxyKind), part)) for name, row in registry.PROXIES.items())
-    return [
-        name
-        for name, other in types
-        if other and _squashed(key) in {_squashed(item.alias) for item in declared(other).values()}
-    ]

@@ -39,6 +39,7 @@ from aiofrp.config.models.shared import (
     ValueSource,
     WebServerConfig,
 )
+from aiofrp.config.near import nearest
 from aiofrp.config.problem import Path, Problem
 
 VIRTUAL_NET = "VirtualNet"
@@ -105,7 +106,7 @@ def common_problems(config: ClientCommonConfig, allow_unsafe: Collection[str] = 
     """Everything wrong with the configuration of frpc besides its proxies and visitors."""
     if config.virtual_net.address and not config.feature_gates.get(VIRTUAL_NET):
         text = "VirtualNet feature is not enabled; enable it by setting the appropriate feature gate flag"
-        yield Problem(text, ("virtualNet", "address"), "write featureGates = { VirtualNet = true }")
+        yield Problem(text, ("virtualNet", "address"), "set VirtualNet to true in featureGates")
     yield from _auth(config.auth, allow_unsafe)
     yield from _oidc_source(config.auth.oidc, allow_unsafe)
     if config.auth.method == "oidc" and config.auth.oidc.token_source is None:
@@ -236,9 +237,8 @@ def _proxy_transport(proxy: ProxyConfig) -> Problems:
         yield Problem(f"not support proxy protocol version: {version}", path, "write v1 or v2")
     if mode not in BANDWIDTH_MODES:
         path = ("transport", "bandwidthLimitMode")
-        yield Problem(
-            "bandwidth limit mode should be client or server", path, hints.nearest(mode, BANDWIDTH_MODES)
-        )
+        text = "bandwidth limit mode should be client or server"
+        yield Problem(text, path, hints.maybe(nearest(mode, BANDWIDTH_MODES)))
 
 
 def _health_check(proxy: ProxyConfig) -> Problems:
@@ -260,7 +260,7 @@ def _plugin(plugin: PluginConfig) -> Problems:
 
 def _domain(proxy: DomainConfig) -> Problems:
     if not proxy.subdomain and not proxy.custom_domains:
-        hint = 'write customDomains = ["name.example.org"]'
+        hint = "name a domain in customDomains, or a subdomain"
         yield Problem("subdomain and custom domains should not be both empty", ("customDomains",), hint)
     for item in _chosen(proxy):
         text = getattr(proxy, item.name)
@@ -302,8 +302,7 @@ def _port(port: int, key: str) -> Problems:
 
 def _one_of(text: str, known: tuple[str, ...], path: Path, begin: str) -> Problems:
     if text not in known:
-        near = hints.nearest(text, known)
-        yield Problem(f"{begin} [{' '.join(known)}]", path, f'did you mean "{near}"?' if near else "")
+        yield Problem(f"{begin} [{' '.join(known)}]", path, hints.maybe(nearest(text, known)))
 
 
 def _subset(texts: Iterable[str], known: tuple[str, ...], path: Path, begin: str) -> Problems:

@@ -109,8 +109,12 @@ def _walk_all() -> Iterator[tuple[Program, Tables, str, str]]:
             yield from (("frpc", *place, kind) for place in _walk(proxy.VisitorConfig, ("visitors[]",)))
     for owner, rows in (("proxies[]", registry.CLIENT_PLUGINS), ("visitors[]", registry.VISITOR_PLUGINS)):
         for kind, row in rows.items():
-            config: type[Model] = registry.load(row, PluginKind).Config
-            yield from (("frpc", *place, kind) for place in _walk(config, (owner, "plugin")))
+            plugin = registry.load(row, PluginKind)
+            yield from (("frpc", *place, kind) for place in _walk(_plugin_model(plugin), (owner, "plugin")))
+
+
+def _plugin_model(plugin: type[PluginKind]) -> type[Model]:
+    return plugin.Config
 
 
 def _walk(model: type[Model], tables: Tables) -> Iterator[tuple[Tables, str]]:

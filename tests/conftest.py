@@ -2,6 +2,7 @@
 
 - Async tests run on uvloop; marked ``both_loops`` they run on uvloop and on plain asyncio.
 - Property tests try few examples; ``--hypothesis-profile=thorough`` tries many, as ``scripts/fuzz`` does.
+- A test that takes more than its time fails, with the place where it waits; async ones, too.
 - The leak gate: a test that leaves a task, a descriptor or a process behind fails.
 - A failed test shows the end of every log file in its folder.
 - A run without Go's frp, or without the services of ``scripts/services``, says at its end what it could not test.
@@ -20,11 +21,15 @@ from hypothesis import settings
 
 from tests.support import peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
+from tests.support.limits import limited
 
 #: Examples each property test tries. A deadline would fail tests on a busy machine; pytest's own time limit remains.
 settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("quick")
+
+#: Seconds after its time that an async test gets to end; then its whole process ends, all stacks shown.
+GRACE = 60.0
 
 #: Log files that a failed test shows, and characters of each.
 LOGS_SHOWN, LOG_SHOWN = 12, 4000
@@ -55,6 +60,15 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
     if item.get_closest_marker("both_loops"):
         factories["asyncio"] = asyncio.SelectorEventLoop
     return factories
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Limit the time of async tests: uvloop swallows the exception that pytest-timeout raises in a signal handler."""
+    if pytest_asyncio.is_async_test(item):
+        marker = item.get_closest_marker("timeout")
+        seconds = float(marker.args[0] if marker else item.config.getini("timeout"))
+        item.obj = limited(item.obj, seconds)
+        item.add_marker(pytest.mark.timeout(seconds + GRACE, method="thread"), append=False)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The leak gate sees what a test leaves behind, and nothing else."""
+"""The leak gate sees what a test leaves behind, and nothing else; a test that does not end fails."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 LEAKY = """
 import asyncio, socket
 
+import pytest
+
 kept = []
 
 async def test_task():
@@ -33,10 +35,14 @@ async def test_clean():
     server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
     server.close()
     await server.wait_closed()
+
+@pytest.mark.timeout(0.2)
+async def test_endless():
+    await asyncio.sleep(60)
 """
 
 
-def test_a_leaking_test_fails(tmp_path: Path) -> None:
+def test_a_test_that_leaks_or_does_not_end_fails(tmp_path: Path) -> None:
     (tmp_path / "test_leaky.py").write_text(LEAKY)
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path)]
     run = subprocess.run(
@@ -47,7 +53,8 @@ def test_a_leaking_test_fails(tmp_path: Path) -> None:
         check=False,
     )
     shown = run.stdout
-    assert "4 passed, 3 errors" in shown, shown
+    assert "1 failed, 4 passed, 3 errors" in shown, shown
+    assert "Failed: the test took more than 0.2 s" in shown
     assert "task forgotten" in shown
     assert "listening on port" in shown
     assert "ERROR test_leaky.py::test_clean" not in shown

@@ -230,7 +230,7 @@ async def test_a_terminal_that_is_closed(tmp_path: Path, free_port: int, ignored
     """The program ends with its terminal, unless it was told to outlive it."""
     (tmp_path / "frps.toml").write_text(SERVER.format(port=free_port))
     output = tmp_path / "output"
-    setting = "signal.signal(signal.SIGHUP, signal.SIG_IGN); " if ignored else ""
+    setting = f"signal.signal(signal.SIGHUP, signal.{'SIG_IGN' if ignored else 'SIG_DFL'}); "
     code = (
         f"import os, signal, sys; {setting}os.dup2(os.open({str(output)!r}, os.O_WRONLY | os.O_CREAT), 1); "
         f"os.dup2(1, 2); from aiofrp.cli import frps; sys.exit(frps.main(['-c', {str(tmp_path / 'frps.toml')!r}]))"

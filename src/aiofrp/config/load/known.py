@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 from aiofrp import registry
 from aiofrp.config.legacy import keys as ini
 from aiofrp.config.legacy.reader import Key
-from aiofrp.config.models.client import ClientCommonConfig, ClientConfig
+from aiofrp.config.models.client import ClientCommonConfig
 from aiofrp.config.models.model import Model, declared
 from aiofrp.config.models.proxy import PluginConfig, PluginKind, ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
@@ -99,9 +99,7 @@ def _ends(known: Known) -> Iterator[str]:
 def _walk_all() -> Iterator[tuple[Program, Tables, str, str]]:
     yield from (("frps", tables, key, "") for tables, key in _walk(ServerConfig, ()))
     yield from (("frpc", tables, key, "") for tables, key in _walk(ClientCommonConfig, ()))
-    for name in ("proxies", "visitors"):
-        assert name in declared(ClientConfig)
-        yield "frpc", (), name, ""
+    yield from (("frpc", (), name, "") for name in ("proxies", "visitors"))
     for kind, row in registry.PROXIES.items():
         proxy = registry.load(row, ProxyKind)
         yield from (("frpc", *place, kind) for place in _walk(proxy.Config, ("proxies[]",)))
@@ -110,11 +108,7 @@ def _walk_all() -> Iterator[tuple[Program, Tables, str, str]]:
     for owner, rows in (("proxies[]", registry.CLIENT_PLUGINS), ("visitors[]", registry.VISITOR_PLUGINS)):
         for kind, row in rows.items():
             plugin = registry.load(row, PluginKind)
-            yield from (("frpc", *place, kind) for place in _walk(_plugin_model(plugin), (owner, "plugin")))
-
-
-def _plugin_model(plugin: type[PluginKind]) -> type[Model]:
-    return plugin.Config
+            yield from (("frpc", *place, kind) for place in _walk(plugin.Config, (owner, "plugin")))
 
 
 def _walk(model: type[Model], tables: Tables) -> Iterator[tuple[Tables, str]]:
@@ -122,7 +116,7 @@ def _walk(model: type[Model], tables: Tables) -> Iterator[tuple[Tables, str]]:
         key = declared(model)[name].alias
         yield tables, key
         inner = shape.element if shape.kind == "list" else shape
-        if inner.kind == "table" and not issubclass(inner.type, _OPEN):
+        if issubclass(inner.type, Model) and not issubclass(inner.type, _OPEN):
             yield from _walk(inner.type, (*tables, f"{key}[]" if shape.kind == "list" else key))
 
 

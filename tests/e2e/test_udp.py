@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
+from aiofrp.proxy.udp import UdpClient
 from tests.support.ports import free_port
 from tests.support.tunnel import client_config, running_client, running_server, server_config
 
@@ -93,8 +94,8 @@ async def test_a_new_work_connection_follows_a_lost_one() -> None:
     ):
         assert await ask(remote, b"before") == [b"before"]
         (running,) = client.proxies.running()
-        assert running.half is not None
-        await running.half.close()
+        assert isinstance(running.half, UdpClient)
+        running.half._end_all()
         async with asyncio.timeout(10):
             while True:
                 try:

@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
-from aiofrp.aio import Scope
+from aiofrp.aio import Scope, check_at
 from aiofrp.client.auth import Credentials, InstantCredentials
 from aiofrp.client.proxies import Proxies
 from aiofrp.errors import Closed, FrpError, ProtocolError, RemoteProtocolError, TimedOut
@@ -54,7 +53,7 @@ class ClientControl:
         self._heartbeat_timer: asyncio.TimerHandle | None = None
         self._pong_timer: asyncio.TimerHandle | None = None
         self._full_timer: asyncio.TimerHandle | None = None  # while the server takes nothing
-        self._last_pong = time.monotonic()
+        self._last_pong = asyncio.get_running_loop().time()
         self._opening = 0
         self._scope = Scope(f"control {short_id(run_id)}")
         self.messages = Messages(self.send)
@@ -71,7 +70,7 @@ class ClientControl:
         if self._interval > 0:
             self._heartbeat()
             if self._timeout > 0:
-                self._check_pong()
+                self._check_pong(self._last_pong)
 
     async def close(self) -> None:
         """End the session. What was written is sent first, unless the server is silent."""
@@ -186,20 +185,20 @@ class ClientControl:
         except FrpError as exc:
             self.log.warning("error during ping authentication: %s, skip sending ping message", exc)
 
-    def _check_pong(self) -> None:
-        left = self._last_pong + self._timeout - time.monotonic()
-        if left <= 0:
+    def _check_pong(self, now: float) -> None:
+        due = self._last_pong + self._timeout
+        if now >= due:
             self.log.warning("heartbeat timeout")
             self._end(TimedOut("heartbeat timeout"))
         else:
-            self._pong_timer = asyncio.get_running_loop().call_later(left + 0.01, self._check_pong)
+            self._pong_timer = check_at(due, self._check_pong)
 
     def _pong(self, message: Pong) -> None:
         if message.error:
             self.log.error("pong message contains error: %s", message.error)
             self._end(RemoteProtocolError(f"pong message contains error: {message.error}"))
             return
-        self._last_pong = time.monotonic()
+        self._last_pong = asyncio.get_running_loop().time()
         self.log.seldom.debug("receive heartbeat from server")
 
     def _session_lost(self, exc: Exception | None) -> None:

@@ -162,11 +162,13 @@ class _Asking(NullReceiver):
 
     def _answered(self) -> None:
         stream = self._stream
-        if stream is None or self._end() is None:
+        if stream is None or self._failed is None:
             return
         stream.detach()
         stream.unread(self._decoder.leftover())
-        self._ready(self._owner.plain(stream))
+        plain = self._owner.plain(stream)  # if this raises, the timer calls `failed`
+        self._end()
+        self._ready(plain)
 
     def _time_out(self) -> None:
         self.fail(TimedOut(f"read newVisitorConnRespMsg error: no answer within {ANSWER_TIMEOUT:g} s"))

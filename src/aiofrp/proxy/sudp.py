@@ -66,8 +66,7 @@ class SudpServer(SecretServer):
 class SudpClient(UdpClient):
     """Forwards the datagrams of any number of work connections, one for each visitor, to the local service."""
 
-    async def end_previous(self) -> None:
-        """All go on side by side."""
+    one_at_a_time = False
 
 
 class SudpVisitor(VisitorHalf):
@@ -81,6 +80,7 @@ class SudpVisitor(VisitorHalf):
         self._server = VisitorConnections(context, config)
         self._waiting: list[tuple[bytes, User]] = []  # limited by MAX_WAITING
         self._packets: PacketStream | None = None
+        self._connecting = False
         self._stopped = False
 
     async def start(self) -> None:
@@ -101,18 +101,20 @@ class SudpVisitor(VisitorHalf):
         if self._packets is not None:
             self._packets.send(datagrams)
             return
-        connecting = bool(self._waiting)
         self._waiting += datagrams[: MAX_WAITING - len(self._waiting)]
-        if not connecting:
+        if not self._connecting:
+            self._connecting = True
             self._server.open(self._connected, self._not_connected)
 
     def _connected(self, server: Stream) -> None:
-        self._packets = PacketStream(server, self._context.codec, self._from_server, self._lost)
-        self._packets.end_when_silent()
+        self._connecting = False
+        self._packets = packets = PacketStream(server, self._context.codec, self._from_server, self._lost)
+        packets.start(pings=False)
         waiting, self._waiting = self._waiting, []
-        self._packets.send(waiting)
+        packets.send(waiting)
 
     def _not_connected(self, error: FrpError) -> None:
+        self._connecting = False
         self._waiting = []
         if not self._stopped:
             self._context.log.seldom.warning("newVisitorConn to frps error: %s, try to reconnect", error)

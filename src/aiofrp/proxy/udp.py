@@ -90,12 +90,12 @@ class UdpServer(ServerHalf):
             stream.close()
             return
         context = self.context
-        work = server_side(stream, context)
-        self._work = PacketStream(work, context.codec, self._from_client, self._work_lost)
-        self._work.end_when_silent()
+        plain = server_side(stream, context)
+        self._work = work = PacketStream(plain, context.codec, self._from_client, self._work_lost)
+        work.start(pings=False)
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self._work.send(waiting)
+            work.send(waiting)
 
     def _not_fetched(self, error: FrpError) -> None:
         if not self._stopped:
@@ -139,23 +139,23 @@ class LocalUdp(Protocol):
 
 
 class UdpClient(ClientHalf):
-    """Forwards the datagrams of one work connection at a time to the local service."""
+    """Forwards the datagrams of work connections to the local service."""
+
+    #: Whether a new work connection ends the one before.
+    one_at_a_time: ClassVar[bool] = True
 
     def __init__(self, context: ClientContext, config: LocalUdp) -> None:
         self._context = context
         self._config = config
-        self._forwarders: set[UdpForwarder] = set()  # one work connection each; here there is one
+        self._forwarders: set[UdpForwarder] = set()  # one for each work connection
+        self._closed = False
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
         self._context.spawn(self._serve(stream), "udp")
 
     async def close(self) -> None:
-        for forwarder in list(self._forwarders):
-            forwarder.close()
-
-    async def end_previous(self) -> None:
-        """A work connection is about to be served: end the one before."""
-        await self.close()
+        self._closed = True
+        self._end_all()
 
     async def _serve(self, stream: Stream) -> None:
         config = self._config
@@ -168,11 +168,19 @@ class UdpClient(ClientHalf):
         except BaseException:
             stream.abort()
             raise
-        await self.end_previous()
+        if self._closed:
+            stream.close()
+            return
+        if self.one_at_a_time:
+            self._end_all()
         version = config.transport.proxy_protocol_version
         forwarder = UdpForwarder(self._context, local, version, self._forwarders.discard)
         self._forwarders.add(forwarder)
         forwarder.start(client_side(stream, config.transport, self._context))
+
+    def _end_all(self) -> None:
+        for forwarder in list(self._forwarders):
+            forwarder.close()
 
 
 class Udp(ProxyType):

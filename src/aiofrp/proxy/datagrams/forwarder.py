@@ -46,14 +46,14 @@ class UdpForwarder:
         self._version = version
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._users: UdpUsers[_Session] = UdpUsers(_POOL, lambda session: session.socket.close())
+        self._users: UdpUsers[_UserSocket] = UdpUsers(_POOL, lambda session: session.socket.close())
         self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
         self.packets: PacketStream | None = None
 
     def start(self, work: Stream) -> None:
         """Serve ``work``, a work connection seen through the proxy's layers."""
         self.packets = PacketStream(work, self._context.codec, self._from_server, self.close)
-        self.packets.keep_alive()
+        self.packets.start(pings=True)
 
     def close(self) -> None:
         """Close every socket and the connection."""
@@ -86,10 +86,10 @@ class UdpForwarder:
             if session is not None:
                 session.send(packet.content)
 
-    def _begin(self, user: User, now: float) -> _Session | None:
+    def _begin(self, user: User, now: float) -> _UserSocket | None:
         """A socket for a new user; ``None`` when there is none to be had."""
         try:
-            session = _Session(self, user)
+            session = _UserSocket(self, user)
         except OSError as exc:
             self._users.drop_one()
             self._complain(user, exc.strerror or str(exc))
@@ -126,7 +126,7 @@ class UdpForwarder:
         return self._context.udp_packet_size
 
 
-class _Session:
+class _UserSocket:
     """One user's socket towards the local service."""
 
     __slots__ = ("_first", "_forwarder", "_user", "socket")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeAlias
 
+from aiofrp.aio import check_at
 from aiofrp.errors import ProtocolError
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import is_address
@@ -22,22 +23,24 @@ User: TypeAlias = tuple[str, int]
 
 
 class PacketStream:
-    """The receiver of a connection that carries datagrams.
+    """The receiver of ``stream``, a connection that carries datagrams as messages of ``codec``, from :meth:`start` on.
 
     Datagrams that come while the connection is full are dropped, newest first, as UDP does; what waits is limited by
-    the stream's own marks. ``received`` gets the packets of one wake-up; ``lost`` is called once at the end.
+    the stream's own marks. ``received`` gets the packets of one wake-up; ``lost`` is called once at the end, unless
+    :meth:`close` was called before.
     """
 
     __slots__ = (
+        "_codec",
         "_decoder",
         "_encode",
         "_full",
+        "_last_received",
         "_lost",
+        "_now",
         "_received",
+        "_stream",
         "_timer",
-        "codec",
-        "last_heard",
-        "stream",
     )
 
     def __init__(
@@ -47,47 +50,51 @@ class PacketStream:
         received: Callable[[list[UDPPacket]], None],
         lost: Callable[[], None],
     ) -> None:
-        self.stream = stream
-        self.codec = codec
-        self.last_heard = asyncio.get_running_loop().time()
+        self._stream = stream
+        self._codec = codec
         self._decoder = codec.decoder()
         self._encode = encode_udp if codec.name == "v1" else self._encode_any
         self._received = received
         self._lost: Callable[[], None] | None = lost
         self._full = False
+        self._now = asyncio.get_running_loop().time
+        self._last_received = self._now()
         self._timer: asyncio.TimerHandle | None = None
-        stream.attach(self)
+
+    def start(self, *, pings: bool) -> None:
+        """Receive from now on. ``pings``: send a Ping every :data:`PING_EVERY` seconds, as frpc does for a proxy;
+        otherwise end the connection after :data:`SILENCE` seconds without anything from the peer.
+
+        This is not done by the constructor: whoever is told by ``lost`` has stored the object before it can be lost.
+        """
+        if pings:
+            self._ping_later()
+        else:
+            self._check_silence(self._last_received)
+        self._stream.attach(self)
 
     def send(self, datagrams: list[tuple[bytes, User]]) -> None:
         """Send datagrams of, or for, their users; longer ones than a peer may accept are dropped."""
         if self._full or self._lost is None:
             return
-        encode, longest = self._encode, self.codec.max_frame
+        encode, longest = self._encode, self._codec.max_frame
         frames = [encode(data, user[0], user[1]) for data, user in datagrams]
-        self.stream.write(b"".join([frame for frame in frames if len(frame) <= longest]))
-
-    def keep_alive(self) -> None:
-        """Ping every :data:`PING_EVERY` seconds from now on."""
-        self._timer = asyncio.get_running_loop().call_later(PING_EVERY, self._ping)
-
-    def end_when_silent(self) -> None:
-        """End the connection after :data:`SILENCE` seconds without anything from the peer."""
-        self._check_silence()
+        self._stream.write(b"".join([frame for frame in frames if len(frame) <= longest]))
 
     def close(self) -> None:
         """End the connection; ``lost`` is not called."""
         self._lost = None
         self._stop_timer()
-        self.stream.close()
+        self._stream.close()
 
     # Receiver
 
     def data_received(self, data: Buffer, /) -> None:
-        self.last_heard = asyncio.get_running_loop().time()
+        self._last_received = self._now()
         try:
             messages = self._decoder.receive_data(data)
         except ProtocolError:
-            self.stream.abort()
+            self._stream.abort()
             self._end()
             return
         packets = [message for message in messages if isinstance(message, UDPPacket)]
@@ -95,7 +102,7 @@ class PacketStream:
             self._received(packets)
 
     def eof_received(self) -> None:
-        self.stream.close()
+        self._stream.close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._end()
@@ -110,20 +117,22 @@ class PacketStream:
 
     def _encode_any(self, data: bytes, ip: str, port: int) -> bytes:
         address = UDPAddress(ip=ip, port=port)
-        return self.codec.encode(UDPPacket(content=data, remote_addr=address))
+        return self._codec.encode(UDPPacket(content=data, remote_addr=address))
+
+    def _ping_later(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(PING_EVERY, self._ping)
 
     def _ping(self) -> None:
-        self.stream.write(self.codec.encode(Ping()))
-        self.keep_alive()
+        self._stream.write(self._codec.encode(Ping()))
+        self._ping_later()
 
-    def _check_silence(self) -> None:
-        loop = asyncio.get_running_loop()
-        left = self.last_heard + SILENCE - loop.time()
-        if left <= 0:
-            self.stream.abort()
+    def _check_silence(self, now: float) -> None:
+        due = self._last_received + SILENCE
+        if now >= due:
+            self._stream.abort()
             self._end()
         else:
-            self._timer = loop.call_later(left + 0.01, self._check_silence)
+            self._timer = check_at(due, self._check_silence)
 
     def _end(self) -> None:
         self._stop_timer()

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 
 from aiofrp import faults, logs
-from aiofrp.aio import Scope
+from aiofrp.aio import Scope, check_at
 from aiofrp.errors import FrpError, ProtocolError, ProxyError
 from aiofrp.host.messages import Messages
 from aiofrp.logs import short_id
@@ -94,7 +93,8 @@ class ServerControl:
         self._notifying = 0  # hooks told of closed proxies at a time; MAX_PROXIES
         self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
         self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
-        self._last_ping = time.monotonic()
+        self._now = asyncio.get_running_loop().time
+        self._last_ping = self._now()
         self._heartbeat: asyncio.TimerHandle | None = None
         self._closing = False
         self._closed = asyncio.Event()
@@ -126,11 +126,11 @@ class ServerControl:
         plain.write(self.codec.encode(LoginResp(version=FRP_VERSION, run_id=self.run_id)))
         self._stream = stream
         self.running = True
-        self._last_ping = time.monotonic()
+        self._last_ping = self._now()
         stream.attach(self)
         self.pool.fill()
         self._scope.spawn(self._handle_messages(), "messages")
-        self._watch_heartbeat()
+        self._check_heartbeat(self._last_ping)
         self._entered(plain)
 
     async def replaced_by(self, newer: ControlSession) -> None:
@@ -307,7 +307,7 @@ class ServerControl:
             self.message_log.warning("received invalid ping: %s", exc)
             self.send(Pong(error=self._tables.explain(exc, "invalid ping")))
             return
-        self._last_ping = time.monotonic()
+        self._last_ping = self._now()
         self.message_log.debug("receive heartbeat")
         self.send(Pong())
 
@@ -363,16 +363,16 @@ class ServerControl:
 
     # Private: the end
 
-    def _watch_heartbeat(self) -> None:
+    def _check_heartbeat(self, now: float) -> None:
         timeout = self._tables.config.transport.heartbeat_timeout
         if timeout <= 0 or self._closing:
             return
-        left = self._last_ping + timeout - time.monotonic()
-        if left <= 0:
+        due = self._last_ping + timeout
+        if now >= due:
             self.log.warning("heartbeat timeout")
             self._end()
         else:
-            self._heartbeat = asyncio.get_running_loop().call_later(left + 0.01, self._watch_heartbeat)
+            self._heartbeat = check_at(due, self._check_heartbeat)
 
     def _end(self) -> None:
         if not self._closing:

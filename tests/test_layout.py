@@ -67,7 +67,6 @@ STILL_SAME_NAME = {
     "Tcp": 2,
     "Traffic": 2,
     "Visitors": 2,
-    "_Session": 2,
     "_Socket": 2,
 }
 #: Classes inside a class that every proxy type and plugin has under the same name.

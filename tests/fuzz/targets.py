@@ -45,7 +45,8 @@ from aiofrp.wire.http.body import ChunkedBody
 from aiofrp.wire.http.forward import NO_CHANGES, encode_request, request_fields
 from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
-from aiofrp.wire.http.head import CHUNKED, parse_request, parse_response
+from aiofrp.wire.http.head import CHUNKED, parse_request
+from aiofrp.wire.http.response import parse_response
 from aiofrp.wire.kcp.core import Kcp
 from aiofrp.wire.kcp.fec import FecDecoder, segments_of
 from aiofrp.wire.kcp.segment import MTU, OVERHEAD, first_segment

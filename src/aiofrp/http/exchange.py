@@ -13,7 +13,8 @@ from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import Body, body_of
-from aiofrp.wire.http.head import UNTIL_EOF, RequestHead, ResponseHead, loose_head_end, parse_response
+from aiofrp.wire.http.head import UNTIL_EOF, RequestHead, ResponseHead, loose_head_end
+from aiofrp.wire.http.response import parse_response
 
 #: Bytes of the heads of one response, those of its interim responses included.
 MAX_RESPONSE_HEAD = 256 * 1024

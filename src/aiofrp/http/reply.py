@@ -36,7 +36,7 @@ class Reply:
         self._frame(fields, head, size, request.minor)
         fields += connection_fields(request.minor, self.keep)
         self._head = encode_response(head.status, head.reason, request.minor, fields)
-        self.body: Body = body_of(size, decode=self._coding is _Coding.UNCHUNK)
+        self.body: Body = body_of(size, decode=self._coding is _Coding.UNCHUNK, of_service=True)
 
     def encode(self, data: Buffer, done: bool) -> Buffer:
         """What to write for ``data`` of the service's body, which was just counted; ``done``: it is the last."""

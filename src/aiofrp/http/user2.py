@@ -264,7 +264,7 @@ class Request2:
         if size != CHUNKED and b"content-length" in head.noted and head.status != 204:
             fields.append((b"content-length", head.noted[b"content-length"][0]))
         self._stream.send_headers(_response_headers(head, fields))
-        self._body = body_of(size, decode=True)
+        self._body = body_of(size, decode=True, of_service=True)
         return self._body
 
     def send(self, data: Buffer, done: bool) -> None:

@@ -171,3 +171,14 @@ def test_the_body_of_a_size() -> None:
     assert isinstance(body_of(UNTIL_EOF), BodyUntilEof)
     assert body_of(0).done
     assert not body_of(1).done
+
+
+@pytest.mark.parametrize("line", [b"5  ", b"5 \t ", b"5 ;name=value", b"0005      "])
+def test_services_may_fill_a_chunk_size_up(line: bytes) -> None:
+    data = line + b"\r\nhello\r\n0 \r\n\r\n"
+    body = ChunkedBody(decode=True, of_service=True)
+    assert body.receive_data(data) == len(data)
+    assert body.done
+    assert b"".join(body.take()) == b"hello"
+    with pytest.raises(RemoteProtocolError):
+        ChunkedBody().receive_data(data)

@@ -13,7 +13,8 @@ from aiofrp.wire.http.forward import (
     request_fields,
     response_fields,
 )
-from aiofrp.wire.http.head import HeadError, parse_request, parse_response
+from aiofrp.wire.http.head import HeadError, parse_request
+from aiofrp.wire.http.response import parse_response
 
 PEER = b"10.1.2.3"
 OURS = (

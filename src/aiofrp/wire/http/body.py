@@ -18,6 +18,8 @@ Buffer = bytes | memoryview
 MAX_CHUNK_LINE, MAX_TRAILERS = 4096, 16 * 1024
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
+#: As services write it: some fill the line up with blanks.
+_SERVICES_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
 #: Fields that would change what was judged or added already (RFC 9110 §6.5.1).
 _FORBIDDEN_TRAILERS = frozenset(
@@ -81,16 +83,27 @@ class ChunkedBody:
     """A body in chunks, judged strictly: what one reader takes for the end, no other takes for the middle.
 
     With ``decode``, the payload of what was received last waits in ``payload``, and ``trailers`` has the fields
-    after the last chunk.
+    after the last chunk. ``of_service``: blanks may follow the size of a chunk.
     """
 
-    __slots__ = ("_decode", "_left", "_line", "_state", "_trailers_size", "done", "payload", "trailers")
+    __slots__ = (
+        "_chunk_line",
+        "_decode",
+        "_left",
+        "_line",
+        "_state",
+        "_trailers_size",
+        "done",
+        "payload",
+        "trailers",
+    )
 
-    def __init__(self, decode: bool = False) -> None:
+    def __init__(self, decode: bool = False, *, of_service: bool = False) -> None:
         self.done = False
         self.payload: list[Buffer] = []
         self.trailers: list[tuple[bytes, bytes]] = []  # limited by MAX_TRAILERS
         self._decode = decode
+        self._chunk_line = _SERVICES_CHUNK_LINE if of_service else _CHUNK_LINE
         self._state = _SIZE
         self._left = 0  # bytes of the chunk's data
         self._line = b""  # the beginning of a line, limited by MAX_CHUNK_LINE or MAX_TRAILERS
@@ -143,7 +156,7 @@ class ChunkedBody:
 
     def _end_line(self, line: bytes) -> None:
         if self._state == _SIZE:
-            found = _CHUNK_LINE.fullmatch(line)
+            found = self._chunk_line.fullmatch(line)
             if found is None:
                 raise RemoteProtocolError("malformed chunk size")
             self._left = int(found[1], 16)
@@ -171,10 +184,10 @@ _SIZE, _DATA, _CHUNK_END, _TRAILERS = range(4)
 _LINE_LIMITS = {_SIZE: MAX_CHUNK_LINE, _CHUNK_END: 2, _TRAILERS: MAX_TRAILERS}
 
 
-def body_of(size: int, *, decode: bool = False) -> Body:
-    """The body of a head's ``body_size``."""
+def body_of(size: int, *, decode: bool = False, of_service: bool = False) -> Body:
+    """The body of a head's ``body_size``; ``of_service``: of a response."""
     if size == CHUNKED:
-        return ChunkedBody(decode)
+        return ChunkedBody(decode, of_service=of_service)
     return BodyUntilEof() if size == UNTIL_EOF else SizedBody(size)
 
 

@@ -1,8 +1,9 @@
-"""HTTP/1 heads: everything a request or a response says before its body (RFC 9112).
+"""HTTP/1 heads: everything a request or a response says before its body (RFC 9112), and requests' heads as values.
 
-The start line is judged here, because llhttp knows a fixed list of methods and no UTF-8 in targets; the fields are
+The request line is judged here, because llhttp knows a fixed list of methods and no UTF-8 in targets; the fields are
 judged by llhttp. What is framed twice, folded, or ended by a bare LF is refused in requests. Of a parsed head the
-fields a proxy acts on are in ``noted`` and no longer in ``fields``, unless they simply pass.
+fields a proxy acts on are in ``noted`` and no longer in ``fields``, unless they simply pass. Responses are read in
+:mod:`aiofrp.wire.http.response`.
 """
 
 from __future__ import annotations
@@ -46,21 +47,9 @@ _REQUEST_FIELDS = {
 }
 #: What makes a field's name one that services may take for another, see :func:`plain_name`.
 _DISGUISED = re.compile(rb"[^0-9A-Za-z-]")
-_RESPONSE_FIELDS = {
-    b"connection": False,
-    b"proxy-connection": False,
-    b"keep-alive": False,
-    b"content-length": False,
-    b"transfer-encoding": False,
-    b"te": False,
-    b"trailer": False,
-    b"upgrade": False,
-    b"date": True,
-}
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?\r?\n")
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN)
 _HOST = re.compile(rb"[0-9A-Za-z!$%&'()*+,\-.:;=\[\]_~]*")
 _ABSOLUTE = re.compile(
     rb"[A-Za-z][A-Za-z0-9+.\-]*://(?:[A-Za-z0-9\-._~!$&'()*+,;=:%]*@)?([^/?#@]*)((?:[/?][^#]*)?)"
@@ -68,17 +57,12 @@ _ABSOLUTE = re.compile(
 _PATH = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*")
 _ILLEGAL_IN_PATH = re.compile(rb"[\x80-\xff\"#<>\\^`{|}]")
 _UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
-# A + after a token makes it possessive: no second try at what was read once.
-_FIELDS = re.compile(rb"(?:%b+:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n" % _TOKEN)
-_FIELD = re.compile(rb"(%b+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
-#: A Content-Length below 10^18: what is longer is no size of anything, and costly to read.
 #: Protocols to upgrade to in which requests follow: h2c (RFC 7540 §3.2), TLS and HTTP itself (RFC 2817 §3).
 _CARRIES_HTTP = re.compile(rb"h2c?|(?:http|tls)(?:/.*)?", re.IGNORECASE)
-_LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
+#: A Content-Length below 10^18: what is longer is no size of anything, and costly to read.
+LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
 _END = re.compile(rb"\n\r?\n")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
-_MALFORMED = "malformed HTTP response"
 _USUAL_OPTIONS = {
     value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
 }
@@ -167,30 +151,14 @@ def parse_request(head: bytes) -> RequestHead:
         raise HeadError("unsupported protocol version", 505)
     request = RequestHead()
     request.method, request.minor = method, minor[0] - 0x30
-    request.fields, request.noted = _sorted(_request_fields(head[line.end() :]), _REQUEST_FIELDS)
-    request.connection = _options(request.noted)
-    request.keep_alive = _keeps_alive(request.minor, request.connection)
+    request.fields, request.noted = sort_fields(_request_fields(head[line.end() :]), _REQUEST_FIELDS)
+    request.connection = connection_options(request.noted)
+    request.keep_alive = keeps_alive(request.minor, request.connection)
     request.upgrade = _upgrade(request)
     request.body_size = _request_body_size(request)
     _judge_host(request)
     _judge_target(request, target)
     return request
-
-
-def parse_response(head: bytes) -> ResponseHead:
-    """A response's head, its empty line included, as a value; lines may be folded and end in a bare LF, as those of
-    small devices do. Raises :class:`HeadError`."""
-    line = _STATUS_LINE.match(head)
-    if line is None:
-        raise HeadError(_MALFORMED)
-    minor, status, reason = line.groups()
-    response = ResponseHead()
-    response.minor, response.status, response.reason = minor[0] - 0x30, int(status), reason or b""
-    response.fields, response.noted = _sorted(_response_fields(head, line.end()), _RESPONSE_FIELDS)
-    response.connection = _options(response.noted)
-    response.keep_alive = _keeps_alive(response.minor, response.connection) and _is_framed_once(response)
-    response.body_size = _response_body_size(response)
-    return response
 
 
 def plain_name(name: bytes) -> bytes:
@@ -239,33 +207,19 @@ def _request_fields(lines: bytes) -> list[Field]:
     ]
 
 
-def _response_fields(head: bytes, start: int) -> list[Field]:
-    """The fields from ``start`` on.
-
-    Fast path: one expression for well-formed fields, at twice the speed. Anything else goes to llhttp in lenient mode;
-    the head is written anew, so that no user gets its form.
-    """
-    if _FIELDS.fullmatch(head, start):
-        return _FIELD.findall(head, start)
-    found = _Found()
-    parser = httptools.HttpResponseParser(found)
-    parser.set_dangerous_leniencies(lenient_chunked_length=True, lenient_optional_cr_before_lf=True)
-    return _run(parser, found, b"HTTP/1.1 200 OK\r\n" + _FOLD.sub(b" ", head[start:]), _MALFORMED)
-
-
-def _run(parser: Any, found: _Found, text: bytes, complaint: str = "") -> list[Field]:
+def _run(parser: Any, found: _Found, text: bytes) -> list[Field]:
     try:
         parser.feed_data(text)
     except httptools.HttpParserUpgrade:  # what follows the head is not looked at here
         pass
     except httptools.HttpParserError as exc:
-        raise HeadError(complaint) from exc
+        raise HeadError from exc
     if not found.complete:
-        raise HeadError(complaint)
+        raise HeadError
     return found.pairs
 
 
-def _sorted(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Field], dict[bytes, list[bytes]]]:
+def sort_fields(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Field], dict[bytes, list[bytes]]]:
     """The fields that pass, and the values by lower-case name of those to note."""
     passing: list[Field] = []
     noted: dict[bytes, list[bytes]] = {}
@@ -281,7 +235,7 @@ def _sorted(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Field], 
     return passing, noted
 
 
-def _options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
+def connection_options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
     values = noted.get(b"connection")
     if values is None:
         return _NO_OPTIONS
@@ -291,7 +245,7 @@ def _options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
     )
 
 
-def _keeps_alive(minor: int, options: frozenset[bytes]) -> bool:
+def keeps_alive(minor: int, options: frozenset[bytes]) -> bool:
     return b"close" not in options and (minor == 1 or b"keep-alive" in options)
 
 
@@ -312,7 +266,7 @@ def _request_body_size(request: RequestHead) -> int:
     if request.method == b"CONNECT":
         return 0
     if codings is None:
-        return _content_length(request.noted, 0)
+        return _content_length(request.noted)
     if request.minor == 0:
         raise HeadError
     if len(codings) != 1 or codings[0].lower() != b"chunked":
@@ -320,29 +274,19 @@ def _request_body_size(request: RequestHead) -> int:
     return CHUNKED
 
 
-def _response_body_size(response: ResponseHead) -> int:
-    codings = b",".join(response.noted.get(b"transfer-encoding", ())).lower()
-    if response.minor == 0 or codings in (b"", b"identity"):
-        return _content_length(response.noted, UNTIL_EOF, _MALFORMED)
-    if codings != b"chunked":
-        raise HeadError("unsupported transfer encoding")
-    return CHUNKED
-
-
-def _is_framed_once(response: ResponseHead) -> bool:
-    """Whether it is certain where the body ends; if not, its connection serves nothing else (RFC 9112 §6.1, §6.3)."""
-    noted = response.noted
-    return b"transfer-encoding" not in noted or (response.minor == 1 and b"content-length" not in noted)
-
-
-def _content_length(noted: dict[bytes, list[bytes]], otherwise: int, complaint: str = "") -> int:
-    """Some services say the same length twice; in requests llhttp has refused that."""
+def _content_length(noted: dict[bytes, list[bytes]]) -> int:
+    """The Content-Length of a request, 0 without one; llhttp has refused two."""
     values = noted.get(b"content-length")
     if values is None:
-        return otherwise
-    if len(set(values)) != 1 or not _LENGTH.fullmatch(values[0]):
-        raise HeadError(complaint)
-    return int(values[0].lstrip(b"0") or b"0")  # int() takes no number of thousands of digits, zeros or not
+        return 0
+    if len(values) != 1 or not LENGTH.fullmatch(values[0]):
+        raise HeadError
+    return whole_number(values[0])
+
+
+def whole_number(digits: bytes) -> int:
+    """``int()`` takes no number of thousands of digits, zeros or not."""
+    return int(digits.lstrip(b"0") or b"0")
 
 
 # Private: whom and what a request is for

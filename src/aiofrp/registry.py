@@ -23,7 +23,7 @@ PROXIES = {
 
 #: ``transport.protocol`` → its :class:`aiofrp.transport.base.Transport`.
 TRANSPORTS = {
-    "tcp": "aiofrp.transport.tcp:Tcp",
+    "tcp": "aiofrp.transport.tcp:TcpTransport",
     "kcp": "aiofrp.transport.kcp:Kcp",
     "quic": "aiofrp.transport.quic:Quic",
     "websocket": "aiofrp.transport.websocket:WebSocket",

@@ -14,27 +14,27 @@ from aiofrp.client.states import RESEND_AFTER, RETRY_AFTER, Action, Phase, Proxy
 
 def test_a_new_proxy_is_announced_once_and_runs_when_accepted() -> None:
     state = ProxyState()
-    assert state.look(0) is Action.ANNOUNCE
-    assert state.look(3) is Action.NOTHING
+    assert state.next_action(0) is Action.ANNOUNCE
+    assert state.next_action(3) is Action.NOTHING
     assert state.answered(":6000", "", 4)
     assert (state.phase, state.remote_addr, state.error) == (Phase.RUNNING, ":6000", "")
-    assert state.look(1000) is Action.NOTHING
+    assert state.next_action(1000) is Action.NOTHING
 
 
 def test_an_unanswered_proxy_is_announced_again() -> None:
     state = ProxyState()
-    state.look(0)
-    assert state.look(RESEND_AFTER - 1) is Action.NOTHING
-    assert state.look(RESEND_AFTER) is Action.ANNOUNCE
+    state.next_action(0)
+    assert state.next_action(RESEND_AFTER - 1) is Action.NOTHING
+    assert state.next_action(RESEND_AFTER) is Action.ANNOUNCE
 
 
 def test_a_refused_proxy_is_tried_again_later() -> None:
     state = ProxyState()
-    state.look(0)
+    state.next_action(0)
     assert state.answered("", "port not allowed", 1)
     assert (state.phase, state.error) == (Phase.START_ERROR, "port not allowed")
-    assert state.look(RETRY_AFTER) is Action.NOTHING
-    assert state.look(1 + RETRY_AFTER) is Action.ANNOUNCE
+    assert state.next_action(RETRY_AFTER) is Action.NOTHING
+    assert state.next_action(1 + RETRY_AFTER) is Action.ANNOUNCE
 
 
 def test_an_answer_nobody_waits_for_is_ignored() -> None:
@@ -45,22 +45,22 @@ def test_an_answer_nobody_waits_for_is_ignored() -> None:
 
 def test_a_sick_service_takes_its_proxy_out_and_brings_it_back() -> None:
     state = ProxyState(healthy=False)
-    assert state.look(0) is Action.NOTHING
+    assert state.next_action(0) is Action.NOTHING
     state.healthy = True
-    assert state.look(1) is Action.ANNOUNCE
+    assert state.next_action(1) is Action.ANNOUNCE
     state.answered(":1", "", 2)
     state.healthy = False
-    assert state.look(3) is Action.WITHDRAW
+    assert state.next_action(3) is Action.WITHDRAW
     assert state.phase is Phase.CHECK_FAILED
-    assert state.look(4) is Action.NOTHING
+    assert state.next_action(4) is Action.NOTHING
     state.healthy = True
-    assert state.look(5) is Action.ANNOUNCE
+    assert state.next_action(5) is Action.ANNOUNCE
 
 
 @pytest.mark.parametrize(("answer", "told"), [(None, True), ("", True), ("no", False)])
 def test_only_a_proxy_the_server_knows_is_withdrawn(answer: str | None, told: bool) -> None:
     state = ProxyState()
-    state.look(0)
+    state.next_action(0)
     if answer is not None:
         state.answered("", answer, 1)
     assert state.close() is told

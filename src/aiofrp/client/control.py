@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from aiofrp.aio import Scope, check_at
 from aiofrp.client.auth import Credentials, InstantCredentials
-from aiofrp.client.proxies import Proxies
+from aiofrp.client.proxies import ClientProxies
 from aiofrp.errors import Closed, FrpError, ProtocolError, RemoteProtocolError, TimedOut
 from aiofrp.host.messages import Messages
 from aiofrp.logs import Log, short_id
@@ -32,7 +32,7 @@ class ClientControl:
         codec: Codec,
         run_id: str,
         credentials: Credentials,
-        proxies: Proxies,
+        proxies: ClientProxies,
         log: Log,
         *,
         heartbeat_interval: float,

@@ -12,7 +12,7 @@ from aiofrp import logs, registry
 from aiofrp.aio import Scope
 from aiofrp.client.health import Monitor, is_checked
 from aiofrp.client.reload import diff
-from aiofrp.client.states import LOOK_EVERY, Action, Phase, ProxyState
+from aiofrp.client.states import CHECK_EVERY, Action, Phase, ProxyState
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import ClientHalf, MakeClient
@@ -130,7 +130,7 @@ def _serving(config: ProxyConfig) -> MakeClient:
     return proxy.Client
 
 
-class Proxies:
+class ClientProxies:
     """The proxies of one frpc over all its sessions."""
 
     def __init__(self, configs: Sequence[ProxyConfig], around: Surroundings, log: Log = _log) -> None:
@@ -146,7 +146,7 @@ class Proxies:
         self._settled = asyncio.Event()
 
     def __repr__(self) -> str:
-        return f"<Proxies {[(name, proxy.state.phase.value) for name, proxy in self._running.items()]}>"
+        return f"<ClientProxies {[(name, proxy.state.phase.value) for name, proxy in self._running.items()]}>"
 
     def running(self) -> list[RunningProxy]:
         """The proxies of the present session, by name; none while there is no session."""
@@ -249,7 +249,7 @@ class Proxies:
             await proxy.close()
 
     def _schedule_check(self) -> None:
-        self._check_timer = asyncio.get_running_loop().call_later(LOOK_EVERY, self._check_again)
+        self._check_timer = asyncio.get_running_loop().call_later(CHECK_EVERY, self._check_again)
 
     def _check_again(self) -> None:
         self._check()
@@ -258,7 +258,7 @@ class Proxies:
     def _check(self) -> None:
         now = time.monotonic()
         for name, proxy in self._running.items():
-            match proxy.state.look(now):
+            match proxy.state.next_action(now):
                 case Action.ANNOUNCE:
                     self._send(new_proxy(proxy.config, self._prefix))
                 case Action.WITHDRAW:

@@ -14,10 +14,10 @@ from aiofrp import logs
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
-from aiofrp.client.proxies import Proxies, Surroundings
+from aiofrp.client.proxies import ClientProxies, Surroundings
 from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
-from aiofrp.client.visitors import Visitors
+from aiofrp.client.visitors import ClientVisitors
 from aiofrp.config.load.unbuilt import refuse_client
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
@@ -83,8 +83,8 @@ class Client:
         )
         prefix = f"{config.user}." if config.user else ""
         around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size, halves or {})
-        self.proxies = Proxies(config.proxies, around)
-        self.visitors = Visitors(config.visitors, around)
+        self.proxies = ClientProxies(config.proxies, around)
+        self.visitors = ClientVisitors(config.visitors, around)
         self._options = dial_options(config)
         self._transport = transport_of(config.transport.protocol)()
         self._control: ClientControl | None = None

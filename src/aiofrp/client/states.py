@@ -7,8 +7,8 @@ import enum
 #: Seconds after which an unanswered NewProxy is sent again, and a refused one tried again
 #: (docs/protocol/client.md §2.1).
 RESEND_AFTER, RETRY_AFTER = 20.0, 30.0
-#: Seconds between looks at every proxy (docs/protocol/client.md §2.1).
-LOOK_EVERY = 3.0
+#: Seconds between two checks of every proxy (docs/protocol/client.md §2.1).
+CHECK_EVERY = 3.0
 
 
 class Phase(enum.Enum):
@@ -46,8 +46,8 @@ class ProxyState:
     def __repr__(self) -> str:
         return f"<ProxyState {self.phase.value} error={self.error!r} remote_addr={self.remote_addr!r}>"
 
-    def look(self, now: float) -> Action:
-        """What is due at ``now`` (seconds of a monotonic clock); the state changes as if it were done."""
+    def next_action(self, now: float) -> Action:
+        """What is to be sent at ``now`` (seconds of a monotonic clock); the state is then the one after it was sent."""
         if not self.healthy:
             if self.phase in (Phase.RUNNING, Phase.WAIT_START):
                 self._enter(Phase.CHECK_FAILED, now)
@@ -59,7 +59,9 @@ class ProxyState:
         return Action.NOTHING
 
     def answered(self, remote_addr: str, error: str, now: float) -> bool:
-        """The server's answer; False when none was expected."""
+        """The server answered NewProxy, with ``error`` or, when that is empty, with the address of users.
+
+        Returns False, and changes nothing, when no answer was expected."""
         if self.phase is not Phase.WAIT_START:
             return False
         self._enter(Phase.START_ERROR if error else Phase.RUNNING, now)
@@ -68,10 +70,10 @@ class ProxyState:
         return True
 
     def close(self) -> bool:
-        """The proxy ends; returns whether the server should be told."""
-        told = self.phase in (Phase.RUNNING, Phase.WAIT_START)
+        """The proxy ends; returns whether the server knows it, so that it is to be withdrawn."""
+        known = self.phase in (Phase.RUNNING, Phase.WAIT_START)
         self.phase = Phase.CLOSED
-        return told
+        return known
 
     def _due(self, now: float) -> bool:
         waited = now - self._since

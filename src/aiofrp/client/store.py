@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from aiofrp.config.formats.json import parse_json
 from aiofrp.config.golang.literals import from_bytes
 from aiofrp.config.load.decode import Rules, decode_proxy, decode_visitor
-from aiofrp.config.load.files import read
+from aiofrp.config.load.files import NoSuchFile, read
 from aiofrp.config.load.validate import proxy_problems, visitor_problems
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
@@ -33,13 +33,9 @@ class Stored:
 def read_store(path: str) -> Stored:
     """The content of a store's file; a missing file is an empty store. Raises :class:`ConfigError`."""
     try:
-        data = read(path)
-    except ConfigError as error:
-        if str(error).endswith("no such file or directory"):
-            return Stored()
-        raise ConfigError(f"failed to create store source: failed to load existing data: {error}") from None
-    try:
-        return _decoded(_parsed(data))
+        return _decoded(_parsed(read(path)))
+    except NoSuchFile:
+        return Stored()
     except ConfigError as error:
         raise ConfigError(f"failed to create store source: failed to load existing data: {error}") from None
 

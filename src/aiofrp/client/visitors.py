@@ -29,12 +29,12 @@ _log = logs.get(__name__)
 Open = Callable[[Callable[[Stream], None], Callable[[FrpError], None]], None]
 
 
-class Context:
+class VisitorView:
     """frpc as one visitor sees it: see :class:`aiofrp.host.contexts.VisitorContext`."""
 
     __slots__ = ("_visitors", "codec", "connections", "log", "messages", "udp_packet_size", "user")
 
-    def __init__(self, visitors: Visitors, around: Surroundings, messages: Messages, log: Log) -> None:
+    def __init__(self, visitors: ClientVisitors, around: Surroundings, messages: Messages, log: Log) -> None:
         self._visitors = visitors
         self.connections = visitors.connections
         self.codec: Codec = around.codec
@@ -54,7 +54,7 @@ class Context:
         return self._visitors.find(name)
 
 
-class Visitors:
+class ClientVisitors:
     """The visitors of one frpc over all its sessions; limited by its configuration."""
 
     def __init__(self, configs: Sequence[VisitorConfig], around: Surroundings, log: Log = _log) -> None:
@@ -71,7 +71,7 @@ class Visitors:
         self.connections = Splices()
 
     def __repr__(self) -> str:
-        return f"<Visitors running={sorted(self._running)} of {sorted(self._configs)}>"
+        return f"<ClientVisitors running={sorted(self._running)} of {sorted(self._configs)}>"
 
     def find(self, name: str) -> VisitorHalf | None:
         """A running visitor."""
@@ -131,7 +131,7 @@ class Visitors:
         log, messages = self._log.bind(config.name), self._messages
         assert messages is not None, "visitors start after a login"
         try:
-            half = make_half(config, Context(self, self._around, messages, log))
+            half = make_half(config, VisitorView(self, self._around, messages, log))
             await half.start()
         except FrpError as exc:
             log.warning("start error: %s", exc)
@@ -164,7 +164,7 @@ class Visitors:
                     await self._start(config)
 
 
-def make_half(config: VisitorConfig, context: Context) -> VisitorHalf:
+def make_half(config: VisitorConfig, context: VisitorView) -> VisitorHalf:
     """The half that serves the users of a visitor. Raises :class:`~aiofrp.errors.ProxyError`."""
     made = proxy_type(config.type).Visitor
     if made is None:

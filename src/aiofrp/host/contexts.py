@@ -1,4 +1,4 @@
-"""What a proxy sees of the program it runs in: two small protocols, and the halves that use them.
+"""What a proxy, a plugin or a visitor sees of the program it runs in: one protocol each, and the halves that use them.
 
 A proxy file holds both halves and knows frps and frpc only through these.
 """
@@ -54,7 +54,7 @@ class Joined(Protocol):
         """Drop it now."""
 
 
-class Traffic(Protocol):
+class ProxyTraffic(Protocol):
     """Counts the user connections of one proxy."""
 
     def opened(self, joined: Joined) -> None:
@@ -86,7 +86,41 @@ class Doors(Protocol):
         """
 
 
-class ServerContext(Protocol):
+class HalfContext(Protocol):
+    """What every half sees of its program: that of a proxy on frps, that of a proxy on frpc, and a visitor."""
+
+    @property
+    def log(self) -> Log:
+        """A logger with the run id and the name of the proxy or visitor. On frps it is limited, for what a client's
+        messages and its users cause."""
+
+    @property
+    def codec(self) -> Codec:
+        """The wire protocol between frps and the client."""
+
+    @property
+    def udp_packet_size(self) -> int:
+        """Bytes read of each datagram."""
+
+    @property
+    def messages(self) -> Messages:
+        """The control connection of the client, on frpc that of the present session. Who expects a message ends that
+        when the half ends."""
+
+
+class ProxyContext(HalfContext, Protocol):
+    """What both halves of a proxy see."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of encrypted work connections, 16 bytes."""
+
+    @property
+    def limit(self) -> Limit | None:
+        """The bandwidth limit that this side keeps for the proxy."""
+
+
+class ServerContext(ProxyContext, Protocol):
     """frps, as the server half of one proxy sees it."""
 
     @property
@@ -94,12 +128,8 @@ class ServerContext(Protocol):
         """The request this proxy was made from."""
 
     @property
-    def log(self) -> Log:
-        """A logger with run id and proxy name, limited for what a client's messages and its users cause."""
-
-    @property
     def user_log(self) -> Log:
-        """The same with a higher limit, for the line about each user."""
+        """``log`` with a higher limit, for the line about each user."""
 
     @property
     def bind_addr(self) -> str:
@@ -110,22 +140,6 @@ class ServerContext(Protocol):
         """The user of the proxy's client, or empty."""
 
     @property
-    def key(self) -> bytes:
-        """The key of encrypted work connections, 16 bytes."""
-
-    @property
-    def limit(self) -> Limit | None:
-        """The bandwidth limit this side keeps for the proxy."""
-
-    @property
-    def codec(self) -> Codec:
-        """The wire protocol of the proxy's client."""
-
-    @property
-    def udp_packet_size(self) -> int:
-        """Bytes read of each datagram."""
-
-    @property
     def tcp_ports(self) -> Ports:
         """Leases of TCP ports."""
 
@@ -134,7 +148,7 @@ class ServerContext(Protocol):
         """Leases of UDP ports."""
 
     @property
-    def traffic(self) -> Traffic:
+    def traffic(self) -> ProxyTraffic:
         """Where the proxy counts."""
 
     @property
@@ -146,10 +160,6 @@ class ServerContext(Protocol):
 
     def groups(self, kind: str) -> Groups[Target]:
         """The load balancing groups of proxies of a type."""
-
-    @property
-    def messages(self) -> Messages:
-        """The control connection of the proxy's client. Who expects a message ends that in :meth:`ServerHalf.stop`."""
 
     @property
     def admits_all(self) -> bool:
@@ -197,36 +207,12 @@ class ServerHalf(ABC):
         """Stop accepting users and give everything back; user connections already joined go on."""
 
 
-class ClientContext(Protocol):
+class ClientContext(ProxyContext, Protocol):
     """frpc, as the client half of one proxy sees it."""
 
     @property
     def connections(self) -> Splices:
         """Where running connections are kept until they end."""
-
-    @property
-    def log(self) -> Log:
-        """A logger with run id and proxy name."""
-
-    @property
-    def key(self) -> bytes:
-        """The key of encrypted work connections, 16 bytes."""
-
-    @property
-    def limit(self) -> Limit | None:
-        """The bandwidth limit this side keeps for the proxy."""
-
-    @property
-    def codec(self) -> Codec:
-        """The wire protocol spoken with the server."""
-
-    @property
-    def udp_packet_size(self) -> int:
-        """Bytes read of each datagram."""
-
-    @property
-    def messages(self) -> Messages:
-        """The present control connection. Who expects a message ends that in :meth:`ClientHalf.close`."""
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         """Run ``coro`` as a task that ends with the proxy."""
@@ -243,16 +229,12 @@ class ClientHalf(ABC):
         """Give back what the proxy holds; running connections go on."""
 
 
-class VisitorContext(Protocol):
+class VisitorContext(HalfContext, Protocol):
     """frpc, as one visitor sees it."""
 
     @property
     def connections(self) -> Splices:
         """Where running connections are kept until they end."""
-
-    @property
-    def log(self) -> Log:
-        """A logger with run id and the visitor's name."""
 
     @property
     def run_id(self) -> str:
@@ -262,20 +244,8 @@ class VisitorContext(Protocol):
     def user(self) -> str:
         """The user of this frpc, or empty."""
 
-    @property
-    def codec(self) -> Codec:
-        """The wire protocol spoken with the server."""
-
-    @property
-    def udp_packet_size(self) -> int:
-        """Bytes read of each datagram."""
-
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
         """Open a logical connection to the server: ``ready`` is called with it, nobody attached."""
-
-    @property
-    def messages(self) -> Messages:
-        """The present control connection. Who expects a message ends that in :meth:`VisitorHalf.stop`."""
 
     def find(self, name: str) -> VisitorHalf | None:
         """Another visitor of this frpc, if it is running."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
-from aiofrp.host.contexts import ServerContext
+from aiofrp.host.contexts import ProxyContext, ServerContext
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.stream.throttle import Limit
@@ -44,15 +44,6 @@ def layered(stream: Stream, flags: LayerFlags, key: bytes) -> Stream:
     return through(stream, transforms)
 
 
-class Proxied(Protocol):
-    """What either program knows of a proxy, as far as its work connections are concerned."""
-
-    @property
-    def key(self) -> bytes: ...
-    @property
-    def limit(self) -> Limit | None: ...
-
-
 def server_side(work: Stream, context: ServerContext) -> Stream:
     """A work connection as frps uses it: a limit kept here counts plain bytes
     (docs/protocol/server.md §4.3)."""
@@ -60,7 +51,7 @@ def server_side(work: Stream, context: ServerContext) -> Stream:
     return plain if context.limit is None else context.limit.throttle(plain)
 
 
-def client_side(work: Stream, flags: LayerFlags, context: Proxied) -> Stream:
+def client_side(work: Stream, flags: LayerFlags, context: ProxyContext) -> Stream:
     """A work connection as frpc uses it: a limit kept here counts bytes on the wire
     (docs/protocol/client.md §3)."""
     wire = work if context.limit is None else context.limit.throttle(work)

@@ -10,7 +10,7 @@ from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
 
 
-class Tcp(Transport):
+class TcpTransport(Transport):
     """``transport.protocol = "tcp"``, and ``bindPort`` of frps, which other protocols share."""
 
     bind_port = "bind_port"

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from aiohttp import web
 
 from aiofrp.client.api.definition import definition
-from aiofrp.client.proxies import Proxies, RunningProxy
+from aiofrp.client.proxies import ClientProxies, RunningProxy
 from aiofrp.client.source import ConfigSource
 from aiofrp.config.golang.literals import quote
 from aiofrp.config.models.client import ClientConfig
@@ -37,7 +37,7 @@ class Administered(Protocol):
         """Where its configuration can be loaded again; ``None`` without a file."""
 
     @property
-    def proxies(self) -> Proxies:
+    def proxies(self) -> ClientProxies:
         """Its proxies, with their states."""
 
     async def reload(self, *, strict: bool | None = None) -> None:

@@ -83,8 +83,15 @@ class _Origin:
 # Reading
 
 
+class NoSuchFile(ConfigError):
+    """There is no file of this name, or no folder it could be in."""
+
+
 def read(path: str) -> bytes:
-    """The bytes of a file; raises :class:`~aiofrp.errors.ConfigError` in the reference's words."""
+    """The bytes of a file.
+
+    Raises :class:`~aiofrp.errors.ConfigError` in the reference's words: :class:`NoSuchFile` where that is the reason.
+    """
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_SIZE + 1)
@@ -92,7 +99,8 @@ def read(path: str) -> bytes:
         raise ConfigError(f"open {path}: invalid argument") from None
     except OSError as error:
         verb = "read" if isinstance(error, IsADirectoryError) else "open"
-        raise ConfigError(f"{verb} {path}: {(error.strerror or str(error)).lower()}") from None
+        kind = NoSuchFile if isinstance(error, FileNotFoundError) else ConfigError
+        raise kind(f"{verb} {path}: {(error.strerror or str(error)).lower()}") from None
     if len(data) > MAX_SIZE:
         raise ConfigError(f"read {path}: more than {MAX_SIZE} bytes, too large for a configuration file")
     return data

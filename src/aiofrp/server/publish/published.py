@@ -23,7 +23,7 @@ class Published:
 
 
 class Traffic:
-    """User connections of one proxy: see :class:`aiofrp.host.contexts.Traffic`."""
+    """User connections of one proxy: see :class:`aiofrp.host.contexts.ProxyTraffic`."""
 
     __slots__ = ("_all_closed", "_observers", "key", "open")
 

@@ -218,7 +218,8 @@ async def test_a_service_that_is_not_there(caplog: pytest.LogCaptureFixture) -> 
 
 
 @pytest.mark.parametrize(
-    "answer", [b"", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent Length: 5\r\n\r\n", b"HTTP/1.1 101 x\r\n\r\n"]
+    "answer",
+    [b"", b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent Length: 5\r\n\r\n", b"HTTP/1.1 101 x\r\n\r\n"],
 )
 async def test_a_service_that_speaks_nonsense(answer: bytes) -> None:
     async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -115,7 +115,7 @@ async def test_what_is_no_tls_is_closed_without_a_word() -> None:
 
 
 async def test_users_that_say_nothing_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vhostuser, "MAX_STRANGERS", 3)
+    monkeypatch.setattr(vhostuser, "MAX_UNDECIDED", 3)
     port = free_port()
     async with (
         rig({"one": secure("one")}, {"a": https("one", "one.test")}, [f"vhostHTTPSPort = {port}"]),

@@ -371,7 +371,7 @@ async def test_a_client_that_takes_no_answers(what: str) -> None:
             stuck = 0.0
             loop = asyncio.get_running_loop()
             while loop.time() - stuck < 0.5 or not stuck:
-                if asker.full and not control._writable.is_set():
+                if asker.full and not control._inbox.writable:
                     stuck = stuck or loop.time()
                     await asyncio.sleep(0.01)
                 else:

@@ -8,19 +8,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from aiofrp.errors import FrpError
-from aiofrp.host.groups import Groups, Target
+from aiofrp.host.groups import Groups
 from aiofrp.host.lease import Lease, PortLease
 from aiofrp.host.messages import Messages
+from aiofrp.host.route import Route
+from aiofrp.host.vhost import Vhost
 from aiofrp.logs import Log
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.stream.throttle import Limit
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
-from aiofrp.wire.router import Router
+
+_T = TypeVar("_T")
 
 
 class Ports(Protocol):
@@ -28,15 +31,6 @@ class Ports(Protocol):
 
     async def claim(self, name: str, port: int) -> PortLease:
         """Lease ``port`` (0: any) to the proxy ``name``. Raises :class:`~aiofrp.errors.ProxyError`."""
-
-
-@dataclass(slots=True)
-class Vhost:
-    """A port that domains share, and who is known by which; ``port`` is 0 where frps has none."""
-
-    port: int
-    subdomain_host: str  #: as :func:`~aiofrp.wire.router.canonical_host` writes it
-    routes: Router[Target] = field(default_factory=Router)
 
 
 class Joined(Protocol):
@@ -69,11 +63,11 @@ class ProxyTraffic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where visitors of one proxy enter frps; ``accept`` gets each as a plain stream, with its wire protocol."""
+    """Where visitors of one proxy enter frps."""
 
     secret_key: str = field(repr=False)  #: visitors show that they know it
     allow_users: tuple[str, ...]  #: users who may enter; ``*``: everybody
-    accept: Callable[[Stream, Codec], None]
+    route: Route  #: gets each visitor as a plain stream, with its wire protocol
 
 
 class Doors(Protocol):
@@ -155,10 +149,10 @@ class ServerContext(ProxyContext, Protocol):
     def doors(self) -> Doors:
         """Where visitors enter."""
 
-    def vhost(self, kind: str) -> Vhost:
-        """The port shared by proxies of a type: http, https or tcpmux."""
+    def vhost(self, kind: str, target: type[_T]) -> Vhost[_T]:
+        """The port shared by proxies of a type: http, https or tcpmux. ``target``: the class its domains lead to."""
 
-    def groups(self, kind: str) -> Groups[Target]:
+    def groups(self, kind: str) -> Groups:
         """The load balancing groups of proxies of a type."""
 
     @property

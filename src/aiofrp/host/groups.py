@@ -9,53 +9,46 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TypeVar
 
 from aiofrp.errors import ProxyError
+from aiofrp.host.route import DIRECT, Origin, Route
+from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import NewProxy
 
-
-class Target(Protocol):
-    """What a port, a route or a group leads to: the members that serve it."""
-
-    def __len__(self) -> int:
-        """The number of members."""
-
-    def add(self, member: Any, /) -> None:
-        """Another member serves it too."""
-
-    def remove(self, member: Any, /) -> None:
-        """A member is withdrawn."""
-
-
 _T = TypeVar("_T")
-_M = TypeVar("_M")
 
 
 @dataclass(slots=True)
-class _Group(Generic[_T]):
+class _Group:
     key: str
     parameters: tuple[object, ...]
-    target: _T
+    target: object
 
 
-class Groups(Generic[_T]):
+class Groups:
     """The groups of one proxy type on one frps, by name over all clients; limited by the number of proxies.
 
-    A group's target is what its members share. ``lock`` is for types that have to wait while they open it.
+    A group's target is what its members share: an object of a class that the type chooses. A first member opens it
+    under ``lock``, for claims are awaited.
     """
 
     def __init__(self) -> None:
-        self._table: dict[str, _Group[_T]] = {}
+        self._table: dict[str, _Group] = {}
         self.lock = asyncio.Lock()
 
     def __len__(self) -> int:
         return len(self._table)
 
     def find(
-        self, message: NewProxy, parameters: tuple[object, ...], mismatch: str = "group params invalid"
+        self,
+        message: NewProxy,
+        target: type[_T],
+        parameters: tuple[object, ...],
+        mismatch: str = "group params invalid",
     ) -> _T | None:
-        """The target of the group ``message`` asks for; ``None`` when its proxy is the first member.
+        """The target of the group ``message`` asks for, of the class ``target``; ``None`` when its proxy is the first
+        member.
 
         Raises :class:`~aiofrp.errors.ProxyError` when the parameters (with the text ``mismatch``) or the key differ
         from those of the first member.
@@ -67,9 +60,10 @@ class Groups(Generic[_T]):
             raise ProxyError(mismatch)
         if not compare_digest(group.key.encode(), message.group_key.encode()):
             raise ProxyError("group auth failed")
+        assert isinstance(group.target, target), "all members of a group are of one type"
         return group.target
 
-    def add(self, message: NewProxy, parameters: tuple[object, ...], target: _T) -> None:
+    def add(self, message: NewProxy, parameters: tuple[object, ...], target: object) -> None:
         """Found the group of ``message`` around an open ``target``."""
         self._table[message.group] = _Group(message.group_key, parameters, target)
 
@@ -78,28 +72,35 @@ class Groups(Generic[_T]):
         del self._table[name]
 
 
-class Turns(Generic[_M]):
-    """Members that take turns, beginning with the first; a new one waits behind all others.
+class Turns:
+    """A :class:`~aiofrp.host.route.Route` whose users go to its members in turn, beginning with the first; a new
+    member waits behind all others.
 
     The reference hands a connection to the member that waits longest, which comes to the same.
     """
 
     __slots__ = ("_waiting",)
 
-    def __init__(self, *members: _M) -> None:
+    def __init__(self, *members: Route) -> None:
         self._waiting = deque(members)  # limited by the number of proxies
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, member: _M) -> None:
+    def add(self, member: Route) -> None:
+        """Let ``member`` serve users, too."""
         self._waiting.append(member)
 
-    def remove(self, member: _M) -> None:
+    def remove(self, member: Route) -> None:
+        """``member`` gets no more users."""
         self._waiting.remove(member)
 
-    def next(self) -> _M:
-        """The member whose turn it is."""
-        member = self._waiting[0]
-        self._waiting.rotate(-1)
-        return member
+    def accept(self, stream: Stream, early: bytes = b"", info: Origin = DIRECT) -> None:
+        """Give a user to the member whose turn it is; see :meth:`aiofrp.host.route.Route.accept`."""
+        waiting = self._waiting
+        if not waiting:  # the last member has just left
+            stream.abort()
+            return
+        member = waiting[0]
+        waiting.rotate(-1)
+        member.accept(stream, early, info)

@@ -11,6 +11,7 @@ from typing import Protocol
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import ProxyContext, ServerContext
+from aiofrp.host.route import DIRECT, Origin
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.stream.throttle import Limit
@@ -71,13 +72,21 @@ class UserConnections:
     def __init__(self, context: ServerContext) -> None:
         self._context = context
 
-    def accept(self, user: Stream, early: bytes = b"", through_work: Sequence[Transform] = ()) -> None:
-        """Serve ``user``; ``early`` are bytes already read from it. ``through_work``: changes to what comes from the
-        work connection, inside its own layers."""
+    def accept(
+        self,
+        stream: Stream,
+        early: bytes = b"",
+        info: Origin = DIRECT,
+        through_work: Sequence[Transform] = (),
+    ) -> None:
+        """Serve the user of ``stream``; see :meth:`aiofrp.host.route.Route.accept`.
+
+        ``through_work``: changes to what comes from the work connection, inside its own layers.
+        """
         context = self._context
-        peer = user.info("peername")
+        peer = stream.info("peername")
         context.user_log.info("get a user connection [%s]", address_text(peer))
-        src, dst = address_of(peer), address_of(user.info("sockname"))
+        src, dst = address_of(peer), address_of(stream.info("sockname"))
         start = StartWorkConn(
             proxy_name=context.message.proxy_name,
             src_addr=src[0],
@@ -88,12 +97,12 @@ class UserConnections:
 
         def ready(work: Stream) -> None:
             plain = through(server_side(work, context), through_work)
-            splice = Splice(user, plain, context.traffic.closed)
+            splice = Splice(stream, plain, context.traffic.closed)
             context.traffic.opened(splice)
             splice.start(early)
 
         def failed(error: FrpError) -> None:
             context.log.warning("user connection [%s] is closed: %s", address_text(peer), error)
-            user.close()
+            stream.close()
 
         context.admit(src, lambda: context.take_work_connection(start, ready, failed), failed)

@@ -15,7 +15,7 @@ from aiofrp.http.connection2 import MAX_STREAMS, Connection2
 from aiofrp.http.deadline import Deadline
 from aiofrp.http.exchange import Failure
 from aiofrp.http.scheduler import Scheduler
-from aiofrp.http.site import Route, Site
+from aiofrp.http.site import RequestRoute, Site
 from aiofrp.http.stream2 import Headers, Stream2, send_answer
 from aiofrp.http.upstream import Upstream
 from aiofrp.stream.base import Stream
@@ -80,7 +80,9 @@ class Call:
 
     __slots__ = ("_deadline", "_peer", "_request", "_responding", "_route", "_site", "far", "near")
 
-    def __init__(self, site: Site, peer: bytes, stream: Stream2, request: RequestHead, route: Route) -> None:
+    def __init__(
+        self, site: Site, peer: bytes, stream: Stream2, request: RequestHead, route: RequestRoute
+    ) -> None:
         self._site = site
         self._peer = peer
         self._request = request

@@ -11,7 +11,7 @@ from aiofrp.errors import FrpError
 from aiofrp.http.answers import http_date
 from aiofrp.http.exchange import Exchange, Failure
 from aiofrp.http.reply import Reply
-from aiofrp.http.site import Route
+from aiofrp.http.site import RequestRoute
 from aiofrp.http.upstream import UpstreamConnection
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.body import Body
@@ -73,7 +73,7 @@ class Request1:
 
     __slots__ = ("_held", "_reply", "_route", "_user", "exchange", "request", "source")
 
-    def __init__(self, user: RequestOwner, request: RequestHead, route: Route, peer: bytes) -> None:
+    def __init__(self, user: RequestOwner, request: RequestHead, route: RequestRoute, peer: bytes) -> None:
         """``peer``: the user's IP address."""
         self.source = user.source
         self.request = request

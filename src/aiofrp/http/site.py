@@ -13,7 +13,7 @@ from aiofrp.wire.http.forward import HeaderChanges
 from aiofrp.wire.http.head import Field, RequestHead
 
 
-class Route(Protocol):
+class RequestRoute(Protocol):
     """Where a request goes, and how heads are changed on the way."""
 
     @property
@@ -42,7 +42,7 @@ class Site(ABC):
     response_timeout: float | None = None
 
     @abstractmethod
-    def judge(self, request: RequestHead) -> Route | Answer:
+    def judge(self, request: RequestHead) -> RequestRoute | Answer:
         """The route of ``request``, which may be changed here, or the answer it gets without a service.
 
         Raises :class:`~aiofrp.wire.http.head.HeadError` for a request to refuse; its connection ends with that.

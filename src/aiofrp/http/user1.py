@@ -20,7 +20,7 @@ from aiofrp.http.deadline import (
 from aiofrp.http.exchange import Failure
 from aiofrp.http.reply import connection_fields
 from aiofrp.http.request1 import Request1
-from aiofrp.http.site import Route
+from aiofrp.http.site import RequestRoute
 from aiofrp.http.upstream import UpstreamConnection
 from aiofrp.http.users import Users
 from aiofrp.stream.base import Buffer, Pause, Stream
@@ -294,7 +294,7 @@ class User1:
         else:
             self._forward(request, outcome)
 
-    def _forward(self, request: RequestHead, route: Route) -> None:
+    def _forward(self, request: RequestHead, route: RequestRoute) -> None:
         current = self._request = Request1(self, request, route, self._peer)
         self._state = UserState.BODY if current.sending else UserState.WAIT
         self.expect_body(True)

@@ -16,7 +16,7 @@ from aiofrp.http.call2 import Call, Service2
 from aiofrp.http.connection2 import Connection2
 from aiofrp.http.deadline import BODY_LEAST, BODY_WINDOW, HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline
 from aiofrp.http.exchange import Exchange, Failure
-from aiofrp.http.site import Route, Site
+from aiofrp.http.site import RequestRoute, Site
 from aiofrp.http.stream2 import Headers, Receiver2, Stream2, send_answer
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.http.users import Users
@@ -133,7 +133,7 @@ class Request2:
         source: tuple[str, int],
         stream: Stream2,
         request: RequestHead,
-        route: Route,
+        route: RequestRoute,
         ended: bool,
     ) -> None:
         """``source``: the user's address. ``ended``: the stream ended with the head."""

@@ -16,7 +16,7 @@ from aiofrp.host.service import DIAL_TIMEOUT
 from aiofrp.http.answers import Answer, empty
 from aiofrp.http.exchange import Failure
 from aiofrp.http.serve import Engine
-from aiofrp.http.site import Route, Site
+from aiofrp.http.site import RequestRoute, Site
 from aiofrp.http.upstream import Upstream
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.stream import TlsStream, handshake
@@ -68,7 +68,7 @@ class LocalSite(Site):
 
     # Site
 
-    def judge(self, request: RequestHead) -> Route | Answer:
+    def judge(self, request: RequestHead) -> RequestRoute | Answer:
         if request.target == b"*":
             return empty(200, b"OK")
         if request.method != b"CONNECT":

@@ -9,12 +9,12 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import Iterable
 from itertools import product
-from typing import Any, ClassVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
 from aiofrp.host.contexts import ServerContext, ServerHalf
-from aiofrp.host.groups import Target
+from aiofrp.host.lease import Lease
 from aiofrp.wire.frp.messages import NewProxy
 from aiofrp.wire.router import canonical_address, canonical_host
 
@@ -24,17 +24,30 @@ _BATCH = 100
 _MAX_LIST = 4096
 
 
-class DomainServer(ServerHalf):
+class DomainRoute(Protocol):
+    """What one domain, or one location of it, leads to; the proxies of a group share it."""
+
+    lease: Lease  #: of the domain; whoever leaves last ends it
+
+    def __len__(self) -> int:
+        """The number of proxies that serve it."""
+
+
+_R = TypeVar("_R", bound=DomainRoute)
+
+
+class DomainServer(ServerHalf, Generic[_R]):
     """Enters a route for each domain and location of the proxy, alone or as member of a group."""
 
     #: The kind of the shared port and of the groups: the proxy type.
     kind: ClassVar[str]
 
-    def __init__(self, context: ServerContext) -> None:
+    def __init__(self, context: ServerContext, route: type[_R]) -> None:
+        """``route``: the class of what :meth:`new_route` makes."""
         super().__init__(context)
-        self._vhost = context.vhost(self.kind)
-        self._entered: list[tuple[str, str, Target]] = []  # domain, location and what is there
-        self._member: Any = None
+        self._vhost = context.vhost(self.kind, route)
+        self._route = route
+        self._entered: list[_R] = []  # limited by MAX_ROUTES
 
     @property
     def routes(self) -> int:
@@ -50,11 +63,10 @@ class DomainServer(ServerHalf):
 
     async def start(self) -> str:
         message = self.context.message
-        self._member = self.member()
         names = domains(message, self._vhost.subdomain_host)
         try:
             for count, (domain, location) in enumerate(product(names, self.locations()), 1):
-                self._enter(domain, location)
+                await self._enter(domain, location)
                 if count % _BATCH == 0:
                     await asyncio.sleep(0)
         except BaseException:
@@ -71,12 +83,16 @@ class DomainServer(ServerHalf):
     # For the types
 
     @abstractmethod
-    def member(self) -> Any:
-        """What serves users of this proxy."""
+    def new_route(self) -> _R:
+        """A route that nobody serves yet, with the settings of this proxy."""
 
     @abstractmethod
-    def target(self, domain: str, location: str) -> Target:
-        """A new target without members, with the settings of this proxy."""
+    def join(self, route: _R) -> None:
+        """Serve users of ``route`` from now on. Raises :class:`~aiofrp.errors.ProxyError` when it cannot."""
+
+    @abstractmethod
+    def part(self, route: _R) -> None:
+        """Serve no more users of ``route``; those already joined go on."""
 
     @abstractmethod
     def parameters(self, domain: str, location: str) -> tuple[object, ...]:
@@ -99,23 +115,30 @@ class DomainServer(ServerHalf):
     def _domain_count(self) -> int:
         return len(as_written(self.context.message, self._vhost.subdomain_host))
 
-    def _enter(self, domain: str, location: str) -> None:
-        message = self.context.message
-        if not message.group:
-            target = self._open(domain, location)
+    async def _enter(self, domain: str, location: str) -> None:
+        if self.context.message.group:
+            async with self.context.groups(self.kind).lock:  # the first member waits for the domain
+                await self._enter_group(domain, location)
         else:
-            groups, parameters = self.context.groups(self.kind), self.parameters(domain, location)
-            found = groups.find(message, parameters)
-            target = self._open(domain, location) if found is None else found
-            if found is None:
-                groups.add(message, parameters, target)
-        target.add(self._member)
-        self._entered.append((domain, location, target))
+            self._entered.append(await self._open(domain, location))
 
-    def _open(self, domain: str, location: str) -> Target:
-        target = self.target(domain, location)
-        self._vhost.routes.add(domain, location, self.user(), target)
-        return target
+    async def _enter_group(self, domain: str, location: str) -> None:
+        message, groups = self.context.message, self.context.groups(self.kind)
+        parameters = self.parameters(domain, location)
+        route = groups.find(message, self._route, parameters)
+        if route is None:
+            route = await self._open(domain, location)
+            groups.add(message, parameters, route)
+        else:
+            self.join(route)
+        self._entered.append(route)
+
+    async def _open(self, domain: str, location: str) -> _R:
+        """A route of this proxy alone, to which the domain leads from now on."""
+        route = self.new_route()
+        self.join(route)
+        route.lease = await self._vhost.claim(domain, location, self.user(), route)
+        return route
 
     async def _leave(self) -> None:
         """Remove all routes in batches; at once when the task is cancelled meanwhile."""
@@ -128,10 +151,10 @@ class DomainServer(ServerHalf):
 
     def _remove(self, count: int) -> None:
         for _ in range(count):
-            domain, location, target = self._entered.pop()
-            target.remove(self._member)
-            if not len(target):
-                self._vhost.routes.remove(domain, location, self.user())
+            route = self._entered.pop()
+            self.part(route)
+            if not len(route):
+                route.lease.end()
                 if self.context.message.group:
                     self.context.groups(self.kind).remove(self.context.message.group)
 

@@ -12,6 +12,7 @@ from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.contexts import ServerContext
+from aiofrp.host.lease import Lease
 from aiofrp.host.relay import server_side
 from aiofrp.http.upstream import Open, Upstream, UpstreamConnection
 from aiofrp.proxy.base import Place, ProxyType
@@ -85,7 +86,9 @@ class HttpRoute:
     (docs/protocol/server.md §5).
     """
 
-    __slots__ = ("_known", "_turn", "changes", "members", "password", "response", "rewrite", "user")
+    __slots__ = ("_known", "_turn", "changes", "lease", "members", "password", "response", "rewrite", "user")
+
+    lease: Lease
 
     def __init__(self, message: NewProxy) -> None:
         self.user = message.http_user
@@ -162,15 +165,28 @@ class _AdmittedUpstream(Upstream):
         self._context.admit(source, lambda: take(source, ready, failed), failed)
 
 
-class HttpServer(DomainServer):
+class HttpServer(DomainServer[HttpRoute]):
     """Routes by domain and location on frps; the vhost HTTP port sends requests to them."""
 
     kind = "http"
+
+    def __init__(self, context: ServerContext) -> None:
+        super().__init__(context, HttpRoute)
 
     def check(self) -> None:
         if not self._vhost.port:
             raise ProxyError("type [http] not supported when vhost http port is not set")
         super().check()
+
+    async def start(self) -> str:
+        context = self.context
+        self._pattern = HttpRoute(context.message)
+        if context.admits_all:
+            name = context.message.proxy_name
+            self._upstream = Upstream(name, self._take_work_connection, context.traffic)
+        else:
+            self._upstream = _AdmittedUpstream(context, self._take_work_connection)
+        return await super().start()
 
     async def stop(self) -> None:
         try:
@@ -178,17 +194,14 @@ class HttpServer(DomainServer):
         finally:
             self._upstream.close()
 
-    def member(self) -> Upstream:
-        self._pattern = HttpRoute(self.context.message)
-        name = self.context.message.proxy_name
-        if self.context.admits_all:
-            self._upstream = Upstream(name, self._take_work_connection, self.context.traffic)
-        else:
-            self._upstream = _AdmittedUpstream(self.context, self._take_work_connection)
-        return self._upstream
-
-    def target(self, domain: str, location: str) -> HttpRoute:
+    def new_route(self) -> HttpRoute:
         return self._pattern.another()
+
+    def join(self, route: HttpRoute) -> None:
+        route.add(self._upstream)
+
+    def part(self, route: HttpRoute) -> None:
+        route.remove(self._upstream)
 
     def parameters(self, domain: str, location: str) -> tuple[object, ...]:
         return domain, location, self.context.message.route_by_http_user

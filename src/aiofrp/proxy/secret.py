@@ -14,6 +14,7 @@ from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProtocolError, ProxyError, TimedOut
 from aiofrp.host.contexts import Door, ServerContext, ServerHalf, VisitorContext
 from aiofrp.host.relay import UserConnections, layered
+from aiofrp.host.route import DIRECT, Origin
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.wire.frp.auth import derive_key, sign_key
 from aiofrp.wire.frp.codec import Codec
@@ -35,7 +36,7 @@ class SecretServer(ServerHalf):
     async def start(self) -> str:
         context = self.context
         message = context.message
-        door = Door(message.sk, message.allow_users or (context.user,), self.entered)
+        door = Door(message.sk, message.allow_users or (context.user,), self)
         self._lease = await context.doors.claim(message.proxy_name, door)
         context.log.info("%s proxy custom listen success", message.proxy_type)
         return ""
@@ -43,9 +44,9 @@ class SecretServer(ServerHalf):
     async def stop(self) -> None:
         self._lease.end()
 
-    def entered(self, visitor: Stream, codec: Codec) -> None:
-        """A visitor came in; ``codec`` is the wire protocol of its client."""
-        self.users.accept(visitor)
+    def accept(self, stream: Stream, early: bytes = b"", info: Origin = DIRECT) -> None:
+        """Serve a visitor; see :meth:`aiofrp.host.route.Route.accept`."""
+        self.users.accept(stream, early, info)
 
 
 class VisitorConnections:

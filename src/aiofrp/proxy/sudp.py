@@ -9,6 +9,7 @@ from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.types import Secret, Str, StrList
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.contexts import VisitorContext, VisitorHalf
+from aiofrp.host.route import DIRECT, Origin
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.datagrams.packets import PacketStream, User
 from aiofrp.proxy.datagrams.userport import UserPort
@@ -17,7 +18,6 @@ from aiofrp.proxy.udp import UdpClient
 from aiofrp.stream.base import Stream
 from aiofrp.stream.transform import through
 from aiofrp.transport.net import bind_udp, join_host_port
-from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import UDPPacket
 from aiofrp.wire.frp.translate import Translation
 
@@ -54,13 +54,14 @@ class SudpVisitorConfig(VisitorConfig):
 class SudpServer(SecretServer):
     """Relays the bytes of a visitor, or its messages where it speaks another wire protocol than the proxy's client."""
 
-    def entered(self, visitor: Stream, codec: Codec) -> None:
-        own = self.context.codec
-        if codec.name == own.name:
-            self.users.accept(visitor)
+    def accept(self, stream: Stream, early: bytes = b"", info: Origin = DIRECT) -> None:
+        own, codec = self.context.codec, info.codec
+        if codec is None or codec.name == own.name:
+            self.users.accept(stream, early, info)
             return
-        translated = through(visitor, [Translation(codec, own, pings=False)])
-        self.users.accept(translated, through_work=[Translation(own, codec, pings=True)])
+        stream.unread(early)
+        translated = through(stream, [Translation(codec, own, pings=False)])
+        self.users.accept(translated, info=info, through_work=[Translation(own, codec, pings=True)])
 
 
 class SudpClient(UdpClient):

@@ -12,7 +12,6 @@ from aiofrp.host.groups import Turns
 from aiofrp.host.relay import UserConnections
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.local import LocalService
-from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import listen
 
@@ -33,7 +32,7 @@ class TcpConfig(ProxyConfig):
     )
 
 
-class _Port(Turns[UserConnections]):
+class _Port(Turns):
     """A port of the server whose users go to its proxy, or in turn to the proxies of a group."""
 
     __slots__ = ("_lease", "_listener", "number")
@@ -45,7 +44,7 @@ class _Port(Turns[UserConnections]):
         self.number = self._lease.port
         try:
             self._listener: TcpListener = await listen(
-                context.bind_addr, self.number, self._accepted, for_users=True
+                context.bind_addr, self.number, self.accept, for_users=True
             )
         except BaseException:
             self._lease.end()
@@ -55,12 +54,6 @@ class _Port(Turns[UserConnections]):
         """Stop listening and give the port back."""
         self._listener.close()
         self._lease.end()
-
-    def _accepted(self, user: Stream) -> None:
-        if len(self):
-            self.next().accept(user)
-        else:
-            user.abort()
 
 
 class TcpServer(ServerHalf):
@@ -96,8 +89,8 @@ class TcpServer(ServerHalf):
         message, groups = self.context.message, self.context.groups("tcp")
         parameters = (message.remote_port,)
         async with groups.lock:  # the first member has to wait for the port
-            port = groups.find(message, parameters, "group should have same remote port")
-            if not isinstance(port, _Port):  # None: it is the first one
+            port = groups.find(message, _Port, parameters, "group should have same remote port")
+            if port is None:  # it is the first one
                 port = _Port()
                 await port.open(self.context)
                 groups.add(message, parameters, port)

@@ -9,7 +9,9 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig
 from aiofrp.config.models.types import Secret, Str
 from aiofrp.errors import ProxyError
+from aiofrp.host.contexts import ServerContext
 from aiofrp.host.groups import Turns
+from aiofrp.host.lease import Lease
 from aiofrp.host.relay import UserConnections
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
@@ -49,10 +51,12 @@ class TcpMuxConfig(DomainConfig, ProxyConfig):
     )
 
 
-class TcpMuxRoute(Turns[UserConnections]):
+class TcpMuxRoute(Turns):
     """Where tunnels to one host go, and the credential they need; no ``user``: none."""
 
-    __slots__ = ("password", "user")
+    __slots__ = ("lease", "password", "user")
+
+    lease: Lease
 
     def __init__(self, message: NewProxy) -> None:
         super().__init__()
@@ -60,10 +64,14 @@ class TcpMuxRoute(Turns[UserConnections]):
         self.password = message.http_pwd
 
 
-class TcpMuxServer(DomainServer):
+class TcpMuxServer(DomainServer[TcpMuxRoute]):
     """Routes by host on frps; the tcpmux port hands the tunnels of users' CONNECT requests to them."""
 
     kind = "tcpmux"
+
+    def __init__(self, context: ServerContext) -> None:
+        super().__init__(context, TcpMuxRoute)
+        self._users = UserConnections(context)
 
     def check(self) -> None:
         if self.context.message.multiplexer == "httpconnect" and not self._vhost.port:
@@ -78,11 +86,14 @@ class TcpMuxServer(DomainServer):
             raise ProxyError(f"unknown multiplexer [{multiplexer}]")
         return await super().start()
 
-    def member(self) -> UserConnections:
-        return UserConnections(self.context)
-
-    def target(self, domain: str, location: str) -> TcpMuxRoute:
+    def new_route(self) -> TcpMuxRoute:
         return TcpMuxRoute(self.context.message)
+
+    def join(self, route: TcpMuxRoute) -> None:
+        route.add(self._users)
+
+    def part(self, route: TcpMuxRoute) -> None:
+        route.remove(self._users)
 
     def parameters(self, domain: str, location: str) -> tuple[object, ...]:
         message = self.context.message

@@ -6,42 +6,53 @@ by several processes later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from typing import Generic, TypeVar
 
-from aiofrp.errors import ProxyError
+from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.lease import Lease
 
+_K = TypeVar("_K", bound=Hashable)
 _V = TypeVar("_V")
 
 
-class Directory(Generic[_V]):
-    """Names of one kind with what stands for each; limited by the limits of who claims."""
+class Directory(Generic[_K, _V]):
+    """Names of one kind with their owners; limited by the limits of those who claim.
 
-    def __init__(self, taken: Callable[[str], str]) -> None:
-        """``taken``: the text of the refusal for a name that has an owner."""
-        self._table: dict[str, _V] = {}
+    An owner is an object of its own for each claim: a lease gives back a name only while its own owner has it.
+    """
+
+    def __init__(self, taken: Callable[[_K], FrpError] = lambda name: ProxyError(f"{name} is taken")) -> None:
+        """``taken``: the refusal for a name that has another owner."""
+        self._owners: dict[_K, _V] = {}
         self._taken = taken
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._owners)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._table
+        return name in self._owners
 
-    def find(self, name: str) -> _V | None:
-        """What stands for ``name``; ``None`` when nobody owns it."""
-        return self._table.get(name)
+    def __iter__(self) -> Iterator[_V]:
+        """The owners, in the order in which their names were claimed first."""
+        return iter(self._owners.values())
 
-    async def claim(self, name: str, value: _V) -> Lease:
-        """Own ``name``, which stands for ``value``, until the lease ends.
+    def find(self, name: _K) -> _V | None:
+        """The owner of ``name``; ``None`` when it has none."""
+        return self._owners.get(name)
 
-        Raises :class:`~aiofrp.errors.ProxyError` when it has an owner.
+    async def claim(self, name: _K, owner: _V, *, instead_of: _V | None = None) -> Lease:
+        """Make ``owner`` the owner of ``name`` until the lease ends.
+
+        ``instead_of``: the owner that is replaced; its lease has no effect from then on. Raises what ``taken`` returns
+        when the present owner is another one; nothing is changed then.
         """
-        if name in self._table:
-            raise ProxyError(self._taken(name))
-        self._table[name] = value
-        return Lease(lambda: self._leave(name))
+        if self._owners.get(name) is not instead_of:
+            raise self._taken(name)
+        self._owners[name] = owner
+        return Lease(partial(self._give_back, name, owner))
 
-    def _leave(self, name: str) -> None:
-        del self._table[name]
+    def _give_back(self, name: _K, owner: _V) -> None:
+        if self._owners.get(name) is owner:
+            del self._owners[name]

@@ -153,7 +153,7 @@ class Server:
 
     def _accepted(self, stream: Stream) -> None:
         assert self._acceptor is not None
-        self._acceptor.shared_port(stream, self._vhost_ports.accept, self._vhost_ports.on_bind_port)
+        self._acceptor.shared_port(stream, self._vhost_ports.on_bind_port)
 
 
 async def _forget_old(statistics: Statistics) -> None:

@@ -5,15 +5,16 @@ Every part of frps receives :class:`Tables`; none of them knows the server that 
 
 from __future__ import annotations
 
+import socket
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from aiofrp.aio import Scope
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.errors import FrpError
-from aiofrp.host.contexts import Vhost
-from aiofrp.host.groups import Groups, Target
+from aiofrp.errors import FrpError, ProxyError
+from aiofrp.host.groups import Groups
+from aiofrp.host.vhost import SharedPort
 from aiofrp.server.api.clients import Clients
 from aiofrp.server.api.statistics import Observer
 from aiofrp.server.directory import Directory
@@ -37,16 +38,16 @@ class Tables:
     key: bytes = field(repr=False)  #: of encrypted work connections of logins from now on, 16 bytes
     tcp_ports: PortTable
     udp_ports: PortTable
-    vhosts: Mapping[str, Vhost]  #: by proxy type
+    vhosts: Mapping[str, SharedPort]  #: by proxy type
     scope: Scope  #: of tasks that belong to no session
     sessions: Sessions = field(default_factory=Sessions)
     clients: Clients = field(default_factory=Clients)
-    published: Directory[Published] = field(
-        default_factory=lambda: Directory(lambda name: f"proxy [{name}] already exists")
+    published: Directory[str, Published] = field(
+        default_factory=lambda: Directory(lambda name: ProxyError(f"proxy [{name}] already exists"))
     )
     """Proxies by wire name, also those that still start."""
     doors: Visitors = field(default_factory=Visitors)
-    groups: defaultdict[str, Groups[Target]] = field(default_factory=lambda: defaultdict(Groups))
+    groups: defaultdict[str, Groups] = field(default_factory=lambda: defaultdict(Groups))
     """Load balancing groups by proxy type."""
     observers: list[Observer] = field(default_factory=list)
     hooks: Hooks = field(
@@ -72,7 +73,7 @@ class Tables:
         return str(error) if self.config.detailed_errors_to_client else summary
 
 
-def tables_of(config: ServerConfig, vhosts: Mapping[str, Vhost]) -> Tables:
+def tables_of(config: ServerConfig, vhosts: Mapping[str, SharedPort]) -> Tables:
     """The tables of a frps that starts with ``config``: all empty. ``vhosts``: its shared ports by proxy type."""
     addr = config.proxy_bind_addr
     allowed = [ports.pair for ports in config.allow_ports]
@@ -98,9 +99,9 @@ def _token(config: ServerConfig) -> tuple[Verifier, bytes]:
     return TokenVerifier(token, auth.additional_scopes, auth.authentication_timeout), derive_key(token)
 
 
-def _can_bind(bind: object, host: str, port: int) -> bool:
+def _can_bind(bind: Callable[[str, int], socket.socket], host: str, port: int) -> bool:
     try:
-        bind(host, port).close()  # type: ignore[operator]
+        bind(host, port).close()
     except ListenFailed:
         return False
     return True

@@ -6,20 +6,24 @@ import pytest
 
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import Door
+from aiofrp.host.route import DIRECT, Origin
 from aiofrp.server.publish.doors import Visitors
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.auth import sign_key
-from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import NewVisitorConn
 
 
-def accept(visitor: Stream, codec: Codec) -> None:
-    raise AssertionError("nobody enters in these tests")
+class Inside:
+    def accept(self, stream: Stream, early: bytes = b"", info: Origin = DIRECT) -> None:
+        raise AssertionError("nobody enters in these tests")
+
+
+route = Inside()
 
 
 async def opened(*users: str) -> Visitors:
     visitors = Visitors()
-    await visitors.claim("alice.ssh", Door("abc", users, accept))
+    await visitors.claim("alice.ssh", Door("abc", users, route))
     return visitors
 
 
@@ -31,7 +35,7 @@ def asks(name: str = "alice.ssh", key: str = "abc") -> NewVisitorConn:
     ("users", "user"), [(("alice",), "alice"), (("*",), "bob"), (("",), ""), (("a", "b"), "b")]
 )
 async def test_who_gets_in(users: tuple[str, ...], user: str) -> None:
-    assert (await opened(*users)).find(asks(), user).accept is accept
+    assert (await opened(*users)).find(asks(), user).route is route
 
 
 @pytest.mark.parametrize(
@@ -51,13 +55,13 @@ async def test_refusals_in_their_order(message: NewVisitorConn, user: str, error
 
 async def test_a_name_has_one_door_until_it_is_closed() -> None:
     visitors = Visitors()
-    lease = await visitors.claim("alice.ssh", Door("abc", ("alice",), accept))
+    lease = await visitors.claim("alice.ssh", Door("abc", ("alice",), route))
     with pytest.raises(FrpError, match=r"^custom listener for \[alice.ssh\] is repeated$"):
-        await visitors.claim("alice.ssh", Door("", (), accept))
+        await visitors.claim("alice.ssh", Door("", (), route))
     lease.end()
     lease.end()
     assert not len(visitors)
 
 
 def test_a_door_does_not_show_its_key() -> None:
-    assert "abc" not in repr(Door("abc", (), accept))
+    assert "abc" not in repr(Door("abc", (), route))

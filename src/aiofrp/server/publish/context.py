@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
-from aiofrp.host.contexts import Doors, Ports, Vhost
+from aiofrp.host.contexts import Doors, Ports
 from aiofrp.host.gate import Ask, Gate, UserInfo
-from aiofrp.host.groups import Groups, Target
+from aiofrp.host.groups import Groups
 from aiofrp.host.relay import limit_of
+from aiofrp.host.vhost import Vhost
 from aiofrp.server.hooks import Op
 from aiofrp.server.publish.published import Traffic
 from aiofrp.server.session.sessions import ControlSession
 from aiofrp.server.tables import Tables
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
+
+_T = TypeVar("_T")
 
 
 class Context:
@@ -70,10 +74,13 @@ class Context:
     def doors(self) -> Doors:
         return self._tables.doors
 
-    def vhost(self, kind: str) -> Vhost:
-        return self._tables.vhosts[kind]
+    def vhost(self, kind: str, target: type[_T]) -> Vhost[_T]:
+        found = self._tables.vhosts[kind]
+        assert isinstance(found, Vhost)
+        assert found.target is target
+        return found
 
-    def groups(self, kind: str) -> Groups[Target]:
+    def groups(self, kind: str) -> Groups:
         return self._tables.groups[kind]
 
     @property

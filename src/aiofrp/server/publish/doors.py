@@ -20,7 +20,9 @@ class Visitors:
     :class:`aiofrp.host.contexts.Doors`."""
 
     def __init__(self) -> None:
-        self._doors = Directory[Door](lambda name: f"custom listener for [{name}] is repeated")
+        self._doors = Directory[str, Door](
+            lambda name: ProxyError(f"custom listener for [{name}] is repeated")
+        )
 
     def __len__(self) -> int:
         return len(self._doors)

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from aiofrp.errors import ProxyError
 from aiofrp.host.lease import PortLease
@@ -59,14 +60,10 @@ class PortTable:
         self._free = _Pool(port for port in self._allowed if port and port not in self._used)
 
     async def claim(self, name: str, port: int) -> PortLease:
-        """As :meth:`acquire`; the end of the lease is :meth:`release`."""
-        got = self.acquire(name, port)
-        return PortLease(got, lambda: self.release(got))
-
-    def acquire(self, name: str, port: int) -> int:
         """Lease ``port`` for the proxy ``name``; 0 takes the port the name had before, or a random one.
 
-        Raises :class:`~aiofrp.errors.ProxyError` with the reference's text.
+        The name keeps its preference for the port for :data:`RESERVATION` seconds after the end of the lease. Raises
+        :class:`~aiofrp.errors.ProxyError` with the reference's text.
         """
         try:
             got = self._any(name) if port == 0 else self._exactly(port)
@@ -75,14 +72,13 @@ class PortTable:
         self._used[got] = name
         self._free.discard(got)
         self._remember(name, got)
-        return got
+        return PortLease(got, partial(self._give_back, got))
 
-    def release(self, port: int) -> None:
-        """Give ``port`` back; the name keeps its preference for :data:`RESERVATION` seconds."""
-        name = self._used.pop(port, None)
-        if name is not None and port in self._allowed:
+    def _give_back(self, port: int) -> None:
+        name = self._used.pop(port)
+        if port in self._allowed:
             self._free.add(port)
-        if name is not None and (reservation := self._names.get(name)) and reservation.port == port:
+        if (reservation := self._names.get(name)) and reservation.port == port:
             reservation.released = self._clock()
 
     def _exactly(self, port: int) -> int:

@@ -9,11 +9,12 @@ address and in time: see :mod:`aiofrp.server.session.admission`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from aiofrp import logs
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.host.route import Route
 from aiofrp.server.session.admission import Arrival, Entry, NotLoggedIn, refuse
 from aiofrp.server.session.firstbytes import FirstBytes
 from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
@@ -67,10 +68,8 @@ class Acceptor:
 
     # The three steps
 
-    def shared_port(
-        self, stream: Stream, routes: Callable[[Kind, Stream], None], vhosts: Collection[Kind]
-    ) -> None:
-        """A connection on bindPort, which ``vhosts`` share; ``routes`` takes it when it is theirs."""
+    def shared_port(self, stream: Stream, vhosts: Mapping[Kind, Route]) -> None:
+        """A connection on bindPort, which ``vhosts`` share: the one that it is for gets it."""
         entry = self.not_logged_in.enter(stream)
         if entry is None:
             return
@@ -86,8 +85,7 @@ class Acceptor:
                 self._sniff(stream, head, entry)
                 return
             entry.leave()
-            stream.unread(head)
-            routes(kind, stream)
+            vhosts[kind].accept(stream, head)
 
         FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, entry.leave)
 

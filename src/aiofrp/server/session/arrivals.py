@@ -8,6 +8,7 @@ import secrets
 from aiofrp import logs
 from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.relay import layered
+from aiofrp.host.route import Origin
 from aiofrp.logs import Log, short_id
 from aiofrp.server.hooks import Op, guarded
 from aiofrp.server.publish.proxies import Proxies
@@ -66,12 +67,16 @@ class Arrivals:
         try:
             self._tables.clients.check_run_id(login)
             control = ServerControl(self._tables, self._published, login, run_id, codec, arrival.carrier)
-            await self._tables.sessions.admit(control)
+            await control.enter()
         except FrpError as exc:
             self._refuse_login(arrival, exc)
             return
-        arrival.grant()
-        control.start(TransformStream(stream, [layer]), stream)
+        try:
+            arrival.grant()
+            control.start(TransformStream(stream, [layer]), stream)
+        except BaseException:
+            await control.close()
+            raise
 
     async def _verified(self, login: Login, arrival: Arrival) -> Login:
         """The login to use, of a client that may log in. Raises :class:`~aiofrp.errors.FrpError`."""
@@ -109,7 +114,7 @@ class Arrivals:
             return
         arrival.grant()
         arrival.stream.write(codec.encode(NewVisitorConnResp(proxy_name=name)))
-        door.accept(layered(arrival.stream, message, derive_key(door.secret_key)), codec)
+        door.route.accept(layered(arrival.stream, message, derive_key(door.secret_key)), info=Origin(codec))
 
     def _user_of(self, run_id: str, arrival: Arrival) -> str:
         """The user of a client; an empty run id is nobody's. Raises :class:`~aiofrp.errors.ProxyError`."""

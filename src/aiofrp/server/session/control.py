@@ -4,21 +4,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 
 from aiofrp import faults, logs
 from aiofrp.aio import Scope, check_at
 from aiofrp.errors import FrpError, ProtocolError, ProxyError
+from aiofrp.host.lease import Lease
 from aiofrp.host.messages import Messages
 from aiofrp.logs import short_id
 from aiofrp.server.hooks import ClientInfo, Op, guarded
 from aiofrp.server.publish.proxies import MAX_PROXIES, Proxies
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import InstantVerifier
-from aiofrp.server.session.sessions import ControlSession
+from aiofrp.server.session.inbox import Inbox
+from aiofrp.server.session.sessions import ControlSession, replaced
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
 from aiofrp.server.tables import Tables
-from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import address_of
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.codec import Codec
@@ -35,10 +36,7 @@ from aiofrp.wire.frp.messages import (
     ReqWorkConn,
 )
 
-#: Messages of one client waiting to be handled; above, its control connection is not read. Nor is it while the client
-#: does not take what it was answered.
-_INBOX_LIMIT = 100
-#: Requests for work connections that wait for such a client; more are not needed, for the pool asks again.
+#: Requests for work connections that wait until the client takes them; more are not needed, for the pool asks again.
 _MOST_REQUESTS = MAX_WAITING + 100
 #: Seconds a hook may take to note that a proxy is closed.
 _NOTIFY_TIMEOUT = 60.0
@@ -83,13 +81,9 @@ class ServerControl:
         self._expect_messages()
         self._work_proven = False  # a work connection came with the token; later ones must, too
         self._scope = Scope(f"control {short_id(run_id)}")
+        self._lease: Lease | None = None  # of the run id and the client id
         self._stream: Stream | None = None
-        self._decoder = codec.decoder()
-        self._inbox: deque[Message] = deque()  # limited by _INBOX_LIMIT
-        self._inbox_ready = asyncio.Event()
-        self._paused = False
-        self._writable = asyncio.Event()  # the client takes our answers
-        self._writable.set()
+        self._inbox = Inbox(codec.decoder())
         self._notifying = 0  # hooks told of closed proxies at a time; MAX_PROXIES
         self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
         self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
@@ -119,7 +113,16 @@ class ServerControl:
         """The session, as hooks see it."""
         return ClientInfo(self.login.user, self.login.metas, self.run_id)
 
-    # Life
+    # Life, in this order: enter, start, close
+
+    async def enter(self) -> None:
+        """Claim the run id and the client id until :meth:`close`; raises what
+        :meth:`aiofrp.server.session.sessions.Sessions.claim` raises."""
+        lease = await self._tables.sessions.claim(self)
+        if self._closing:  # frps stops
+            lease.end()
+            raise replaced()
+        self._lease = lease
 
     def start(self, stream: Stream, plain: Stream) -> None:
         """Answer the login on ``plain`` and go on over ``stream``, its encrypted form."""
@@ -127,6 +130,7 @@ class ServerControl:
         self._stream = stream
         self.running = True
         self._last_ping = self._now()
+        self._inbox.read(stream)
         stream.attach(self)
         self.pool.fill()
         self._scope.spawn(self._handle_messages(), "messages")
@@ -134,9 +138,11 @@ class ServerControl:
         self._entered(plain)
 
     async def replaced_by(self, newer: ControlSession) -> None:
-        """Close everything for a newer login of the same client."""
+        """Close everything for a newer login of the same client; goes on when the caller is cancelled."""
         self.log.info("replaced by client [%s]", short_id(newer.run_id))
-        await self.close()
+        closing = self._tables.scope.spawn(self.close(), f"close {short_id(self.run_id)}")
+        if closing is not None:
+            await asyncio.shield(closing)
 
     async def close(self) -> None:
         """End the session: returns when proxies are stopped and names and ports free."""
@@ -149,10 +155,13 @@ class ServerControl:
         if self._stream is not None:
             self._stream.close()
         self.pool.close()
-        await self._scope.close()
-        await self.stop_proxies()
-        self._tables.sessions.leave(self)
-        self._closed.set()
+        try:
+            await self._scope.close()
+            await self.stop_proxies()
+        finally:
+            if self._lease is not None:
+                self._lease.end()
+            self._closed.set()
         if self._stream is not None:
             self._left()
             self.log.info("client exit success")
@@ -167,13 +176,10 @@ class ServerControl:
 
     def data_received(self, data: Buffer, /) -> None:
         try:
-            self._inbox.extend(self._decoder.receive_data(data))
+            self._inbox.data_received(data)
         except ProtocolError as exc:
             self.log.warning("control connection is closed: %s", exc)
             self._end()
-            return
-        self._inbox_ready.set()
-        self._set_reading()
 
     def eof_received(self) -> None:
         self._end()
@@ -183,12 +189,10 @@ class ServerControl:
 
     def pause_writing(self) -> None:
         """The client does not take our answers: it gets no more before it does."""
-        self._writable.clear()
-        self._set_reading()
+        self._inbox.set_writable(False)
 
     def resume_writing(self) -> None:
-        self._writable.set()
-        self._set_reading()
+        self._inbox.set_writable(True)
         if self._requests:
             self._send_requests()
 
@@ -245,7 +249,7 @@ class ServerControl:
             asyncio.get_running_loop().call_soon(self._send_requests)
 
     def _send_requests(self) -> None:
-        if not self._writable.is_set():
+        if not self._inbox.writable:
             return  # resume_writing sends them
         count, self._requests = self._requests, 0
         if self._stream is not None and not self._closing:
@@ -256,13 +260,8 @@ class ServerControl:
     async def _handle_messages(self) -> None:
         try:
             while True:
-                while self._inbox:
-                    await self._writable.wait()
-                    await self._handle_guarded(self._inbox.popleft())
-                    self._set_reading()
-                    await asyncio.sleep(0)  # others take their turn after each message
-                self._inbox_ready.clear()
-                await self._inbox_ready.wait()
+                await self._handle_guarded(await self._inbox.next())
+                await asyncio.sleep(0)  # others take their turn after each message
         finally:
             self._end()  # a session that no longer listens must not look alive
 
@@ -278,19 +277,6 @@ class ServerControl:
             faults.report(f"a client's {type(message).__name__} was not handled", exc)
             if isinstance(message, NewProxy):
                 self.send(NewProxyResp(proxy_name=message.proxy_name, error="internal error of the server"))
-
-    def _set_reading(self) -> None:
-        """Read while few messages wait and the client takes our answers."""
-        if self._stream is None:
-            return
-        few = len(self._inbox) <= (_INBOX_LIMIT // 2 if self._paused else _INBOX_LIMIT)
-        wanted = few and self._writable.is_set()
-        if wanted and self._paused:
-            self._paused = False
-            self._stream.resume_reading(Pause.PEER)
-        elif not wanted and not self._paused:
-            self._paused = True
-            self._stream.pause_reading(Pause.PEER)
 
     def _expect_messages(self) -> None:
         self.messages.expect(NewProxy, self._new_proxy)

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from contextlib import ExitStack
+from typing import Protocol, TypeAlias
 
 from aiofrp.errors import AuthError, ProxyError
+from aiofrp.host.lease import Lease
 from aiofrp.host.messages import Messages
 from aiofrp.logs import Log, short_id
+from aiofrp.server.directory import Directory
 from aiofrp.server.hooks import ClientInfo
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.workpool import WorkPool
@@ -86,48 +89,66 @@ class ControlSession(Protocol):
         """End the session: returns when proxies are stopped and names and ports free."""
 
 
+#: A user and a client id.
+_Client: TypeAlias = tuple[str, str]
+
+
 class Sessions:
     """The live control sessions of one frps; one entry per logged-in client."""
 
     def __init__(self) -> None:
-        self._by_run_id: dict[str, ControlSession] = {}
-        #: By user and client id, of those that have one.
-        self._by_client: dict[tuple[str, str], ControlSession] = {}
+        self._run_ids = Directory[str, ControlSession](lambda run_id: replaced())
+        self._clients = Directory[_Client, ControlSession](_online)  # of those that have a client id
+        # The session that each waits for whose claim is under way, until that one is closed.
+        self._before: dict[ControlSession, ControlSession] = {}
 
     def __len__(self) -> int:
-        return len(self._by_run_id)
+        return len(self._run_ids)
 
-    async def admit(self, session: ControlSession) -> None:
-        """Enter ``session``; one of the same client with the same run id is replaced and fully released first.
+    async def claim(self, session: ControlSession) -> Lease:
+        """Enter ``session`` until the lease ends; one of the same client with the same run id is replaced and fully
+        closed first.
 
         Raises :class:`~aiofrp.errors.AuthError` when its client id is online elsewhere or its run id is another
-        client's, and :class:`~aiofrp.errors.ProxyError` when a still newer login replaced this one meanwhile.
+        client's, and :class:`~aiofrp.errors.ProxyError` when a still newer login replaced this one meanwhile. Nothing
+        stays claimed then, nor when the call is cancelled.
         """
-        old = self._by_run_id.get(session.run_id)
-        self._check_unique(session)
+        run_id = session.run_id
+        old = self._run_ids.find(run_id)
+        online = self._clients.find(_client(session))
+        if online is not None and online is not old:
+            raise _online(_client(session))
         if old is not None and _client(old) != _client(session):
             raise AuthError(
-                f"run id [{short_id(session.run_id)}] is in use by a client with another user or client id"
+                f"run id [{short_id(run_id)}] is in use by a client with another user or client id"
             )
-        self._by_run_id[session.run_id] = session
-        if session.client_id:
-            self._by_client[_client(session)] = session
-        if old is not None:
-            await old.replaced_by(session)
-            if self._by_run_id.get(session.run_id) is not session:
-                raise ProxyError("control was replaced during login")
+        with ExitStack() as claimed:
+            if session.client_id:
+                lease = await self._clients.claim(_client(session), session, instead_of=old)
+                claimed.callback(lease.end)
+            lease = await self._run_ids.claim(run_id, session, instead_of=old)
+            claimed.callback(lease.end)
+            if old is not None:
+                await self._close(old, session)
+            if self._run_ids.find(run_id) is not session:
+                raise replaced()
+            return Lease(claimed.pop_all().close)
 
-    def leave(self, session: ControlSession) -> None:
-        """Take ``session`` out, unless it was replaced already."""
-        if self._by_run_id.get(session.run_id) is session:
-            del self._by_run_id[session.run_id]
-        if self._by_client.get(_client(session)) is session:
-            del self._by_client[_client(session)]
+    async def _close(self, old: ControlSession, session: ControlSession) -> None:
+        """Close ``old`` for ``session``, and whatever ``old`` itself still waits for."""
+        self._before[session] = old
+        try:
+            before: ControlSession | None = old
+            while before is not None:
+                await before.replaced_by(session)
+                before = self._before.get(before)
+        finally:
+            del self._before[session]
 
     def find(self, run_id: str) -> ControlSession:
         """The running session of ``run_id``; raises :class:`~aiofrp.errors.ProxyError` with the reference's text, in
         which the run id is shortened, as both sides log it."""
-        session = self._by_run_id.get(run_id)
+        session = self._run_ids.find(run_id)
         if session is None:
             raise no_session(run_id)
         if not session.running:
@@ -136,12 +157,7 @@ class Sessions:
 
     def all(self) -> list[ControlSession]:
         """Every session, in order of login."""
-        return list(self._by_run_id.values())
-
-    def _check_unique(self, session: ControlSession) -> None:
-        other = self._by_client.get(_client(session))
-        if other is not None and other.run_id != session.run_id:
-            raise AuthError(f"client_id [{session.client_id}] for user [{session.user}] is already online")
+        return list(self._run_ids)
 
 
 def no_session(run_id: str) -> ProxyError:
@@ -149,5 +165,15 @@ def no_session(run_id: str) -> ProxyError:
     return ProxyError(f"no client control found for run id [{short_id(run_id)}]")
 
 
-def _client(session: ControlSession) -> tuple[str, str]:
+def replaced() -> ProxyError:
+    """The refusal of a login whose session was closed before it began."""
+    return ProxyError("control was replaced during login")
+
+
+def _client(session: ControlSession) -> _Client:
     return session.user, session.client_id
+
+
+def _online(client: _Client) -> AuthError:
+    user, client_id = client
+    return AuthError(f"client_id [{client_id}] for user [{user}] is already online")

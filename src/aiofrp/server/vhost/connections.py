@@ -1,4 +1,5 @@
-"""Users of the vhost HTTPS and tcpmux ports until they said whom they want: then whole connections are handed on.
+"""Users of the vhost HTTPS and tcpmux ports until it is known which domain they ask for: then their route gets the
+whole connection.
 
 TLS is not ended here, and of a CONNECT request only the head is read.
 """
@@ -7,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Any
 
 from aiofrp import logs
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.host.route import DIRECT, Origin
+from aiofrp.proxy.https import HttpsRoute
+from aiofrp.proxy.tcpmux import TcpMuxRoute
 from aiofrp.server.vhost.judge import fits, parse_basic
 from aiofrp.server.vhost.pages import TUNNEL_OPEN, TUNNEL_UNAUTHORIZED, Pages
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
@@ -20,31 +23,39 @@ from aiofrp.wire.router import Router, canonical_host
 
 #: Seconds for a ClientHello or the head of a CONNECT request (docs/protocol/server.md §17).
 HELLO_TIMEOUT = 30.0
-#: Users that have not said whom they want: the oldest is cut for a new one. Each may fill 64 KiB.
-MAX_STRANGERS = 4096
+#: Users whose domain is not known yet: the oldest is aborted for a new one. Each may fill 64 KiB.
+MAX_UNDECIDED = 4096
 
 _log = logs.get(__name__)
 
 
-class Strangers:
-    """Users of one port that have not said whom they want."""
+class UndecidedUsers:
+    """Users of the vhost HTTPS and tcpmux ports whose domain is not known yet."""
 
     def __init__(self) -> None:
-        self._waiting: dict[VhostUser, None] = {}  # in order of arrival; limited by MAX_STRANGERS
+        self._waiting: dict[VhostUser, None] = {}  # in order of arrival; limited by MAX_UNDECIDED
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def enter(self, user: VhostUser) -> None:
-        if len(self._waiting) >= MAX_STRANGERS:
+        """Keep ``user`` until :meth:`leave`; the oldest of too many is aborted, as is a user who comes after
+        :meth:`close`."""
+        if self._closed:
+            user.abort()
+            return
+        if len(self._waiting) >= MAX_UNDECIDED:
             next(iter(self._waiting)).abort()
         self._waiting[user] = None
 
     def leave(self, user: VhostUser) -> None:
+        """The domain of ``user`` is known, or he is gone."""
         self._waiting.pop(user, None)
 
     def close(self) -> None:
-        """frps stops: cut them all."""
+        """frps stops: abort them all, and those who still come."""
+        self._closed = True
         for user in list(self._waiting):
             user.abort()
 
@@ -52,18 +63,18 @@ class Strangers:
 class VhostUser(NullReceiver, ABC):
     """Receiver of a user's stream up to the decision."""
 
-    __slots__ = ("_buffer", "_strangers", "_timer", "stream")
+    __slots__ = ("_buffer", "_timer", "_undecided", "stream")
 
-    def __init__(self, stream: Stream, strangers: Strangers) -> None:
+    def __init__(self, stream: Stream, undecided: UndecidedUsers) -> None:
         self.stream = stream
-        self._strangers = strangers
+        self._undecided = undecided
         self._buffer = bytearray()  # limited by what the types accept
         self._timer = asyncio.get_running_loop().call_later(HELLO_TIMEOUT, self.abort)
-        strangers.enter(self)
+        undecided.enter(self)
         stream.attach(self)
 
     def abort(self) -> None:
-        """Cut the connection."""
+        """Abort the connection."""
         self._leave()
         self.stream.abort()
 
@@ -74,15 +85,15 @@ class VhostUser(NullReceiver, ABC):
         """``data`` was added to the buffer, which had ``known`` bytes before."""
 
     def decided(self) -> bytes:
-        """It is known where the connection goes: returns what was read of it, and nobody is attached."""
+        """The domain is known: stop waiting. Returns all bytes read from the stream; nobody is attached to it then."""
         self._leave()
         self.stream.detach()
         return bytes(self._buffer)
 
-    def dismiss(self, last_words: bytes = b"") -> None:
-        """The connection goes nowhere."""
+    def dismiss(self, answer: bytes = b"") -> None:
+        """Send ``answer`` and close the connection: no route gets it."""
         self._leave()
-        self.stream.write(last_words)
+        self.stream.write(answer)
         self.stream.close()
 
     # Receiver
@@ -100,7 +111,7 @@ class VhostUser(NullReceiver, ABC):
 
     def _leave(self) -> None:
         self._timer.cancel()
-        self._strangers.leave(self)
+        self._undecided.leave(self)
 
 
 class HttpsUser(VhostUser):
@@ -108,10 +119,10 @@ class HttpsUser(VhostUser):
 
     __slots__ = ("_hello", "_routes")
 
-    def __init__(self, stream: Stream, strangers: Strangers, routes: Router[Any]) -> None:
+    def __init__(self, stream: Stream, undecided: UndecidedUsers, routes: Router[HttpsRoute]) -> None:
         self._routes = routes
         self._hello = ClientHelloReader()
-        super().__init__(stream, strangers)
+        super().__init__(stream, undecided)
 
     def examine(self, known: int, data: Buffer) -> None:
         try:
@@ -127,7 +138,20 @@ class HttpsUser(VhostUser):
             _log.debug("http request for host [%s] path [] httpUser [] not found", name)
             self.dismiss(UNRECOGNIZED_NAME)
         else:
-            route.next().accept(self.stream, self.decided())
+            route.accept(self.stream, self.decided())
+
+
+class HttpsUsers:
+    """A :class:`~aiofrp.host.route.Route` that asks each user's ClientHello which of ``routes`` gets him."""
+
+    def __init__(self, undecided: UndecidedUsers, routes: Router[HttpsRoute]) -> None:
+        self._undecided = undecided
+        self._routes = routes
+
+    def accept(self, stream: Stream, early: bytes = b"", info: Origin = DIRECT) -> None:
+        """Wait for a user's ClientHello; see :meth:`aiofrp.host.route.Route.accept`."""
+        stream.unread(early)
+        HttpsUser(stream, self._undecided, self._routes)
 
 
 class TcpMuxUser(VhostUser):
@@ -139,13 +163,18 @@ class TcpMuxUser(VhostUser):
     __slots__ = ("_pages", "_passthrough", "_routes")
 
     def __init__(
-        self, stream: Stream, strangers: Strangers, routes: Router[Any], pages: Pages, passthrough: bool
+        self,
+        stream: Stream,
+        undecided: UndecidedUsers,
+        routes: Router[TcpMuxRoute],
+        pages: Pages,
+        passthrough: bool,
     ) -> None:
         """``passthrough``: the service gets the request itself and answers it."""
         self._routes = routes
         self._pages = pages
         self._passthrough = passthrough
-        super().__init__(stream, strangers)
+        super().__init__(stream, undecided)
 
     def examine(self, known: int, data: Buffer) -> None:
         end = head_end(self._buffer, known)
@@ -176,7 +205,25 @@ class TcpMuxUser(VhostUser):
             _log.debug("auth failed for user: %s", route.user)
             self.dismiss(TUNNEL_UNAUTHORIZED)
         elif self._passthrough:
-            route.next().accept(self.stream, self.decided())
+            route.accept(self.stream, self.decided())
         else:
             self.stream.write(TUNNEL_OPEN)
-            route.next().accept(self.stream, self.decided()[end:])
+            route.accept(self.stream, self.decided()[end:])
+
+
+class TcpMuxUsers:
+    """A :class:`~aiofrp.host.route.Route` that asks each user's CONNECT request which of ``routes`` gets him."""
+
+    def __init__(
+        self, undecided: UndecidedUsers, routes: Router[TcpMuxRoute], pages: Pages, passthrough: bool
+    ) -> None:
+        """``passthrough``: services get the requests themselves and answer them."""
+        self._undecided = undecided
+        self._routes = routes
+        self._pages = pages
+        self._passthrough = passthrough
+
+    def accept(self, stream: Stream, early: bytes = b"", info: Origin = DIRECT) -> None:
+        """Wait for a user's CONNECT request; see :meth:`aiofrp.host.route.Route.accept`."""
+        stream.unread(early)
+        TcpMuxUser(stream, self._undecided, self._routes, self._pages, self._passthrough)

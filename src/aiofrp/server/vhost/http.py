@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiofrp import logs
 from aiofrp.errors import FrpError
+from aiofrp.host.route import DIRECT, Origin
 from aiofrp.http.answers import Answer, timed_out
 from aiofrp.http.exchange import Failure
+from aiofrp.http.serve import Engine
 from aiofrp.http.site import Site
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.server.vhost.judge import NoRoute, judge
 from aiofrp.server.vhost.pages import Pages, options_answer
+from aiofrp.stream.base import Stream
+from aiofrp.transport.net import address_of
 from aiofrp.wire.http.head import RequestHead
 from aiofrp.wire.router import Router
 
@@ -25,7 +27,7 @@ RESPONSE_TIMEOUT = 60
 class HttpVhost(Site):
     """Sends requests for the hosts in ``routes`` to their proxies. ``timeout``: ``vhostHTTPTimeout`` in seconds."""
 
-    def __init__(self, routes: Router[Any], pages: Pages, timeout: int) -> None:
+    def __init__(self, routes: Router[HttpRoute], pages: Pages, timeout: int) -> None:
         self._routes = routes
         self._pages = pages
         self.response_timeout = timeout if timeout > 0 else RESPONSE_TIMEOUT
@@ -44,6 +46,18 @@ class HttpVhost(Site):
 
     def broke_off(self, request: RequestHead, error: Exception | None) -> None:
         _log_failure(request, f"the response broke off: {error or 'EOF'}")
+
+
+class HttpUsers:
+    """A :class:`~aiofrp.host.route.Route` to the HTTP engine, which looks for a route of its own for each request."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def accept(self, stream: Stream, early: bytes = b"", info: Origin = DIRECT) -> None:
+        """Serve the requests of a user; see :meth:`aiofrp.host.route.Route.accept`."""
+        stream.unread(early)
+        self._engine.accept(stream, address_of(stream.info("peername")))
 
 
 def _log_failure(request: RequestHead, why: object) -> None:

@@ -1,21 +1,25 @@
-"""The ports that proxies share: http, https and tcpmux; which of them are one port, and who takes a connection."""
+"""The ports that proxies share by domain: http, https and tcpmux, which may be one port, and frp's own."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
-from aiofrp.host.contexts import Vhost
+from aiofrp.host.route import Route
+from aiofrp.host.vhost import SharedPort, Vhost
 from aiofrp.http.serve import Engine
+from aiofrp.proxy.http import HttpRoute
+from aiofrp.proxy.https import HttpsRoute
+from aiofrp.proxy.tcpmux import TcpMuxRoute
 from aiofrp.server.session.firstbytes import FirstBytes
-from aiofrp.server.vhost.connections import HttpsUser, Strangers, TcpMuxUser
-from aiofrp.server.vhost.http import HttpVhost
+from aiofrp.server.vhost.connections import HttpsUsers, TcpMuxUsers, UndecidedUsers
+from aiofrp.server.vhost.http import HttpUsers, HttpVhost
 from aiofrp.server.vhost.pages import Pages
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
-from aiofrp.transport.net import ListenFailed, address_of, join_host_port, listen
+from aiofrp.transport.net import ListenFailed, join_host_port, listen
 from aiofrp.wire.router import canonical_host
 from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
 
@@ -30,7 +34,7 @@ class ListenError(FrpError):
 
 
 class VhostPorts:
-    """The vhost listeners of one frps. ``tables`` has the routes by proxy type."""
+    """The vhost listeners of one frps."""
 
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
@@ -39,22 +43,30 @@ class VhostPorts:
             Kind.VHOST_HTTP: config.vhost_http_port,
             Kind.VHOST_HTTPS: config.vhost_https_port,
         }
-        shared = config.bind_addr == config.proxy_bind_addr  # compared as text, as the reference does
-        self.on_bind_port = frozenset(
-            kind for kind, port in self._ports.items() if shared and port and port == config.bind_port
-        )
-        """Which vhosts share frp's own port."""
-        types = {"tcpmux": Kind.TCPMUX, "http": Kind.VHOST_HTTP, "https": Kind.VHOST_HTTPS}
         below = canonical_host(config.sub_domain_host)
-        self.tables = {name: Vhost(self._ports[kind], below) for name, kind in types.items()}
-        self._pages = Pages(config.custom_404_page)
-        self._http = Engine(HttpVhost(self.tables["http"].routes, self._pages, config.vhost_http_timeout))
-        self._strangers = Strangers()
+        http = Vhost(config.vhost_http_port, below, HttpRoute)
+        https = Vhost(config.vhost_https_port, below, HttpsRoute)
+        tcpmux = Vhost(config.tcpmux_http_connect_port, below, TcpMuxRoute)
+        self.tables: dict[str, SharedPort] = {"http": http, "https": https, "tcpmux": tcpmux}
+        """The domains by proxy type."""
+        pages = Pages(config.custom_404_page)
+        self._http = Engine(HttpVhost(http.routes, pages, config.vhost_http_timeout))
+        self._undecided = UndecidedUsers()
+        self._routes: dict[Kind, Route] = {
+            Kind.TCPMUX: TcpMuxUsers(self._undecided, tcpmux.routes, pages, config.tcpmux_passthrough),
+            Kind.VHOST_HTTP: HttpUsers(self._http),
+            Kind.VHOST_HTTPS: HttpsUsers(self._undecided, https.routes),
+        }
+        shared = config.bind_addr == config.proxy_bind_addr  # compared as text, as the reference does
+        on_bind_port = [
+            kind for kind, port in self._ports.items() if shared and port and port == config.bind_port
+        ]
+        self.on_bind_port = {kind: self._routes[kind] for kind in on_bind_port}
+        """The vhosts that share frp's own port, and where their users go."""
         self._listeners: list[TcpListener] = []
-        self._stopping = False
 
     def __repr__(self) -> str:
-        return f"<VhostPorts {self._http} strangers={len(self._strangers)}>"
+        return f"<VhostPorts {self._http} undecided={len(self._undecided)}>"
 
     async def listen_tcpmux(self) -> None:
         """Open the tcpmux port, the first of all. Raises :class:`ListenError`."""
@@ -70,24 +82,11 @@ class VhostPorts:
         if await self._listen(Kind.VHOST_HTTPS) and Kind.VHOST_HTTPS not in self.on_bind_port:
             _log.info("https service listen on %s", self._address(Kind.VHOST_HTTPS))
 
-    def accept(self, kind: Kind, stream: Stream) -> None:
-        """Serve a user of one of the ports."""
-        if self._stopping:
-            stream.abort()
-        elif kind is Kind.VHOST_HTTP:
-            self._http.accept(stream, address_of(stream.info("peername")))
-        elif kind is Kind.VHOST_HTTPS:
-            HttpsUser(stream, self._strangers, self.tables["https"].routes)
-        else:
-            passthrough = self._config.tcpmux_passthrough
-            TcpMuxUser(stream, self._strangers, self.tables["tcpmux"].routes, self._pages, passthrough)
-
     def close(self) -> None:
-        """Stop accepting; users are served to the end of what they asked for."""
-        self._stopping = True
+        """Stop accepting. Users are served to the end of what they asked for; those who come later are aborted."""
         for listener in self._listeners:
             listener.close()
-        self._strangers.close()
+        self._undecided.close()
         self._http.close()
 
     def abort(self) -> None:
@@ -111,7 +110,7 @@ class VhostPorts:
             listener = await listen(
                 self._config.proxy_bind_addr,
                 port,
-                lambda stream: self._accepted(stream, sharing),
+                self._accept_of(sharing),
                 for_users=True,
             )
         except ListenFailed as exc:
@@ -119,17 +118,20 @@ class VhostPorts:
         self._listeners.append(listener)
         return True
 
-    def _accepted(self, stream: Stream, sharing: Collection[Kind]) -> None:
+    def _accept_of(self, sharing: Collection[Kind]) -> Callable[[Stream], None]:
+        """What takes the connections of a port that the vhosts ``sharing`` have together."""
         if len(sharing) == 1:
-            self.accept(next(iter(sharing)), stream)
-        else:
+            return self._routes[next(iter(sharing))].accept
+
+        def accepted(stream: Stream) -> None:
             FirstBytes(
-                stream, VHOST_SNIFF_SIZE, FIRST_BYTES, lambda head: self._sniffed(stream, head, sharing)
+                stream,
+                VHOST_SNIFF_SIZE,
+                FIRST_BYTES,
+                lambda head: self._routes[classify_vhost(head, sharing)].accept(stream, head),
             )
 
-    def _sniffed(self, stream: Stream, head: bytes, sharing: Collection[Kind]) -> None:
-        stream.unread(head)
-        self.accept(classify_vhost(head, sharing), stream)
+        return accepted
 
     def _address(self, kind: Kind) -> str:
         return join_host_port(self._config.proxy_bind_addr, self._ports[kind])

@@ -54,11 +54,11 @@ class Rate:
 
 #: Lines that one server or one client's service can cause in frpc: each kind once a second.
 SELDOM = Rate(1, 1)
-#: Lines that anybody can cause in frps, all sources together.
-STRANGERS = Rate(200, 20)
+#: Lines that anyone who can connect to frps can cause, all sources together.
+ANYONE = Rate(200, 20)
 #: Lines that the messages of one logged-in client can cause in frps; a client may have a thousand proxies.
 CLIENT = Rate(4000, 20)
-#: Lines that tell of the users of one client's proxies in frps.
+#: Lines about the users of one client's proxies in frps.
 USERS = Rate(10_000, 100)
 
 #: Characters shown of each value in such a line.

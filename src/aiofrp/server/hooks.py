@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 
 class Op(enum.StrEnum):
-    """What may be asked about, by its name in a configuration."""
+    """The events hooks may be asked about; the values are the names in a configuration."""
 
     LOGIN = "Login"
     NEW_PROXY = "NewProxy"
@@ -30,7 +30,7 @@ class Op(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """The session that a question is about."""
+    """The client a hook is asked about: its user, ``metadatas`` and run id."""
 
     user: str
     metas: Mapping[str, str] = field(repr=False)
@@ -42,12 +42,12 @@ class Hooks(Protocol):
     or raises :class:`~aiofrp.errors.FrpError` with the reason of a refusal.
 
     Only what :attr:`asked` names is called. A method may take its time: it holds up the messages of that client, or
-    that connection, and nobody else.
+    that connection, and no others.
     """
 
     @property
     def asked(self) -> Collection[Op]:
-        """What these hooks want to be asked about."""
+        """The events these hooks want to be asked about."""
 
     async def login(self, message: Login, address: str) -> Login:
         """A client logs in from ``address`` (``ip:port``); its credential is verified afterwards."""
@@ -93,24 +93,28 @@ def _mistake(exc: Exception) -> ProxyError:
 
 
 class NoHooks:
-    """Nobody is asked: nothing is ever awaited."""
+    """No hooks: frps recognises the empty :attr:`asked` and calls no method."""
 
     asked: Collection[Op] = frozenset()
 
     async def login(self, message: Login, address: str) -> Login:
+        """Let every client log in with its own message."""
         return message
 
     async def new_proxy(self, message: NewProxy, client: ClientInfo) -> NewProxy:
+        """Let every proxy be published as it was asked for."""
         return message
 
     async def close_proxy(self, message: CloseProxy, client: ClientInfo) -> None:
-        return None
+        """Take no note of proxies that are closed."""
 
     async def ping(self, message: Ping, client: ClientInfo) -> Ping:
+        """Let every heartbeat pass."""
         return message
 
     async def new_work_conn(self, message: NewWorkConn, client: ClientInfo) -> NewWorkConn:
+        """Let every work connection pass."""
         return message
 
     async def new_user_conn(self, user: UserInfo, client: ClientInfo) -> None:
-        return None
+        """Let every user enter."""

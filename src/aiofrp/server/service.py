@@ -1,4 +1,4 @@
-"""frps: its parts made, started and stopped."""
+"""frps: makes its parts, starts and stops them, and passes a new configuration on. Decides nothing itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiofrp import logs
 from aiofrp.config.load.unbuilt import refuse_server
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
-from aiofrp.server.api.statistics import LOOK_EVERY, REMEMBERED, Statistics
+from aiofrp.server.api.statistics import PRUNE_EVERY, REMEMBERED, Statistics
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.reload import Change, change
 from aiofrp.server.session.accept import Acceptor
@@ -32,10 +32,13 @@ GRACE = 5.0
 
 
 class Server:
-    """One frps. ``start`` binds everything, ``stop`` ends it; several may live in one process."""
+    """One frps: :meth:`start` once, then :meth:`apply` as often as wanted, then :meth:`stop` once.
+
+    Several may live in one process.
+    """
 
     def __init__(self, config: ServerConfig) -> None:
-        """Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do."""
+        """Open nothing yet. Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do."""
         refuse_server(config)
         self._login_ports = LoginPorts(config)
         self._vhost_ports = VhostPorts(config)
@@ -54,7 +57,7 @@ class Server:
 
     @property
     def config(self) -> ServerConfig:
-        """What it runs by now."""
+        """The configuration it runs with; :meth:`apply` replaces it."""
         return self.tables.config
 
     @property
@@ -158,7 +161,7 @@ class Server:
 
 async def _forget_old(statistics: Statistics) -> None:
     while True:
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(PRUNE_EVERY)
         count, total = statistics.prune(REMEMBERED)
         _log.debug("clear useless proxy statistics data count %d/%d", count, total)
 

@@ -31,7 +31,8 @@ from aiofrp.wire.frp.messages import NewProxy
 
 @dataclass(slots=True, eq=False)
 class Tables:
-    """One frps, as its parts see it."""
+    """The configuration and the tables of one frps. Lookups answer in the same call; claims are awaited and end with
+    their lease."""
 
     config: ServerConfig  #: the present one; a reload replaces it
     verifier: Verifier  #: judges logins from now on; sessions keep the one they began with

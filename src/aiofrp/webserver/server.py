@@ -48,11 +48,11 @@ _OWN_NAME: Final = web.AppKey("own_name", str)  # given where there are no crede
 
 _log = logs.get(__name__)
 #: For lines that anybody can cause.
-_refused = _log.limited(logs.STRANGERS)
+_refused = _log.limited(logs.ANYONE)
 
 
 #: aiohttp's own lines, which anybody can cause as well.
-_library_log = logs.get("aiofrp.webserver.aiohttp").limited(logs.STRANGERS)
+_library_log = logs.get("aiofrp.webserver.aiohttp").limited(logs.ANYONE)
 
 
 class ApiError(FrpError):
@@ -210,7 +210,7 @@ def _wrong_host(request: web.Request) -> web.Response | None:
         " localhost and the name in webServer.addr, since a page of another web site can use any other name (DNS"
         " rebinding); set webServer.user and webServer.password",
     )
-    tell_error(request, error, _refused)
+    log_error(request, error, _refused)
     return json_response({"Code": error.status, "Msg": str(error)}, error.status)
 
 
@@ -272,10 +272,10 @@ async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> w
 
 
 def _failed(request: web.Request, error: ApiError) -> web.Response:
-    tell_error(request, error)
+    log_error(request, error)
     return json_response({"Code": error.status, "Msg": str(error)}, error.status)
 
 
-def tell_error(request: web.Request, error: ApiError, log: Log = _log) -> None:
+def log_error(request: web.Request, error: ApiError, log: Log = _log) -> None:
     """Log why a request is answered with an error."""
     log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)

@@ -38,25 +38,29 @@ class ClientRecord:
 
     @property
     def online(self) -> bool:
+        """Whether it has a session."""
         return bool(self.run_id)
 
     @property
     def id(self) -> str:
-        """What it is known by: its client id, or its run id."""
+        """Its client id; the run id when it has none."""
         return self.client_id or self.run_id
 
     def shown_key(self, shown: Shown) -> str:
-        """Its key where run ids are shown like this."""
+        """:attr:`key` with the run id, where it is part of it, as ``shown`` makes it."""
         return self.key if self.client_id else client_key(self.user, shown(self.run_id))
 
 
 _Key = tuple[str, str, str]
-"""User, client id, and the run id where there is no client id: clients of different users never meet here, whatever
-they call themselves."""
+"""User, client id, and the run id where there is no client id: clients of different users never have one key, whatever
+names they choose."""
 
 
 class Clients:
-    """The registry of one frps."""
+    """The clients of one frps: those online, and of those offline the last :data:`OFFLINE_LIMIT` with a client id.
+
+    Order of calls for a login: :meth:`check_run_id`, :meth:`entered`, at the end of the session :meth:`left`.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -65,8 +69,8 @@ class Clients:
         self._named: Counter[str] = Counter()  # how many records with a client id have this key
 
     def check_run_id(self, login: Login) -> None:
-        """Refuse a client that calls itself by a run id which is the key of another one. Raises
-        :class:`~aiofrp.errors.AuthError`."""
+        """Raise :class:`~aiofrp.errors.AuthError` for a login whose run id is the key of another client, which the API
+        would mix up."""
         if not login.run_id:
             return
         own = client_key(login.user, login.client_id) if login.client_id else ""
@@ -75,7 +79,7 @@ class Clients:
                 raise AuthError(f"run id [{short_id(login.run_id)}] is the name of another client")
 
     def entered(self, login: Login, run_id: str, protocol: str, address: str) -> None:
-        """A client has logged in."""
+        """A client has logged in. ``protocol``: ``v1`` or ``v2``; ``address``: its IP address."""
         key = _key(login, run_id)
         known = self._records.get(key)
         now = self._clock()
@@ -96,7 +100,8 @@ class Clients:
             self._named[record.key] += 1
 
     def left(self, login: Login, run_id: str) -> None:
-        """Its session has ended; only a client with an id of its own is remembered."""
+        """The session ``run_id`` of ``login`` has ended; only a client with a client id is remembered. Nothing happens
+        when a newer session of the client has begun."""
         key = _key(login, run_id)
         record = self._records.get(key)
         if record is None or record.run_id != run_id:
@@ -114,8 +119,10 @@ class Clients:
         return sorted(self._records.values(), key=lambda record: (record.user, record.id, record.key))
 
     def find(self, key: str, shown: Shown = str) -> ClientRecord | None:
-        """The record of a key, in which the run id is as it is ``shown``; of several that are written alike, one with a
-        client id, and rather one online."""
+        """The record whose :meth:`~ClientRecord.shown_key` is ``key``; ``None`` when there is none.
+
+        Of several it is one with a client id, and of these one online.
+        """
         found = [record for record in self._records.values() if record.shown_key(shown) == key]
         return max(found, key=lambda record: (bool(record.client_id), record.online), default=None)
 

@@ -1,6 +1,6 @@
 """The counters of frps for Prometheus, in frp's names (docs/protocol/server.md §14).
 
-Counting is plain arithmetic; prometheus-client only collects and writes when somebody asks. Imported only where
+Counting is plain arithmetic; prometheus-client collects and writes only when ``/metrics`` is read. Imported only where
 ``enablePrometheus`` is on.
 """
 
@@ -49,7 +49,7 @@ class _Series:
 
 
 class Metrics(Collector):
-    """What of one frps Prometheus is told; an :class:`aiofrp.server.api.statistics.Observer`."""
+    """The series of one frps; an :class:`aiofrp.server.api.statistics.Observer`."""
 
     def __init__(self) -> None:
         self._clients = 0
@@ -73,18 +73,22 @@ class Metrics(Collector):
     # Observer
 
     def client_opened(self) -> None:
+        """One more in ``client_counts``."""
         self._clients += 1
 
     def client_closed(self) -> None:
+        """One less in ``client_counts``."""
         self._clients -= 1
 
     def proxy_opened(self, name: str, kind: str, user: str, client_id: str, run_id: str = "") -> None:
+        """One more in ``proxy_counts`` of its type; its series are kept from now on."""
         self._types[kind] = self._types.get(kind, 0) + 1
         series = self._series.setdefault((name, kind), _Series())
         series.proxies = (series.proxies or 0) + 1
         self._closed.pop((name, kind), None)
 
     def proxy_closed(self, name: str, kind: str) -> None:
+        """One less of its type; its series stay until :data:`CLOSED_LIMIT` others were closed after it."""
         self._types[kind] -= 1
         series = self._series[name, kind]
         series.proxies = (series.proxies or 1) - 1
@@ -94,14 +98,17 @@ class Metrics(Collector):
             del self._closed[oldest], self._series[oldest]
 
     def connection_opened(self, name: str, kind: str) -> None:
+        """One more in ``connection_counts`` of the proxy."""
         if series := self._series.get((name, kind)):
             series.connections = (series.connections or 0) + 1
 
     def connection_closed(self, name: str, kind: str) -> None:
+        """One less in ``connection_counts`` of the proxy."""
         if series := self._series.get((name, kind)):
             series.connections = (series.connections or 1) - 1
 
     def traffic(self, name: str, kind: str, bytes_in: int, bytes_out: int) -> None:
+        """Bytes for ``traffic_in`` and ``traffic_out`` of the proxy."""
         if series := self._series.get((name, kind)):  # not once it was forgotten
             series.traffic_in = (series.traffic_in or 0) + bytes_in
             series.traffic_out = (series.traffic_out or 0) + bytes_out

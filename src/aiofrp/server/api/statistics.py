@@ -12,12 +12,12 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-#: Days traffic is told apart, today included (docs/protocol/server.md §10).
+#: Days for each of which traffic is summed, today included (docs/protocol/server.md §10).
 DAYS = 7
-#: Seconds a closed proxy is remembered, and seconds between looks for those to forget
+#: Seconds a closed proxy is remembered, and seconds between calls of :meth:`Statistics.prune`
 #: (docs/protocol/server.md §10).
 REMEMBERED = 7 * 24 * 3600.0
-LOOK_EVERY = 12 * 3600.0
+PRUNE_EVERY = 12 * 3600.0
 #: Closed proxies remembered at most; the one that has been closed longest is forgotten first.
 CLOSED_LIMIT = 10_000
 
@@ -25,37 +25,42 @@ Clock = Callable[[], float]
 
 
 class Observer(Protocol):
-    """Who is told what happens on a frps."""
+    """Gets the events of a frps, each in a callback: no method may wait or raise.
+
+    The order for one proxy is ``proxy_opened``, any number of connections, ``proxy_closed``; connections may outlive
+    their proxy.
+    """
 
     def client_opened(self) -> None:
-        """A client has logged in."""
+        """A client has logged in and was answered."""
 
     def client_closed(self) -> None:
-        """It has left."""
+        """The session of a client has ended."""
 
     def proxy_opened(self, name: str, kind: str, user: str, client_id: str, run_id: str = "") -> None:
-        """A proxy is published."""
+        """A proxy of type ``kind`` serves users from now on. ``client_id``: as its client gave it, may be empty."""
 
     def proxy_closed(self, name: str, kind: str) -> None:
-        """It is taken back."""
+        """A proxy takes no more users."""
 
     def connection_opened(self, name: str, kind: str) -> None:
-        """A user of the proxy was joined to a work connection."""
+        """A user of the proxy ``name`` was joined to a work connection."""
 
     def connection_closed(self, name: str, kind: str) -> None:
-        """It is gone."""
+        """A connection of :meth:`connection_opened` has ended."""
 
     def traffic(self, name: str, kind: str, bytes_in: int, bytes_out: int) -> None:
-        """Bytes came from users of the proxy, and went to them."""
+        """``bytes_in`` came from users of the proxy and ``bytes_out`` went to them: once for each connection, at its
+        end, and for each batch of datagrams."""
 
 
 class DailyCounter:
-    """A sum for each of the last :data:`DAYS` days."""
+    """A sum for each of the last :data:`DAYS` days, in local time. A day is the ordinal of its date."""
 
     __slots__ = ("_day", "_sums")
 
     def __init__(self, day: int) -> None:
-        """``day`` is the ordinal of a local date, here and below."""
+        """``day``: the present day, as everywhere below; it never goes back."""
         self._day = day
         self._sums = deque([0] * DAYS, maxlen=DAYS)
 
@@ -81,7 +86,7 @@ class DailyCounter:
 
 
 class ProxyRecord:
-    """What is known of one proxy name; times are seconds since 1970, 0 for never."""
+    """The counts of one proxy name; times are seconds since 1970, 0 for never."""
 
     __slots__ = (
         "client_id",
@@ -145,12 +150,15 @@ class Statistics:
     # Observer
 
     def client_opened(self) -> None:
+        """One more client is online."""
         self.clients += 1
 
     def client_closed(self) -> None:
+        """One client less is online."""
         self.clients -= 1
 
     def proxy_opened(self, name: str, kind: str, user: str, client_id: str, run_id: str = "") -> None:
+        """Go on with the record of the name if it has the same type, else begin another."""
         self.proxy_counts[kind] = self.proxy_counts.get(kind, 0) + 1
         record = self._proxies.get(name)
         if record is None or record.kind != kind:
@@ -160,6 +168,7 @@ class Statistics:
         record.last_start = self._clock()
 
     def proxy_closed(self, name: str, kind: str) -> None:
+        """Keep the record as that of a closed proxy; the one closed longest is forgotten above :data:`CLOSED_LIMIT`."""
         self.proxy_counts[kind] -= 1
         record = self._find(name, kind)
         if record is None:
@@ -170,18 +179,21 @@ class Statistics:
             self._forget(next(iter(self._closed)))
 
     def connection_opened(self, name: str, kind: str) -> None:
+        """One more connection, in all and of the proxy."""
         self.connections += 1
         record = self._find(name, kind)
         if record is not None:
             record.connections += 1
 
     def connection_closed(self, name: str, kind: str) -> None:
+        """One connection less, in all and of the proxy."""
         self.connections -= 1
         record = self._find(name, kind)
         if record is not None and record.connections:  # 0: forgotten since the connection opened, and back
             record.connections -= 1
 
     def traffic(self, name: str, kind: str, bytes_in: int, bytes_out: int) -> None:
+        """Add to the sums of today, in all and of the proxy."""
         day = self.today
         self.traffic_in.add(bytes_in, day)
         self.traffic_out.add(bytes_out, day)
@@ -198,13 +210,14 @@ class Statistics:
         return sorted(records, key=lambda record: record.name)
 
     def proxy(self, name: str) -> ProxyRecord | None:
-        """The record of a name."""
+        """The record of the proxy ``name``; ``None`` when it never ran or is forgotten."""
         return self._proxies.get(name)
 
     # Forgetting
 
     def prune(self, older_than: float = 0.0) -> tuple[int, int]:
-        """Forget proxies closed for more than ``older_than`` seconds; how many, and how many records there were."""
+        """Forget proxies closed for more than ``older_than`` seconds. Returns how many these were, and how many records
+        there were before."""
         now, total = self._clock(), len(self._proxies)
         old = [name for name in self._closed if now - self._proxies[name].last_close > older_than]
         for name in old:

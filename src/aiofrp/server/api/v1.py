@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class ServerApi:
-    """The routes of one frps's web server."""
+    """The web server of one frps with all its routes: those of version 1 here, those of version 2 and the rest added.
+
+    Handlers read :class:`~aiofrp.server.tables.Tables` and change nothing but the statistics.
+    """
 
     def __init__(self, tables: Tables, statistics: Statistics, metrics: Metrics | None = None) -> None:
         self._tables = tables
@@ -46,15 +49,15 @@ class ServerApi:
 
     @property
     def address(self) -> str:
-        """Where it listens, as ``host:port``."""
+        """Where it listens, as ``host:port``; valid after :meth:`start`."""
         return self._web.address
 
     async def start(self) -> None:
-        """Listen. Raises :class:`~aiofrp.errors.FrpError`."""
+        """Listen on ``webServer``'s address. Raises :class:`~aiofrp.errors.FrpError` when that is not possible."""
         await self._web.start()
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening and end what is being answered."""
         await self._web.close()
 
     async def _info(self, request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Version 2 of frps's API: pages, filters, one envelope for every answer (docs/protocol/server.md §13.2)."""
+"""Version 2 of frps's API: lists in pages, filters, one envelope for every answer (docs/protocol/server.md §13.2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.views import Object
 from aiofrp.server.tables import Tables
 from aiofrp.version import FRP_VERSION
-from aiofrp.webserver.server import ApiError, Handler, WebServer, json_response, tell_error
+from aiofrp.webserver.server import ApiError, Handler, WebServer, json_response, log_error
 
 _PAGE_SIZE, _MAX_PAGE_SIZE = 50, 200
 _STATES: Final = ("", "all", "online", "offline")
@@ -35,7 +35,7 @@ def _enveloped(answer: Callable[[web.Request], Any]) -> Handler:
                 data = await data
             return json_response({"code": 200, "msg": "success", "data": data})
         except ApiError as error:
-            tell_error(request, error)
+            log_error(request, error)
             return json_response({"code": error.status, "msg": str(error), "data": None}, error.status)
 
     return handle
@@ -50,7 +50,7 @@ class ApiV2:
         self._run_ids = views.shown_run_ids(tables.config.web_server)
 
     def add_to(self, web_server: WebServer) -> None:
-        """Serve the routes."""
+        """Add the routes to ``web_server``, before it starts."""
         routes = {
             "/system/info": self._info,
             "/users": self._users,
@@ -96,7 +96,7 @@ class ApiV2:
     def _clients(self, request: web.Request) -> Object:
         wanted = _Filters(request)
         shown = [views.client(record, self._run_ids) for record in self._tables.clients.all()]
-        found = [item for item in shown if wanted.client(item) and wanted.words(_words_of_client(item))]
+        found = [item for item in shown if wanted.client(item) and wanted.has_text(_texts_of_client(item))]
         return _page(request, found)
 
     def _client(self, request: web.Request) -> Object:
@@ -121,10 +121,10 @@ class ApiV2:
         wanted, kind = _Filters(request), _kind(request)
         records = [p for p in self._records(kind) if self._wanted(wanted, p)]
         records.sort(key=lambda p: (p.kind, p.name))
-        if not wanted.any_words:
+        if not wanted.searches:
             return _page(request, records, self._shown)
         shown = await mapped(self._shown, records)
-        return _page(request, [p for p in shown if wanted.words(_words_of_proxy(p))])
+        return _page(request, [p for p in shown if wanted.has_text(_texts_of_proxy(p))])
 
     def _wanted(self, filters: _Filters, record: ProxyRecord) -> bool:
         client_id = record.client_id or self._run_ids(record.run_id)
@@ -149,11 +149,11 @@ class ApiV2:
 
 
 class _Filters:
-    """What a list is asked to leave out."""
+    """The filters in the query of a list. Raises :class:`~aiofrp.webserver.server.ApiError` (400) for a wrong one."""
 
     def __init__(self, request: web.Request) -> None:
         query = request.query
-        _page_of(request)  # a wrong page is told first
+        _page_of(request)  # a wrong page is the first error
         self._state = query.get("status", "").lower()
         if self._state not in _STATES:
             raise ApiError(400, "status must be one of all, online, offline")
@@ -163,6 +163,7 @@ class _Filters:
         self._q = query.get("q", "").lower()
 
     def client(self, shown: Object) -> bool:
+        """Whether the list keeps a client, given as it is shown."""
         return (
             self.owner(shown["user"], shown["clientID"])
             and self._run_id in ("", shown["runID"])
@@ -170,19 +171,21 @@ class _Filters:
         )
 
     def owner(self, user: str, client_id: str) -> bool:
-        """Whether a client, or the client of a proxy, is asked for."""
+        """Whether the list keeps a client, or a proxy of a client, with this user and client id."""
         return self._user in (None, user) and self._client_id in ("", client_id)
 
     def state(self, state: str) -> bool:
+        """Whether the list keeps what is ``online`` or ``offline``."""
         return self._state in ("", "all", state)
 
     @property
-    def any_words(self) -> bool:
-        """Whether :meth:`words` leaves anything out."""
+    def searches(self) -> bool:
+        """Whether there is a text to search for, so that :meth:`has_text` decides."""
         return bool(self._q)
 
-    def words(self, words: Iterable[str]) -> bool:
-        return not self._q or any(self._q in word.lower() for word in words)
+    def has_text(self, texts: Iterable[str]) -> bool:
+        """Whether one of ``texts`` contains the text searched for, in any case."""
+        return not self._q or any(self._q in text.lower() for text in texts)
 
 
 def _belongs(proxy: ProxyRecord, client: ClientRecord) -> bool:
@@ -191,12 +194,12 @@ def _belongs(proxy: ProxyRecord, client: ClientRecord) -> bool:
     )
 
 
-def _words_of_client(shown: Object) -> Iterable[str]:
+def _texts_of_client(shown: Object) -> Iterable[str]:
     keys = ("key", "user", "clientID", "runID", "version", "wireProtocol", "hostname", "clientIP")
     return [shown.get(key, "") for key in keys]
 
 
-def _words_of_proxy(shown: Object) -> Iterable[str]:
+def _texts_of_proxy(shown: Object) -> Iterable[str]:
     spec = shown["spec"]
     block = spec[spec["type"]]
     yield from (shown["name"], spec["type"], shown["user"], shown["clientID"], shown["status"]["phase"])
@@ -219,7 +222,7 @@ def _part(request: web.Request) -> str:
 def _page(
     request: web.Request, items: Sequence[Any], shown: Callable[[Any], Object] = lambda item: item
 ) -> Object:
-    """The page that is asked for; ``shown`` makes what is told of each of its items."""
+    """The page of ``items`` that the query asks for, each item as ``shown`` makes it; the others are not made."""
     page, size = _page_of(request)
     return {
         "total": len(items),

@@ -27,7 +27,7 @@ Published = tuple[NewProxy, str]
 
 
 def _present(items: Mapping[str, Any]) -> Object:
-    """Without what is empty."""
+    """``items`` without those whose value is empty or 0."""
     return {key: value for key, value in items.items() if value}
 
 
@@ -35,7 +35,7 @@ def _present(items: Mapping[str, Any]) -> Object:
 
 
 def server_config(config: ServerConfig) -> Object:
-    """What of the configuration is told."""
+    """The part of the configuration that the API shows."""
     return {
         "bindPort": config.bind_port,
         "vhostHTTPPort": config.vhost_http_port,
@@ -53,7 +53,7 @@ def server_config(config: ServerConfig) -> Object:
 
 
 def server_status(statistics: Statistics) -> Object:
-    """The totals; traffic is that of today."""
+    """The sums over all proxies: bytes of today, connections and clients now, running proxies by type."""
     day = statistics.today
     return {
         "totalTrafficIn": statistics.traffic_in.today(day),
@@ -65,16 +65,16 @@ def server_status(statistics: Statistics) -> Object:
 
 
 def server_info(config: ServerConfig, statistics: Statistics) -> Object:
-    """Both in one object, as v1 has it."""
-    told = server_config(config)
+    """Version, :func:`server_config` and :func:`server_status` in one object, as v1 has it."""
+    shown = server_config(config)
     for key in ("allowPortsStr", "tlsForce"):
-        if not told[key]:
-            del told[key]
-    return {"version": FRP_VERSION, **told, **server_status(statistics)}
+        if not shown[key]:
+            del shown[key]
+    return {"version": FRP_VERSION, **shown, **server_status(statistics)}
 
 
 def ports_text(ports: Iterable[PortsRange]) -> str:
-    """``16000-16100,16200``."""
+    """``allowPorts`` as one text: ``16000-16100,16200``."""
     return ",".join(str(item.single) if item.single > 0 else f"{item.start}-{item.end}" for item in ports)
 
 
@@ -82,7 +82,7 @@ def ports_text(ports: Iterable[PortsRange]) -> str:
 
 
 def shown_run_ids(config: WebServerConfig) -> Shown:
-    """Whole to those who have a password, shortened where anybody may ask."""
+    """How run ids are shown: whole where the web server asks for a password, shortened where anyone may read them."""
     return str if config.user or config.password else short_id
 
 
@@ -105,7 +105,7 @@ def client(record: ClientRecord, shown: Shown) -> Object:
 
 
 def phase(online: bool) -> str:
-    """The word for it."""
+    """The API's word for the status: ``online`` or ``offline``."""
     return "online" if online else "offline"
 
 
@@ -113,7 +113,7 @@ def phase(online: bool) -> str:
 
 
 def proxy(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
-    """One proxy, as v1 has it."""
+    """One proxy, as v1 has it. ``published``: ``None`` when it does not run; ``day``: the ordinal of today."""
     return {
         "name": record.name,
         "conf": None if published is None else _conf(*published),
@@ -167,7 +167,7 @@ def _bandwidth(text: str) -> str:
 
 
 def proxy_v2(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
-    """One proxy, as v2 has it."""
+    """One proxy, as v2 has it; the parameters are those of :func:`proxy`."""
     status = {
         "phase": phase(published is not None),
         "todayTrafficIn": record.traffic_in.today(day),
@@ -200,13 +200,13 @@ def _spec(message: NewProxy, remote_addr: str) -> Object:
 
 
 def traffic(record: ProxyRecord, day: int) -> Object:
-    """Seven days, today first, as v1 has it."""
+    """Bytes of each of seven days, today first, as v1 has it."""
     days_in, days_out = record.traffic_in.days(day), record.traffic_out.days(day)
     return {"name": record.name, "trafficIn": days_in, "trafficOut": days_out}
 
 
 def traffic_v2(record: ProxyRecord, day: int) -> Object:
-    """Seven days, today last, as v2 has it."""
+    """Bytes of each of seven days with its date, today last, as v2 has it."""
     days = zip(record.traffic_in.days(day), record.traffic_out.days(day), strict=True)
     history = [
         {"date": date.fromordinal(day - ago).isoformat(), "trafficIn": count_in, "trafficOut": count_out}

@@ -1,4 +1,4 @@
-"""frps as one proxy sees it."""
+"""What the server half of one proxy may use of frps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _T = TypeVar("_T")
 
 
 class Context:
-    """frps as one proxy sees it: see :class:`aiofrp.host.contexts.ServerContext`."""
+    """The :class:`aiofrp.host.contexts.ServerContext` of one proxy; configuration is read when it is needed, so that a
+    reload counts."""
 
     __slots__ = (
         "_gate",
@@ -56,40 +57,49 @@ class Context:
 
     @property
     def bind_addr(self) -> str:
+        """``proxyBindAddr``."""
         return self._tables.config.proxy_bind_addr
 
     @property
     def udp_packet_size(self) -> int:
+        """``udpPacketSize`` in bytes."""
         return self._tables.config.udp_packet_size
 
     @property
     def tcp_ports(self) -> Ports:
+        """The TCP ports of this frps."""
         return self._tables.tcp_ports
 
     @property
     def udp_ports(self) -> Ports:
+        """The UDP ports of this frps."""
         return self._tables.udp_ports
 
     @property
     def doors(self) -> Doors:
+        """The doors of all secret proxies."""
         return self._tables.doors
 
     def vhost(self, kind: str, target: type[_T]) -> Vhost[_T]:
+        """The shared port of the proxy type ``kind``; ``target`` must be the class its domains lead to."""
         found = self._tables.vhosts[kind]
         assert isinstance(found, Vhost)
         assert found.target is target
         return found
 
     def groups(self, kind: str) -> Groups:
+        """The groups of the proxy type ``kind``, over all clients."""
         return self._tables.groups[kind]
 
     @property
     def admits_all(self) -> bool:
+        """Whether no hook is asked about users of this proxy."""
         return self._gate.open
 
     def admit(
         self, address: tuple[str, int], ready: Callable[[], None], refused: Callable[[FrpError], None]
     ) -> None:
+        """Ask the proxy's gate about the user at ``address``; see :meth:`aiofrp.host.gate.Gate.admit`."""
         message = self.message
         self._gate.admit(UserInfo(message.proxy_name, message.proxy_type or "tcp", address), ready, refused)
 
@@ -99,6 +109,7 @@ class Context:
         ready: Callable[[Stream], None],
         failed: Callable[[FrpError], None],
     ) -> None:
+        """Take one from the client's pool; see :meth:`aiofrp.server.session.workpool.WorkPool.take`."""
         self._pool.take(start, ready, failed)
 
 

@@ -1,4 +1,4 @@
-"""Where visitors and secret proxies meet on frps: the doors that are open, and who may enter
+"""The doors of secret proxies on frps: which are open, and who may enter
 (docs/protocol/server.md §9.1).
 
 A visitor that enters is joined at once: there is no queue of its own, so its limits are those of any user waiting for
@@ -28,11 +28,12 @@ class Visitors:
         return len(self._doors)
 
     async def claim(self, name: str, door: Door) -> Lease:
-        """Let visitors of the proxy ``name`` in until the lease ends. Raises :class:`~aiofrp.errors.ProxyError`."""
+        """Open ``door`` for the proxy ``name`` until the lease ends. Raises :class:`~aiofrp.errors.ProxyError` when it
+        has one."""
         return await self._doors.claim(name, door)
 
     def find(self, message: NewVisitorConn, user: str) -> Door:
-        """The door ``message`` of a client of ``user`` asks for.
+        """The door that ``message`` asks for; ``user``: that of the visitor's client, or empty.
 
         Raises :class:`~aiofrp.errors.FrpError` with the reference's text for a door that does not exist, a secret
         that is wrong and a user who may not enter; in this order.

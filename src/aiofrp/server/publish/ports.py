@@ -1,4 +1,4 @@
-"""The port manager: which ports proxies may take, and who has which (docs/protocol/server.md §3)."""
+"""Which ports proxies may have, and which proxy has which (docs/protocol/server.md §3)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class PortTable:
         prefix: Callable[[int], str] = lambda port: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``allowed``: inclusive (first, last) pairs. ``prefix``: what error texts start with, by asked port."""
+        """``allowed``: inclusive (first, last) pairs. ``prefix``: what error texts start with, by the port asked for.
+        ``clock``: seconds that never go back."""
         self._used: dict[int, str] = {}  # port → proxy name
         self.allow(allowed)
         self._probe = probe
@@ -51,7 +52,7 @@ class PortTable:
         return f"<PortTable allowed={len(self._allowed)} used={sorted(self._used)}>"
 
     def allow(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Replace the allow-list; ports already leased stay so."""
+        """Replace the list of allowed ports, with inclusive (first, last) pairs. Ports already leased stay so."""
         marks = bytearray(65536)  # ranges may overlap: each is entered in one step
         for first, last in ranges:
             first, last = max(first, 0), min(last, 65535)
@@ -123,11 +124,13 @@ class _Pool:
         self._index = {member: index for index, member in enumerate(self._members)}
 
     def add(self, member: int) -> None:
+        """Take ``member`` in, unless it is there."""
         if member not in self._index:
             self._index[member] = len(self._members)
             self._members.append(member)
 
     def discard(self, member: int) -> None:
+        """Take ``member`` out, if it is there."""
         index = self._index.pop(member, None)
         if index is None:
             return

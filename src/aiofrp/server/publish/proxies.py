@@ -31,7 +31,7 @@ _Account: TypeAlias = tuple[str, str] | ControlSession
 
 
 class Proxies:
-    """Starts and stops server halves.
+    """Starts and stops the server halves of proxies, and gives back what each has claimed.
 
     Limited by ``maxPortsPerClient``, :data:`MAX_PROXIES`, :data:`MAX_CLIENT_ROUTES`, and by names being unique.
     """
@@ -50,7 +50,11 @@ class Proxies:
         return len(self._names)
 
     async def start(self, owner: ControlSession, message: NewProxy) -> str:
-        """Publish a proxy; returns its ``remote_addr``. Raises :class:`~aiofrp.errors.FrpError`."""
+        """Publish a proxy of ``owner``; returns the ``remote_addr`` that its client is answered.
+
+        Raises :class:`~aiofrp.errors.FrpError` with the text for the client; nothing stays claimed then, nor when the
+        call is cancelled.
+        """
         traffic = self._traffic_of(message.proxy_name, _kind(message))
         try:
             return await self._publish(owner, message, self._make(owner, message, traffic))
@@ -78,7 +82,7 @@ class Proxies:
         return remote_addr
 
     async def stop(self, owner: ControlSession, name: str) -> None:
-        """Take a proxy of ``owner`` back; unknown names are ignored."""
+        """Stop the proxy ``name`` of ``owner``; its user connections go on. Names that it does not have are ignored."""
         published = self._names.find(name)
         if published is None or published.owner is not owner or published.remote_addr is None:
             return

@@ -1,4 +1,4 @@
-"""One running proxy of frps, and the count of its user connections."""
+"""One proxy of frps, from the claim of its name on, and the count of its user connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiofrp.server.session.sessions import ControlSession
 
 @dataclass(slots=True)
 class Published:
-    """A proxy that serves users."""
+    """A proxy that starts or serves users; the owner of its name in :attr:`~aiofrp.server.tables.Tables.published`."""
 
     half: ServerHalf
     owner: ControlSession
@@ -23,24 +23,27 @@ class Published:
 
 
 class Traffic:
-    """User connections of one proxy: see :class:`aiofrp.host.contexts.ProxyTraffic`."""
+    """User connections of one proxy, open and counted: see :class:`aiofrp.host.contexts.ProxyTraffic`."""
 
     __slots__ = ("_all_closed", "_observers", "key", "open")
 
     def __init__(
         self, key: tuple[str, str], observers: Sequence[Observer], all_closed: Callable[[Traffic], None]
     ) -> None:
-        self.key = key  # name and type of the proxy
+        """``key``: name and type of the proxy. ``all_closed`` is called whenever the last connection has ended."""
+        self.key = key
         self._observers = observers
         self._all_closed = all_closed
         self.open: set[Joined] = set()  # limited by open files
 
     def opened(self, joined: Joined) -> None:
+        """A user was joined to a work connection: keep ``joined`` until :meth:`closed`."""
         self.open.add(joined)
         for observer in self._observers:
             observer.connection_opened(*self.key)
 
     def closed(self, joined: Joined) -> None:
+        """``joined`` has ended: its bytes are counted now. May be called for one that was never opened."""
         if joined in self.open:
             self.open.remove(joined)
             self.count(joined.bytes_in, joined.bytes_out)
@@ -50,5 +53,6 @@ class Traffic:
             self._all_closed(self)
 
     def count(self, bytes_in: int, bytes_out: int) -> None:
+        """Count bytes from users and to them that belong to no connection: datagrams."""
         for observer in self._observers:
             observer.traffic(*self.key, bytes_in, bytes_out)

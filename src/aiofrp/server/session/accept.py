@@ -1,9 +1,9 @@
 """From an accepted connection to its first frp message
 (docs/protocol/wire.md §1.1, docs/protocol/server.md §1).
 
-Three short waits, each a receiver and a timer, no task: for the first ten bytes of the shared port, for the byte that
-shows TLS, for the first message of each logical connection. Whoever has not logged in is limited in number, per source
-address and in time: see :mod:`aiofrp.server.session.admission`.
+There are three short waits, each a receiver and a timer, no task: for the first ten bytes of the shared port, for the
+byte that shows TLS, for the first message of each logical connection. Connections that are not logged in are limited
+in number, per source address and in time: see :mod:`aiofrp.server.session.admission`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ MAX_WAITING_STREAMS = 256
 MAX_STREAMS_BEFORE_LOGIN = 4
 
 _log = logs.get(__name__)
-#: For lines that anybody can cause.
-_refused = _log.limited(logs.STRANGERS)
+#: For lines that anyone who connects can cause.
+_refused = _log.limited(logs.ANYONE)
 
 
 #: Takes a logical connection with its first message.
@@ -63,7 +63,7 @@ class Acceptor:
         self.sessions: set[MuxSession] = set()  # one per carrier with tcpMux, limited by open files
 
     def use_tls(self, tls: Callable[[], TlsContext]) -> None:
-        """End TLS of later connections with other contexts."""
+        """Ask ``tls`` for the context at handshakes from now on."""
         self._tls = tls
 
     # The three steps
@@ -225,6 +225,7 @@ class _FirstMessage(NullReceiver):
             self.data_received(early)
 
     def data_received(self, data: Buffer, /) -> None:
+        """Read on in the first message, in either wire protocol; refuse what is none."""
         opening = self._opening
         if opening is None:
             opening = self._opening = opening_of(data[0])
@@ -253,9 +254,11 @@ class _FirstMessage(NullReceiver):
             )
 
     def eof_received(self) -> None:
+        """Close: the message will not come."""
         self._stream.close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
+        """Stop waiting and call ``gone``."""
         self._timer.cancel()
         self._gone()
 

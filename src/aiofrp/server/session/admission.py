@@ -36,7 +36,8 @@ class NotLoggedIn:
         return len(self._entries)
 
     def enter(self, stream: Stream) -> Entry | None:
-        """Count one more; without an entry there are too many already, and ``stream`` was aborted."""
+        """Count one more connection; returns its entry. With too many already ``stream`` is aborted and ``None``
+        returned."""
         source = address_of(stream.info("peername"))[0]
         if len(self._entries) >= self._most or self._by_source[source] >= self._most // SHARE_OF_SOURCE:
             stream.abort()
@@ -47,12 +48,12 @@ class NotLoggedIn:
         return entry
 
     def abort(self) -> None:
-        """End them all."""
+        """Abort all that count; frps stops."""
         for entry in list(self._entries):
             entry.abort()
 
     def left(self, entry: Entry, source: str) -> None:
-        """One is logged in or gone."""
+        """``entry`` counts no longer; called by the entry alone."""
         self._entries.remove(entry)
         self._by_source[source] -= 1
         if not self._by_source[source]:
@@ -79,13 +80,13 @@ class Entry:
             self._table.left(self, self._source)
 
     def abort(self) -> None:
-        """End the connection."""
+        """Abort the connection and count it no longer."""
         self._stream.abort()
         self.leave()
 
 
 class Arrival:
-    """A logical connection with its first message, to be granted or refused; nobody is attached to ``stream``."""
+    """A logical connection with its first message, to be granted or refused; no receiver is attached to ``stream``."""
 
     __slots__ = ("_gone", "_granted", "carrier", "codec", "message", "stream")
 
@@ -109,7 +110,7 @@ class Arrival:
         self._gone = gone
 
     def grant(self) -> None:
-        """What the message asks for is given: the connection counts as logged in from now on."""
+        """Grant what the message asks for: the connection counts as logged in from now on. The caller answers."""
         self._granted()
         self._gone()
 
@@ -142,13 +143,16 @@ class _Refused(NullReceiver):
         stream.attach(self)
 
     def data_received(self, data: Buffer, /) -> None:
+        """Drop ``data``; abort above :data:`MAX_LATE` bytes."""
         self._late += len(data)
         if self._late > MAX_LATE:
             self._stream.abort()
 
     def eof_received(self) -> None:
+        """The peer has finished, too: close."""
         self._stream.close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
+        """Stop the timer and call ``gone``."""
         self._timer.cancel()
         self._gone()

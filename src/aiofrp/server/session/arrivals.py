@@ -24,22 +24,25 @@ from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
 
 _log = logs.get(__name__)
-#: For lines that anybody can cause.
-_refused = _log.limited(logs.STRANGERS)
+#: For lines that anyone who connects can cause.
+_refused = _log.limited(logs.ANYONE)
 
 #: Characters of each text of a login in the log.
 _MOST_SHOWN = 64
 
 
 class Arrivals:
-    """Grants or refuses what each logical connection asks for with its first message."""
+    """Grants or refuses what each logical connection asks for with its first message.
+
+    A login becomes a task, the others are answered in the same call.
+    """
 
     def __init__(self, tables: Tables, published: Proxies) -> None:
         self._tables = tables
         self._published = published
 
     def opened(self, arrival: Arrival) -> None:
-        """Serve a logical connection by its first message."""
+        """Serve a logical connection by its first message; whoever accepts connections calls this once for each."""
         match arrival.message:
             case NewWorkConn() as message:
                 self._work_connection(arrival, message)
@@ -79,7 +82,8 @@ class Arrivals:
             raise
 
     async def _verified(self, login: Login, arrival: Arrival) -> Login:
-        """The login to use, of a client that may log in. Raises :class:`~aiofrp.errors.FrpError`."""
+        """The login to use, which hooks may have changed; its credential holds. Raises
+        :class:`~aiofrp.errors.FrpError`."""
         tables = self._tables
         if Op.LOGIN in tables.hooks.asked:
             login = await guarded(
@@ -117,7 +121,7 @@ class Arrivals:
         door.route.accept(layered(arrival.stream, message, derive_key(door.secret_key)), info=Origin(codec))
 
     def _user_of(self, run_id: str, arrival: Arrival) -> str:
-        """The user of a client; an empty run id is nobody's. Raises :class:`~aiofrp.errors.ProxyError`."""
+        """The user of a client; an empty run id belongs to no client. Raises :class:`~aiofrp.errors.ProxyError`."""
         return self._session_of(run_id, arrival).user if run_id else ""
 
     def _session_of(self, run_id: str, arrival: Arrival) -> ControlSession:

@@ -1,4 +1,4 @@
-"""Who may log in: the token digest and its scopes (docs/protocol/server.md §12)."""
+"""Verifiers of credentials: the token digest and its scopes (docs/protocol/server.md §12)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEARTBEATS, NEW_WORK_CONNS = "HeartBeats", "NewWorkConns"
 
 
 class Verifier(Protocol):
-    """Judges the three messages that carry a credential; each method raises :class:`~aiofrp.errors.AuthError` for one
+    """Verifies the three messages that carry a credential; each method raises :class:`~aiofrp.errors.AuthError` for one
     that does not hold."""
 
     async def login(self, message: Login) -> None:
@@ -34,23 +34,26 @@ class InstantVerifier(ABC):
 
     @abstractmethod
     def check_login(self, message: Login) -> None:
-        """As :meth:`Verifier.login`."""
+        """As :meth:`Verifier.login`, in the same call."""
 
     @abstractmethod
     def check_ping(self, message: Ping) -> None:
-        """As :meth:`Verifier.ping`."""
+        """As :meth:`Verifier.ping`, in the same call."""
 
     @abstractmethod
     def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
-        """As :meth:`Verifier.work_connection`."""
+        """As :meth:`Verifier.work_connection`, in the same call."""
 
     async def login(self, message: Login) -> None:
+        """:meth:`check_login` for those who await."""
         self.check_login(message)
 
     async def ping(self, message: Ping) -> None:
+        """:meth:`check_ping` for those who await."""
         self.check_ping(message)
 
     async def work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
+        """:meth:`check_work_connection` for those who await."""
         self.check_work_connection(message, required=required)
 
 
@@ -74,6 +77,7 @@ class TokenVerifier(InstantVerifier):
         self._clock = clock
 
     def check_login(self, message: Login) -> None:
+        """Compare the digest, then the age of its timestamp."""
         self._check(message.privilege_key, message.timestamp, "login")
         age = self._clock() - message.timestamp
         if 0 < self._max_age < abs(age):
@@ -83,11 +87,12 @@ class TokenVerifier(InstantVerifier):
             )
 
     def check_ping(self, message: Ping) -> None:
+        """Compare the digest where the scopes have :data:`HEARTBEATS`."""
         if HEARTBEATS in self._scopes:
             self._check(message.privilege_key, message.timestamp, "heartbeat")
 
     def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
-        """A credential that is there is judged, also where none is demanded by the scopes or ``required``."""
+        """Compare the digest where one is demanded by the scopes or ``required``, or is there."""
         if required or message.privilege_key or NEW_WORK_CONNS in self._scopes:
             self._check(message.privilege_key, message.timestamp, "NewWorkConn")
 

@@ -60,19 +60,16 @@ class ServerControl:
         codec: Codec,
         carrier: object | None,
     ) -> None:
-        """``published``: all proxies of frps.
-
-        ``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
+        """``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
         self.login = login
         self.run_id = run_id
         self.codec = codec
         self.carrier = carrier
         self.log = _log.bind(short_id(run_id))
         self.message_log = self.log.limited(logs.CLIENT)  # for lines that the client's messages cause
-        self.user_log = self.log.limited(logs.USERS)  # for the line that tells of each user
+        self.user_log = self.log.limited(logs.USERS)  # for the line about each user
         self.running = False
-        self.proxies_used = 0
-        self.routes_used = 0
+        self.proxies_used = self.routes_used = 0
         self.key = tables.key  # of the token this client logged in with
         self._verifier = tables.verifier
         self._tables = tables
@@ -84,7 +81,7 @@ class ServerControl:
         self._lease: Lease | None = None  # of the run id and the client id
         self._stream: Stream | None = None
         self._inbox = Inbox(codec.decoder())
-        self._notifying = 0  # hooks told of closed proxies at a time; MAX_PROXIES
+        self._notifying = 0  # calls of close_proxy under way; MAX_PROXIES
         self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
         self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
         self._now = asyncio.get_running_loop().time
@@ -100,17 +97,17 @@ class ServerControl:
 
     @property
     def user(self) -> str:
-        """Of the login."""
+        """The user of the login, or empty."""
         return self.login.user
 
     @property
     def client_id(self) -> str:
-        """Of the login; empty when it named none."""
+        """The client id of the login, or empty."""
         return self.login.client_id
 
     @property
     def info(self) -> ClientInfo:
-        """The session, as hooks see it."""
+        """What hooks get about the session."""
         return ClientInfo(self.login.user, self.login.metas, self.run_id)
 
     # Life, in this order: enter, start, close
@@ -175,6 +172,7 @@ class ServerControl:
     # Receiver of the control connection
 
     def data_received(self, data: Buffer, /) -> None:
+        """Keep the messages for :meth:`_handle_messages`; end the session at one that cannot be decoded."""
         try:
             self._inbox.data_received(data)
         except ProtocolError as exc:
@@ -182,9 +180,11 @@ class ServerControl:
             self._end()
 
     def eof_received(self) -> None:
+        """The client has finished: end the session."""
         self._end()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
+        """The control connection is lost: end the session."""
         self._end()
 
     def pause_writing(self) -> None:
@@ -192,6 +192,7 @@ class ServerControl:
         self._inbox.set_writable(False)
 
     def resume_writing(self) -> None:
+        """The client takes answers again: go on reading and send the requests gathered meanwhile."""
         self._inbox.set_writable(True)
         if self._requests:
             self._send_requests()
@@ -199,13 +200,16 @@ class ServerControl:
     # Sending
 
     def send(self, message: Message) -> None:
-        """Send one message on the control connection."""
+        """Send one message on the control connection; dropped before :meth:`start` and after :meth:`close`."""
         if self._stream is not None and not self._closing:
             self._stream.write(self.codec.encode(message))
 
     def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
-        """A NewWorkConn arrived for this session, over the carrier of its login or, where carriers are not shared, over
-        one of its own. The token is judged wherever it is shown; a client that has shown it once must always."""
+        """Verify, then pool a work connection of this session.
+
+        It came over the carrier of the login or, where carriers are not shared, over one of its own. The token is
+        verified wherever it is shown; a client that has shown it once must always show it.
+        """
         verifier = self._verifier
         if Op.NEW_WORK_CONN in self._tables.hooks.asked or not isinstance(verifier, InstantVerifier):
             task = self._scope.spawn(self._judge_work_connection(arrival, message), "work connection")
@@ -263,10 +267,10 @@ class ServerControl:
                 await self._handle_guarded(await self._inbox.next())
                 await asyncio.sleep(0)  # others take their turn after each message
         finally:
-            self._end()  # a session that no longer listens must not look alive
+            self._end()  # a session that handles no messages must not seem online
 
     async def _handle_guarded(self, message: Message) -> None:
-        """A message that we fail on by a mistake of ours is refused; the client's other proxies go on."""
+        """Handle one message. A fault of frps itself refuses that message; the client's other proxies go on."""
         try:
             handle = self.messages.find(message)
             if handle is None:
@@ -334,7 +338,7 @@ class ServerControl:
         finally:
             self._notifying -= 1
 
-    # Private: what the server remembers
+    # Private: clients and statistics
 
     def _entered(self, plain: Stream) -> None:
         address, _ = address_of(plain.info("peername"))
@@ -366,6 +370,6 @@ class ServerControl:
 
 
 def check_login_numbers(login: Login) -> None:
-    """Refuse numbers no client means. Raises :class:`~aiofrp.errors.ProxyError`."""
+    """Refuse a pool count out of range. Raises :class:`~aiofrp.errors.ProxyError`."""
     if not 0 <= login.pool_count <= 1_000_000:
         raise ProxyError(f"pool_count {login.pool_count} is out of range 0..1000000")

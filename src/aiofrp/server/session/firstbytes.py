@@ -1,4 +1,4 @@
-"""What a connection says first, on ports that serve several kinds."""
+"""The first bytes of a connection, on ports that serve several protocols."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class FirstBytes(NullReceiver):
         stream.attach(self)
 
     def data_received(self, data: Buffer, /) -> None:
+        """Keep ``data``; with ``size`` bytes, detach and decide."""
         self._head += data
         if len(self._head) >= self._size:
             self._timer.cancel()
@@ -40,9 +41,11 @@ class FirstBytes(NullReceiver):
             self._decided(self._head)
 
     def eof_received(self) -> None:
+        """Close: the bytes will not come."""
         self._end()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
+        """Stop waiting and call ``gone``."""
         self._timer.cancel()
         self._gone()
 

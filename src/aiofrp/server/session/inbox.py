@@ -52,7 +52,7 @@ class Inbox:
 
     @property
     def writable(self) -> bool:
-        """What :meth:`set_writable` was told last; at first true."""
+        """What :meth:`set_writable` was given last; at first true."""
         return self._writable.is_set()
 
     async def next(self) -> Message:

@@ -1,4 +1,4 @@
-"""Who is logged in: control sessions by run id, and the uniqueness of client ids
+"""Which clients are logged in: control sessions by run id, and the uniqueness of client ids
 (docs/protocol/server.md §2.2, §2.3)."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aiofrp.wire.frp.messages import Login, NewWorkConn
 
 
 class ControlSession(Protocol):
-    """A control session, as the other parts of frps see it."""
+    """What the other parts of frps may use of a control session."""
 
     proxies_used: int  #: proxies that count for its limit
     routes_used: int  #: routes that count for its limit
@@ -29,9 +29,13 @@ class ControlSession(Protocol):
         """The login it began with."""
 
     @property
-    def run_id(self) -> str: ...
+    def run_id(self) -> str:
+        """The name of the session, which its client shows with each further connection."""
+
     @property
-    def user(self) -> str: ...
+    def user(self) -> str:
+        """The user of the client, or empty."""
+
     @property
     def client_id(self) -> str:
         """As the client gave it; empty when it gave none."""
@@ -77,10 +81,10 @@ class ControlSession(Protocol):
         """The session, as hooks see it."""
 
     def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
-        """Judge a work connection of this session, and grant or refuse it."""
+        """Verify the credential of a work connection of this session, and grant or refuse it: now or later."""
 
     async def replaced_by(self, newer: ControlSession) -> None:
-        """Close everything: returns when ports and names are free."""
+        """A login of the same client takes the place of this session: close it as :meth:`close` does."""
 
     async def stop_proxies(self) -> None:
         """Accept no more users for any proxy of the client."""
@@ -161,7 +165,7 @@ class Sessions:
 
 
 def no_session(run_id: str) -> ProxyError:
-    """The refusal of a run id that does not belong to who names it, with the reference's text."""
+    """The refusal of a run id that no session has, or none of the client that shows it; the reference's text."""
     return ProxyError(f"no client control found for run id [{short_id(run_id)}]")
 
 

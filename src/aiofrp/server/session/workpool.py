@@ -32,30 +32,32 @@ class WorkConnection(NullReceiver):
         self._pool: WorkPool | None = None
 
     def idle_in(self, pool: WorkPool) -> None:
-        """Wait in ``pool``."""
+        """Become the receiver of the stream; ``pool`` gets :meth:`WorkPool.lost` when it ends."""
         self._pool = pool
         self.stream.attach(self)
 
     def start(self, message: StartWorkConn) -> Stream:
-        """Tell the client which user comes; returns the stream, nobody attached."""
+        """Send ``message``, which names the user, and return the stream without a receiver."""
         self._pool = None
         self.stream.detach()
         self.stream.write(self.codec.encode(message))
         return self.stream
 
     def refuse(self, error: str) -> None:
-        """Tell the client why its connection is not wanted, and close it."""
+        """Send the client the reason, and close the connection."""
         refuse(self.stream, refusal(self.codec, error))
 
     def data_received(self, data: Buffer, /) -> None:
-        """A client must stay silent until StartWorkConn; one that talks is dropped."""
+        """Abort: a client may send nothing before StartWorkConn."""
         self.stream.abort()
 
     def eof_received(self) -> None:
+        """The client gave its connection up: leave the pool."""
         self.stream.close()
         self._leave()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
+        """Leave the pool."""
         self._leave()
 
     def _leave(self) -> None:
@@ -65,7 +67,7 @@ class WorkConnection(NullReceiver):
 
 
 def refusal(codec: Codec, error: str) -> bytes:
-    """The message that refuses a work connection."""
+    """The StartWorkConn message, encoded, that refuses a work connection with ``error``."""
     return codec.encode(StartWorkConn(error=error))
 
 
@@ -104,7 +106,7 @@ class WorkPool:
         return f"<WorkPool idle={len(self._idle)}/{self._capacity} waiting={len(self._waiting)}>"
 
     def add(self, work: WorkConnection) -> None:
-        """A work connection arrived: to the first waiting user, or into the pool, or refused when that is full."""
+        """Give a new work connection to the user who waits longest, or keep it, or refuse it when the pool is full."""
         if self._asked:
             self._asked.popleft()
         if self._closed:
@@ -140,7 +142,7 @@ class WorkPool:
     def fill(self) -> None:
         """Ask for as many connections as users wait for and the pool lacks, less those already on their way.
 
-        A request nobody answered within the time-out counts as lost.
+        A request without answer within the time-out counts as lost.
         """
         now = asyncio.get_running_loop().time()
         while self._asked and now - self._asked[0] > self._timeout:
@@ -150,12 +152,12 @@ class WorkPool:
             self._request()
 
     def lost(self, work: WorkConnection) -> None:
-        """An idle connection ended."""
+        """An idle connection has ended: it is given to no user."""
         if work in self._idle:
             self._idle.remove(work)
 
     def close(self) -> None:
-        """The session is over: idle connections are closed, waiting users fail."""
+        """The session is over: close idle connections and call ``failed`` of each waiting user."""
         self._closed = True
         idle, self._idle = self._idle, deque()
         for work in idle:

@@ -61,7 +61,11 @@ class UndecidedUsers:
 
 
 class VhostUser(NullReceiver, ABC):
-    """Receiver of a user's stream up to the decision."""
+    """A user until it is known which domain he asks for: the receiver of his stream.
+
+    A type gets the bytes in :meth:`examine`, and calls :meth:`decided` or :meth:`dismiss` once. The connection is
+    aborted after :data:`HELLO_TIMEOUT` seconds without either.
+    """
 
     __slots__ = ("_buffer", "_timer", "_undecided", "stream")
 
@@ -82,10 +86,10 @@ class VhostUser(NullReceiver, ABC):
 
     @abstractmethod
     def examine(self, known: int, data: Buffer) -> None:
-        """``data`` was added to the buffer, which had ``known`` bytes before."""
+        """``data`` has been added to the buffer, which held ``known`` bytes before."""
 
     def decided(self) -> bytes:
-        """The domain is known: stop waiting. Returns all bytes read from the stream; nobody is attached to it then."""
+        """The domain is known: stop waiting, detach from the stream, and return all bytes read from it."""
         self._leave()
         self.stream.detach()
         return bytes(self._buffer)
@@ -99,14 +103,17 @@ class VhostUser(NullReceiver, ABC):
     # Receiver
 
     def data_received(self, data: Buffer, /) -> None:
+        """Keep ``data`` and let the type examine it."""
         known = len(self._buffer)
         self._buffer += data
         self.examine(known, data)
 
     def eof_received(self) -> None:
+        """The user finished before he named a domain: close."""
         self.dismiss()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
+        """Stop waiting for the user."""
         self._leave()
 
     def _leave(self) -> None:
@@ -125,6 +132,7 @@ class HttpsUser(VhostUser):
         super().__init__(stream, undecided)
 
     def examine(self, known: int, data: Buffer) -> None:
+        """Read on in the ClientHello; at its end the route of its server name gets the connection."""
         try:
             if not self._hello.receive_data(data):
                 return
@@ -177,6 +185,7 @@ class TcpMuxUser(VhostUser):
         super().__init__(stream, undecided)
 
     def examine(self, known: int, data: Buffer) -> None:
+        """Wait for the end of the request's head, of at most 64 KiB; then judge it."""
         end = head_end(self._buffer, known)
         if end < 0:
             if len(self._buffer) > MAX_HEAD or loose_head_end(self._buffer, known) >= 0:

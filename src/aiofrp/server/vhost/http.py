@@ -1,4 +1,4 @@
-"""The vhost HTTP port: frps' routes and answers, as a site of the HTTP engine."""
+"""The vhost HTTP port: frps' routes and answers, as a :class:`~aiofrp.http.site.Site` of the HTTP engine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from aiofrp.transport.net import address_of
 from aiofrp.wire.http.head import RequestHead
 from aiofrp.wire.router import Router
 
-#: For lines that anybody can cause.
-_refused = logs.get(__name__).limited(logs.STRANGERS)
+#: For lines that anyone who connects can cause.
+_refused = logs.get(__name__).limited(logs.ANYONE)
 
 #: Seconds for a response head when ``vhostHTTPTimeout`` is not above 0.
 RESPONSE_TIMEOUT = 60
@@ -33,6 +33,7 @@ class HttpVhost(Site):
         self.response_timeout = timeout if timeout > 0 else RESPONSE_TIMEOUT
 
     def judge(self, request: RequestHead) -> HttpRoute | Answer:
+        """The proxy's route for ``request``, or the answer where there is none or the credential is wrong."""
         if request.target == b"*":
             return options_answer()
         try:
@@ -41,10 +42,12 @@ class HttpVhost(Site):
             return self.failed(request, Failure.NOBODY, exc)
 
     def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> Answer:
+        """Log a request that no service responded to; it gets 504 after a time-out, else the 404 page."""
         _log_failure(request, error)
         return timed_out() if failure is Failure.TIMED_OUT else self._pages.not_found(request.method)
 
     def broke_off(self, request: RequestHead, error: Exception | None) -> None:
+        """Log a response that ended in the middle."""
         _log_failure(request, f"the response broke off: {error or 'EOF'}")
 
 

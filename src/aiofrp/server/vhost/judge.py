@@ -1,4 +1,4 @@
-"""Who a request goes to and whether its credential is good: one judgement, of the same parsed head.
+"""Which route a request has and whether its credential is good: both from the same parsed head.
 
 The reference once looked up the route by one field and checked the password of another (CVE-2026-40910).
 """
@@ -17,13 +17,13 @@ from aiofrp.server.vhost.pages import forbidden, proxy_unauthorized, unauthorize
 from aiofrp.wire.http.head import HeadError, RequestHead
 from aiofrp.wire.router import Router, canonical_host
 
-#: What makes a path one that services may tidy.
+#: What makes a path one that services may normalise (RFC 3986 §6.2.2).
 _UNTIDY = re.compile(rb"//|/\.|\\|;")
 _PARAMETERS = re.compile(rb";[^/\\]*")
 
 
 class NoRoute(FrpError):
-    """A request is for nobody; the text says what was looked for, in the reference's words."""
+    """There is no route for a request; the text names host, path and user as the reference does."""
 
 
 class Credential(NamedTuple):
@@ -55,7 +55,7 @@ def judge(request: RequestHead, routes: Router[HttpRoute]) -> HttpRoute | Answer
     if (route.user or route.password) and not fits(credential, route.user, route.password):
         return proxy_unauthorized() if request.absolute else unauthorized()
     if request.method == b"CONNECT" and not routes.is_whole(host, user):
-        # What passes a tunnel is judged by nobody, and some services go on with HTTP in it.
+        # What passes a tunnel is not judged, and some services go on with HTTP in it.
         return forbidden()
     return route
 
@@ -73,7 +73,7 @@ def parse_basic(value: bytes) -> Credential | None:
 
 
 def fits(credential: Credential | None, user: str, password: str) -> bool:
-    """Whether the credential is the wanted one; takes as long either way."""
+    """Whether ``credential`` has this user name and password; compared in constant time."""
     if credential is None:
         return False
     same_user = compare_digest(credential.user, user.encode())
@@ -81,15 +81,15 @@ def fits(credential: Credential | None, user: str, password: str) -> bool:
 
 
 def readings(path: bytes) -> list[bytes]:
-    """What services make of ``path`` that tidy paths, with and without path parameters: Tomcat takes ``/..;x/`` for
-    ``/../``. Empty where there is nothing to tidy."""
+    """What services that normalise paths make of ``path``, with and without path parameters: Tomcat takes ``/..;x/``
+    for ``/../``. Empty where there is nothing to normalise."""
     if not _UNTIDY.search(path):
         return []
     return [resolve(path), resolve(_PARAMETERS.sub(b"", path))]
 
 
 def resolve(path: bytes) -> bytes:
-    """``path`` as services that tidy paths see it: backslashes turned, slashes merged, dot segments resolved."""
+    """``path`` normalised: backslashes become slashes, slashes are merged, dot segments removed (RFC 3986 §5.2.4)."""
     kept: list[bytes] = []
     segments = path.replace(b"\\", b"/").split(b"/")
     for segment in segments:

@@ -11,7 +11,7 @@ from aiofrp.http.answers import NO_SNIFFING, PLAIN, Answer, empty, sized
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.http.forward import encode_response
 
-_log = logs.get(__name__).limited(logs.STRANGERS)
+_log = logs.get(__name__).limited(logs.ANYONE)
 
 NOT_FOUND = b"""<!DOCTYPE html>
 <html>
@@ -42,11 +42,11 @@ _HTML = re.compile(
     re.IGNORECASE,
 )
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-_SNIFFED = 512  # bytes looked at (WHATWG MIME Sniffing §5.2)
+_SNIFFED = 512  # bytes examined (WHATWG MIME Sniffing §5.2)
 
 
 class Pages:
-    """Makes answers; each is a status, a reason, fields and a body."""
+    """The answers whose body is the page for what was not found: the built-in one or that of ``custom404Page``."""
 
     def __init__(self, custom_404: str = "") -> None:
         """``custom_404``: path of the page that takes the place of the built-in one, read at each use."""
@@ -60,7 +60,7 @@ class Pages:
         return Answer(404, b"Not Found", [*sized(page), (b"Content-Type", _sniff(page))], page)
 
     def tunnel_not_found(self) -> bytes:
-        """The same to a CONNECT, as the whole of what is sent."""
+        """The 404 answer to a CONNECT request: head and body as the bytes to send."""
         page = self._page()
         fields = [
             (b"Content-Length", b"%d" % len(page)),
@@ -81,7 +81,7 @@ class Pages:
 
 
 def unauthorized() -> Answer:
-    """The credential of a request to a web server is missing or wrong."""
+    """401: the credential in Authorization is missing or wrong."""
     body = b"Unauthorized\n"
     return Answer(
         401, b"Unauthorized", [PLAIN, (b"Www-Authenticate", _CHALLENGE), NO_SNIFFING, *sized(body)], body
@@ -89,20 +89,20 @@ def unauthorized() -> Answer:
 
 
 def proxy_unauthorized() -> Answer:
-    """The credential of a request to a proxy is missing or wrong."""
+    """407: the credential in Proxy-Authorization is missing or wrong."""
     body = b"Proxy Authentication Required\n"
     fields = [PLAIN, (b"Proxy-Authenticate", _CHALLENGE), NO_SNIFFING, *sized(body)]
     return Answer(407, b"Proxy Authentication Required", fields, body)
 
 
 def forbidden() -> Answer:
-    """A tunnel would lead past the judgement of what is sent through it."""
+    """403 to a CONNECT to a host with several routes: what passes the tunnel could not be judged."""
     body = b"Forbidden\n"
     return Answer(403, b"Forbidden", [PLAIN, NO_SNIFFING, *sized(body)], body)
 
 
 def options_answer() -> Answer:
-    """``OPTIONS *`` is about frps itself."""
+    """200 to ``OPTIONS *``, which asks about frps itself and no service."""
     return empty(200, b"OK")
 
 
@@ -114,7 +114,7 @@ TUNNEL_OPEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 def _sniff(page: bytes) -> bytes:
-    """The type of a page, told from its beginning as the reference does for the usual ones."""
+    """The media type of ``page`` by its first :data:`_SNIFFED` bytes, as the reference finds it for the usual ones."""
     start = page[:_SNIFFED]
     if _HTML.match(start):
         return b"text/html; charset=utf-8"

@@ -30,7 +30,7 @@ _log = logs.get(__name__)
 
 
 class ListenError(FrpError):
-    """frps cannot listen; the text is what is printed before exit 1."""
+    """frps cannot listen; its text is printed before the exit with status 1."""
 
 
 class VhostPorts:
@@ -69,14 +69,14 @@ class VhostPorts:
         return f"<VhostPorts {self._http} undecided={len(self._undecided)}>"
 
     async def listen_tcpmux(self) -> None:
-        """Open the tcpmux port, the first of all. Raises :class:`ListenError`."""
+        """Open the tcpmux port, before all other ports of frps. Raises :class:`ListenError`."""
         if await self._listen(Kind.TCPMUX):
             passthrough = str(self._config.tcpmux_passthrough).lower()
             where = self._address(Kind.TCPMUX)
             _log.info("tcpmux httpconnect multiplexer listen on %s, passthrough: %s", where, passthrough)
 
     async def listen_http(self) -> None:
-        """Open the HTTP port and the HTTPS port, the last of all. Raises :class:`ListenError`."""
+        """Open the HTTP port, then the HTTPS port, after all other ports of frps. Raises :class:`ListenError`."""
         if await self._listen(Kind.VHOST_HTTP):
             _log.info("http service listen on %s", self._address(Kind.VHOST_HTTP))
         if await self._listen(Kind.VHOST_HTTPS) and Kind.VHOST_HTTPS not in self.on_bind_port:
@@ -90,7 +90,7 @@ class VhostPorts:
         self._http.close()
 
     def abort(self) -> None:
-        """End what is left."""
+        """End the connections of users that :meth:`close` has left."""
         self._http.abort()
 
     # Private

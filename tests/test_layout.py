@@ -11,8 +11,12 @@ SOURCE = TESTS.parent / "src" / "aiofrp"
 
 #: Parts whose every file has a test of its name at the same place below ``tests``, or a row in COVERED_BY.
 TWINNED = (
+    "client",
     "config",
+    "host",
     "http",
+    "plugin",
+    "proxy",
     "wire/http",
     "transport",
     "webserver",
@@ -24,6 +28,28 @@ TWINNED = (
 
 #: Files without such a test → the one that covers them.
 COVERED_BY = {
+    "client/proxies.py": "client/test_reload.py",
+    "client/service.py": "e2e/test_resilience.py",
+    "client/visitors.py": "e2e/test_stcp.py",
+    "host/contexts.py": "test_extension.py",
+    "host/route.py": "host/test_relay.py",
+    "host/service.py": "plugin/test_unix_domain_socket.py",
+    "plugin/http2http.py": "plugin/test_reverse_plugins.py",
+    "plugin/http2https.py": "plugin/test_reverse_plugins.py",
+    "plugin/http_proxy.py": "plugin/test_base.py",
+    "plugin/https2http.py": "plugin/test_base.py",
+    "plugin/https2https.py": "plugin/test_base.py",
+    "plugin/reverseproxy.py": "plugin/test_reverse_plugins.py",
+    "plugin/socks5.py": "plugin/test_base.py",
+    "plugin/static_file.py": "plugin/test_base.py",
+    "plugin/tls2raw.py": "plugin/test_base.py",
+    "plugin/virtual_net.py": "plugin/test_base.py",
+    "proxy/http.py": "e2e/test_http.py",
+    "proxy/https.py": "e2e/test_https.py",
+    "proxy/local.py": "e2e/test_tcp.py",
+    "proxy/stcp.py": "e2e/test_stcp.py",
+    "proxy/tcp.py": "e2e/test_tcp.py",
+    "proxy/tcpmux.py": "e2e/test_tcpmux.py",
     "config/load/known.py": "config/load/test_hints.py",
     "config/load/syntax.py": "config/load/test_hints.py",
     "http/call2.py": "e2e/test_http2.py",

@@ -63,7 +63,7 @@ class Scope:
         return f"<Scope {self.name} tasks={len(self._tasks)} closed={self._closed}>"
 
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any] | None:
-        """Start ``coro`` as a task of this scope; an error it lets escape is logged once. ``None`` once closed."""
+        """Start ``coro`` as a task of this scope; an exception that ends it is logged once. ``None`` once closed."""
         if self._closed:
             coro.close()
             return None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from aiofrp.client.proxies import RunningProxy
+from aiofrp.client.reload import diff
 from aiofrp.client.service import Client
 from aiofrp.client.states import Phase
 from aiofrp.errors import ConfigError
@@ -94,3 +96,16 @@ async def test_strictness_is_that_of_the_start_unless_told(server: Server, tmp_p
         with pytest.raises(ConfigError, match='unknown field "unknown"'):
             await client.reload()
         await client.reload(strict=False)
+
+
+@dataclass(frozen=True)
+class Item:
+    name: str
+    value: int = 0
+
+
+def test_a_reload_touches_only_what_changed() -> None:
+    change = diff([Item("a"), Item("b"), Item("c")], [Item("d"), Item("c"), Item("b", 1)])
+    assert change.remove == ("a", "b")
+    assert change.add == (Item("b", 1), Item("d"))
+    assert not diff([Item("a")], [Item("a")])

@@ -1,14 +1,9 @@
-"""States of a proxy, back-off and reload: pure decisions, time passed in."""
+"""The states of a proxy: pure decisions, time passed in."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
-
 import pytest
 
-from aiofrp.client.backoff import MAX_DELAY, QUICK_PHASE, Backoff
-from aiofrp.client.reload import diff
 from aiofrp.client.states import RESEND_AFTER, RETRY_AFTER, Action, Phase, ProxyState
 
 
@@ -65,39 +60,3 @@ def test_only_a_proxy_the_server_knows_is_withdrawn(answer: str | None, told: bo
         state.answered("", answer, 1)
     assert state.close() is told
     assert state.phase is Phase.CLOSED
-
-
-def test_the_back_off_stays_dense_for_a_minute_and_then_grows() -> None:
-    backoff, now = Backoff(random.Random(1)), 0.0
-    quick: list[float] = []
-    slow: list[float] = []
-    while now < 300:
-        delay = backoff.next_delay(now)
-        (quick if now < QUICK_PHASE else slow).append(delay)
-        now += delay
-    assert max(quick) <= 2.0
-    assert sum(quick[:3]) < 1.5, "a short outage is over at once"
-    assert MAX_DELAY * 0.7 < max(slow) <= MAX_DELAY
-
-
-def test_a_session_that_lasted_ends_the_outage_and_a_short_one_does_not() -> None:
-    backoff = Backoff(random.Random(1))
-    for now in range(10):
-        backoff.next_delay(now)
-    backoff.succeeded(0.1)
-    assert backoff.next_delay(10) > 1
-    backoff.succeeded(60)
-    assert backoff.next_delay(70) < 0.3
-
-
-@dataclass(frozen=True)
-class Item:
-    name: str
-    value: int = 0
-
-
-def test_a_reload_touches_only_what_changed() -> None:
-    change = diff([Item("a"), Item("b"), Item("c")], [Item("d"), Item("c"), Item("b", 1)])
-    assert change.remove == ("a", "b")
-    assert change.add == (Item("b", 1), Item("d"))
-    assert not diff([Item("a")], [Item("a")])

@@ -1,4 +1,4 @@
-"""What frpc shows to be let in: the token digest and its scopes (docs/protocol/wire.md §7)."""
+"""The credentials that frpc sends: the token digest and its scopes (docs/protocol/wire.md §7)."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class InstantCredentials(ABC):
 class TokenCredentials(InstantCredentials):
     """The shared token.
 
-    ``prove_work``: show it with every work connection, whatever the scopes say, as is right where the server cannot
-    see by the carrier whose work connection it is. A server that does not ask for it ignores it.
+    ``prove_work``: send its digest with every work connection, whatever the scopes, as is right where the server cannot
+    tell by the carrier which client opened it. A server that does not need it ignores it.
     """
 
     def __init__(self, token: str, scopes: Collection[str], *, prove_work: bool = False) -> None:

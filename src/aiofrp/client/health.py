@@ -1,4 +1,4 @@
-"""Health checks: whether the local service of a proxy lives (docs/protocol/client.md §2.2)."""
+"""Health checks: whether the local service of a proxy serves (docs/protocol/client.md §2.2)."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class Health:
 
 
 class Monitor:
-    """Asks the local service of one proxy again and again."""
+    """Checks the local service of one proxy at its interval."""
 
     def __init__(self, config: ProxyConfig, log: Log, changed: Callable[[bool], None]) -> None:
-        """``changed`` is called with each new verdict; the first one is bad and not told."""
+        """``changed`` is called with each new verdict. The first verdict is bad; it is not called for that one."""
         check = config.health_check
         self._check = check
         self._host, self._port = config.local_ip, config.local_port
@@ -84,7 +84,7 @@ def is_checked(config: ProxyConfig) -> bool:
 
 
 async def check_tcp(host: str, port: int, timeout: float) -> None:
-    """Connect and hang up. Raises :class:`~aiofrp.errors.ConnectFailed`."""
+    """Connect and close at once. Raises :class:`~aiofrp.errors.ConnectFailed`."""
     stream = await dial(host, port, timeout=timeout)
     stream.close()
 

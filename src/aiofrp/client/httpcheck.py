@@ -1,7 +1,7 @@
 """The http health check: a GET request whose final status counts (docs/protocol/client.md §2.2).
 
-The status line decides. Of the fields only Location, Content-Length and Transfer-Encoding are looked at, so a service
-that writes other fields as no standard allows is well all the same.
+The status line decides. Of the fields only Location, Content-Length and Transfer-Encoding are read, so a service
+that writes other fields as no standard allows counts as good all the same.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CREDENTIALS = {"authorization", "cookie", "cookie2", "www-authenticate"}
 
 
 class CheckFailed(FrpError):
-    """The service did not show that it is well."""
+    """The service did not answer as a good one does."""
 
 
 async def check_http(url: str, check: HealthCheck, timeout: float) -> None:

@@ -99,7 +99,7 @@ class RunningProxy:
         self._monitor = self._scope.spawn(monitor.run(), f"{self.config.name}/health")
 
     async def close(self) -> None:
-        """Give back what serves users, and ask for the service's health no more."""
+        """End the health checks and what serves users."""
         if self._monitor is not None:
             self._monitor.cancel()
         if self.half is not None:
@@ -154,7 +154,7 @@ class ClientProxies:
 
     async def settled(self) -> None:
         """Wait until the server has answered for every proxy of the present session, or refused it; proxies whose
-        service is not well are not waited for."""
+        health check fails are not waited for."""
         await self._settled.wait()
 
     # Sessions
@@ -168,7 +168,7 @@ class ClientProxies:
         self._schedule_check()
 
     async def session_lost(self) -> None:
-        """The session is gone, and what the server knew of our proxies with it; running connections go on."""
+        """The session has ended, and the server has withdrawn its proxies; running connections go on."""
         self._messages = None
         self._settled.clear()
         if self._check_timer is not None:
@@ -197,7 +197,7 @@ class ClientProxies:
     # Messages
 
     def answered(self, message: NewProxyResp) -> None:
-        """The server answered a NewProxy."""
+        """The server answered a NewProxy: make the half that serves users, or keep the reason of the refusal."""
         name = self._bare(message.proxy_name)
         proxy = self._running.get(name)
         if proxy is None:
@@ -281,5 +281,5 @@ class ClientProxies:
 
 
 def new_proxy(config: ProxyConfig, prefix: str) -> NewProxy:
-    """What asks the server to publish ``config``; ``prefix`` goes before its name."""
+    """The message that publishes ``config``; ``prefix`` goes before its name."""
     return NewProxy(proxy_name=prefix + config.name, proxy_type=config.type, **config.wire_values())

@@ -17,7 +17,8 @@ class Named(Protocol):
     """A configuration with a name, compared by value."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Unique among those of its kind."""
 
 
 T = TypeVar("T", bound=Named)

@@ -47,7 +47,7 @@ LOGIN_TIMEOUT = 10.0
 CONNECTION_GRACE = 5.0
 #: Seconds that what was written last has to leave when frpc stops.
 GRACE = 0.2
-#: The same where the transport itself cannot say that it ends (docs/protocol/wire.md §4).
+#: The same where the transport has no message for its end (docs/protocol/wire.md §4).
 DATAGRAM_GRACE = 0.5
 
 _log = logs.get(__name__)
@@ -58,7 +58,7 @@ class LoginFailed(FrpError):
 
 
 class Client:
-    """One frpc. ``run`` logs in and stays; ``stop`` ends it; several may live in one process."""
+    """One frpc. ``run`` logs in and serves until ``stop``; one process may have several."""
 
     def __init__(
         self,
@@ -329,13 +329,13 @@ def shares_carrier(config: ClientConfig) -> bool:
 
 
 def go_arch(machine: str) -> str:
-    """A machine type in Go's name, as the reference tells it (docs/protocol/client.md §1.2)."""
+    """The name Go has for a machine type, as the reference sends it (docs/protocol/client.md §1.2)."""
     names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386"}
     return names.get(machine.lower(), machine.lower())
 
 
 def _no_answer_hint(options: DialOptions) -> str:
-    """The server hung up on a login: say what usually is the cause."""
+    """The text for a server that closes the connection instead of answering the login, with the usual causes."""
     where = join_host_port(options.host, options.port)
     mux, tls = ("on" if options.mux else "off"), ("on" if options.tls else "off")
     return (

@@ -93,7 +93,7 @@ class ClientVisitors:
             await self._add([config for _, config in sorted(self._configs.items())])
 
     async def session_lost(self) -> None:
-        """The session is gone: let no users in until the next one."""
+        """The session has ended: stop every visitor until the next one."""
         self._open = None
         if self._retry is not None:
             self._retry.cancel()

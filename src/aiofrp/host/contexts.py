@@ -55,7 +55,7 @@ class ProxyTraffic(Protocol):
         """A user was joined to a work connection."""
 
     def closed(self, joined: Joined) -> None:
-        """It is gone; its counters are final."""
+        """``joined`` has ended; its counters are final."""
 
     def count(self, bytes_in: int, bytes_out: int) -> None:
         """Datagrams were relayed, which belong to no connection."""

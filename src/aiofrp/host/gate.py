@@ -1,7 +1,7 @@
 """The gate that every user of a proxy passes before a work connection is taken.
 
 A connection to a port, a domain or a door passes once, an HTTP request passes once, and so does each new source
-address of a udp proxy. Where nobody is asked the gate answers in the same call and costs neither a task nor a future.
+address of a udp proxy. Where no hook is asked the gate answers in the same call and costs neither a task nor a future.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Gate:
 
 
 async def _answer(ask: Ask, user: UserInfo) -> FrpError | None:
-    """Ask in time; the reason of a refusal. A mistake of whoever is asked refuses the user."""
+    """Ask, for :data:`TIMEOUT` seconds at most; returns ``None`` or the reason of a refusal. An unexpected exception of
+    ``ask`` is logged and refuses the user."""
     try:
         async with asyncio.timeout(TIMEOUT):
             await ask(user)

@@ -25,9 +25,12 @@ class LayerFlags(Protocol):
     """Who decides the layers: a NewProxy message, a proxy's or a visitor's configuration."""
 
     @property
-    def use_encryption(self) -> bool: ...
+    def use_encryption(self) -> bool:
+        """Whether the bytes are encrypted with AES-128-CFB."""
+
     @property
-    def use_compression(self) -> bool: ...
+    def use_compression(self) -> bool:
+        """Whether the bytes are compressed with snappy, before they are encrypted."""
 
 
 def layered(stream: Stream, flags: LayerFlags, key: bytes) -> Stream:

@@ -18,8 +18,8 @@ DIAL_TIMEOUT = 10.0
 
 
 class ReachedService(ClientHalf, ABC):
-    """Joins each work connection to a new connection to the service, which gets the PROXY header first if the proxy
-    asks for one."""
+    """Joins each work connection to a new connection to the service, which gets the PROXY header first if one is
+    configured."""
 
     def __init__(self, context: ClientContext, transport: ProxyTransport) -> None:
         self._context = context

@@ -40,11 +40,16 @@ class Options(Protocol):
     """The options all such plugins have."""
 
     @property
-    def local_addr(self) -> str: ...
+    def local_addr(self) -> str:
+        """``host:port`` of the service; the port may be missing."""
+
     @property
-    def host_header_rewrite(self) -> str: ...
+    def host_header_rewrite(self) -> str:
+        """The Host field of requests; empty passes the user's."""
+
     @property
-    def request_headers(self) -> HeaderOperations: ...
+    def request_headers(self) -> HeaderOperations:
+        """Fields set in requests."""
 
 
 class LocalSite(Site):

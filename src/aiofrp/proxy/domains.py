@@ -1,6 +1,6 @@
 """Proxies known by domains on a port they share: what http, https and tcpmux have in common on frps.
 
-Knows routes and groups, not what is said on the port.
+Knows routes and groups, not the protocol spoken on the port.
 """
 
 from __future__ import annotations

@@ -15,11 +15,16 @@ class LocalConfig(Protocol):
     """The settings of a proxy that forwards to a local address."""
 
     @property
-    def local_ip(self) -> str: ...
+    def local_ip(self) -> str:
+        """The service's address, or a name."""
+
     @property
-    def local_port(self) -> int: ...
+    def local_port(self) -> int:
+        """The service's port."""
+
     @property
-    def transport(self) -> ProxyTransport: ...
+    def transport(self) -> ProxyTransport:
+        """The layers of work connections, and the version of the PROXY header."""
 
 
 class LocalService(ReachedService):

@@ -1,4 +1,4 @@
-"""What the secret proxies have in common: a door on frps, and how a visitor reaches it
+"""What the secret proxies have in common: a door on frps, and how a visitor enters it
 (docs/protocol/wire.md §10).
 
 Knows nothing of what passes through the door.
@@ -60,7 +60,8 @@ class VisitorConnections:
         self._waiting: set[_Asking] = set()  # limited by MAX_WAITING
 
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
-        """Enter once more: ``ready`` gets the connection as a plain stream, nobody attached."""
+        """Open a connection and enter the door: ``ready`` gets it as a plain stream, nobody attached, once the server
+        has agreed, and otherwise ``failed`` gets the reason. One of them is called, once, perhaps in this call."""
         if len(self._waiting) >= MAX_WAITING:
             failed(Closed(f"{MAX_WAITING} users are already waiting for the server"))
             return
@@ -69,22 +70,23 @@ class VisitorConnections:
         self._context.open(asking.opened, asking.fail)
 
     def close(self) -> None:
-        """Give up those not answered; the others go on."""
+        """Fail those that wait for an answer; the others go on."""
         for asking in list(self._waiting):
             asking.fail(Closed("the visitor is closed"))
 
     # For the connections
 
     def left(self, asking: _Asking) -> None:
-        """One is answered or has failed."""
+        """``asking`` is answered or has failed: it waits no longer."""
         self._waiting.discard(asking)
 
     @property
     def codec(self) -> Codec:
+        """The wire protocol spoken with the server."""
         return self._context.codec
 
     def request(self) -> NewVisitorConn:
-        """What asks the server to be let in."""
+        """The message with which the visitor asks the server to enter the door."""
         config, now = self._config, int(time.time())
         return NewVisitorConn(
             run_id=self._context.run_id,
@@ -119,7 +121,7 @@ class _Asking(NullReceiver):
         self._timer = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT, self._time_out)
 
     def opened(self, stream: Stream) -> None:
-        """Connected: ask."""
+        """``stream`` is connected to the server: send the request."""
         if self._failed is None:
             stream.abort()
             return
@@ -129,7 +131,7 @@ class _Asking(NullReceiver):
         stream.attach(self)
 
     def fail(self, error: FrpError) -> None:
-        """No answer is expected any more."""
+        """End without an answer: abort the connection, and call ``failed`` unless it was called."""
         failed = self._end()
         if failed is not None:
             if self._stream is not None:
@@ -183,6 +185,6 @@ class _Asking(NullReceiver):
 
 
 def wire_name(user: str, config: VisitorConfig) -> str:
-    """The proxy a visitor of ``user`` wants, as the server knows it (docs/protocol/wire.md §10)."""
+    """The name that the server knows the proxy of a visitor of ``user`` by (docs/protocol/wire.md §10)."""
     owner = config.server_user or user
     return f"{owner}.{config.server_name}" if owner else config.server_name

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from aiofrp.config.models.model import field
-from aiofrp.config.models.proxy import ProxyConfig, ProxyTransport
+from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.config.models.types import Int, Str
 from aiofrp.errors import ConnectFailed, FrpError
 from aiofrp.host.contexts import ClientContext, ClientHalf, ServerHalf
@@ -16,6 +16,7 @@ from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.datagrams.forwarder import UdpForwarder, resolve_udp
 from aiofrp.proxy.datagrams.packets import PacketStream, User
 from aiofrp.proxy.datagrams.userport import UserPort
+from aiofrp.proxy.local import LocalConfig
 from aiofrp.stream.base import Stream
 from aiofrp.transport.net import bind_udp
 from aiofrp.wire.frp.messages import StartWorkConn, UDPPacket
@@ -127,24 +128,13 @@ class UdpServer(ServerHalf):
         self.context.traffic.count(0, self._users.send(packets))
 
 
-class LocalUdp(Protocol):
-    """The settings of a proxy that forwards datagrams to a local address."""
-
-    @property
-    def local_ip(self) -> str: ...
-    @property
-    def local_port(self) -> int: ...
-    @property
-    def transport(self) -> ProxyTransport: ...
-
-
 class UdpClient(ClientHalf):
     """Forwards the datagrams of work connections to the local service."""
 
     #: Whether a new work connection ends the one before.
     one_at_a_time: ClassVar[bool] = True
 
-    def __init__(self, context: ClientContext, config: LocalUdp) -> None:
+    def __init__(self, context: ClientContext, config: LocalConfig) -> None:
         self._context = context
         self._config = config
         self._forwarders: set[UdpForwarder] = set()  # one for each work connection

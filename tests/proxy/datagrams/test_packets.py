@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from aiofrp.errors import Closed
-from aiofrp.proxy.datagrams.packets import PacketStream, User, user_of
+from aiofrp.proxy.datagrams.packets import SILENCE, PacketStream, User, user_of
 from aiofrp.stream.base import Buffer, Receiver, Stream
 from aiofrp.stream.memory import MemoryStream, memory_pair
 from aiofrp.wire.frp.codec import V1, Codec
@@ -125,15 +125,25 @@ async def test_a_silent_peer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     left, right = memory_pair()
     a = Side(left)
     b = End(right).attach()
-    last = asyncio.get_running_loop().time()
-    for _ in range(5):  # a ping counts
-        b.write(V1.encode(Ping()))
-        last = asyncio.get_running_loop().time()
-        await asyncio.sleep(0.01)
-    await until(lambda: a.losses)
-    assert asyncio.get_running_loop().time() >= last + 0.05
-    await until(lambda: b.lost)
+    await until(lambda: a.losses and b.lost)
     assert isinstance(b.error, Closed)
+    assert a.losses == 1
+
+
+async def test_whatever_comes_ends_the_silence() -> None:
+    left, right = memory_pair()
+    a = Side(left)
+    b = End(right).attach()
+    packets, now = a.packets, asyncio.get_running_loop().time()
+    assert packets is not None
+    packets._last_received = now - SILENCE + 1  # as if that long ago
+    b.write(V1.encode(Ping()))
+    await until(lambda: packets._last_received >= now)
+    packets._check_silence(now + SILENCE - 1)
+    before = a.losses
+    packets._check_silence(packets._last_received + SILENCE)
+    assert (before, a.losses) == (0, 1)
+    await until(lambda: b.lost)
 
 
 async def test_a_peer_that_breaks_the_protocol_is_given_up() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from aiofrp.config.models.model import Model, declared, to_tree
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 
-#: Keys that are there even with nothing to say; other empty values are left out.
+#: Keys that are there even when their value is empty; other empty values are left out.
 _ALWAYS: Final = frozenset(
     {
         "name",

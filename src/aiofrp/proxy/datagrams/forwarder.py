@@ -66,14 +66,14 @@ class UdpForwarder:
             ended(self)
 
     def header(self, user: User) -> bytes:
-        """What goes before the first datagram of ``user``; nothing where none can be written."""
+        """The PROXY header before the first datagram of ``user``; empty where none is configured or can be written."""
         try:
             return datagram_header(self._version, user, self._local)
         except LocalProtocolError:
             return b""
 
     def answered(self, user: User) -> None:
-        """The service said something to ``user``."""
+        """The service sent a datagram to ``user``, which counts as use of its socket."""
         self._users.answered(user, self._loop.time())
 
     def _from_server(self, packets: list[UDPPacket]) -> None:
@@ -122,7 +122,7 @@ class UdpForwarder:
 
     @property
     def packet_size(self) -> int:
-        """Bytes read of each datagram."""
+        """Bytes read of each datagram of the service; longer ones are cut."""
         return self._context.udp_packet_size
 
 

@@ -65,7 +65,7 @@ class PacketStream:
         """Receive from now on. ``pings``: send a Ping every :data:`PING_EVERY` seconds, as frpc does for a proxy;
         otherwise end the connection after :data:`SILENCE` seconds without anything from the peer.
 
-        This is not done by the constructor: whoever is told by ``lost`` has stored the object before it can be lost.
+        The constructor does not do this, so that the caller can store the object before ``lost`` can be called.
         """
         if pings:
             self._ping_later()

@@ -10,7 +10,7 @@ from aiofrp.stream.readable import Watch
 
 #: Datagrams read in one wake-up, so that others get their turn.
 _BATCH = 64
-#: Bytes asked for in the kernel's buffers, each way: bursts wait there.
+#: Bytes of the kernel's buffers that are asked for, each way: bursts wait there.
 _SOCKET_BUFFER = 1024 * 1024
 
 
@@ -33,7 +33,7 @@ class DatagramSocket:
 
     @property
     def descriptor(self) -> int:
-        """The number of the socket's file."""
+        """The file descriptor of the socket; -1 once it is closed."""
         return self._socket.fileno()
 
     def widen(self) -> None:

@@ -47,7 +47,7 @@ class _UserGate:
         self.held = None
 
 
-#: Of every user where nobody is asked.
+#: Stands for every user of a port without a gate.
 _ADMITTED = _UserGate(True)
 
 

@@ -21,14 +21,14 @@ MOST_USERS = 16_384
 KNOWN_AFTER = 1.0
 #: The share of a table (one in so many) that new users keep, however many are known.
 _NEW_SHARE = 8
-#: Seconds within which uses are not told apart: a table in exact order would cost more than most datagrams.
+#: Seconds within which the order of uses is not kept: a table in exact order would cost more than most datagrams.
 _COARSE = 1.0
 
 V = TypeVar("V")
 
 
 class Pool:
-    """What the tables of one process may hold together: ``most`` is asked before each new user."""
+    """The limit of all tables of one process together; ``most`` is called before each new user and gives it."""
 
     def __init__(self, most: Callable[[], int]) -> None:
         self._most = most
@@ -48,7 +48,7 @@ class Pool:
         self._count += 1
 
     def leave(self, table: UdpUsers[V]) -> None:
-        """A user of ``table`` is gone."""
+        """A user was removed from ``table``: count one less."""
         self._count -= 1
         if not len(table):
             self._tables.discard(table)
@@ -93,7 +93,7 @@ class UdpUsers(Generic[V]):
         return entry.value
 
     def answered(self, user: User, now: float) -> bool:
-        """Whether ``user`` is in the table; a datagram for it is use as well, and makes nobody known."""
+        """Whether ``user`` is in the table. A datagram for a user counts as use, but makes no new user known."""
         entry = self._known.get(user)
         if entry is not None:
             if now - entry.last >= _COARSE:
@@ -114,7 +114,8 @@ class UdpUsers(Generic[V]):
         self._new[user] = _Entry(value, now)
 
     def drop_one(self) -> None:
-        """Forget the user who is missed least; does nothing when there is none."""
+        """Forget the oldest new user or, where new users have no more than their share, the known one that was
+        silent for longest; does nothing when the table is empty."""
         table = self._new if len(self._new) * _NEW_SHARE > len(self) or not self._known else self._known
         if table:
             self._gone(table.popitem(last=False)[1])
@@ -135,6 +136,3 @@ class UdpUsers(Generic[V]):
     def _gone(self, entry: _Entry[V]) -> None:
         self._pool.leave(self)
         self._dropped(entry.value)
-
-
-__all__ = ["KNOWN_AFTER", "MOST_USERS", "Pool", "UdpUsers"]

@@ -19,7 +19,7 @@ import pytest_asyncio
 import uvloop
 from hypothesis import settings
 
-from tests.support import peers, ports, realservices
+from tests.support import measure, peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
 from tests.support.limits import limited
 
@@ -51,6 +51,10 @@ class UvLoop(uvloop.Loop):
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        measure.prepare()
+    elif (measured := measure.started()) is not None:
+        config.pluginmanager.register(measured)
     config.addinivalue_line("markers", "both_loops: run on uvloop and again on plain asyncio")
 
 

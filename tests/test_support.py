@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ports, procs, services
+from tests.support import measure, ports, procs, services
 from tests.support.peers import GoPeers
 
 PRINTER = """
@@ -120,3 +120,15 @@ async def test_go_programs_start(go_peers: GoPeers, tmp_path: Path, free_ports: 
         assert await reader.readexactly(4) == b"ping"
         writer.close()
         await writer.wait_closed()
+
+
+def test_what_is_measured() -> None:
+    nodes = [
+        "tests/wire/a.py::t[1]",
+        "tests/wire/a.py::t[2]",
+        "tests/wire/a.py::u",
+        "tests/e2e/test_loads.py::t",
+    ]
+    nodes += ["tests/e2e/test_udp.py::t[1]", "tests/e2e/test_udp.py::t[2]", "tests/fuzz/a.py::t"]
+    assert measure.chosen(nodes) == {nodes[0], nodes[2], nodes[4]}
+    assert all((measure.ROOT / path).exists() for path in (*measure.MEASURED, *measure.UNMEASURED))

@@ -50,6 +50,7 @@ FILES = "*.py"
 INSIDE = {
     "wire": [{"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
     "stream": [{"tls", "mux", "kcp", "quic"}, {FILES}],
+    "http": [{"serve"}, {"v1", "v2"}, {FILES}],
     "client": [{"service"}, {"api"}, {FILES}],
     "proxy": [{FILES}, {"datagrams"}],
     "config": [{"tools"}, {"load"}, {"legacy"}, {"models", "formats"}, {"problem"}, {"near"}, {"golang"}],

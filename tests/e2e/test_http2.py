@@ -13,8 +13,12 @@ import h2.events
 import h2.settings
 import pytest
 
-from aiofrp.http import connection2, sender2, stream2, user1, user2
 from aiofrp.http.upstream import Upstream
+from aiofrp.http.v1 import user as user1
+from aiofrp.http.v2 import connection as connection2
+from aiofrp.http.v2 import sender as sender2
+from aiofrp.http.v2 import stream as stream2
+from aiofrp.http.v2 import user as user2
 from tests.e2e.test_http_streams import Manual
 from tests.support.ends import until
 from tests.support.frames2 import raw_user

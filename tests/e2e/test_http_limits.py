@@ -11,10 +11,11 @@ from typing import cast
 
 import pytest
 
-from aiofrp.http import deadline, serve, upstream, user1
+from aiofrp.http import deadline, serve, upstream
 from aiofrp.http.exchange import Exchange
-from aiofrp.http.request1 import Request1
-from aiofrp.http.user1 import User1
+from aiofrp.http.v1 import user as user1
+from aiofrp.http.v1.request import Request1
+from aiofrp.http.v1.user import User1
 from aiofrp.wire.http.headbuffer import MAX_HELD
 from tests.support.ends import until
 from tests.support.web import Service, http_site, ok, saying, talk, user_of

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aiofrp.http.user1 import User1
 from aiofrp.http.users import Users
+from aiofrp.http.v1.user import User1
 from aiofrp.stream.base import Stream
 
 #: Users between two requests, or slow with one: the oldest is cut for a new one. Each may fill 64 KiB.
@@ -26,7 +26,7 @@ class Engine(Users):
         self.users.add(User1(stream, source, self))
 
     def speak_http2(self, stream: Stream, source: tuple[str, int]) -> None:
-        from aiofrp.http.user2 import User2  # loads h2, which most programs do without
+        from aiofrp.http.v2.user import User2  # loads h2, which most programs do without
 
         User2(stream, source, self)
 

@@ -1,6 +1,6 @@
 """One request of an HTTP/1 user and its response, on the user's side: the request's body out, the response in.
 
-The :class:`~aiofrp.http.user1.User1` decides what comes before and after.
+The :class:`~aiofrp.http.v1.user.User1` decides what comes before and after.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import Protocol
 from aiofrp.errors import FrpError
 from aiofrp.http.answers import http_date
 from aiofrp.http.exchange import Exchange, Failure
-from aiofrp.http.reply import Reply
 from aiofrp.http.site import RequestRoute
 from aiofrp.http.upstream import UpstreamConnection
+from aiofrp.http.v1.reply import Reply
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.body import Body
 from aiofrp.wire.http.forward import (

@@ -11,13 +11,13 @@ from collections.abc import Callable
 import h2.errors
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
-from aiofrp.http.connection2 import MAX_STREAMS, Connection2
 from aiofrp.http.deadline import Deadline
 from aiofrp.http.exchange import Failure
 from aiofrp.http.scheduler import Scheduler
 from aiofrp.http.site import RequestRoute, Site
-from aiofrp.http.stream2 import Headers, Stream2, send_answer
 from aiofrp.http.upstream import Upstream
+from aiofrp.http.v2.connection import MAX_STREAMS, Connection2
+from aiofrp.http.v2.stream import Headers, Stream2, send_answer
 from aiofrp.stream.base import Stream
 from aiofrp.wire.http.body import Body, body_of
 from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, RequestHead

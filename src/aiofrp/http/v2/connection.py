@@ -21,8 +21,8 @@ from h2.settings import SettingCodes, Settings
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.http.deadline import HEAD_TIMEOUT, Deadline, OutputWatch
 from aiofrp.http.scheduler import Scheduler
-from aiofrp.http.sender2 import Sender2
-from aiofrp.http.stream2 import Headers, Receiver2, Stream2
+from aiofrp.http.v2.sender import Sender2
+from aiofrp.http.v2.stream import Headers, Receiver2, Stream2
 from aiofrp.stream.base import Buffer, Pause, Stream, nothing
 from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2budget import ControlBudget

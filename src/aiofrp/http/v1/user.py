@@ -1,6 +1,6 @@
 """A user's connection as long as it speaks HTTP/1: requests one after another.
 
-Heads are parsed and judged here; a request that has a route is a :class:`~aiofrp.http.request1.Request1`.
+Heads are parsed and judged here; a request that has a route is a :class:`~aiofrp.http.v1.request.Request1`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from aiofrp.http.deadline import (
     OutputWatch,
 )
 from aiofrp.http.exchange import Failure
-from aiofrp.http.reply import connection_fields
-from aiofrp.http.request1 import Request1
 from aiofrp.http.site import RequestRoute
 from aiofrp.http.upstream import UpstreamConnection
 from aiofrp.http.users import Users
+from aiofrp.http.v1.reply import connection_fields
+from aiofrp.http.v1.request import Request1
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.head import HeadError, RequestHead, head_end, parse_request
 from aiofrp.wire.http.headbuffer import HeadBuffer

@@ -14,7 +14,7 @@ import h2.connection
 import h2.errors
 import h2.exceptions
 
-from aiofrp.http.stream2 import Headers, Stream2
+from aiofrp.http.v2.stream import Headers, Stream2
 from aiofrp.stream.base import Stream
 from aiofrp.wire.http.h2budget import ControlBudget
 

@@ -1,7 +1,7 @@
 """A user's connection that speaks HTTP/2 with prior knowledge (RFC 9113 §3.3).
 
 Each request is judged like one of HTTP/1 and sent to the service in HTTP/1.1. gRPC, which needs HTTP/2 to the end,
-goes on in HTTP/2, see :mod:`aiofrp.http.call2`.
+goes on in HTTP/2, see :mod:`aiofrp.http.v2.call`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import h2.errors
 
 from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.http.answers import Answer, http_date, too_slow
-from aiofrp.http.call2 import Call, Service2
-from aiofrp.http.connection2 import Connection2
 from aiofrp.http.deadline import BODY_LEAST, BODY_WINDOW, HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline
 from aiofrp.http.exchange import Exchange, Failure
 from aiofrp.http.site import RequestRoute, Site
-from aiofrp.http.stream2 import Headers, Receiver2, Stream2, send_answer
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.http.users import Users
+from aiofrp.http.v2.call import Call, Service2
+from aiofrp.http.v2.connection import Connection2
+from aiofrp.http.v2.stream import Headers, Receiver2, Stream2, send_answer
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.wire.http.body import Body, ChunkedBody, body_of, encode_chunk, may_be_trailer
 from aiofrp.wire.http.forward import encode_request, response_fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.http.answers import empty
-from aiofrp.http.stream2 import (
+from aiofrp.http.v2.stream import (
     HIGH_WATER,
     LOW_WATER,
     NEARLY_FULL_HIGH,

@@ -16,7 +16,9 @@ import h2.errors
 import h2.events
 import h2.exceptions
 from h2.config import H2Configuration
+from h2.connection import AllowedStreamIDs
 from h2.settings import SettingCodes, Settings
+from h2.stream import H2Stream
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.http.deadline import HEAD_TIMEOUT, Deadline, OutputWatch
@@ -26,6 +28,7 @@ from aiofrp.http.v2.stream import Headers, Receiver2, Stream2
 from aiofrp.stream.base import Buffer, Pause, Stream, nothing
 from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2budget import ControlBudget
+from aiofrp.wire.http.h2fields import Malformed, request_fields, response_fields, trailer_fields
 from aiofrp.wire.http.h2frames import (
     CONTINUATION,
     DATA,
@@ -57,7 +60,19 @@ of the body, or ``None``."""
 
 
 class _Connection(h2.connection.H2Connection):
+    """h2's connection, which leaves the length of bodies to those who count them anyway: for h2 another length than
+    was announced is an error of the whole connection."""
+
     MAX_CLOSED_STREAMS = MAX_CLOSED
+
+    def _begin_new_stream(self, stream_id: int, allowed_ids: AllowedStreamIDs) -> H2Stream:
+        stream = super()._begin_new_stream(stream_id, allowed_ids)
+        stream._initialize_content_length = _expect_any_length  # type: ignore[method-assign]
+        return stream
+
+
+def _expect_any_length(headers: object) -> None:
+    """In place of h2's method that notes a Content-Length."""
 
 
 class Connection2:
@@ -108,7 +123,9 @@ class Connection2:
         self._linger_deadline: Deadline | None = None
         self._budget = ControlBudget(monotonic())
         self._output = OutputWatch(stream, self.abort)
-        self._conn = _Connection(H2Configuration(client_side=client, header_encoding=None))
+        self._conn = _Connection(
+            H2Configuration(client_side=client, header_encoding=None, validate_inbound_headers=False)
+        )
         self._conn.local_settings = Settings(
             client=client,
             initial_values={
@@ -270,14 +287,13 @@ class Connection2:
             case h2.events.RequestReceived():
                 self._request(event)
             case h2.events.ResponseReceived() | h2.events.InformationalResponseReceived():
-                stream = self._sender.streams.get(event.stream_id)
-                if stream is not None and stream.receiver is not None:
-                    ended = getattr(event, "stream_ended", None) is not None
-                    stream.receiver.headers_received(_pairs(event.headers), ended)
+                self._response(
+                    event.stream_id, event.headers, getattr(event, "stream_ended", None) is not None
+                )
             case h2.events.DataReceived():
                 self._data(event)
             case h2.events.TrailersReceived():
-                self._end(event.stream_id, _pairs(event.headers))
+                self._trailers(event.stream_id, event.headers)
             case h2.events.StreamEnded():
                 self._end(event.stream_id, [])
             case h2.events.StreamReset():
@@ -297,7 +313,41 @@ class Connection2:
         assert self._opened is not None
         stream = self._sender.add(event.stream_id)
         ended = stream.bodiless = event.stream_ended is not None
-        stream.receiver = self._opened(stream, _pairs(event.headers), ended)
+        try:
+            fields = request_fields(_pairs(event.headers))
+        except Malformed:
+            stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+        else:
+            stream.receiver = self._opened(stream, fields, ended)
+
+    def _response(self, number: int, headers: object, ended: bool) -> None:
+        stream = self._sender.streams.get(number)
+        if stream is None or stream.receiver is None:
+            return
+        try:
+            fields = response_fields(_pairs(headers))
+        except Malformed:
+            self._reset(stream)
+        else:
+            stream.receiver.headers_received(fields, ended)
+
+    def _trailers(self, number: int, headers: object) -> None:
+        stream = self._sender.streams.get(number)
+        if stream is None:
+            return
+        try:
+            fields = trailer_fields(_pairs(headers))
+        except Malformed:
+            self._reset(stream)
+        else:
+            self._end(number, fields)
+
+    def _reset(self, stream: Stream2) -> None:
+        """The peer's message is malformed: an error of its stream."""
+        receiver = stream.receiver
+        stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+        if receiver is not None:
+            receiver.reset_received()
 
     def _data(self, event: h2.events.DataReceived) -> None:
         padding = event.flow_controlled_length - len(event.data)

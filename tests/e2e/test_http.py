@@ -24,6 +24,8 @@ from tests.support.web import (
     user_of,
 )
 
+#: No user of a test is a front end that says whose a request is.
+NOBODY_TRUSTED = "vhostTrustedAddresses = []"
 RECORDED_OPTIONS = (
     'httpUser = "u1"',
     'httpPassword = "pw1"',
@@ -71,9 +73,39 @@ async def test_a_request_and_its_response_as_recorded_but_for_what_is_ours() -> 
     sent, received, _ = recording("vhost_ok_echo")
     expected = received.replace(b"X-Real-Ip: 8.8.8.8", b"X-Real-Ip: 127.0.0.1")
     expected = expected.replace(b"Accept-Encoding: gzip\r\n", b"").replace(b": 233", b": 212")
-    async with http_site({"web": Service(echo_of)}, RECORDED_OPTIONS) as site:
+    async with http_site({"web": Service(echo_of)}, RECORDED_OPTIONS, server=NOBODY_TRUSTED) as site:
         answer = await talk(site.port, sent)
     assert sorted(without_date(answer).split(b"\r\n")) == sorted(without_date(expected).split(b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    ("trusted", "real", "host", "proto"),
+    [
+        ("", b"6.6.6.6", b"shop.example", b"https"),
+        ('vhostTrustedAddresses = ["10.0.0.1", "127.0.0.0/8"]', b"6.6.6.6", b"shop.example", b"https"),
+        ('vhostTrustedAddresses = ["10.0.0.1", "::1"]', b"127.0.0.1", b"web.test", b"http"),
+        (NOBODY_TRUSTED, b"127.0.0.1", b"web.test", b"http"),
+    ],
+)
+async def test_a_front_end_that_is_trusted_says_whose_a_request_is(
+    trusted: str, real: bytes, host: bytes, proto: bytes
+) -> None:
+    service = Service()
+    said = {
+        "X-Forwarded-For": "6.6.6.6",
+        "X-Real-IP": "6.6.6.6",
+        "X-Forwarded-Host": "shop.example",
+        "X-Forwarded-Proto": "https",
+    }
+    async with http_site({"web": service}, server=trusted) as site, user_of(site.port) as user:
+        fields = "".join(f"{name}: {value}\r\n" for name, value in said.items())
+        user.send(f"GET / HTTP/1.1\r\nHost: web.test\r\n{fields}\r\n".encode())
+        await user.response()
+    (request,) = service.requests
+    assert request.values(b"x-forwarded-for") == [b"6.6.6.6, 127.0.0.1"]
+    assert request.values(b"x-real-ip") == [real]
+    assert request.values(b"x-forwarded-host") == [host]
+    assert request.values(b"x-forwarded-proto") == [proto]
 
 
 # Routes

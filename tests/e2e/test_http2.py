@@ -38,7 +38,8 @@ def get(path: str = "/", *fields: tuple[str, str], method: str = "GET", host: st
 
 async def test_a_request_reaches_a_service_of_http_1() -> None:
     service = Service(lambda request: ok(b"hello", b"X-Upper: 1", b"Connection: x-hop", b"X-Hop: 1"))
-    async with http_site({"web": service}) as site, h2_user(site.port) as user:
+    nobody_trusted = "vhostTrustedAddresses = []"
+    async with http_site({"web": service}, server=nobody_trusted) as site, h2_user(site.port) as user:
         stream = user.open(get("/a%20b?c", ("cookie", "a=1"), ("cookie", "b=2"), ("x-real-ip", "6.6.6.6")))
         head, body, _ = await user.whole(stream)
         assert (head[":status"], body, head["content-length"], head["x-upper"]) == ("200", b"hello", "5", "1")

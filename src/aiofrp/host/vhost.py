@@ -7,6 +7,7 @@ from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from aiofrp.host.lease import Lease
+from aiofrp.host.trusted import NOBODY, Trusted
 from aiofrp.wire.router import Router
 
 _T = TypeVar("_T")
@@ -29,9 +30,11 @@ class SharedPort(Protocol):
 
 
 class Vhost(Generic[_T]):
-    """A shared port whose domains lead to objects of the class ``target``; see :class:`SharedPort`."""
+    """A shared port whose domains lead to objects of the class ``target``; see :class:`SharedPort`. ``trusted``:
+    front ends whose fields about a user pass to the services."""
 
-    def __init__(self, port: int, subdomain_host: str, target: type[_T]) -> None:
+    def __init__(self, port: int, subdomain_host: str, target: type[_T], trusted: Trusted = NOBODY) -> None:
+        self.trusted = trusted
         self.port = port
         self.subdomain_host = subdomain_host
         self.target = target

@@ -14,6 +14,7 @@ from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.contexts import ServerContext
 from aiofrp.host.lease import Lease
 from aiofrp.host.relay import server_side
+from aiofrp.host.trusted import Trusted
 from aiofrp.http.upstream import Open, Upstream, UpstreamConnection
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
@@ -86,11 +87,24 @@ class HttpRoute:
     (docs/protocol/server.md §5).
     """
 
-    __slots__ = ("_known", "_turn", "changes", "lease", "members", "password", "response", "rewrite", "user")
+    __slots__ = (
+        "_known",
+        "_trusted",
+        "_turn",
+        "changes",
+        "lease",
+        "members",
+        "password",
+        "response",
+        "rewrite",
+        "user",
+    )
 
     lease: Lease
 
-    def __init__(self, message: NewProxy) -> None:
+    def __init__(self, message: NewProxy, trusted: Trusted) -> None:
+        """``trusted``: front ends whose fields about a user pass to the service."""
+        self._trusted = trusted
         self.user = message.http_user
         self.password = message.http_pwd
         self.rewrite = message.host_header_rewrite.encode()
@@ -129,7 +143,7 @@ class HttpRoute:
 
     def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
         """The fields the service gets: the user's, X-Forwarded-For and its kin, and those the proxy sets."""
-        return request_fields(request, self.changes, peer)
+        return request_fields(request, self.changes, peer, trusted=self._trusted.has(peer))
 
 
 class _AdmittedUpstream(Upstream):
@@ -180,7 +194,7 @@ class HttpServer(DomainServer[HttpRoute]):
 
     async def start(self) -> str:
         context = self.context
-        self._pattern = HttpRoute(context.message)
+        self._pattern = HttpRoute(context.message, self._vhost.trusted)
         if context.admits_all:
             name = context.message.proxy_name
             self._upstream = Upstream(name, self._take_work_connection, context.traffic)

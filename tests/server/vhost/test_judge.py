@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiofrp.host.trusted import Trusted
 from aiofrp.http.answers import Answer
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.server.vhost.judge import Credential, NoRoute, fits, judge, parse_basic, resolve
@@ -21,7 +22,7 @@ def basic(text: str) -> str:
 
 
 def route(user: str = "", password: str = "") -> HttpRoute:
-    return HttpRoute(NewProxy(http_user=user, http_pwd=password))
+    return HttpRoute(NewProxy(http_user=user, http_pwd=password), Trusted())
 
 
 def outcome(routes: Router[HttpRoute], *lines: str) -> HttpRoute | int:

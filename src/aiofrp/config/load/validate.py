@@ -7,6 +7,7 @@ The common part is checked whole; if it is good, all proxies and visitors are.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from ipaddress import ip_network
 from pathlib import Path as FilePath
 from urllib.parse import urlsplit
 
@@ -59,9 +60,18 @@ def server_problems(config: ServerConfig, allow_unsafe: Collection[str] = ()) ->
     yield from _port(config.vhost_http_port, "vhostHTTPPort")
     yield from _port(config.vhost_https_port, "vhostHTTPSPort")
     yield from _port(config.tcpmux_http_connect_port, "tcpMuxHTTPConnectPort")
+    yield from _networks(config.vhost_trusted_addresses, "vhostTrustedAddresses")
     for index, plugin in enumerate(config.http_plugins):
         path = ("httpPlugins", index, "ops")
         yield from _subset(plugin.ops, HTTP_PLUGIN_OPS, path, "invalid http plugin ops, optional values are")
+
+
+def _networks(texts: Iterable[str], key: str) -> Problems:
+    for index, text in enumerate(texts):
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            yield Problem(f"{key}: {text!r} is no IP address and no network such as 10.0.0.0/8", (key, index))
 
 
 def client_problems(config: ClientConfig, allow_unsafe: Collection[str] = ()) -> Problems:

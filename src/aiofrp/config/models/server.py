@@ -203,6 +203,12 @@ class ServerConfig(ApiMetadata):
         flag="vhost-https-port",
         port=True,
     )
+    vhost_trusted_addresses: StrList = field(
+        ("127.0.0.0/8", "::1"),
+        alias="vhostTrustedAddresses",
+        help="Addresses and networks of front ends whose X-Real-IP and X-Forwarded-* pass to http services.",
+        ours=True,
+    )
     tcpmux_http_connect_port: Int = field(
         0,
         alias="tcpmuxHTTPConnectPort",

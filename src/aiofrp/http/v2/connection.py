@@ -28,7 +28,7 @@ from aiofrp.http.v2.stream import Headers, Receiver2, Stream2
 from aiofrp.stream.base import Buffer, Pause, Stream, nothing
 from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2budget import ControlBudget
-from aiofrp.wire.http.h2fields import Malformed, request_fields, response_fields, trailer_fields
+from aiofrp.wire.http.h2fields import Malformed, checked_request, checked_response, checked_trailers
 from aiofrp.wire.http.h2frames import (
     CONTINUATION,
     DATA,
@@ -314,7 +314,7 @@ class Connection2:
         stream = self._sender.add(event.stream_id)
         ended = stream.bodiless = event.stream_ended is not None
         try:
-            fields = request_fields(_pairs(event.headers))
+            fields = checked_request(_pairs(event.headers))
         except Malformed:
             stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
         else:
@@ -325,7 +325,7 @@ class Connection2:
         if stream is None or stream.receiver is None:
             return
         try:
-            fields = response_fields(_pairs(headers))
+            fields = checked_response(_pairs(headers))
         except Malformed:
             self._reset(stream)
         else:
@@ -336,7 +336,7 @@ class Connection2:
         if stream is None:
             return
         try:
-            fields = trailer_fields(_pairs(headers))
+            fields = checked_trailers(_pairs(headers))
         except Malformed:
             self._reset(stream)
         else:

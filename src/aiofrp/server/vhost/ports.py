@@ -8,6 +8,7 @@ from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.host.route import Route
+from aiofrp.host.trusted import Trusted
 from aiofrp.host.vhost import SharedPort, Vhost
 from aiofrp.http.serve import Engine
 from aiofrp.proxy.http import HttpRoute
@@ -44,7 +45,8 @@ class VhostPorts:
             Kind.VHOST_HTTPS: config.vhost_https_port,
         }
         below = canonical_host(config.sub_domain_host)
-        http = Vhost(config.vhost_http_port, below, HttpRoute)
+        trusted = Trusted(config.vhost_trusted_addresses)
+        http = Vhost(config.vhost_http_port, below, HttpRoute, trusted)
         https = Vhost(config.vhost_https_port, below, HttpsRoute)
         tcpmux = Vhost(config.tcpmux_http_connect_port, below, TcpMuxRoute)
         self.tables: dict[str, SharedPort] = {"http": http, "https": https, "tcpmux": tcpmux}

@@ -45,19 +45,27 @@ class HeaderChanges:
 NO_CHANGES = HeaderChanges({})
 
 
-def request_fields(request: RequestHead, changes: HeaderChanges, peer: bytes) -> list[Field]:
+def request_fields(
+    request: RequestHead, changes: HeaderChanges, peer: bytes, *, trusted: bool = False
+) -> list[Field]:
     """The fields a service gets besides Host and those about the connection. ``peer``: the user's IP address.
 
-    X-Forwarded-For goes on with what the user sent, as that of a proxy before us; X-Real-IP is never the user's.
+    X-Forwarded-For goes on with what the user sent, as that of a proxy before us. X-Real-IP, X-Forwarded-Host and
+    X-Forwarded-Proto are those of the user only if it is ``trusted``, as a front end on the same machine is.
     """
     before = request.noted.get(b"x-forwarded-for")
+    said = request.note if trusted else _said_nothing
     forwarded = (
         (b"X-Forwarded-For", b", ".join((*before, peer)) if before else peer),
-        (b"X-Forwarded-Host", request.host),
-        (b"X-Forwarded-Proto", b"http"),
-        (b"X-Real-IP", peer),
+        (b"X-Forwarded-Host", said(b"x-forwarded-host") or request.host),
+        (b"X-Forwarded-Proto", said(b"x-forwarded-proto") or b"http"),
+        (b"X-Real-IP", said(b"x-real-ip") or peer),
     )
     return passed_fields(request, changes, forwarded)
+
+
+def _said_nothing(name: bytes) -> bytes:
+    return b""
 
 
 def passed_fields(request: RequestHead, changes: HeaderChanges, forwarded: Iterable[Field]) -> list[Field]:

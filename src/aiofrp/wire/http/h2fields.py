@@ -27,7 +27,7 @@ class Malformed(RemoteProtocolError):
     """A message that breaks the rules; its stream is reset."""
 
 
-def request_fields(fields: list[Field]) -> list[Field]:
+def checked_request(fields: list[Field]) -> list[Field]:
     """The fields of a request, pseudo-header fields first, values trimmed. Raises :class:`Malformed`."""
     checked = _checked(fields, _OF_REQUESTS)
     pseudo = {name: value for name, value in checked if name.startswith(b":")}
@@ -45,7 +45,7 @@ def request_fields(fields: list[Field]) -> list[Field]:
     return checked
 
 
-def response_fields(fields: list[Field]) -> list[Field]:
+def checked_response(fields: list[Field]) -> list[Field]:
     """The fields of a response, ``:status`` first, values trimmed. Raises :class:`Malformed`."""
     checked = _checked(fields, _OF_RESPONSES)
     if not checked or checked[0][0] != b":status" or not _STATUS.fullmatch(checked[0][1]):
@@ -53,7 +53,7 @@ def response_fields(fields: list[Field]) -> list[Field]:
     return checked
 
 
-def trailer_fields(fields: list[Field]) -> list[Field]:
+def checked_trailers(fields: list[Field]) -> list[Field]:
     """Fields after a body, values trimmed. Raises :class:`Malformed`."""
     return _checked(fields, frozenset())
 

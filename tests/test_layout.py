@@ -86,7 +86,6 @@ STILL_SAME_NAME = {
     "Endpoint": 2,
     "Kcp": 2,
     "Kind": 2,
-    "ServerContext": 2,
     "Session": 2,
     "_Socket": 2,
 }

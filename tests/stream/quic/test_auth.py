@@ -19,7 +19,7 @@ from aiofrp.stream.quic.library import (
     CertificateRequired,
     DemandingContext,
     Handler,
-    ServerContext,
+    KeyCheckingContext,
     server_configuration,
 )
 from aiofrp.stream.quic.limits import Judge, QuicLimits
@@ -189,7 +189,7 @@ def test_a_key_that_is_none_is_refused_before_it_is_used() -> None:
         assert not is_kem_key(wrong)
         server = tls.Context(is_client=False, verify_mode=0)
         _show(server)
-        ServerContext.take_over(server)
+        KeyCheckingContext.take_over(server)
         with alert(tls.AlertDescription.illegal_parameter):
             server.handle_message(hello.replace(share, wrong), buffers(), epoch=tls.Epoch.INITIAL)
     assert is_kem_key(b"\x00\x0d\xd0" + share[3:])
@@ -239,6 +239,6 @@ def test_what_the_library_does_not_expect_is_an_error_of_the_peers(monkeypatch: 
     def panics(*args: object, **more: object) -> None:
         raise Panic("at the compiled part")
 
-    monkeypatch.setattr(ServerContext, "_server_handle_hello", panics)
+    monkeypatch.setattr(KeyCheckingContext, "_server_handle_hello", panics)
     with pytest.raises(QuicTlsBridgeError, match="Panic: at the compiled part"):
         server(None).receive_crypto(tls.Epoch.INITIAL, HELLO)

@@ -9,7 +9,7 @@ inner parts, so the release is pinned to one minor version. Each trick could go 
 - :meth:`Connection._drain_core` reads the events of the compiled core: events that say which side closed the
   connection, and connection ids with both the new and the retired ones.
 - :class:`_Bridge` writes the transport parameters again: the same field for streams, and a way to leave the others out.
-- :class:`ServerContext` changes the class of a context that the library made: a parameter for the class of the
+- :class:`KeyCheckingContext` changes the class of a context that the library made: a parameter for the class of the
   context, a check of ML-KEM keys in the library, and a request for a client's certificate
   (RFC 8446 §4.3.2, §4.4), which it can show and cannot ask for.
 - A client with an empty connection id: the library takes an empty id for one it does not know yet.
@@ -137,7 +137,7 @@ def _judged(judge: Judge, chain: list[bytes]) -> str:
     return found[-1]
 
 
-class ServerContext(tls.Context):
+class KeyCheckingContext(tls.Context):
     """A server's TLS that checks a client's keys before it uses them."""
 
     @classmethod
@@ -161,7 +161,7 @@ class CertificateRequired(tls.Alert):
     description = tls.AlertDescription.certificate_required
 
 
-class DemandingContext(ServerContext):
+class DemandingContext(KeyCheckingContext):
     """A server's TLS that lets only clients in whose certificate chain, DER, ``judge`` finds nothing wrong with."""
 
     judge: Judge
@@ -451,7 +451,7 @@ class Connection(QuicConnection):
         if self._is_client:
             return self._tls
         if self._judge is None:
-            ServerContext.take_over(self._tls.tls)
+            KeyCheckingContext.take_over(self._tls.tls)
         else:
             DemandingContext.demand(self._tls.tls, self._judge)
         return self._tls

@@ -65,7 +65,7 @@ async def tunnel(
     """A user of ``plugin``, on a remote port or with ``domain`` on the vhost port."""
     remote = free_port()
     tls = authority().server_context() if plugin == "http2https" else None
-    server = server_config(f"vhostHTTPPort = {remote}\n" if domain else "")
+    server = server_config(f"vhostHTTPPort = {remote}\nvhostTrustedAddresses = []\n" if domain else "")
     where = f'type = "http"\ncustomDomains = ["{domain}"]' if domain else tcp(remote)
     async with local_service(handler, tls=tls) as local, running_server(server) as frps:
         text = proxy(plugin, local, where, more, changes=changes)

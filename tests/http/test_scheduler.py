@@ -45,9 +45,9 @@ async def test_much_work_leaves_the_loop_to_others() -> None:
     for work in works:
         scheduler.take(work)
     while any(work.left for work in works):
-        before = time.monotonic()
+        before = time.process_time()  # what others take of the machine does not count
         await asyncio.sleep(0)
-        assert time.monotonic() - before < 1  # a machine may be busy, but not for all of the work at once
+        assert time.process_time() - before < 1
         beats += 1
     assert beats >= 5 * 100 * SLICE / 10 / ROUND / 2
     assert all(work.ended[-1] is False and work.ended[0] is True for work in works)

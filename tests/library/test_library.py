@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 import aiofrp
+from aiofrp.client.service import LOGIN_TIMEOUT
 from aiofrp.config.load.decode import decode_client, decode_server
 from aiofrp.errors import ConfigError, FrpError, ProxyError, TimedOut
 from tests.library.apps import App
@@ -234,9 +235,11 @@ async def test_a_server_that_says_nothing() -> None:
         await reader.read(-1)
 
     async with local_service(silent) as port:
+        began = asyncio.get_running_loop().time()
         with pytest.raises(TimedOut, match=f"no tunnel within 0.1 s: is 127.0.0.1:{port} a frps"):
             async with aiofrp.expose(1, f"127.0.0.1:{port}", timeout=0.1):
                 pass
+        assert asyncio.get_running_loop().time() - began < LOGIN_TIMEOUT / 2, "the login is not given up"
 
 
 # Applications

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from aiofrp.errors import FrpError
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.splice import LINGER, Splice, join
+from tests.support.clock import ManualClock
 from tests.support.ends import End, settle, until
 
 #: Seconds of silence after which a half-closed splice of these tests ends.
@@ -118,14 +118,20 @@ async def test_a_silent_second_direction_ends(middle: Middle) -> None:
     assert (middle.user.error, middle.service.error) == (None, None)
 
 
-async def test_progress_keeps_the_second_direction_alive(middle: Middle) -> None:
+async def test_progress_keeps_the_second_direction_alive(
+    middle: Middle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Bytes come a little more often than the linger time, for several times as long."""
-    middle.join(linger=SHORT)
+    clock = ManualClock()
+    monkeypatch.setattr(
+        "aiofrp.stream.splice.check_after", lambda seconds, check: clock.call_later(seconds, check, 0.0)
+    )
+    middle.join(linger=50)
     middle.user.write_eof()
     for sent in range(1, 7):
         middle.service.write(b"x")
         await until(lambda sent=sent: len(middle.user.data) == sent)  # type: ignore[misc]
-        await asyncio.sleep(SHORT * 0.6)
+        clock.advance(30)
     assert not middle.done
     middle.service.write_eof()
     await middle.over()

@@ -90,6 +90,7 @@ class Client:
         self._control: ClientControl | None = None
         self._backoff = Backoff()
         self._stopping = asyncio.Event()
+        self._attempt: asyncio.Timeout | None = None  # of the login that is tried now; stop() lets it pass
         self._wake = asyncio.Event()  # stopping, or the session was lost
         self._reloading = asyncio.Lock()
         self._admin: AdminApi | None = None
@@ -116,10 +117,14 @@ class Client:
             await self._shut_down()
 
     def stop(self, grace: float = CONNECTION_GRACE) -> None:
-        """Ask :meth:`run` to withdraw the proxies and return; running connections may go on for ``grace`` seconds."""
+        """Ask :meth:`run` to withdraw the proxies and return; running connections may go on for ``grace`` seconds.
+        A login that waits for the server is given up at once."""
         self._grace = grace
         self._stopping.set()
         self._wake.set()
+        if self._attempt is not None:
+            self._attempt.reschedule(0)
+            self._attempt = None
 
     async def reload(self, *, strict: bool | None = None) -> None:
         """Load the configuration again and go over to its proxies; whatever else changed waits for a restart.
@@ -160,7 +165,7 @@ class Client:
     async def _one_session(self) -> None:
         """One attempt, the session it gave, and the pause after it."""
         try:
-            control = await self._log_in()
+            control = await self._attempted_login()
         except FrpError as exc:
             self._log.warning("connect to server error: %s", exc)
             if not self.run_id and self.config.login_fail_exit:
@@ -169,6 +174,8 @@ class Client:
                     "With loginFailExit enabled, no additional retries will be attempted"
                 ) from exc
         else:
+            if control is None:
+                return
             began = time.monotonic()
             await self.visitors.session_started(control.open, control.messages, self.run_id, self._log)
             reason = await self._until_lost(control)
@@ -212,6 +219,18 @@ class Client:
             await asyncio.gather(self.proxies.close(0), self.visitors.close(0))
 
     # Private: login
+
+    async def _attempted_login(self) -> ClientControl | None:
+        """A login; ``None`` when :meth:`stop` was called before its end."""
+        try:
+            async with asyncio.timeout(None) as self._attempt:
+                return await self._log_in()
+        except TimeoutError:
+            if not self._stopping.is_set():
+                raise
+            return None
+        finally:
+            self._attempt = None
 
     async def _log_in(self) -> ClientControl:
         self._log.info("try to connect to server...")

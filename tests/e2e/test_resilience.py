@@ -150,17 +150,18 @@ def login(body: str) -> bytes:
 
 async def send_garbage(port: int, data: bytes, *, linger: bool) -> None:
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                writer.write(data)
-                await writer.drain()
-                if linger:
+        try:
+            writer.write(data)
+            await writer.drain()
+            if linger:
+                async with asyncio.timeout(0.5):
                     await reader.read(1)
-            finally:
-                writer.transport.abort()
-                with suppress(OSError):
-                    await writer.wait_closed()
+        finally:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
 
 async def test_garbage_harms_nobody(tmp_path: Path) -> None:

@@ -33,7 +33,8 @@ class Frps:
     codec, key, limit = V1, bytes(16), None
     log = user_log = logs.get(__name__)
     bind_addr, udp_packet_size, admits_all = "127.0.0.1", 1500, True
-    traffic = SimpleNamespace(count=lambda bytes_in, bytes_out: None)
+    max_message = 0
+    traffic = SimpleNamespace(count=lambda bytes_in, bytes_out: None, lost=lambda cause, count: None)
 
     def __init__(self) -> None:
         self.message = NewProxy(proxy_name="u", proxy_type="udp", remote_port=free_port())
@@ -92,6 +93,9 @@ class Frpc:
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         self.tasks.add(asyncio.get_running_loop().create_task(coro))
+
+    def lost(self, cause: str, count: int) -> None:
+        raise AssertionError("nothing is lost in these tests")
 
     async def settled(self) -> None:
         await asyncio.gather(*self.tasks)

@@ -55,6 +55,7 @@ class RunningProxy:
         "key",
         "limit",
         "log",
+        "losses",
         "messages",
         "state",
         "udp_packet_size",
@@ -81,9 +82,14 @@ class RunningProxy:
         self.log = log.bind(config.name)
         self.state = ProxyState(healthy=not is_checked(config))
         self.half: ClientHalf | None = None
+        self.losses: dict[str, int] = {}  # by cause, of datagrams; there are few
         self._scope = scope
         self._make = around.halves.get(config.name)
         self._monitor: asyncio.Task[None] | None = None
+
+    def lost(self, cause: str, count: int) -> None:
+        """See :meth:`aiofrp.host.contexts.ClientContext.lost`."""
+        self.losses[cause] = self.losses.get(cause, 0) + count
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Begin the health checks, if there are any; ``changed`` is called when the state has changed by them."""

@@ -36,6 +36,7 @@ from aiofrp.wire.frp.codec2 import V2
 from aiofrp.wire.frp.hello import Bootstrap
 from aiofrp.wire.frp.messages import Login, LoginResp, Message
 from aiofrp.wire.frp.opening import LoginExchange, LoginV1, LoginV2
+from aiofrp.wire.frp.udppacket import MAX_MESSAGE
 from aiofrp.wire.transforms.base import Transform
 
 if TYPE_CHECKING:
@@ -310,6 +311,7 @@ class Client:
             client_id=config.client_id,
             metas=dict(config.metadatas),
             pool_count=config.transport.pool_count,
+            max_message=MAX_MESSAGE,
         )
 
 

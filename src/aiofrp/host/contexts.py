@@ -60,6 +60,9 @@ class ProxyTraffic(Protocol):
     def count(self, bytes_in: int, bytes_out: int) -> None:
         """Datagrams were relayed, which belong to no connection."""
 
+    def lost(self, cause: str, count: int) -> None:
+        """Datagrams, or users of them, were lost: see :class:`aiofrp.stream.losses.Losses`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Door:
@@ -68,6 +71,12 @@ class Door:
     secret_key: str = field(repr=False)  #: visitors show that they know it
     allow_users: tuple[str, ...]  #: users who may enter; ``*``: everybody
     route: Route  #: gets each visitor as a plain stream, with its wire protocol
+    max_message: int = 0  #: bytes of the longest message with a datagram that the proxy's client takes
+
+    def longest_of(self, visitor: int) -> int:
+        """The bytes of the longest message that both clients take, where the visitor's takes ``visitor``; 0 where one
+        did not say."""
+        return min(self.max_message, visitor)
 
 
 class Doors(Protocol):
@@ -132,6 +141,11 @@ class ServerContext(ProxyContext, Protocol):
     @property
     def user(self) -> str:
         """The user of the proxy's client, or empty."""
+
+    @property
+    def max_message(self) -> int:
+        """Bytes of the longest message with a datagram that the client takes, as its login says; 0 where it does
+        not."""
 
     @property
     def tcp_ports(self) -> Ports:
@@ -210,6 +224,9 @@ class ClientContext(ProxyContext, Protocol):
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         """Run ``coro`` as a task that ends with the proxy."""
+
+    def lost(self, cause: str, count: int) -> None:
+        """Datagrams, or users of them, were lost: see :class:`aiofrp.stream.losses.Losses`."""
 
 
 class ClientHalf(ABC):

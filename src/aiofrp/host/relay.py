@@ -96,6 +96,7 @@ class UserConnections:
             src_port=src[1],
             dst_addr=dst[0],
             dst_port=dst[1],
+            max_message=info.max_message,
         )
 
         def ready(work: Stream) -> None:

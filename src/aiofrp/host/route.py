@@ -16,6 +16,9 @@ class Origin:
     codec: Codec | None = (
         None  #: the wire protocol of the visitor that brought him; ``None``: he came to a port
     )
+    #: Bytes of the longest message with a datagram that the clients of the visitor and of the proxy take; 0 where one
+    #: did not say.
+    max_message: int = 0
 
 
 #: Of every user of a port.

@@ -19,6 +19,7 @@ from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.wire.frp.auth import derive_key, sign_key
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import NewVisitorConn, NewVisitorConnResp
+from aiofrp.wire.frp.udppacket import MAX_MESSAGE
 
 #: Seconds the server has to answer a visitor (docs/protocol/client.md §5).
 ANSWER_TIMEOUT = 10.0
@@ -36,7 +37,8 @@ class SecretServer(ServerHalf):
     async def start(self) -> str:
         context = self.context
         message = context.message
-        door = Door(message.sk, message.allow_users or (context.user,), self)
+        users = message.allow_users or (context.user,)
+        door = Door(message.sk, users, self, context.max_message)
         self._lease = await context.doors.claim(message.proxy_name, door)
         context.log.info("%s proxy custom listen success", message.proxy_type)
         return ""
@@ -62,10 +64,22 @@ class VisitorConnections:
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
         """Open a connection and enter the door: ``ready`` gets it as a plain stream, nobody attached, once the server
         has agreed, and otherwise ``failed`` gets the reason. One of them is called, once, perhaps in this call."""
+        self._ask(lambda stream, accepted: ready(stream), failed, 0)
+
+    def open_for_datagrams(
+        self, ready: Callable[[Stream, int], None], failed: Callable[[FrpError], None]
+    ) -> None:
+        """The same; ``ready`` also gets the bytes of the longest message that the other end takes, 0 where it did not
+        say."""
+        self._ask(ready, failed, MAX_MESSAGE)
+
+    def _ask(
+        self, ready: Callable[[Stream, int], None], failed: Callable[[FrpError], None], accepts: int
+    ) -> None:
         if len(self._waiting) >= MAX_WAITING:
             failed(Closed(f"{MAX_WAITING} users are already waiting for the server"))
             return
-        asking = _Asking(self, ready, failed)
+        asking = _Asking(self, ready, failed, accepts)
         self._waiting.add(asking)
         self._context.open(asking.opened, asking.fail)
 
@@ -85,8 +99,9 @@ class VisitorConnections:
         """The wire protocol spoken with the server."""
         return self._context.codec
 
-    def request(self) -> NewVisitorConn:
-        """The message with which the visitor asks the server to enter the door."""
+    def request(self, accepts: int) -> NewVisitorConn:
+        """The message with which the visitor asks the server to enter the door; ``accepts``: bytes of the longest
+        message with a datagram, if there are any."""
         config, now = self._config, int(time.time())
         return NewVisitorConn(
             run_id=self._context.run_id,
@@ -95,6 +110,7 @@ class VisitorConnections:
             timestamp=now,
             use_encryption=config.transport.use_encryption,
             use_compression=config.transport.use_compression,
+            max_message=accepts,
         )
 
     def plain(self, stream: Stream) -> Stream:
@@ -105,15 +121,17 @@ class VisitorConnections:
 class _Asking(NullReceiver):
     """A connection from its opening to the server's answer; the receiver of its stream."""
 
-    __slots__ = ("_decoder", "_failed", "_owner", "_ready", "_stream", "_timer")
+    __slots__ = ("_accepts", "_decoder", "_failed", "_owner", "_ready", "_stream", "_timer")
 
     def __init__(
         self,
         owner: VisitorConnections,
-        ready: Callable[[Stream], None],
+        ready: Callable[[Stream, int], None],
         failed: Callable[[FrpError], None],
+        accepts: int,
     ) -> None:
         self._owner = owner
+        self._accepts = accepts
         self._ready = ready
         self._failed: Callable[[FrpError], None] | None = failed
         self._decoder = owner.codec.decoder()
@@ -127,7 +145,7 @@ class _Asking(NullReceiver):
             return
         self._stream = stream
         codec = self._owner.codec
-        stream.write(codec.preamble + codec.encode(self._owner.request()))
+        stream.write(codec.preamble + codec.encode(self._owner.request(self._accepts)))
         stream.attach(self)
 
     def fail(self, error: FrpError) -> None:
@@ -153,7 +171,7 @@ class _Asking(NullReceiver):
         elif message.error:
             self.fail(ProxyError(f"start new visitor connection error: {message.error}"))
         else:
-            self._answered()
+            self._answered(message.max_message)
 
     def eof_received(self) -> None:
         self.fail(Closed("read newVisitorConnRespMsg error: EOF"))
@@ -163,7 +181,7 @@ class _Asking(NullReceiver):
 
     # Private
 
-    def _answered(self) -> None:
+    def _answered(self, accepted: int) -> None:
         stream = self._stream
         if stream is None or self._failed is None:
             return
@@ -171,7 +189,7 @@ class _Asking(NullReceiver):
         stream.unread(self._decoder.leftover())
         plain = self._owner.plain(stream)  # if this raises, the timer calls `failed`
         self._end()
-        self._ready(plain)
+        self._ready(plain, accepted)
 
     def _time_out(self) -> None:
         self.fail(TimedOut(f"read newVisitorConnRespMsg error: no answer within {ANSWER_TIMEOUT:g} s"))

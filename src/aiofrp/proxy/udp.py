@@ -14,12 +14,14 @@ from aiofrp.host.contexts import ClientContext, ClientHalf, ServerHalf
 from aiofrp.host.relay import client_side, server_side
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.datagrams.forwarder import UdpForwarder, resolve_udp
-from aiofrp.proxy.datagrams.packets import PacketStream, User
+from aiofrp.proxy.datagrams.packets import PacketStream, User, hold, warn_of_limit
 from aiofrp.proxy.datagrams.userport import UserPort
 from aiofrp.proxy.local import LocalConfig
 from aiofrp.stream.base import Stream
+from aiofrp.stream.losses import Losses
 from aiofrp.transport.net import bind_udp
 from aiofrp.wire.frp.messages import StartWorkConn, UDPPacket
+from aiofrp.wire.frp.udppacket import MAX_MESSAGE
 
 #: Seconds after registration until the first work connection is asked for, and between attempts
 #: (docs/protocol/server.md §4.2).
@@ -62,7 +64,9 @@ class UdpServer(ServerHalf):
             raise
         context.log.info("udp proxy listen port [%d]", asked)
         admit = None if context.admits_all else self._admit
-        self._users = UserPort(sock, context.udp_packet_size, self._from_users, admit)
+        self._losses = Losses(context.log, context.traffic.lost)
+        warn_of_limit(self._losses, context.codec, context.max_message, context.udp_packet_size)
+        self._users = UserPort(sock, context.udp_packet_size, self._from_users, self._losses, admit)
         self._waiting: list[tuple[bytes, User]] = []  # limited by MAX_WAITING
         self._work: PacketStream | None = None
         self._stopped = False
@@ -75,6 +79,7 @@ class UdpServer(ServerHalf):
         if self._work is not None:
             self._work.close()
         self._users.close()
+        self._losses.close()
         self._lease.end()
 
     # The work connection
@@ -83,7 +88,8 @@ class UdpServer(ServerHalf):
         self._timer = asyncio.get_running_loop().call_later(delay, self._fetch)
 
     def _fetch(self) -> None:
-        start = StartWorkConn(proxy_name=self.context.message.proxy_name)
+        accepted = MAX_MESSAGE if self.context.max_message else 0
+        start = StartWorkConn(proxy_name=self.context.message.proxy_name, max_message=accepted)
         self.context.take_work_connection(start, self._fetched, self._not_fetched)
 
     def _fetched(self, stream: Stream) -> None:
@@ -92,7 +98,9 @@ class UdpServer(ServerHalf):
             return
         context = self.context
         plain = server_side(stream, context)
-        self._work = work = PacketStream(plain, context.codec, self._from_client, self._work_lost)
+        self._work = work = PacketStream(
+            plain, context.codec, self._from_client, self._work_lost, self._losses, context.max_message
+        )
         work.start(pings=False)
         waiting, self._waiting = self._waiting, []
         if waiting:
@@ -115,7 +123,7 @@ class UdpServer(ServerHalf):
         if self._work is not None:
             self._work.send(datagrams)
         else:
-            self._waiting += datagrams[: MAX_WAITING - len(self._waiting)]
+            hold(self._waiting, datagrams, MAX_WAITING, self._losses)
 
     def _admit(self, user: User, ready: Callable[[], None], refused: Callable[[FrpError], None]) -> None:
         def complain(error: FrpError) -> None:
@@ -138,16 +146,18 @@ class UdpClient(ClientHalf):
         self._context = context
         self._config = config
         self._forwarders: set[UdpForwarder] = set()  # one for each work connection
+        self._losses = Losses(context.log, context.lost)
         self._closed = False
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        self._context.spawn(self._serve(stream), "udp")
+        self._context.spawn(self._serve(stream, start.max_message), "udp")
 
     async def close(self) -> None:
         self._closed = True
         self._end_all()
+        self._losses.close()
 
-    async def _serve(self, stream: Stream) -> None:
+    async def _serve(self, stream: Stream, accepted: int) -> None:
         config = self._config
         try:
             local = await resolve_udp(config.local_ip, config.local_port)
@@ -164,9 +174,9 @@ class UdpClient(ClientHalf):
         if self.one_at_a_time:
             self._end_all()
         version = config.transport.proxy_protocol_version
-        forwarder = UdpForwarder(self._context, local, version, self._forwarders.discard)
+        forwarder = UdpForwarder(self._context, local, self._losses, version, self._forwarders.discard)
         self._forwarders.add(forwarder)
-        forwarder.start(client_side(stream, config.transport, self._context))
+        forwarder.start(client_side(stream, config.transport, self._context), accepted)
 
     def _end_all(self) -> None:
         for forwarder in list(self._forwarders):

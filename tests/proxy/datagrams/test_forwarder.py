@@ -19,6 +19,7 @@ from aiofrp.stream.memory import memory_pair
 from aiofrp.wire.frp.codec import V1
 from tests.proxy.datagrams.test_packets import Side
 from tests.support.ends import until
+from tests.support.losses import Counted
 
 CONTEXT = cast(ClientContext, SimpleNamespace(codec=V1, log=logs.get(__name__), udp_packet_size=1500))
 ALICE, BOB = ("192.0.2.1", 1111), ("2001:db8::1", 2222)
@@ -52,7 +53,8 @@ def local(service: Service) -> tuple[int, tuple[str, int]]:
 
 async def test_each_user_has_a_socket_and_gets_its_answers(service: Service) -> None:
     ended: list[UdpForwarder] = []
-    forwarder = UdpForwarder(CONTEXT, local(service), ended=ended.append)
+    losses = Counted()
+    forwarder = UdpForwarder(CONTEXT, local(service), losses, ended=ended.append)
     ours, theirs = memory_pair()
     forwarder.start(ours)
     frps = Side(theirs)
@@ -64,11 +66,12 @@ async def test_each_user_has_a_socket_and_gets_its_answers(service: Service) -> 
     theirs.abort()
     await until(lambda: ended)
     assert ended == [forwarder]
+    assert losses.seen == {"no_user": 2}
     assert not forwarder._users
 
 
 async def test_the_proxy_header_goes_before_the_first_datagram_of_a_user(service: Service) -> None:
-    forwarder = UdpForwarder(CONTEXT, local(service), "v2")
+    forwarder = UdpForwarder(CONTEXT, local(service), Counted(), "v2")
     ours, theirs = memory_pair()
     forwarder.start(ours)
     frps = Side(theirs)
@@ -83,7 +86,7 @@ async def test_the_proxy_header_goes_before_the_first_datagram_of_a_user(service
 
 async def test_a_silent_user_leaves_his_socket(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarders, "SESSION_IDLE", 0.02)
-    forwarder = UdpForwarder(CONTEXT, local(service))
+    forwarder = UdpForwarder(CONTEXT, local(service), Counted())
     ours, theirs = memory_pair()
     forwarder.start(ours)
     frps = Side(theirs)
@@ -103,7 +106,7 @@ async def test_a_silent_user_leaves_his_socket(service: Service, monkeypatch: py
 async def test_a_user_without_a_socket_takes_that_of_another(
     failure: str, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forwarder = UdpForwarder(CONTEXT, local(service))
+    forwarder = UdpForwarder(CONTEXT, local(service), Counted())
     ours, theirs = memory_pair()
     forwarder.start(ours)
     frps = Side(theirs)

@@ -13,7 +13,9 @@ from aiofrp.stream.memory import MemoryStream, memory_pair
 from aiofrp.wire.frp.codec import V1, Codec
 from aiofrp.wire.frp.codec2 import V2
 from aiofrp.wire.frp.messages import Message, Ping, UDPAddress, UDPPacket
+from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, MAX_MESSAGE, longest_datagram
 from tests.support.ends import End, until
+from tests.support.losses import Counted
 
 ALICE, BOB = ("192.0.2.1", 53), ("2001:db8::1", 65535)
 CODECS = pytest.mark.parametrize("codec", [V1, V2], ids=["v1", "v2"])
@@ -22,11 +24,12 @@ CODECS = pytest.mark.parametrize("codec", [V1, V2], ids=["v1", "v2"])
 class Side:
     """One end of a connection and what came of it."""
 
-    def __init__(self, stream: Stream, codec: Codec = V1, *, pings: bool = False) -> None:
+    def __init__(self, stream: Stream, codec: Codec = V1, *, pings: bool = False, accepted: int = 0) -> None:
+        self.dropped = Counted()
         self.got: list[tuple[bytes, User | None]] = []
         self.losses = 0
         self.packets: PacketStream | None = None
-        self.packets = made = PacketStream(stream, codec, self.received, self.lost)
+        self.packets = made = PacketStream(stream, codec, self.received, self.lost, self.dropped, accepted)
         made.start(pings=pings)
 
     def received(self, packets: list[UDPPacket]) -> None:
@@ -161,7 +164,7 @@ async def test_a_peer_that_breaks_the_protocol_is_given_up() -> None:
 async def test_a_connection_may_end_at_once(pings: bool, exc: Exception | None) -> None:
     """Nothing of it is left: ``lost`` finds the object stored, and no timer runs on."""
     stream = EndsAtOnce(exc)
-    made = PacketStream(stream, V1, lambda packets: None, lambda: ended.append(True))
+    made = PacketStream(stream, V1, lambda packets: None, lambda: ended.append(True), Counted())
     ended: list[bool] = []
     made.start(pings=pings)
     assert ended == [True]
@@ -184,3 +187,32 @@ async def test_a_connection_may_end_at_once(pings: bool, exc: Exception | None) 
 )
 def test_the_user_of_a_packet(address: UDPAddress | None, user: User | None) -> None:
     assert user_of(UDPPacket(content=b"", remote_addr=address)) == user
+
+
+@CODECS
+async def test_datagrams_too_long_for_the_peer_are_counted(codec: Codec) -> None:
+    one, other = memory_pair()
+    a, b = Side(one, codec), Side(other, codec)
+    assert a.packets is not None
+    limit = longest_datagram(codec, 0)
+    a.packets.send([(bytes(limit + 200), ALICE), (bytes(limit), BOB), (bytes(MAX_DATAGRAM), BOB)])
+    await until(lambda: b.got)
+    assert b.got == [(bytes(limit), BOB)]
+    assert a.dropped.seen == {"too_long": 2}
+    a.packets.close()
+    a.packets.send([(b"x", ALICE)])
+    assert a.dropped.seen == {"too_long": 2, "ended": 1}
+    await until(lambda: b.losses)
+
+
+@CODECS
+async def test_a_peer_that_takes_more_gets_the_longest(codec: Codec) -> None:
+    one, other = memory_pair()
+    a, b = Side(one, codec, accepted=MAX_MESSAGE), Side(other, codec)
+    assert a.packets is not None
+    a.packets.send([(bytes(MAX_DATAGRAM), ALICE)])
+    await until(lambda: b.got)
+    assert b.got == [(bytes(MAX_DATAGRAM), ALICE)]
+    a.packets.close()
+    await until(lambda: b.losses)
+    assert not a.dropped.seen

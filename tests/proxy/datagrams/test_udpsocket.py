@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
+from tests.support.losses import Counted
 
 Datagrams = list[tuple[bytes, Any]]
 
@@ -30,7 +31,7 @@ async def test_datagrams_come_in_batches_and_are_cut() -> None:
         if len(got) == 100:
             all_there.set()
 
-    sock = DatagramSocket(bound(), 3, received)
+    sock = DatagramSocket(bound(), 3, received, Counted())
     with bound() as user:
         for number in range(100):
             user.sendto(b"%04d" % number, ("127.0.0.1", sock._socket.getsockname()[1]))
@@ -52,7 +53,7 @@ async def test_a_service_that_was_away_is_answered_by_the_same_socket(at_once: i
     connected = bound()
     connected.connect(name)
     got: asyncio.Queue[Datagrams] = asyncio.Queue()
-    sock = DatagramSocket(connected, 1500, got.put_nowait)
+    sock = DatagramSocket(connected, 1500, got.put_nowait, Counted())
     for _ in range(3):
         for _ in range(at_once):
             sock.send(b"lost")

@@ -14,6 +14,7 @@ from aiofrp.proxy.datagrams.packets import User
 from aiofrp.proxy.datagrams.userport import UserPort
 from aiofrp.transport.net import bind_udp
 from aiofrp.wire.frp.messages import UDPAddress, UDPPacket
+from tests.support.losses import Counted
 
 
 @contextmanager
@@ -43,7 +44,7 @@ async def test_only_users_that_sent_something_are_answered(
         for _, name in datagrams:
             came.put_nowait(name)
 
-    port = UserPort(bound, 1500, received)
+    port = UserPort(bound, 1500, received, Counted())
     with udp() as user, udp("127.77.0.1") as victim:
         user.sendto(b"ask", where)
         name = await came.get()

@@ -8,6 +8,7 @@ import pytest
 
 from aiofrp.proxy.datagrams.packets import User
 from aiofrp.proxy.datagrams.users import KNOWN_AFTER, Pool, UdpUsers
+from tests.support.losses import Counted
 
 
 def user(number: int) -> User:
@@ -16,7 +17,7 @@ def user(number: int) -> User:
 
 def table(most: int = 100, pool: Pool | None = None) -> tuple[UdpUsers[int], list[int]]:
     dropped: list[int] = []
-    return UdpUsers(Pool(lambda: 1000) if pool is None else pool, dropped.append, most), dropped
+    return UdpUsers(Pool(lambda: 1000) if pool is None else pool, dropped.append, Counted(), most), dropped
 
 
 def seen(users: UdpUsers[int], number: int, now: float) -> None:

@@ -11,6 +11,7 @@ from aiofrp.wire.frp.codec import V1, Codec
 from aiofrp.wire.frp.codec2 import V2
 from aiofrp.wire.frp.messages import Ping, Pong, UDPAddress, UDPPacket
 from aiofrp.wire.frp.translate import Translation
+from aiofrp.wire.frp.udppacket import MAX_MESSAGE
 from tests.wire.cuts import chunks
 
 WAYS = [(V1, V2), (V2, V1)]
@@ -50,3 +51,14 @@ def test_what_is_too_long_for_the_other_side_is_dropped() -> None:
     long, short = (UDPPacket(content=bytes(size), remote_addr=address) for size in (9000, 7000))
     out = Translation(V2, V1, pings=True).decode(V2.encode(long) + V2.encode(short))
     assert V1.decoder().receive_data(out) == [short]
+
+
+def test_frames_too_long_are_counted_and_a_peer_that_takes_more_gets_them() -> None:
+    long = UDPPacket(content=bytes(20_000), remote_addr=UDPAddress(ip="127.0.0.1", port=1))
+    dropped: list[int] = []
+    narrow = Translation(V2, V1, pings=True, dropped=dropped.append)
+    assert narrow.decode(V2.encode(long) * 2) == b""
+    assert dropped == [2]
+    wide = Translation(V2, V1, pings=True, accepted=MAX_MESSAGE, dropped=dropped.append)
+    assert wide.decode(V2.encode(long)) == V1.encode(long)
+    assert dropped == [2]

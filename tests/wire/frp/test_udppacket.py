@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.frp.codec import MAX_BODY, Decoder, encode
-from aiofrp.wire.frp.codec2 import DecoderV2, encode_v2
+from aiofrp.wire.frp.codec import MAX_BODY, V1, Codec, Decoder, encode
+from aiofrp.wire.frp.codec2 import V2, DecoderV2, encode_v2
 from aiofrp.wire.frp.messages import UDPAddress, UDPPacket
-from aiofrp.wire.frp.udppacket import encode_udp
+from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, MAX_MESSAGE, encode_udp, longest_datagram
 from tests.wire.vectors import load
 
 VECTORS = load("udp_packet")["vectors"]
@@ -75,3 +75,14 @@ def test_bad_base64_is_refused(content: str) -> None:
     body = f'{{"c":"{content}"}}'.encode()
     with pytest.raises(RemoteProtocolError, match="base64"):
         Decoder().receive_data(b"u" + len(body).to_bytes(8, "big") + body)
+
+
+@pytest.mark.parametrize(("codec", "limit"), [(V1, 7617), (V2, 49_086)])
+def test_the_longest_datagram_fits_and_the_next_does_not(codec: Codec, limit: int) -> None:
+    assert longest_datagram(codec, 0) == limit
+    address = UDPAddress(ip=":".join(["ffff"] * 8), port=65535)
+    lengths = [
+        len(codec.encode(UDPPacket(content=bytes(size), remote_addr=address))) for size in (limit, limit + 1)
+    ]
+    assert lengths[0] <= codec.max_frame < lengths[1]
+    assert longest_datagram(codec, MAX_MESSAGE) == MAX_DATAGRAM

@@ -83,7 +83,7 @@ class AdminApi:
 
     async def _status(self, request: web.Request) -> web.Response:
         client = self._client
-        answer: dict[str, list[dict[str, str]]] = {}
+        answer: dict[str, list[dict[str, object]]] = {}
         for proxy in client.proxies.running():
             answer.setdefault(proxy.config.type, []).append(status_of(proxy, client.config.server_addr))
         return json_response(dict(sorted(answer.items())))
@@ -138,8 +138,8 @@ def _definition(kind: str, name: str, configs: Iterable[ProxyConfig | VisitorCon
     raise ApiError(404, f"{kind} {quote(name)} not found")
 
 
-def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, str]:
-    """One proxy as ``/api/status`` shows it."""
+def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, object]:
+    """One proxy as ``/api/status`` shows it; ``lost`` is ours and there only once something was."""
     config, state = proxy.config, proxy.state
     remote = "" if state.error else state.remote_addr
     if not state.error and proxy_type(config.type).place is Place.PORT:
@@ -152,4 +152,5 @@ def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, str]:
         "local_addr": join_host_port(config.local_ip, config.local_port) if config.local_port else "",
         "plugin": config.plugin.type if config.plugin else "",
         "remote_addr": remote,
+        **({"lost": dict(proxy.losses)} if proxy.losses else {}),
     }

@@ -27,6 +27,7 @@ from aiofrp.config.load.validate import (
     duplicate_problems,
     gate_problems,
     server_problems,
+    server_warnings,
 )
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model
@@ -223,7 +224,8 @@ def load_server(
     problems = [_at(problem, source) for problem in server_problems(config, allow_unsafe)]
     if problems:
         raise InvalidConfig(problems, source.warnings)
-    return Loaded(config, source.warnings, source.legacy, files=(path,))
+    warnings = (*server_warnings(config), *source.warnings)
+    return Loaded(config, warnings, source.legacy, files=(path,))
 
 
 def _at(problem: Problem, source: Source) -> Problem:

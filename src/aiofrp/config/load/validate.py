@@ -42,6 +42,9 @@ from aiofrp.config.models.shared import (
 )
 from aiofrp.config.near import nearest
 from aiofrp.config.problem import Path, Problem
+from aiofrp.wire.frp.codec import V1
+from aiofrp.wire.frp.codec2 import V2
+from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, longest_datagram
 
 VIRTUAL_NET = "VirtualNet"
 FEATURE_GATES = (VIRTUAL_NET,)
@@ -86,7 +89,7 @@ def client_problems(config: ClientConfig, allow_unsafe: Collection[str] = ()) ->
 
 
 def client_warnings(config: ClientConfig) -> list[str]:
-    """What is of no effect in the configuration of frpc, or more than aiofrp's frps takes."""
+    """What is of no effect in the configuration of frpc, or more than the server takes."""
     tls = config.transport.tls
     files = {"certFile": tls.cert_file, "keyFile": tls.key_file, "trustedCaFile": tls.trusted_ca_file}
     unused = "is invalid when transport.tls.enable is false"
@@ -98,7 +101,31 @@ def client_warnings(config: ClientConfig) -> list[str]:
             for proxy in config.proxies
             if isinstance(proxy, DomainConfig) and proxy.routes > MAX_ROUTES
         ),
+        *_datagrams(config),
     ]
+
+
+def server_warnings(config: ServerConfig) -> list[str]:
+    """What of the configuration of frps clients of frp cannot use."""
+    limit = longest_datagram(V1, 0)
+    if config.udp_packet_size <= limit:
+        return []
+    return [
+        f"udpPacketSize = {config.udp_packet_size}: clients of frp take datagrams of at most {limit} bytes in wire"
+        f' protocol v1; with transport.wireProtocol = "v2" in their files {longest_datagram(V2, 0)}'
+    ]
+
+
+def _datagrams(config: ClientConfig) -> Iterator[str]:
+    codec = V2 if config.transport.wire_protocol == "v2" else V1
+    limit, size = longest_datagram(codec, 0), min(config.udp_packet_size, MAX_DATAGRAM)
+    kinds = {proxy.type for proxy in config.proxies} | {visitor.type for visitor in config.visitors}
+    if size > limit and kinds & {"udp", "sudp"}:
+        more = f'; with transport.wireProtocol = "v2" {longest_datagram(V2, 0)}' if codec is V1 else ""
+        yield (
+            f"udpPacketSize = {config.udp_packet_size}: frp's frps takes datagrams of at most {limit} bytes in wire"
+            f" protocol {codec.name}{more}"
+        )
 
 
 def gate_problems(config: ClientCommonConfig) -> Problems:

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 
 from aiofrp.errors import LocalProtocolError
 from aiofrp.host.contexts import ClientContext
-from aiofrp.proxy.datagrams.packets import PacketStream, User, user_of
+from aiofrp.proxy.datagrams.packets import PacketStream, User, user_of, warn_of_limit
 from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
 from aiofrp.proxy.datagrams.users import Pool, UdpUsers
 from aiofrp.stream.base import Stream
+from aiofrp.stream.losses import Losses
 from aiofrp.transport.files import is_last, udp_files
 from aiofrp.transport.resolve import resolve
 from aiofrp.wire.frp.messages import UDPPacket
@@ -38,21 +39,28 @@ class UdpForwarder:
         self,
         context: ClientContext,
         local: Local,
+        losses: Losses,
         version: str = "",
         ended: Callable[[UdpForwarder], None] | None = None,
     ) -> None:
         self._context = context
+        self.losses = losses
         self._family, self._local = local
         self._version = version
         self._ended = ended
         self._loop = asyncio.get_running_loop()
-        self._users: UdpUsers[_UserSocket] = UdpUsers(_POOL, lambda session: session.socket.close())
+        self._users: UdpUsers[_UserSocket] = UdpUsers(
+            _POOL, lambda session: session.socket.close(), self.losses
+        )
         self._sweep = asyncio.get_running_loop().call_later(SESSION_IDLE / 2, self._close_idle)
         self.packets: PacketStream | None = None
 
-    def start(self, work: Stream) -> None:
-        """Serve ``work``, a work connection seen through the proxy's layers."""
-        self.packets = PacketStream(work, self._context.codec, self._from_server, self.close)
+    def start(self, work: Stream, accepted: int = 0) -> None:
+        """Serve ``work``, a work connection seen through the proxy's layers; ``accepted``: see
+        :class:`~aiofrp.proxy.datagrams.packets.PacketStream`."""
+        codec = self._context.codec
+        warn_of_limit(self.losses, codec, accepted, self.packet_size)
+        self.packets = PacketStream(work, codec, self._from_server, self.close, self.losses, accepted)
         self.packets.start(pings=True)
 
     def close(self) -> None:
@@ -81,10 +89,13 @@ class UdpForwarder:
         for packet in packets:
             user = user_of(packet)
             if user is None:
+                self.losses.lost("no_user", "they have no usable address of a user")
                 continue
             session = self._users.came(user, now) or self._begin(user, now)
             if session is not None:
                 session.send(packet.content)
+            else:
+                self.losses.lost("no_socket", "there is no local socket for their user")
 
     def _begin(self, user: User, now: float) -> _UserSocket | None:
         """A socket for a new user; ``None`` when there is none to be had."""
@@ -135,7 +146,9 @@ class _UserSocket:
         self._forwarder = forwarder
         self._user = user
         self._first = forwarder.header(user)
-        self.socket = DatagramSocket(forwarder.connect(), forwarder.packet_size, self._replied)
+        self.socket = DatagramSocket(
+            forwarder.connect(), forwarder.packet_size, self._replied, forwarder.losses
+        )
 
     def send(self, data: bytes) -> None:
         """A datagram of the user."""

@@ -9,10 +9,11 @@ from typing import TypeAlias
 from aiofrp.aio import check_at
 from aiofrp.errors import ProtocolError
 from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.losses import Losses
 from aiofrp.transport.net import is_address
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import Ping, UDPAddress, UDPPacket
-from aiofrp.wire.frp.udppacket import encode_udp
+from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, MAX_MESSAGE, encode_udp, longest_datagram, longest_frame
 
 #: Seconds between the client's pings, and of silence after which a connection counts as dead
 #: (docs/protocol/wire.md §11).
@@ -27,7 +28,7 @@ class PacketStream:
 
     Datagrams that come while the connection is full are dropped, newest first, as UDP does; what waits is limited by
     the stream's own marks. ``received`` gets the packets of one wake-up; ``lost`` is called once at the end, unless
-    :meth:`close` was called before.
+    :meth:`close` was called before. ``accepted``: bytes of the longest message the peer takes, as it said itself, or 0.
     """
 
     __slots__ = (
@@ -36,6 +37,8 @@ class PacketStream:
         "_encode",
         "_full",
         "_last_received",
+        "_longest",
+        "_losses",
         "_lost",
         "_now",
         "_received",
@@ -49,10 +52,15 @@ class PacketStream:
         codec: Codec,
         received: Callable[[list[UDPPacket]], None],
         lost: Callable[[], None],
+        losses: Losses,
+        accepted: int = 0,
     ) -> None:
         self._stream = stream
         self._codec = codec
+        self._losses = losses
+        self._longest = longest_frame(codec, accepted)
         self._decoder = codec.decoder()
+        self._decoder.longest = MAX_MESSAGE
         self._encode = encode_udp if codec.name == "v1" else self._encode_any
         self._received = received
         self._lost: Callable[[], None] | None = lost
@@ -76,10 +84,15 @@ class PacketStream:
     def send(self, datagrams: list[tuple[bytes, User]]) -> None:
         """Send datagrams of, or for, their users; longer ones than a peer may accept are dropped."""
         if self._full or self._lost is None:
+            why = "the connection to the other side is full" if self._full else "the connection has ended"
+            self._losses.lost("full" if self._full else "ended", why, len(datagrams))
             return
-        encode, longest = self._encode, self._codec.max_frame
+        encode, longest = self._encode, self._longest
         frames = [encode(data, user[0], user[1]) for data, user in datagrams]
-        self._stream.write(b"".join([frame for frame in frames if len(frame) <= longest]))
+        fitting = [frame for frame in frames if len(frame) <= longest]
+        if len(fitting) != len(frames):
+            too_long(self._losses, self._codec, longest, len(frames) - len(fitting))
+        self._stream.write(b"".join(fitting))
 
     def close(self) -> None:
         """End the connection; ``lost`` is not called."""
@@ -93,7 +106,8 @@ class PacketStream:
         self._last_received = self._now()
         try:
             messages = self._decoder.receive_data(data)
-        except ProtocolError:
+        except ProtocolError as exc:
+            self._losses.log.seldom.warning("a connection with datagrams is closed: %s", exc)
             self._stream.abort()
             self._end()
             return
@@ -152,3 +166,36 @@ def user_of(packet: UDPPacket) -> User | None:
     if address is None or not 0 < address.port <= 65535 or not is_address(address.ip):
         return None
     return address.ip, address.port
+
+
+def hold(
+    waiting: list[tuple[bytes, User]], datagrams: list[tuple[bytes, User]], most: int, losses: Losses
+) -> None:
+    """Keep ``datagrams`` until there is a connection, as long as ``most`` wait; later ones are lost."""
+    fitting = most - len(waiting)
+    waiting += datagrams[:fitting]
+    if len(datagrams) > fitting:
+        why = f"{most} are waiting for a connection to the other side"
+        losses.lost("waiting", why, len(datagrams) - fitting)
+
+
+def too_long(losses: Losses, codec: Codec, accepted: int, count: int) -> None:
+    """``count`` datagrams were longer than a peer that takes ``accepted`` bytes may be sent."""
+    losses.lost("too_long", f"longer than {limit_text(codec, accepted)}", count)
+
+
+def limit_text(codec: Codec, accepted: int = 0) -> str:
+    """The longest datagram, for people, and what carries longer ones."""
+    limit = longest_datagram(codec, accepted)
+    more = '; transport.wireProtocol = "v2" carries more' if codec.name == "v1" else ""
+    return f"{limit} bytes, the most that frp takes in wire protocol {codec.name}{more}"
+
+
+def warn_of_limit(losses: Losses, codec: Codec, accepted: int, size: int) -> None:
+    """Say when a connection begins that it does not carry datagrams of ``size`` bytes, which the file allows."""
+    if min(size, MAX_DATAGRAM) > longest_datagram(codec, accepted):
+        losses.say_once(
+            "udpPacketSize is %d, but datagrams are lost that are longer than %s",
+            size,
+            limit_text(codec, accepted),
+        )

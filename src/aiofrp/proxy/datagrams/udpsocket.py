@@ -6,10 +6,13 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from aiofrp.stream.losses import Losses
 from aiofrp.stream.readable import Watch
 
 #: Datagrams read in one wake-up, so that others get their turn.
 _BATCH = 64
+#: Bytes of the longest datagram there is.
+_MOST = 65_535
 #: Bytes of the kernel's buffers that are asked for, each way: bursts wait there.
 _SOCKET_BUFFER = 1024 * 1024
 
@@ -21,13 +24,18 @@ class DatagramSocket:
     are cut.
     """
 
-    __slots__ = ("_received", "_size", "_socket", "_watch")
+    __slots__ = ("_losses", "_received", "_size", "_socket", "_watch")
 
     def __init__(
-        self, sock: socket.socket, size: int, received: Callable[[list[tuple[bytes, Any]]], None]
+        self,
+        sock: socket.socket,
+        size: int,
+        received: Callable[[list[tuple[bytes, Any]]], None],
+        losses: Losses,
     ) -> None:
         self._socket = sock
-        self._size = size
+        self._losses = losses
+        self._size = max(0, min(size, _MOST))
         self._received = received
         self._watch = Watch(sock, self._readable)
 
@@ -49,9 +57,17 @@ class DatagramSocket:
             else:
                 self._socket.sendto(data, address)
         except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self._watch.renew()
+            self._losses.lost("not_sent", "the system's buffer is full")
+        except OSError as exc:
+            if self._socket.fileno() >= 0:
+                self._failed(exc)
+
+    def _failed(self, exc: OSError) -> None:
+        self._watch.renew()
+        if isinstance(exc, ConnectionRefusedError):
+            self._losses.lost("refused", "no program listens on the local UDP port")
+        else:
+            self._losses.lost("not_sent", f"the system does not send them: {exc.strerror}")
 
     def close(self) -> None:
         """Close the socket; idempotent."""
@@ -64,10 +80,16 @@ class DatagramSocket:
         datagrams: list[tuple[bytes, Any]] = []
         try:
             for _ in range(_BATCH):
-                datagrams.append(recvfrom(size))
+                datagrams.append(recvfrom(size + 1))  # the byte more shows which are longer
         except (BlockingIOError, InterruptedError):
             pass
-        except OSError:  # an ICMP error about an earlier datagram
-            self._watch.renew()
+        except OSError as exc:  # an ICMP error about an earlier datagram
+            self._failed(exc)
         if datagrams:
+            for index, (data, address) in enumerate(datagrams):
+                if len(data) > size:
+                    datagrams[index] = data[:size], address
+                    self._losses.lost(
+                        "cut", f"they are longer than udpPacketSize, {size} bytes", what="ends of datagrams"
+                    )
             self._received(datagrams)

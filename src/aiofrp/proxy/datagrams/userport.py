@@ -12,6 +12,7 @@ from aiofrp.errors import FrpError
 from aiofrp.proxy.datagrams.packets import User, user_of
 from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
 from aiofrp.proxy.datagrams.users import Pool, UdpUsers
+from aiofrp.stream.losses import Losses
 from aiofrp.transport.net import plain_host
 from aiofrp.wire.frp.messages import UDPPacket
 
@@ -37,10 +38,12 @@ class _UserGate:
         self.admitted = admitted
         self.held: list[bytes] | None = []  # limited by MAX_HELD
 
-    def hold(self, data: bytes) -> None:
-        """Keep a datagram that came too early."""
-        if self.held is not None and len(self.held) < MAX_HELD:
-            self.held.append(data)
+    def hold(self, data: bytes) -> bool:
+        """Keep a datagram that came too early; False where it is dropped."""
+        if self.held is None or len(self.held) >= MAX_HELD:
+            return False
+        self.held.append(data)
+        return True
 
     def refuse(self, error: FrpError) -> None:
         """Drop everything from now on, until the user was silent for :data:`USER_IDLE`."""
@@ -61,22 +64,24 @@ class UserPort:
     once for each new user; ``None`` admits all.
     """
 
-    __slots__ = ("_admit", "_loop", "_mapped", "_received", "_socket", "_sweep", "_users")
+    __slots__ = ("_admit", "_loop", "_losses", "_mapped", "_received", "_socket", "_sweep", "_users")
 
     def __init__(
         self,
         sock: socket.socket,
         size: int,
         received: Callable[[list[tuple[bytes, User]]], None],
+        losses: Losses,
         admit: Admit | None = None,
     ) -> None:
         self._admit = admit
+        self._losses = losses
         self._mapped = sock.family == socket.AF_INET6
         self._received = received
         self._loop = asyncio.get_running_loop()
-        self._users: UdpUsers[_UserGate] = UdpUsers(_POOL, lambda value: None)
+        self._users: UdpUsers[_UserGate] = UdpUsers(_POOL, lambda value: None, losses)
         self._sweep: asyncio.TimerHandle | None = None  # while there are users
-        self._socket = DatagramSocket(sock, size, self._arrived)
+        self._socket = DatagramSocket(sock, size, self._arrived, losses)
         self._socket.widen()
 
     def send(self, packets: list[UDPPacket]) -> int:
@@ -87,6 +92,8 @@ class UserPort:
             if user is not None and answered(user, now):
                 self._socket.send(packet.content, self._address(user))
                 size += len(packet.content)
+            else:
+                self._losses.lost("no_user", "they are for addresses that sent nothing lately")
         return size
 
     def close(self) -> None:
@@ -123,8 +130,10 @@ class UserPort:
                 admit(user, partial(self._enter, user, entry), entry.refuse)
             if entry.admitted:
                 passed.append((data, user))
-            else:
-                entry.hold(data)
+            elif not entry.hold(data):
+                self._losses.lost(
+                    "not_admitted", f"their users are not admitted, or not yet ({MAX_HELD} are kept)"
+                )
         return passed
 
     def _enter(self, user: User, entry: _UserGate) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from aiofrp.proxy.datagrams.packets import User
+from aiofrp.stream.losses import Losses
 
 #: UdpUsers of one table at most.
 MOST_USERS = 16_384
@@ -65,10 +66,13 @@ class _Entry(Generic[V]):
 class UdpUsers(Generic[V]):
     """The users of one port with a value for each; ``dropped`` is called with that of a user who is forgotten."""
 
-    __slots__ = ("_dropped", "_known", "_most", "_new", "_pool")
+    __slots__ = ("_dropped", "_known", "_losses", "_most", "_new", "_pool")
 
-    def __init__(self, pool: Pool, dropped: Callable[[V], None], most: int = MOST_USERS) -> None:
+    def __init__(
+        self, pool: Pool, dropped: Callable[[V], None], losses: Losses, most: int = MOST_USERS
+    ) -> None:
         self._pool = pool
+        self._losses = losses
         self._dropped = dropped
         self._most = most
         self._new: OrderedDict[User, _Entry[V]] = OrderedDict()  # oldest first; with _known limited by _most
@@ -119,6 +123,7 @@ class UdpUsers(Generic[V]):
         table = self._new if len(self._new) * _NEW_SHARE > len(self) or not self._known else self._known
         if table:
             self._gone(table.popitem(last=False)[1])
+            self._losses.lost("users", "too many at a time; their answers find no way back", what="users")
 
     def expire(self, before: float) -> None:
         """Forget who neither sent nor got anything since ``before``."""

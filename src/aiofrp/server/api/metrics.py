@@ -39,13 +39,14 @@ def _plain_number(line: re.Match[bytes]) -> bytes:
 class _Series:
     """The numbers of one proxy; ``None`` until there is something to show."""
 
-    __slots__ = ("connections", "proxies", "traffic_in", "traffic_out")
+    __slots__ = ("connections", "lost", "proxies", "traffic_in", "traffic_out")
 
     def __init__(self) -> None:
         self.proxies: int | None = None
         self.connections: int | None = None
         self.traffic_in: int | None = None
         self.traffic_out: int | None = None
+        self.lost: dict[str, int] = {}  # by cause; there are few
 
 
 class Metrics(Collector):
@@ -113,6 +114,10 @@ class Metrics(Collector):
             series.traffic_in = (series.traffic_in or 0) + bytes_in
             series.traffic_out = (series.traffic_out or 0) + bytes_out
 
+    def lost(self, name: str, kind: str, cause: str, count: int) -> None:
+        if series := self._series.get((name, kind)):
+            series.lost[cause] = series.lost.get(cause, 0) + count
+
     # Collector
 
     def collect(self) -> Iterator[Metric]:
@@ -128,6 +133,17 @@ class Metrics(Collector):
         yield from self._of_proxies("proxy_counts_detailed", detailed, "gauge", "proxies")
         yield from self._of_proxies("traffic_in", "The total in traffic", "counter", "traffic_in")
         yield from self._of_proxies("traffic_out", "The total out traffic", "counter", "traffic_out")
+        yield from self._losses()
+
+    def _losses(self) -> Iterator[Metric]:
+        """What was lost: not among the families of frp, and not there before something is."""
+        metric = Metric("aiofrp_server_lost", "Datagrams, or users of them, that were lost", "counter")
+        for (proxy, type_), series in sorted(self._series.items()):
+            for cause, count in sorted(series.lost.items()):
+                labels = {"name": proxy, "type": type_, "cause": cause}
+                metric.add_sample(f"{metric.name}_total", labels, count)
+        if metric.samples:
+            yield metric
 
     def _of_proxies(self, name: str, text: str, kind: str, attribute: str) -> Iterator[Metric]:
         numbers = [

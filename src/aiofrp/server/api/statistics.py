@@ -53,6 +53,9 @@ class Observer(Protocol):
         """``bytes_in`` came from users of the proxy and ``bytes_out`` went to them: once for each connection, at its
         end, and for each batch of datagrams."""
 
+    def lost(self, name: str, kind: str, cause: str, count: int) -> None:
+        """Datagrams of the proxy, or users, were lost: see :class:`aiofrp.stream.losses.Losses`."""
+
 
 class DailyCounter:
     """A sum for each of the last :data:`DAYS` days, in local time. A day is the ordinal of its date."""
@@ -201,6 +204,9 @@ class Statistics:
         if record is not None:
             record.traffic_in.add(bytes_in, day)
             record.traffic_out.add(bytes_out, day)
+
+    def lost(self, name: str, kind: str, cause: str, count: int) -> None:
+        """Not among what the pages of frps show."""
 
     # Queries
 

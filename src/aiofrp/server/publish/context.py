@@ -34,6 +34,7 @@ class Context:
         "key",
         "limit",
         "log",
+        "max_message",
         "message",
         "messages",
         "traffic",
@@ -47,6 +48,7 @@ class Context:
         self._gate = Gate(_ask(tables, owner), tables.scope)
         self.messages = owner.messages
         self.codec = owner.codec
+        self.max_message = owner.login.max_message
         self.key = owner.key
         self.user = owner.login.user
         self.limit = limit_of(_bandwidth(message.bandwidth_limit), message.bandwidth_limit_mode == "server")

@@ -56,3 +56,7 @@ class Traffic:
         """Count bytes from users and to them that belong to no connection: datagrams."""
         for observer in self._observers:
             observer.traffic(*self.key, bytes_in, bytes_out)
+
+    def lost(self, cause: str, count: int) -> None:
+        for observer in self._observers:
+            observer.lost(*self.key, cause, count)

@@ -117,8 +117,10 @@ class Arrivals:
             arrival.refuse(codec.encode(NewVisitorConnResp(proxy_name=name, error=error)))
             return
         arrival.grant()
-        arrival.stream.write(codec.encode(NewVisitorConnResp(proxy_name=name)))
-        door.route.accept(layered(arrival.stream, message, derive_key(door.secret_key)), info=Origin(codec))
+        longest = door.longest_of(message.max_message)
+        arrival.stream.write(codec.encode(NewVisitorConnResp(proxy_name=name, max_message=longest)))
+        stream = layered(arrival.stream, message, derive_key(door.secret_key))
+        door.route.accept(stream, info=Origin(codec, longest))
 
     def _user_of(self, run_id: str, arrival: Arrival) -> str:
         """The user of a client; an empty run id belongs to no client. Raises :class:`~aiofrp.errors.ProxyError`."""

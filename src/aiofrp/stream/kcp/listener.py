@@ -18,15 +18,19 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from aiofrp import faults
+from aiofrp import faults, logs
 from aiofrp.stream.base import hand_out
 from aiofrp.stream.kcp.stream import KcpStream
 from aiofrp.stream.listening import Drain, PerSecond, Sources
+from aiofrp.stream.losses import Losses
 from aiofrp.stream.stall import MIB, Account, StallLimits
 from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 from aiofrp.wire.kcp.fec import segments_of
 from aiofrp.wire.kcp.pace import MAX_WINDOW
 from aiofrp.wire.kcp.segment import ACK, PUSH, first_segment, reset_segment
+
+_log = logs.get(__name__)
+_TOO_MANY = "they would begin KCP sessions, of which there are too many, in all or from one address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class KcpListener:
         self._seen_before: set[int] = set()  # those of the time before
         self._admissions = PerSecond(self._limits.admitted_per_second)
         self._resets = PerSecond(self._limits.resets_per_second)
+        self._losses = Losses(_log)
         self._end = Drain(self._sessions, self._close_socket)
 
     def __repr__(self) -> str:
@@ -171,11 +176,15 @@ class KcpListener:
     def _may_begin(self, conv: int, address: Address) -> bool:
         limits = self._limits
         if len(self._sessions) >= limits.sessions or self._by_source.full(address):
+            self._losses.lost("sessions", _TOO_MANY)
             return False
         if len(self._unproven) < limits.unproven // 2:
             return True
         self._settle_old()
-        if not self._repeats(hash((conv, address))) or not self._admissions.take():
+        if not self._repeats(hash((conv, address))):
+            return False  # the peer sends it again, one with a spoofed address does not
+        if not self._admissions.take():
+            self._losses.lost("sessions", _TOO_MANY)
             return False
         if len(self._unproven) >= limits.unproven:
             self._sessions[next(iter(self._unproven))].forget(
@@ -216,6 +225,7 @@ class KcpListener:
             self._end.check()
 
     def _close_socket(self) -> None:
+        self._losses.close()
         self._udp.close()
         self._receivers.close()
 

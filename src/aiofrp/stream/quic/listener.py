@@ -14,8 +14,9 @@ import socket
 import time
 from collections.abc import Callable
 
-from aiofrp import faults
+from aiofrp import faults, logs
 from aiofrp.stream.listening import Drain, PerSecond, Sources
+from aiofrp.stream.losses import Losses
 from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.library import CID_SIZE, Configuration, retry_packet, version_packet
 from aiofrp.stream.quic.limits import Judge, QuicListenLimits
@@ -23,6 +24,9 @@ from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
 from aiofrp.wire.quic.header import MIN_INITIAL, VERSION_1, LongHeader, RetryTokens, parse_long
+
+_log = logs.get(__name__)
+_TOO_MANY = "they would begin QUIC connections, of which there are too many, in all or from one address"
 
 _VERSIONS = (VERSION_1,)
 #: Bytes of the connection id a client chooses for its server, at least (RFC 9000 §7.2).
@@ -61,7 +65,8 @@ class QuicListener:
         self._handshakes: set[QuicSession] = set()  # limits.handshakes
         self._tokens = RetryTokens(os.urandom(32))
         self._answers = PerSecond(self._limits.answers_per_second)
-        self._end = Drain(self._sessions, self._udp.close)
+        self._end = Drain(self._sessions, self._close_socket)
+        self._losses = Losses(_log)
 
     def __repr__(self) -> str:
         return (
@@ -121,6 +126,10 @@ class QuicListener:
         self._by_source.remove(session.peername)
         self._end.check()
 
+    def _close_socket(self) -> None:
+        self._losses.close()
+        self._udp.close()
+
     # Private: datagrams
 
     def _received(self, pieces: list[Piece]) -> None:
@@ -173,6 +182,7 @@ class QuicListener:
             or len(self._sessions) >= limits.connections
             or self._by_source.full(address)
         ):
+            self._losses.lost("connections", _TOO_MANY)
             return None
         original, retried = header.destination, None
         if header.token or len(self._handshakes) >= limits.free_handshakes:

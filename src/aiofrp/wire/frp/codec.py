@@ -58,9 +58,11 @@ class MessageDecoder(ABC):
     error it stays broken: every later call raises the same error.
     """
 
-    __slots__ = ("_end", "_error", "_rest")
+    __slots__ = ("_end", "_error", "_rest", "longest")
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int) -> None:
+        #: Bytes of the longest body that is accepted; who expects longer ones sets it before the first.
+        self.longest = longest
         self._rest = b""
         self._end = 0
         self._error: RemoteProtocolError | None = None
@@ -119,6 +121,9 @@ class Decoder(MessageDecoder):
 
     __slots__ = ()
 
+    def __init__(self) -> None:
+        super().__init__(MAX_BODY)
+
     def _parse(self, received: bytes, start: int) -> Message | None:
         available = len(received) - start
         if available == 0:
@@ -130,8 +135,8 @@ class Decoder(MessageDecoder):
         if available < _HEADER:
             return None
         length = int.from_bytes(received[start + 1 : body], "big", signed=True)
-        if not 0 <= length <= MAX_BODY:
-            raise RemoteProtocolError(f"{kind.__name__}: length {length} is not in 0..{MAX_BODY}")
+        if not 0 <= length <= self.longest:
+            raise RemoteProtocolError(f"{kind.__name__}: length {length} is not in 0..{self.longest}")
         if available < _HEADER + length:
             return None
         self._end = body + length

@@ -51,7 +51,7 @@ class DecoderV2(MessageDecoder):
     __slots__ = ("_hello_kind", "hello")
 
     def __init__(self, hello: int | None = None) -> None:
-        super().__init__()
+        super().__init__(MAX_PAYLOAD)
         self._hello_kind = hello
         self.hello: bytes | None = None
 
@@ -75,8 +75,8 @@ class DecoderV2(MessageDecoder):
             raise RemoteProtocolError(f"unexpected frame type {kind}, want {' or '.join(map(str, kinds))}")
         if flags:
             raise RemoteProtocolError(f"unsupported frame flags {flags:#06x}")
-        if length > MAX_PAYLOAD:
-            raise RemoteProtocolError(f"frame of {length} bytes, over the limit of {MAX_PAYLOAD}")
+        if length > self.longest:
+            raise RemoteProtocolError(f"frame of {length} bytes, over the limit of {self.longest}")
         if available < length:
             return None
         payload = start + _HEADER.size

@@ -73,6 +73,9 @@ class Login(Message, frozen=True, kw_only=True, omit_defaults=True):
     metas: dict[str, str] = field(default_factory=dict)
     client_spec: ClientSpec = field(default_factory=ClientSpec)
     pool_count: Int64 = 0
+    max_message: Int64 = field(default=0, name="aiofrp_max_message")
+    """Bytes of the longest message with a datagram that the client takes; frp says nothing of it and takes what its
+    protocol limits."""
 
 
 @message(b"1", 2)
@@ -174,6 +177,8 @@ class StartWorkConn(Message, frozen=True, kw_only=True, omit_defaults=True):
     src_port: Port = 0
     dst_port: Port = 0
     error: str = ""
+    max_message: Int64 = field(default=0, name="aiofrp_max_message")
+    """The same of the other end of this connection."""
 
 
 @message(b"v", 9)
@@ -186,6 +191,8 @@ class NewVisitorConn(Message, frozen=True, kw_only=True, omit_defaults=True):
     timestamp: Int64 = 0
     use_encryption: bool = False
     use_compression: bool = False
+    max_message: Int64 = field(default=0, name="aiofrp_max_message")
+    """As in :class:`Login`."""
 
 
 @message(b"3", 10)
@@ -194,6 +201,8 @@ class NewVisitorConnResp(Message, frozen=True, kw_only=True, omit_defaults=True)
 
     proxy_name: str = ""
     error: str = ""
+    max_message: Int64 = field(default=0, name="aiofrp_max_message")
+    """As in :class:`StartWorkConn`."""
 
 
 class UDPAddress(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ by :func:`setup`.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import logging
 import os
@@ -37,6 +38,10 @@ _COLOURS = {"D": "1;36", "I": "1;34", "W": "1;33", "E": "1;31"}
 _SHOWN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "\t", 10: "\n  "}
 
 _ROOT = "aiofrp"
+
+#: The error handler for text that is printed or logged: a byte that is no text stays as it came, and a character that
+#: the encoding has not is written as an escape.
+TEXT_ERRORS = "aiofrp.text"
 
 #: The time in the name of a file that was rotated.
 _BACKUP = "%Y%m%d-%H%M%S"
@@ -192,6 +197,23 @@ def get(name: str) -> Log:
     return Log(logging.getLogger(name))
 
 
+def _write_anyway(error: UnicodeError) -> tuple[bytes, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return b"".join(_byte_or_escape(character) for character in text), error.end
+
+
+def _byte_or_escape(character: str) -> bytes:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return bytes([code - 0xDC00])
+    return character.encode("ascii", "backslashreplace")
+
+
+codecs.register_error(TEXT_ERRORS, _write_anyway)
+
+
 class LineFormatter(logging.Formatter):
     """One record as one line of frp's log, coloured when asked."""
 
@@ -259,6 +281,12 @@ class DailyFile(logging.Handler):
         if self._file is not None:
             self._write(self._file, self.format(record) + "\n")
 
+    def reopen(self) -> None:
+        """Go on in the file that now has the name, which somebody may have renamed."""
+        with self.lock or contextlib.nullcontext():
+            self._forget()
+            self._open()
+
     def close(self) -> None:
         """Close the file; a later line opens it again."""
         self._forget()
@@ -296,7 +324,7 @@ class DailyFile(logging.Handler):
 
     def _write(self, file: BinaryIO, line: str) -> None:
         try:
-            file.write(line.encode("utf-8", "surrogateescape"))
+            file.write(line.encode("utf-8", TEXT_ERRORS))
         except OSError as error:
             self._forget()
             self._failed(error)
@@ -334,6 +362,13 @@ def _made_at(stamp: str) -> float | None:
 def set_level(level: str) -> None:
     """Switch the level at run time; ``level`` is one of :data:`LEVELS`."""
     logging.getLogger(_ROOT).setLevel(LEVELS[level])
+
+
+def reopen() -> None:
+    """Open the log file anew, if lines go to one."""
+    for handler in logging.getLogger(_ROOT).handlers:
+        if isinstance(handler, DailyFile):
+            handler.reopen()
 
 
 def setup(handler: logging.Handler | None = None, level: str = "info") -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from aiofrp.errors import FrpError
+from aiofrp.stream import splice
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.stream.memory import memory_pair
-from aiofrp.stream.splice import LINGER, Splice, join
+from aiofrp.stream.splice import LINGER, Splice, join, let_finish
 from tests.support.clock import ManualClock
 from tests.support.ends import End, settle, until
 
@@ -268,3 +269,49 @@ async def test_the_end_leaves_nothing_for_the_garbage_collector() -> None:
         assert [thing for thing in gc.get_objects() if isinstance(thing, Splice)] == []
     finally:
         gc.enable()
+
+
+# The end of a program
+
+
+class Connection:
+    """A connection that moves a byte at each look at it if it is ``busy``."""
+
+    def __init__(self, busy: bool) -> None:
+        self.busy = busy
+        self.bytes_out = 0
+        self.ended = asyncio.Event()
+        self._moved = 0
+
+    @property
+    def bytes_in(self) -> int:
+        self._moved += self.busy
+        return self._moved
+
+    def abort(self) -> None:
+        self.ended.set()
+
+
+@pytest.mark.parametrize("grace", [0.0, 0.2])
+async def test_idle_connections_end_before_busy_ones(grace: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splice, "IDLE", 0.02)
+    idle, busy = Connection(busy=False), Connection(busy=True)
+    both = [idle, busy]
+    finishing = asyncio.create_task(
+        let_finish(lambda: [one for one in both if not one.ended.is_set()], asyncio.Event(), grace)
+    )
+    await idle.ended.wait()
+    assert busy.ended.is_set() is (not grace)
+    await finishing
+    assert busy.ended.is_set()
+
+
+async def test_nobody_is_waited_for_when_all_have_ended() -> None:
+    finished = asyncio.Event()
+    left = [Connection(busy=True)]
+    finishing = asyncio.create_task(let_finish(lambda: left, finished, 3600))
+    await asyncio.sleep(0)
+    left.clear()
+    finished.set()
+    await finishing
+    await let_finish(lambda: left, asyncio.Event(), 3600)

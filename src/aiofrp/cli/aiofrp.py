@@ -9,6 +9,8 @@ import re
 import sys
 from collections.abc import Sequence
 
+from aiofrp.cli import streams
+from aiofrp.cli.program import printed
 from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
 from aiofrp.errors import ConfigError
 from aiofrp.version import __version__
@@ -27,6 +29,7 @@ _SERVER_KEYS = re.compile(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
+    streams.prepare()
     arguments = _parser().parse_args(argv)
     try:
         text: str = arguments.run(arguments)
@@ -34,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     print(text, end="" if text.endswith("\n") else "\n")
-    return 0
+    return printed()
 
 
 def _parser() -> argparse.ArgumentParser:

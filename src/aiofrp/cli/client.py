@@ -11,7 +11,8 @@ from aiofrp import logs
 from aiofrp.aio import Scope
 from aiofrp.cli.flags import Invocation
 from aiofrp.cli.fromflags import client_config, proxy_config, proxy_warnings, visitor_config
-from aiofrp.cli.run import on_hangup, on_termination, run, set_up_logs
+from aiofrp.cli.run import run, set_up_logs
+from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.client.source import ConfigSource
 from aiofrp.config.load.files import LEGACY_WARNING
 from aiofrp.config.load.unbuilt import client_leaves_out

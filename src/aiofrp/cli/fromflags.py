@@ -11,6 +11,10 @@ from aiofrp.cli.flagtable import CONNECTION, PROXY, SERVER, VISITOR
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
+from aiofrp.wire.jsontext import SURROGATES
+
+#: Names that the server is told: what is no text in them becomes U+FFFD, as in Go, here and there.
+_NAMES = ("user", "name", "server_name", "server_user")
 
 
 def server_config(invocation: Invocation) -> ServerConfig:
@@ -71,7 +75,7 @@ def _tree(flags: Iterable[Flag], invocation: Invocation) -> dict[str, Any]:
             table = table.setdefault(part, {})
         value = invocation.value(flag.name)
         if value is not None:
-            table[name] = value
+            table[name] = SURROGATES.sub("\ufffd", value) if flag.path in _NAMES else value
     return tree
 
 

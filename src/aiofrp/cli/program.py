@@ -5,15 +5,13 @@ Usage errors go to standard error, everything else to standard output (docs/prot
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from aiofrp import registry
+from aiofrp.cli import signals, streams
 from aiofrp.cli.completion import completion
 from aiofrp.cli.flags import Command, Invocation, UnknownCommand, UsageError, find, parse, spoken
 from aiofrp.cli.help import help_page, usage
@@ -37,16 +35,23 @@ def with_common(root: Command) -> Command:
 
 def run(root: Command, arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit code."""
-    _open_minded(sys.stdout, sys.stderr)
+    streams.prepare()
+    signals.pass_over_stray()
     try:
         code = _run(root, sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has gone; nothing is left to be said, at exit neither
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:  # before or after the loop, which has its own way to end
         return 128 + signal.SIGINT
-    return code
+    return code or printed()
+
+
+def printed() -> int:
+    """The exit code of a command that did what it should, but for what it could not print."""
+    error = streams.lost()
+    if error is None:
+        return 0
+    if not streams.is_reader_gone(error):
+        print(f"cannot write to standard output: {(error.strerror or str(error)).lower()}", file=sys.stderr)
+    return 1
 
 
 def _run(root: Command, arguments: Sequence[str]) -> int:
@@ -80,11 +85,3 @@ def show_help(invocation: Invocation) -> int:
     else:
         print(help_page(path), end="")
     return 0
-
-
-def _open_minded(*streams: object) -> None:
-    """File names need not be text: print them as they came."""
-    for stream in streams:
-        if isinstance(stream, io.TextIOWrapper):
-            with contextlib.suppress(ValueError):
-                stream.reconfigure(errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""Running a server or a client as a program: event loop, signals, files, logs."""
+"""Running a server or a client as a program: event loop, memory, files, logs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import ctypes
 import gc
 import importlib
 import logging
-import os
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiofrp import faults, logs
+from aiofrp.cli import signals, streams
 from aiofrp.config.models.shared import LogConfig
 from aiofrp.transport.files import raise_file_limit
 
@@ -46,7 +45,14 @@ def run(main: Coroutine[Any, Any, int]) -> int:
     gc.set_threshold(*_GC_THRESHOLD)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.get_loop().set_exception_handler(faults.handle_loop_error)
-        return runner.run(main)
+        code = runner.run(_serve(main))
+    streams.forgive()
+    return code
+
+
+async def _serve(main: Coroutine[Any, Any, int]) -> int:
+    signals.on_rotation(logs.reopen)
+    return await main
 
 
 def _keep_freed_memory() -> None:
@@ -57,60 +63,6 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_TRIM_THRESHOLD, _KEEP)
         mallopt(_M_MMAP_THRESHOLD, _LARGE)
-
-
-def on_termination(callback: Callable[[], object]) -> None:
-    """Call ``callback`` at the first request to end; at the second the program ends at once."""
-    asked = False
-
-    def end() -> None:
-        nonlocal asked
-        if asked:
-            logging.shutdown()
-            os._exit(128 + signal.SIGTERM)
-        asked = True
-        callback()
-
-    for name in ("SIGINT", "SIGTERM"):
-        _on_signal(name, end)
-
-
-def on_hangup(reload: Callable[[], object], end: Callable[[], object]) -> None:
-    """Call ``reload`` at a hang-up signal, or ``end`` if it came because the terminal was closed.
-
-    Where hang-ups were ignored so far, as with ``nohup``, every one is a wish to reload.
-    """
-    name = "SIGHUP"
-    number = getattr(signal, name, None)
-    attached = number is not None and signal.getsignal(number) is not signal.SIG_IGN and _has_terminal()
-
-    def hung_up() -> None:
-        if attached and not _has_terminal():
-            end()
-        else:
-            reload()
-
-    _on_signal(name, hung_up)
-
-
-def _has_terminal() -> bool:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
-    except (OSError, AttributeError):  # Windows has neither
-        return False
-    return True
-
-
-def _on_signal(name: str, callback: Callable[[], object]) -> None:
-    """Call ``callback`` in the loop when a signal arrives; one the system lacks is passed over."""
-    loop = asyncio.get_running_loop()
-    number = getattr(signal, name, None)
-    if number is None:
-        return
-    try:
-        loop.add_signal_handler(number, callback)
-    except NotImplementedError:  # Windows
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

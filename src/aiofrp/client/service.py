@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 #: Seconds frps has to answer a login (docs/protocol/client.md §1.2).
 LOGIN_TIMEOUT = 10.0
 #: Seconds running connections may go on after :meth:`Client.stop`.
-CONNECTION_GRACE = 5.0
+CONNECTION_GRACE = 4.0
 #: Seconds that what was written last has to leave when frpc stops.
 GRACE = 0.2
 #: The same where the transport has no message for its end (docs/protocol/wire.md §4).

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _log = logs.get(__name__)
 
 #: Seconds running connections may go on after :meth:`Server.stop` is asked for.
-GRACE = 5.0
+GRACE = 4.0
 
 
 class Server:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aiofrp.aio import check_after
@@ -17,6 +17,8 @@ from aiofrp.stream.base import Buffer, Pause, Stream, drop
 
 #: Seconds the second direction may be silent after the first one ended.
 LINGER = 60.0
+#: Seconds in which a connection has to move something while its program ends.
+IDLE = 1.0
 
 
 class Splice:
@@ -109,8 +111,39 @@ class Splice:
 class Running(Protocol):
     """A splice, or another connection that comes to its end by itself."""
 
+    @property
+    def bytes_in(self) -> int:
+        """Bytes that came from one side."""
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes that came from the other."""
+
     def abort(self) -> None:
         """Drop it now."""
+
+
+async def let_finish(running: Callable[[], Iterable[Running]], finished: asyncio.Event, grace: float) -> None:
+    """Wait until all ``running`` connections have ended, for ``grace`` seconds, then end the rest. ``finished`` is set
+    when none is left. Those that move nothing within :data:`IDLE` seconds are ended before."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + grace
+    while (left := end - loop.time()) > 0:
+        moved = {connection: _moved(connection) for connection in running()}
+        if not moved:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(left, IDLE)):
+                await finished.wait()
+        for connection in list(running()):
+            if moved.get(connection) == _moved(connection):
+                connection.abort()
+    for connection in list(running()):
+        connection.abort()
+
+
+def _moved(connection: Running) -> int:
+    return connection.bytes_in + connection.bytes_out
 
 
 class Splices:
@@ -136,14 +169,10 @@ class Splices:
             self._drained.set()
 
     async def drain(self, grace: float) -> None:
-        """Wait until all have ended, at most ``grace`` seconds, then abort the rest."""
-        if self._open and grace > 0:
-            self._drained = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await self._drained.wait()
-        for splice in list(self._open):
-            splice.abort()
+        """Wait until all have ended, at most ``grace`` seconds, then abort the rest; idle ones first, see
+        :func:`let_finish`."""
+        self._drained = asyncio.Event()
+        await let_finish(lambda: self._open, self._drained, grace)
 
 
 class _End:

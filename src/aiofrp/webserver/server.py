@@ -15,7 +15,6 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from aiofrp import logs
@@ -30,6 +29,7 @@ from aiofrp.webserver.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, T
 from aiofrp.webserver.front import Front
 from aiofrp.webserver.guard import PROOF, foreign_host, same_site, source_of
 from aiofrp.wire.http.head import MAX_HEAD
+from aiofrp.wire.jsontext import json_text
 
 #: Seconds for reading a request and answering it (docs/protocol/client.md §6).
 _TIME_LIMIT = 60.0
@@ -135,7 +135,7 @@ class WebServer:
 
 def json_response(value: Any, status: int = 200) -> web.Response:
     """``value`` as JSON, ended by a newline; harmless also where a browser takes it for HTML."""
-    body = msgspec.json.encode(value)
+    body = json_text(value)
     for sign in b"<>&":
         body = body.replace(bytes([sign]), b"\\u%04x" % sign)
     return web.Response(body=body + b"\n", status=status, headers={"Content-Type": "application/json"})

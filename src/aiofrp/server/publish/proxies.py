@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
 from itertools import islice
 from typing import TypeAlias
@@ -18,6 +17,7 @@ from aiofrp.server.publish.context import Context
 from aiofrp.server.publish.published import Published, Traffic
 from aiofrp.server.session.sessions import ControlSession
 from aiofrp.server.tables import Tables
+from aiofrp.stream.splice import let_finish
 from aiofrp.wire.frp.messages import NewProxy
 
 #: Proxies of one session, and routes (a domain with a location) of all of them. The reference has no limits.
@@ -97,14 +97,10 @@ class Proxies:
                 observer.proxy_closed(name, published.kind)
 
     async def drain(self, grace: float) -> None:
-        """Wait until no user connection is open, at most ``grace`` seconds, then end the rest."""
-        if self._open():
-            self._drained = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace):
-                    await self._drained.wait()
-        for joined in self._open():
-            joined.abort()
+        """Wait until no user connection is open, at most ``grace`` seconds, then end the rest; idle ones first, see
+        :func:`~aiofrp.stream.splice.let_finish`."""
+        self._drained = asyncio.Event()
+        await let_finish(self._open, self._drained, grace)
 
     def _all_closed(self, traffic: Traffic) -> None:
         self._forget_if_idle(traffic)

@@ -15,17 +15,16 @@ from msgspec.inspect import is_struct_type
 from msgspec.structs import fields
 
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.wire.jsontext import SURROGATES, json_text
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_encode = msgspec.json.Encoder(order="deterministic").encode  # the reference sorts the keys of maps
 _ESCAPED = re.compile(rb"[<>&]|\xe2\x80[\xa8\xa9]")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def encode_body(value: msgspec.Struct) -> bytes:
     """Return the JSON text of a message or hello, UTF-8."""
-    body = _encode(value)
+    body = json_text(value, sort=True)  # as the reference
     if b"<" in body or b">" in body or b"&" in body or b"\xe2" in body:
         return _ESCAPED.sub(_escape, body)
     return body
@@ -70,7 +69,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _repaired(value: Any, kind: Any) -> Any:
     """Return ``value``, meant to become a ``kind``, without nulls, lone surrogates and unknown fields."""
     if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
+        return SURROGATES.sub("\ufffd", value)
     inner = _inner_kind(kind)
     if isinstance(value, list):
         zero: object = {} if inner is not str else ""

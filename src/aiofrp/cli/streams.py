@@ -1,0 +1,84 @@
+"""Standard input, output and error of a program, whatever it was started with.
+
+An init system, a cron job or a container may leave them closed; a disk may be full, a reader gone, a terminal hung up;
+and the encoding of a terminal may lack characters of a name. None of that ends a program: what cannot be written is
+dropped, and a command that was to print something says so in its exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from typing import TextIO
+
+from aiofrp.logs import TEXT_ERRORS
+
+
+class _Dropping(io.FileIO):
+    """A file whose bytes are dropped when they cannot be written; ``error`` is the first reason."""
+
+    error: OSError | None = None
+
+    def write(self, data: object, /) -> int:
+        size = memoryview(data).nbytes  # type: ignore[arg-type]  # io.FileIO takes any buffer, too
+        try:
+            written = super().write(data)  # type: ignore[arg-type]
+        except OSError as error:
+            self.error = self.error or error
+            return size
+        return size if written is None else written  # None: the file is in non-blocking mode and full
+
+
+_output: _Dropping | None = None  # standard output, once it is prepared
+
+
+def prepare() -> None:
+    """Make the three files usable; the first thing a program does."""
+    global _output
+    _open_missing()
+    if sys.stdin is None:
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")
+    if sys.stdout is sys.__stdout__:
+        _output = _Dropping(1, "w", closefd=False)
+        sys.stdout = _text(_output, sys.stdout)
+    if sys.stderr is sys.__stderr__:
+        sys.stderr = _text(_Dropping(2, "w", closefd=False), sys.stderr)
+    for stream in (sys.stdout, sys.stderr):  # those that somebody has replaced
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(ValueError):
+                stream.reconfigure(errors=TEXT_ERRORS)
+
+
+def lost() -> OSError | None:
+    """Why some of standard output was dropped, if it was."""
+    sys.stdout.flush()
+    return None if _output is None else _output.error
+
+
+def forgive() -> None:
+    """Standard output was a console for log lines: lost ones are no failure."""
+    if _output is not None:
+        _output.error = None
+
+
+def is_reader_gone(error: OSError) -> bool:
+    """Whether nobody reads standard output any more."""
+    return error.errno == errno.EPIPE
+
+
+def _open_missing() -> None:
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+
+
+def _text(file: _Dropping, before: TextIO | None) -> io.TextIOWrapper:
+    """``file`` as text in the encoding of the stream ``before`` it, which leaves the file open."""
+    encoding = before.encoding if before is not None else "utf-8"
+    lines = file.isatty() or file.fileno() == 2
+    return io.TextIOWrapper(io.BufferedWriter(file), encoding, TEXT_ERRORS, line_buffering=lines)

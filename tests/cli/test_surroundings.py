@@ -1,0 +1,222 @@
+"""The programs without descriptors, with full disks, other encodings and stray signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.ports import free_port
+from tests.support.procs import Program, frpc, frps, running
+from tests.support.services import tcp_echo
+from tests.support.tunnel import exchange
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="descriptors and signals of POSIX")
+
+NAME = "远程🖥"
+FILE = f'user = "é"\n[[proxies]]\nname = "{NAME}"\ntype = "tcp"\nlocalPort = 1\n'
+
+
+def frpc_line(*words: str) -> str:
+    """A command for the shell."""
+    return " ".join((sys.executable, "-m", "aiofrp.cli.frpc", *words))
+
+
+def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["sh", "-c", line], capture_output=True, timeout=60, check=False, env={**os.environ, **environment}
+    )
+
+
+# Descriptors
+
+
+@pytest.mark.parametrize(
+    "closed", ["<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full"]
+)
+async def test_frps_serves_whatever_it_was_started_with(tmp_path: Path, closed: str) -> None:
+    port, log = free_port(), tmp_path / "frps.log"
+    file = tmp_path / "frps.toml"
+    file.write_text(f'bindPort = {port}\nlog.to = "{log}"\n')
+    line = f"exec {sys.executable} -m aiofrp.cli.frps -c {file} {closed}"
+    async with running(["sh", "-c", line], tmp_path / "output") as program:
+        await started(program, log)
+        program.send(signal.SIGTERM)
+        assert await program.ended() == 0
+    assert not program.text
+
+
+async def started(program: Program, log: Path) -> None:
+    async with asyncio.timeout(30):
+        while not (log.exists() and "frps started successfully" in log.read_text()):
+            assert program.running, program.text
+            await asyncio.sleep(0.01)
+
+
+async def test_a_console_that_cannot_be_written_costs_lines_only(tmp_path: Path) -> None:
+    port = free_port()
+    file = tmp_path / "frps.toml"
+    file.write_text(f"bindPort = {port}\n")
+    line = f"exec {sys.executable} -m aiofrp.cli.frps -c {file} >/dev/full 2>&1"
+    async with running(["sh", "-c", line], tmp_path / "output") as program:
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    break
+                except OSError:
+                    assert program.running
+                    await asyncio.sleep(0.01)
+        writer.close()
+        program.send(signal.SIGTERM)
+        assert await program.ended() == 0
+
+
+def test_a_terminal_that_is_gone_costs_lines_only(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    try:
+        command = [sys.executable, "-m", "aiofrp.cli.frpc", "verify", "-c", str(tmp_path / "none.toml")]
+        program = subprocess.Popen(command, stdout=theirs, stderr=theirs, start_new_session=True)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert program.wait(60) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        (frpc_line("--version", ">&-"), 0, b""),
+        (frpc_line("--help", ">/dev/full"), 1, b"cannot write to standard output: no space left on device\n"),
+        (frpc_line("--help", "|", "head", "-n", "1"), 0, b""),
+        (frpc_line("verify", "-c", "/nowhere", "2>&-"), 1, b""),
+    ],
+)
+def test_commands_say_what_they_could_not_print(line: str, code: int, said: bytes) -> None:
+    done = shell(line)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+# Encodings
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("ascii", b"\\u8fdc\\u7a0b\\U0001f5a5"),
+        ("latin-1", b"\\u8fdc\\u7a0b\\U0001f5a5"),
+        ("gbk", "远程".encode("gbk") + b"\\U0001f5a5"),
+        ("utf-8", NAME.encode()),
+    ],
+)
+async def test_names_are_printed_in_every_encoding(tmp_path: Path, encoding: str, shown: bytes) -> None:
+    port, web = free_port(), free_port()
+    async with frps(tmp_path, f"bindPort = {port}\n"):
+        text = f'serverAddr = "127.0.0.1"\nserverPort = {port}\nwebServer.port = {web}\n{FILE}'
+        file = tmp_path / "frpc.toml"
+        file.write_text(text, encoding="utf-8")
+        start = [sys.executable, "-m", "aiofrp.cli.frpc"]
+        environment = f"PYTHONIOENCODING={encoding}"
+        async with running(["env", environment, *start, "-c", str(file)], tmp_path / "log") as client:
+            await client.line("start proxy success")
+            assert b"[" + shown + b"] start proxy success" in client.output.read_bytes()
+            status = await asyncio.to_thread(
+                shell, frpc_line("status", "-c", str(file)), PYTHONIOENCODING=encoding
+            )
+            assert (status.returncode, status.stderr) == (0, b"")
+            assert shown in status.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "utf-8"])
+def test_a_file_name_that_is_no_text_is_shown(tmp_path: Path, encoding: str) -> None:
+    done = shell(
+        frpc_line("verify", "-c", f"$(printf '{tmp_path}/n\\303\\266\\377')"), PYTHONIOENCODING=encoding
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr + done.stdout
+    assert b"no such file or directory" in done.stderr + done.stdout
+
+
+async def test_a_name_that_is_no_text_is_published_as_go_does(tmp_path: Path) -> None:
+    port = free_port()
+    async with frps(tmp_path, f"bindPort = {port}\n") as server:
+        line = frpc_line(f"tcp -n $(printf 'x\\377') -l 1 -r {free_port()} -s 127.0.0.1 -P {port}")
+        async with running(["sh", "-c", f"exec {line}"], tmp_path / "frpc.log") as client:
+            await client.line("start proxy success")
+            await server.line("new proxy \\[x\ufffd\\] type \\[tcp\\] success")
+
+
+# Signals
+
+
+def stray() -> Sequence[str]:
+    names = (
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGALRM",
+        "SIGVTALRM",
+        "SIGPROF",
+        "SIGIO",
+        "SIGPIPE",
+        "SIGWINCH",
+        "SIGXCPU",
+    )
+    return [name for name in names if hasattr(signal, name)]
+
+
+async def test_stray_signals_change_nothing(tmp_path: Path) -> None:
+    port, remote = free_port(), free_port()
+    async with tcp_echo() as local, frps(tmp_path, f"bindPort = {port}\n") as server:
+        text = f'[[proxies]]\nname = "t"\ntype = "tcp"\nlocalPort = {local}\nremotePort = {remote}\n'
+        text = f'serverAddr = "127.0.0.1"\nserverPort = {port}\n{text}'
+        async with frpc(tmp_path, text) as client:
+            for name in stray():
+                server.send(getattr(signal, name))
+                client.send(getattr(signal, name))
+            assert await exchange(remote, b"hello") == b"hello"
+            assert server.running
+            assert client.running
+
+
+async def test_a_log_file_is_reopened_at_sigusr1(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "frps.log"
+    file = tmp_path / "frps.toml"
+    file.write_text(f'bindPort = {port}\nlog.to = "{log}"\n')
+    async with running(
+        [sys.executable, "-m", "aiofrp.cli.frps", "-c", str(file)], tmp_path / "out"
+    ) as program:
+        await started(program, log)
+        log.rename(tmp_path / "old.log")
+        program.send(signal.SIGUSR1)
+        async with asyncio.timeout(30):
+            while not log.exists():
+                await asyncio.sleep(0.01)
+        program.send(signal.SIGTERM)
+        assert await program.ended() == 0
+        assert log.exists()
+
+
+async def test_an_idle_user_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """Both programs end by themselves."""
+    port, remote = free_port(), free_port()
+    async with tcp_echo() as local, frps(tmp_path, f"bindPort = {port}\n") as server:
+        text = f'[[proxies]]\nname = "t"\ntype = "tcp"\nlocalPort = {local}\nremotePort = {remote}\n'
+        text = f'serverAddr = "127.0.0.1"\nserverPort = {port}\n{text}'
+        async with frpc(tmp_path, text) as client:
+            for program in (client, server):
+                if program is client:
+                    reader, writer = await asyncio.open_connection("127.0.0.1", remote)
+                    writer.write(b"x")
+                    assert await reader.readexactly(1) == b"x"
+                program.send(signal.SIGTERM)
+                assert await program.ended() == 0
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+            writer.close()

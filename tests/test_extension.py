@@ -11,7 +11,7 @@ import pytest
 
 from aiofrp import registry
 from aiofrp.cli import frpc
-from aiofrp.cli.declared import table_text
+from aiofrp.cli.flags.declared import table_text
 from aiofrp.config.tools.reference import reference
 from aiofrp.config.tools.schema import schema
 from aiofrp.server.vhost.ports import ListenError

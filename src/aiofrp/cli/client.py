@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope
-from aiofrp.cli.flags import Invocation
-from aiofrp.cli.fromflags import client_config, proxy_config, proxy_warnings, visitor_config
+from aiofrp.cli.flags.configs import client_config, proxy_config, proxy_warnings, visitor_config
+from aiofrp.cli.flags.parse import Invocation
 from aiofrp.cli.run import run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.client.source import ConfigSource

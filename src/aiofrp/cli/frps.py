@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from aiofrp.cli.flags import Command, Flag
-from aiofrp.cli.flagtable import SERVER
+from aiofrp.cli.flags.parse import Command, Flag
+from aiofrp.cli.flags.table import SERVER
 from aiofrp.cli.program import run, with_common
 
 _GENERAL = (

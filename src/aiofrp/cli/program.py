@@ -13,7 +13,7 @@ from dataclasses import replace
 from aiofrp import registry
 from aiofrp.cli import signals, streams
 from aiofrp.cli.completion import completion
-from aiofrp.cli.flags import Command, Invocation, UnknownCommand, UsageError, find, parse, spoken
+from aiofrp.cli.flags.parse import Command, Invocation, UnknownCommand, UsageError, find, parse, spoken
 from aiofrp.cli.help import help_page, usage
 from aiofrp.version import FRP_VERSION
 

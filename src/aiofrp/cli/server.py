@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope
-from aiofrp.cli.flags import Invocation
-from aiofrp.cli.fromflags import server_config, server_warnings
+from aiofrp.cli.flags.configs import server_config, server_warnings
+from aiofrp.cli.flags.parse import Invocation
 from aiofrp.cli.run import run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.config.load.files import LEGACY_WARNING, Loaded, load_server

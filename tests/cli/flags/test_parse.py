@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.cli.flags import Command, Flag, Invocation, UnknownCommand, UsageError, find, parse, spoken
+from aiofrp.cli.flags.parse import Command, Flag, Invocation, UnknownCommand, UsageError, find, parse, spoken
 from aiofrp.cli.help import help_page
 
 LEAF = Command("leaf", "a leaf", run="x:y", flags=(Flag("deep", "bool", "", default=False),))

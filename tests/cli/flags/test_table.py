@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aiofrp import registry
-from aiofrp.cli import flagtable
-from aiofrp.cli.declared import flags_of
+from aiofrp.cli.flags import table as flagtable
+from aiofrp.cli.flags.declared import flags_of
 from aiofrp.config.models.client import ClientCommonConfig
 from aiofrp.config.models.proxy import ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
@@ -19,7 +19,7 @@ PROXIES = {name: registry.load(target, ProxyKind) for name, target in registry.P
 
 
 def test_the_table_is_made_from_the_models() -> None:
-    script = Path(__file__).parent.parent.parent / "scripts" / "_flagtable.py"
+    script = Path(__file__).parents[3] / "scripts" / "_flagtable.py"
     made = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
 

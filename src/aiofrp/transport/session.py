@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from aiofrp.aio import Scope
-from aiofrp.errors import Closed, ConnectFailed, FrpError
+from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux.session import MuxLimits, MuxSession
 from aiofrp.stream.tls.stream import TlsStream, handshake
@@ -46,9 +46,14 @@ class Securer:
         options = self._options
         if options.tls is None:
             return carrier
+        try:
+            context = options.tls()
+        except ConfigError:
+            carrier.abort()
+            raise
         if self._lead_byte:
             carrier.write(bytes((TLS_LEAD,)))
-        tls = TlsStream(carrier, options.tls(), server_side=False, server_hostname=options.tls_name or None)
+        tls = TlsStream(carrier, context, server_side=False, server_hostname=options.tls_name or None)
         await handshake(tls, options.timeout)
         return tls
 

@@ -102,9 +102,19 @@ def test_files_that_cannot_be_used_leave_the_old_ones_in_place(
     assert tls.context() is not before
 
 
-def test_at_first_they_must_be_there(tmp_path: Path) -> None:
+def test_a_servers_files_must_be_there_at_first(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file"):
-        client_tls(Files("", "", str(tmp_path / "none")))
+        server_tls(Files("", "", str(tmp_path / "none")))
+
+
+def test_a_clients_files_may_come_later(files: Files) -> None:
+    moved = Path(files.key_file).rename(f"{files.key_file}.moved")
+    tls = client_tls(files)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="no such file"):
+            tls.context()
+    moved.rename(files.key_file)
+    assert tls.context() is tls.context()
 
 
 def test_without_files_there_is_nothing_to_look_at() -> None:

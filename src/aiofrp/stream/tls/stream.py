@@ -317,6 +317,8 @@ _HINTS = {
     "http request": "the peer sent plain HTTP",
     "tlsv13 alert certificate required": "the peer demands a client certificate (transport.tls.certFile, keyFile)",
     "tlsv1 alert unknown ca": "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
+    "tlsv1 unrecognized name": "the port serves https proxies too and took this for one of their users; where the"
+    " server's vhostHTTPSPort is its bindPort, set transport.tls.disableCustomTLSFirstByte = false",
     "peer did not return a certificate": "the client sent none, and transport.tls.trustedCaFile demands one",
     "certificate verify failed": "the peer's certificate is not signed by a CA of transport.tls.trustedCaFile",
 }

@@ -30,7 +30,8 @@ _log = logs.get(__name__)
 class FreshTls(Generic[Made]):
     """The context made of some files as they are now.
 
-    ``check_every``: seconds between two checks of the files. Raises :class:`~aiofrp.errors.ConfigError` at first.
+    ``check_every``: seconds between two checks of the files. The files are read at once and may raise
+    :class:`~aiofrp.errors.ConfigError`, or ``later``, at the first handshake.
     """
 
     __slots__ = ("_check_every", "_clock", "_context", "_files", "_make", "_next_check", "_stamp")
@@ -41,6 +42,8 @@ class FreshTls(Generic[Made]):
         make: Callable[[TlsFiles], Made],
         check_every: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        later: bool = False,
     ) -> None:
         self._files = files
         self._make = make
@@ -48,10 +51,13 @@ class FreshTls(Generic[Made]):
         self._clock = clock
         self._next_check = clock() + check_every
         self._stamp = _stamp(files)
-        self._context = make(files)
+        self._context: Made | None = None if later else make(files)
 
     def context(self) -> Made:
-        """The context for the next handshake."""
+        """The context for the next handshake. Raises :class:`~aiofrp.errors.ConfigError` while there never was one."""
+        if self._context is None:
+            self._stamp = _stamp(self._files)
+            self._context = self._make(self._files)
         now = self._clock()
         if now >= self._next_check:
             self._next_check = now + self._check_every
@@ -76,8 +82,11 @@ def server_tls(files: TlsFiles) -> FreshTls[TlsContext]:
 
 
 def client_tls(files: TlsFiles) -> FreshTls[TlsContext]:
-    """What frpc dials with, checked at every dial; see :func:`~aiofrp.transport.tls.contexts.client_context`."""
-    return FreshTls(files, client_context, 0.0)
+    """What frpc dials with, checked at every dial; see :func:`~aiofrp.transport.tls.contexts.client_context`.
+
+    Files that are not there yet fail the login and not the start: they may come before the next one.
+    """
+    return FreshTls(files, client_context, 0.0, later=True)
 
 
 def _stamp(files: TlsFiles) -> _Stamp:

@@ -108,6 +108,29 @@ async def test_a_front_end_that_is_trusted_says_whose_a_request_is(
     assert request.values(b"x-forwarded-proto") == [proto]
 
 
+@pytest.mark.parametrize("value", ["close", "keep-alive", "Upgrade", "x-foo"])
+@pytest.mark.parametrize("upgrade", [b"", b"Connection: Upgrade\r\nUpgrade: websocket\r\n"])
+async def test_the_connection_field_of_requests_is_what_a_proxy_sets(value: str, upgrade: bytes) -> None:
+    """As Go's frps sends it, whatever the user asks for."""
+    service = Service()
+    options = (f'requestHeaders.set.Connection = "{value}"',)
+    async with http_site({"web": service}, options) as site, user_of(site.port) as user:
+        for _ in range(2):
+            user.send(b"GET / HTTP/1.1\r\nHost: web.test\r\nX-Foo: 1\r\n" + upgrade + b"\r\n")
+            assert (await user.response()).status == 200
+    for request in service.requests:
+        assert request.values(b"connection") == [value.encode()]
+        assert request.values(b"upgrade") == ([b"websocket"] if upgrade else [])
+        assert request.values(b"x-foo") == [b"1"]
+
+
+async def test_a_proxy_may_end_its_users_connections() -> None:
+    options = ('responseHeaders.set.Connection = "close"',)
+    async with http_site({"web": Service()}, options) as site:
+        answer = await talk(site.port, b"GET / HTTP/1.1\r\nHost: web.test\r\n\r\n")
+    assert answer.count(b"\r\nConnection: close\r\n") == 1
+
+
 # Routes
 
 

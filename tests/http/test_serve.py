@@ -46,6 +46,8 @@ class OneService(Site):
     def next(self) -> Upstream:
         return self.upstream
 
+    connection = b""
+
     def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
         return passed_fields(request, NO_CHANGES, [(b"Peer", peer)])
 

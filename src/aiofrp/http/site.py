@@ -21,6 +21,10 @@ class RequestRoute(Protocol):
         """The Host the service sees instead of the user's, or empty."""
 
     @property
+    def connection(self) -> bytes:
+        """The Connection field set in requests, or empty."""
+
+    @property
     def response(self) -> HeaderChanges:
         """The fields set in responses."""
 

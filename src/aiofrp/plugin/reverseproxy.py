@@ -90,6 +90,10 @@ class LocalSite(Site):
 
     # Route
 
+    @property
+    def connection(self) -> bytes:
+        return self._changes.connection
+
     def next(self) -> Upstream:
         return self.upstream
 

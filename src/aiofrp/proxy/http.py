@@ -141,6 +141,10 @@ class HttpRoute:
         self._turn += 1
         return self.members[self._turn % len(self.members)]
 
+    @property
+    def connection(self) -> bytes:
+        return self.changes.connection
+
     def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
         """The fields the service gets: the user's, X-Forwarded-For and its kin, and those the proxy sets."""
         return request_fields(request, self.changes, peer, trusted=self._trusted.has(peer))

@@ -140,6 +140,9 @@ def test_configured_fields_cannot_frame_or_split_a_message() -> None:
     )
     assert changes.fields == [(b"X", b"a  Content-Length: 5")]
     assert forwarded("", changes=changes)[-1] == "X: a  Content-Length: 5"
+    assert changes.connection == b"close"
+    assert changes.closes
+    assert not HeaderChanges({"Connection": "keep-alive, x-close"}).closes
 
 
 def test_connect_passes_what_the_proxy_behind_needs() -> None:

@@ -31,7 +31,7 @@ class Reply:
         """``size``: what the service's body is framed by (see :mod:`aiofrp.wire.http.head`). ``keep``: whether the
         connection may go on."""
         fields = response_fields(head, changes, http_date)
-        self.keep = keep
+        self.keep = keep and not changes.closes
         self._coding = _Coding.AS_IT_IS
         self._frame(fields, head, size, request.minor)
         fields += connection_fields(request.minor, self.keep)

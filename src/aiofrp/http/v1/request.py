@@ -84,7 +84,9 @@ class Request1:
         if self.tunnels:
             head = encode_connect(request)
         else:
-            head = encode_request(request, route.request_fields(request, peer), route.rewrite)
+            head = encode_request(
+                request, route.request_fields(request, peer), route.rewrite, route.connection
+            )
         self.exchange = Exchange(self, route.next(), request, head)
 
     @property

@@ -149,7 +149,9 @@ class Request2:
         self._held = False
         self._not_taken = 0
         self._deadline = Deadline(self._miss)
-        head = encode_request(request, route.request_fields(request, source[0].encode()), route.rewrite)
+        head = encode_request(
+            request, route.request_fields(request, source[0].encode()), route.rewrite, route.connection
+        )
         self._exchange: Exchange | None = Exchange(self, route.next(), request, head)
         self._expect_body()
         if ended or request.body_size:

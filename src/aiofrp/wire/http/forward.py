@@ -13,10 +13,8 @@ from aiofrp.wire.http.head import CHUNKED, Field, RequestHead, ResponseHead, pla
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-#: Fields whose values belong to the connection, not to a configuration.
-_NOT_SET = frozenset(
-    (b"host", b"content-length", b"transfer-encoding", b"trailer", b"connection", b"upgrade")
-)
+#: Fields whose values belong to the message, not to a configuration.
+_NOT_SET = frozenset((b"host", b"content-length", b"transfer-encoding", b"trailer", b"upgrade"))
 #: Methods whose requests say how long their body is although there is none (RFC 9110 §8.6): some services insist.
 _WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 #: Connection options that name no field to be removed.
@@ -25,15 +23,22 @@ _PLAIN_OPTIONS = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te"))
 
 class HeaderChanges:
     """Fields a proxy's configuration sets; they replace those of the same name, and those that services may take for
-    the same."""
+    the same. ``connection`` is the Connection field among them, or empty."""
 
-    __slots__ = ("fields", "names")
+    __slots__ = ("connection", "fields", "names")
 
     def __init__(self, wanted: Mapping[str, str]) -> None:
         """``wanted``: names and values; what is no field name, or frames the message, is left out."""
         pairs = [(name.encode(), _CONTROL.sub(b" ", value.encode())) for name, value in wanted.items()]
-        self.fields = [p for p in pairs if _TOKEN.fullmatch(p[0]) and p[0].lower() not in _NOT_SET]
+        fields = [p for p in pairs if _TOKEN.fullmatch(p[0]) and p[0].lower() not in _NOT_SET]
+        self.fields = [p for p in fields if p[0].lower() != b"connection"]
+        self.connection = b", ".join(value for name, value in fields if name.lower() == b"connection")
         self.names = frozenset(plain_name(name) for name, _ in self.fields)
+
+    @property
+    def closes(self) -> bool:
+        """Whether the connection is to end after the message."""
+        return b"close" in _options([self.connection])
 
     def apply(self, fields: list[Field]) -> list[Field]:
         """``fields`` with the changes."""
@@ -79,8 +84,11 @@ def passed_fields(request: RequestHead, changes: HeaderChanges, forwarded: Itera
     return changes.apply(fields)
 
 
-def encode_request(request: RequestHead, fields: list[Field], rewrite: bytes) -> bytes:
-    """The head for a service that speaks HTTP/1.1. ``rewrite``: the Host to name instead of the user's, or empty."""
+def encode_request(
+    request: RequestHead, fields: list[Field], rewrite: bytes, connection: bytes = b""
+) -> bytes:
+    """The head for a service that speaks HTTP/1.1. ``rewrite``: the Host to name instead of the user's, or empty;
+    ``connection``: the Connection field that a configuration sets, as frp does whatever the user asks for."""
     host = rewrite or request.host
     target = b"http://%b%b" % (host, request.target) if request.absolute else request.target
     lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, target, host)]
@@ -90,8 +98,10 @@ def encode_request(request: RequestHead, fields: list[Field], rewrite: bytes) ->
         lines += [b"Trailer: %b" % value for value in request.noted.get(b"trailer", ())]
     elif request.body_size or b"content-length" in request.noted or request.method in _WITH_BODY:
         lines.append(b"Content-Length: %d" % request.body_size)
+    if request.upgrade or connection:
+        lines.append(b"Connection: %b" % (connection or b"Upgrade"))
     if request.upgrade:
-        lines.append(b"Connection: Upgrade\r\nUpgrade: %b" % request.upgrade)
+        lines.append(b"Upgrade: %b" % request.upgrade)
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
 

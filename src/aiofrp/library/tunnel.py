@@ -1,4 +1,4 @@
-"""``async with aiofrp.expose(8000, server="host:7000") as tunnel``: one service of this program, made public."""
+"""``async with aiofrp.expose(8000, server="host:7000") as tunnel`` makes one service of this program public."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RUNNING = "running"
 
 
 class Tunnel:
-    """A service that is public while the ``async with`` of :func:`expose` lasts."""
+    """A service that is public while the ``async with`` of :func:`expose` lasts. Made by :func:`expose` alone."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
@@ -83,26 +83,34 @@ async def expose(
 
     Raises :class:`~aiofrp.errors.FrpError`: of a wrong setting, a failed login, a proxy the server refuses.
     """
-    application = target if callable(target) else None
     name = name or f"expose-{secrets.token_hex(4)}"
-    asked: dict[str, Any] = {"type": type, **_local(target), **(proxy or {}), "name": name}
     kind = _kind(type)
+    asked: dict[str, Any] = {"type": type, **_local(target), **(proxy or {}), "name": name}
     if kind.place is Place.PORT:
         asked["remotePort"] = remote_port
     if custom_domains or subdomain:
         asked |= {"customDomains": list(custom_domains), "subdomain": subdomain}
     settings = _client_settings(server, token, client or {}) | {"proxies": [asked]}
-    if application is None:
-        async with _running(Client(settings), name, timeout) as tunnel:
-            yield tunnel
-        return
-    if kind.datagrams:
+    if not callable(target):
+        serving = _running(Client(settings), name, timeout)
+    elif kind.datagrams:
         raise ConfigError('an ASGI application speaks HTTP: expose it with type="tcp" or type="http"')
+    else:
+        serving = _running_application(target, settings, name, timeout)
+    async with serving as tunnel:
+        yield tunnel
+
+
+@asynccontextmanager
+async def _running_application(
+    application: Application, settings: Mapping[str, Any], name: str, timeout: float
+) -> AsyncIterator[Tunnel]:
+    """Run ``application`` and a client whose proxy ``name`` leads to it; at the end its open requests are awaited."""
     asgi = AsgiServer(application)
     await asgi.start()
     try:
-        serving = Client(settings, halves={name: lambda context, config: AsgiHalf(context, config, asgi)})
-        async with _running(serving, name, timeout) as tunnel:
+        client = Client(settings, halves={name: lambda context, config: AsgiHalf(context, config, asgi)})
+        async with _running(client, name, timeout) as tunnel:
             try:
                 yield tunnel
             finally:
@@ -113,6 +121,7 @@ async def expose(
 
 @asynccontextmanager
 async def _running(client: Client, name: str, timeout: float) -> AsyncIterator[Tunnel]:
+    """Run ``client`` for as long as the block lasts. ``timeout``: seconds until its proxy ``name`` is running."""
     try:
         async with asyncio.timeout(timeout):
             await client.start()
@@ -154,7 +163,7 @@ def _hint(error: str) -> str:
 
 
 def _local(target: Target) -> dict[str, Any]:
-    """Where frpc finds the service."""
+    """The settings that lead frpc to the service; none for an application, which has no port."""
     if callable(target):
         return {}
     if isinstance(target, bool) or not isinstance(target, int | str):

@@ -27,13 +27,6 @@ def test_oidc_is_refused_by_its_key() -> None:
     assert caught.value.path == "auth.method"
 
 
-def test_a_transport_without_code_is_refused() -> None:
-    client = decode_client({})
-    transport = client.transport.model_copy(update={"protocol": "pigeon"})
-    with pytest.raises(ConfigError, match=r'transport\.protocol = "pigeon"'):
-        refuse_client(client.model_copy(update={"transport": transport}))
-
-
 def test_what_has_no_effect_is_named() -> None:
     visitor = {"name": "v", "type": "xtcp", "serverName": "s", "bindPort": 1}
     client = decode_client({"visitors": [visitor], "virtualNet": {"address": "10.0.0.1/24"}})

@@ -1,41 +1,35 @@
-"""What a configuration may ask for and this release does not do yet.
+"""Settings of frp that this release of aiofrp does not implement.
 
-A setting is refused where ignoring it would change what the user relies on; any other is ignored with a warning.
-A feature's line goes when the feature comes.
+A setting is refused when the tunnel would be less safe or less reachable without it. Any other is ignored, and the
+commands warn of it. The line of a setting is removed together with the change that implements it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aiofrp import registry
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import ConfigError
 
-_LACKS = "is not in this release of aiofrp"
-
 
 def refuse_client(config: ClientConfig) -> None:
-    """Raises :class:`~aiofrp.errors.ConfigError` for a setting of frpc that is not supported and may not be ignored."""
-    protocol = config.transport.protocol
-    if protocol not in registry.TRANSPORTS:
-        raise ConfigError(f'transport.protocol = "{protocol}" {_LACKS}', "transport.protocol")
+    """Refuse settings of frpc that may not be ignored. Raises :class:`~aiofrp.errors.ConfigError` with the path."""
     _refuse_oidc(config.auth.method)
 
 
 def refuse_server(config: ServerConfig) -> None:
-    """The same for a frps."""
+    """Refuse settings of frps that may not be ignored. Raises :class:`~aiofrp.errors.ConfigError` with the path."""
     _refuse_oidc(config.auth.method)
 
 
 def _refuse_oidc(method: str) -> None:
     if method == "oidc":
-        raise ConfigError(f'auth.method = "oidc" {_LACKS}', "auth.method")
+        raise ConfigError('auth.method = "oidc" is not in this release of aiofrp', "auth.method")
 
 
 def client_leaves_out(config: ClientConfig) -> Iterator[str]:
-    """What of a frpc's configuration has no effect."""
+    """The settings of a configuration of frpc that are ignored, as the texts of a warning."""
     if beyond := [visitor.name for visitor in config.visitors if visitor.type == "xtcp"]:
         yield f"visitors of type xtcp: {', '.join(beyond)}"
     if config.virtual_net.address:
@@ -43,10 +37,8 @@ def client_leaves_out(config: ClientConfig) -> Iterator[str]:
 
 
 def server_leaves_out(config: ServerConfig) -> Iterator[str]:
-    """What of a frps's configuration has no effect."""
-    ports = {
-        "sshTunnelGateway": config.ssh_tunnel_gateway.bind_port,
-    }
-    yield from (key for key, port in ports.items() if port)
+    """The settings of a configuration of frps that are ignored, by their keys."""
+    if config.ssh_tunnel_gateway.bind_port:
+        yield "sshTunnelGateway"
     if config.http_plugins:
         yield "httpPlugins"

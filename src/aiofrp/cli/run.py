@@ -17,7 +17,7 @@ from aiofrp.cli import signals, streams
 from aiofrp.config.models.shared import LogConfig
 from aiofrp.transport.files import raise_file_limit
 
-#: Allocations between two looks for reference cycles: connections make few, and each look costs latency.
+#: Allocations between two runs of the collector of reference cycles: connections make few, and each run costs latency.
 _GC_THRESHOLD = (50_000, 20, 20)
 
 #: Of glibc's allocator (malloc.h): the parameters, bytes of freed memory that are kept for the next buffers, and bytes

@@ -94,7 +94,7 @@ def _from_flags(invocation: Invocation) -> ServerConfig:
 
 
 async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) -> int:
-    """Run frps until it is told to end; ``load`` reads its file again."""
+    """Run frps until a signal ends it; ``load`` reads its file again."""
     from aiofrp.server.service import Server
 
     stopping, hung_up = asyncio.Event(), asyncio.Event()

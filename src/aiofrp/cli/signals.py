@@ -55,7 +55,7 @@ def on_termination(callback: Callable[[], object]) -> None:
 def on_hangup(reload: Callable[[], object], end: Callable[[], object]) -> None:
     """Call ``reload`` at a hang-up signal, or ``end`` if it came because the terminal was closed.
 
-    Where hang-ups were ignored so far, as with ``nohup``, every one is a wish to reload.
+    Where hang-ups were ignored so far, as with ``nohup``, every one asks to reload.
     """
     name = "SIGHUP"
     number = getattr(signal, name, None)

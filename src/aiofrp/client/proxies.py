@@ -112,6 +112,7 @@ class RunningProxy:
             await self.half.close()
 
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
+        """Run ``coro`` as a task that ends with the proxy at the latest."""
         self._scope.spawn(coro, f"{self.config.name}/{name}")
 
     def make_half(self) -> None:

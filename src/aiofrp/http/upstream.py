@@ -97,6 +97,7 @@ class UpstreamConnection:
     # For the user
 
     def write(self, data: Buffer) -> None:
+        """Send more of the request."""
         self.bytes_in += len(data)
         self.stream.write(data)
 

@@ -112,7 +112,7 @@ class AsgiHalf(ClientHalf):
 
 
 class _UserTransport(StreamTransport):
-    """Says who the user is, not the frps between: the addresses frps told. For http proxies, whose connections
+    """Says who the user is, not the frps between: the addresses frps sent. For http proxies, whose connections
     many users share, there is none."""
 
     def __init__(self, stream: Stream, protocol: asyncio.Protocol, start: StartWorkConn) -> None:

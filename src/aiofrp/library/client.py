@@ -24,7 +24,7 @@ class ProxyStatus:
     type: str
     phase: str  #: ``running``, ``start error``, ``wait start``, ``check failed``
     error: str  #: why it does not run
-    remote_addr: str  #: as the server told it: ``:6000`` or ``host:port``, several with commas
+    remote_addr: str  #: as the server answered: ``:6000`` or ``host:port``, several with commas
 
 
 class Client:

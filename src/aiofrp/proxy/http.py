@@ -127,12 +127,14 @@ class HttpRoute:
         return len(self.members)
 
     def add(self, member: Upstream) -> None:
+        """Let ``member`` serve the route. Raises :class:`~aiofrp.errors.ProxyError` for one that does already."""
         if member in self._known:
             raise ProxyError("group proxy repeated")
         self.members.append(member)
         self._known.add(member)
 
     def remove(self, member: Upstream) -> None:
+        """Take ``member`` out; the others go on."""
         self.members.remove(member)
         self._known.remove(member)
 

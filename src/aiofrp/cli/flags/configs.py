@@ -13,7 +13,7 @@ from aiofrp.config.models.proxy import ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.wire.jsontext import SURROGATES
 
-#: Names that the server is told: what is no text in them becomes U+FFFD, as in Go, here and there.
+#: Names that the server gets: what is no text in them becomes U+FFFD, as in Go, so that both sides know the same name.
 _NAMES = ("user", "name", "server_name", "server_user")
 
 
@@ -51,7 +51,7 @@ def proxy_config(invocation: Invocation) -> ProxyConfig:
 
 
 def proxy_warnings(proxy: ProxyConfig) -> list[str]:
-    """What can be told beforehand to fail for every user."""
+    """Settings with which every user would fail."""
     if proxy.local_port:
         return []
     return [f"no --local-port: users of this proxy are sent to {proxy.local_ip}:0, where nobody listens"]

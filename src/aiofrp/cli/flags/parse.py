@@ -79,6 +79,7 @@ class Invocation:
 
     @property
     def command(self) -> Command:
+        """The command that was asked for, the last of the path."""
         return self.path[-1]
 
     def value(self, name: str) -> Any:

@@ -42,7 +42,7 @@ _TIMESTAMP = re.compile(
 
 
 def scalar(tag: str, text: str, *, plain: bool) -> Scalar:
-    """The value of a scalar: by its ``tag`` or, if it has none and is ``plain`` (unquoted), by its looks.
+    """The value of a scalar: by its ``tag`` or, if it has none and is ``plain`` (unquoted), by its form.
 
     Raises :exc:`ValueError` if the text does not suit the tag.
     """

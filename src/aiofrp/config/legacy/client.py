@@ -85,7 +85,7 @@ def _notices(tree: Tree) -> list[str]:
 
 
 def _proxies_and_visitors(tree: Tree, file: IniFile, warnings: list[LegacyWarning]) -> None:
-    """All sections but [common], by name; those ``start`` leaves out are not looked at."""
+    """All sections but [common], by name; those ``start`` leaves out are not read."""
     file = expand_ranges(file)
     start = frozenset(tree.get("start", ()))
     proxies: dict[str, Tree] = {}

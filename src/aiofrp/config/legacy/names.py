@@ -24,7 +24,7 @@ _Section: TypeAlias = tuple[Program, str, str, Collection[str]]
 def explain(program: Program, section: str, key: str, known: Collection[str]) -> str:
     """Why a key of a section has no effect, and what may be meant.
 
-    ``known``: the keys that were looked for in this section.
+    ``known``: the keys this section may have.
     """
     if key in keys.HINTS:
         return keys.HINTS[key]

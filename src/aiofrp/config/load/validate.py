@@ -129,7 +129,7 @@ def _datagrams(config: ClientConfig) -> Iterator[str]:
 
 
 def gate_problems(config: ClientCommonConfig) -> Problems:
-    """Feature gates that do not exist; looked at when frpc starts, not by ``verify``."""
+    """Feature gates that do not exist; checked when frpc starts, not by ``verify``."""
     for name in config.feature_gates:
         if name not in FEATURE_GATES:
             hint = hints.choice(name, FEATURE_GATES)

@@ -81,7 +81,7 @@ def _reference(model: type[Model], definitions: dict[str, Schema]) -> Schema:
 def _define(model: type[Model], definitions: dict[str, Schema]) -> bool:
     if model.__name__ in definitions:
         return False
-    definitions[model.__name__] = {}  # the place is taken before the tables inside are looked at
+    definitions[model.__name__] = {}  # the place is taken before the tables inside are described
     definitions[model.__name__] = _table(model, definitions)
     return True
 

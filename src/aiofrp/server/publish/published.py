@@ -58,5 +58,6 @@ class Traffic:
             observer.traffic(*self.key, bytes_in, bytes_out)
 
     def lost(self, cause: str, count: int) -> None:
+        """``count`` datagrams were dropped for the reason ``cause``."""
         for observer in self._observers:
             observer.lost(*self.key, cause, count)

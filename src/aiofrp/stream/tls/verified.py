@@ -218,10 +218,12 @@ class Incoming:
         self._tls = tls
 
     def write(self, data: Buffer) -> None:
+        """Take bytes of the peer."""
         self._tls.feed(data)
 
     @property
     def pending(self) -> int:
+        """Above 0 while the end of the peer's bytes is not read."""
         return int(self._tls.end_unread)
 
 
@@ -235,9 +237,11 @@ class Outgoing:
 
     @property
     def pending(self) -> int:
+        """Above 0 if there may be bytes to send."""
         return 1  # unknown; read() returns nothing when there is nothing
 
     def read(self) -> bytes:
+        """What is to be sent now."""
         chunks: list[bytes] = []
         try:
             while True:

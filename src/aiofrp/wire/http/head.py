@@ -236,6 +236,7 @@ def sort_fields(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Fiel
 
 
 def connection_options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
+    """The options of the Connection fields among ``noted`` ones, in lower case."""
     values = noted.get(b"connection")
     if values is None:
         return _NO_OPTIONS
@@ -246,6 +247,7 @@ def connection_options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
 
 
 def keeps_alive(minor: int, options: frozenset[bytes]) -> bool:
+    """Whether a peer of HTTP/1.``minor`` that sent these Connection options takes another message."""
     return b"close" not in options and (minor == 1 or b"keep-alive" in options)
 
 

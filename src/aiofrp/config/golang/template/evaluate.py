@@ -18,7 +18,7 @@ _SHOWN: Final = 200  # characters of a value shown in an error message: it may b
 
 
 class _Flow(enum.Enum):
-    """What a body wants of the loop around it."""
+    """What a body asks of the loop around it."""
 
     NEXT = enum.auto()
     BREAK = enum.auto()

@@ -51,7 +51,7 @@ class Expressions:
         for command in pipeline.commands:
             value = self._command(command, dot, value)
         self._machine.leave()
-        assert value is not _MISSING  # the parser wants at least one command
+        assert value is not _MISSING  # the parser demands at least one command
         for name in pipeline.variables:
             if pipeline.assigns:
                 self._machine.assign(name, value)

@@ -1,4 +1,4 @@
-"""The functions that look inside a value: ``len index slice``.
+"""The functions that read inside a value: ``len index slice``.
 
 A list of Go may have a capacity behind its end that ``slice`` can reach; ours ends where it ends, and
 reaching further is an error.

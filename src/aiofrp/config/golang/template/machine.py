@@ -25,7 +25,7 @@ MAX_DEPTH: Final = 80
 """How deep blocks, parentheses and templates within templates may nest together while running: up to 560
 frames of the stack."""
 
-_VARIABLES_PER_STEP: Final = 16  # variables looked at before they count as one more step
+_VARIABLES_PER_STEP: Final = 16  # variables searched before they count as one more step
 
 
 class Machine:

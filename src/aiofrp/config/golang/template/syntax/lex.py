@@ -69,7 +69,7 @@ _NUMBER = re.compile(
     r"|0[oO][0-7_]*(?:\.[0-7_]*)?|0[bB][01_]*(?:\.[01_]*)?"
     r"|[0-9_]*(?:\.[0-9_]*)?(?:[eE][+-]?[0-9_]*)?)i?"
 )
-_WORD = re.compile(r"[A-Za-z0-9_]*+")  # the letters most words are made of; others are looked at one by one
+_WORD = re.compile(r"[A-Za-z0-9_]*+")  # the letters most words are made of; others are read one by one
 _SPACES = re.compile(r"[ \t\r\n]+")
 _QUOTED = {mark: re.compile(rf"(?:[^\\\n{mark}]++|\\[^\n])*+{mark}") for mark in "\"'"}
 
@@ -310,7 +310,7 @@ class Lexer:
         return Token(kind, start, text, self._line_at(start))
 
     def _error(self, message: str, start: int | None = None) -> Token:
-        """A spelling error; what follows it is not looked at."""
+        """A spelling error; what follows it is not read."""
         start = self._position if start is None else start
         self._position = len(self.text)
         self._inside = False

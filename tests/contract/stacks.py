@@ -14,7 +14,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from aiofrp.stream.base import Stream
+from aiofrp.http.scheduler import Scheduler
+from aiofrp.http.v2.connection import Connection2
+from aiofrp.http.v2.stream import Headers, Stream2, ignore
+from aiofrp.stream.base import Stream, nothing
 from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
 from aiofrp.stream.kcp.stream import KcpStream
 from aiofrp.stream.kcp.stream import dial as dial_kcp
@@ -218,6 +221,29 @@ async def mux(below: Pair) -> Pair:
     return pair
 
 
+async def http2(below: Pair) -> Pair:
+    """A stream of HTTP/2 whose request is answered, so that bytes may go both ways; others share the connection."""
+    opened: asyncio.Queue[Stream2] = asyncio.Queue()
+
+    def accept(stream: Stream2, headers: Headers, ended: bool) -> None:
+        stream.send_headers([(b":status", b"200")])
+        opened.put_nowait(stream)
+
+    Connection2(below.b, Scheduler(), opened=accept, lost=nothing)
+    connection = Connection2(below.a, Scheduler(), lost=nothing, client=True)
+
+    async def stream() -> Pair:
+        request = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"x"), (b":path", b"/")]
+        client = connection.open(request, ignore, end=False)
+        assert client is not None
+        server = await opened.get()
+        return Pair(client, server, below.bound + 1024 * KIB, below.volume, below.trickles, notices_cut=True)
+
+    pair = await stream()
+    pair.another = stream
+    return pair
+
+
 async def websocket(below: Pair) -> Pair:
     """An open websocket, past its handshake."""
     client, server = WebSocketStream(below.a, client=True), WebSocketStream(below.b, client=False)
@@ -273,6 +299,7 @@ CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
     "memory64k": memory(64 * KIB),
 }
 LAYERS: dict[str, Callable[[Pair], Awaitable[Pair]]] = {
+    "http2": http2,
     "tls": tls,
     "mux": mux,
     "throttle": throttle,
@@ -310,6 +337,9 @@ STACKS = [
     "transforms/mux/tls/tcp",
     "throttle/memory7",
     "throttle/memory64k",
+    "http2/tcp",
+    "http2/memory64k",
+    "http2/tls/tcp",
 ]
 
 #: What carries the logical connections of one client, by ``transport.protocol`` and ``transport.tls``.

@@ -16,6 +16,7 @@ import pytest
 from aiofrp.http.upstream import Upstream
 from aiofrp.http.v1 import user as user1
 from aiofrp.http.v2 import connection as connection2
+from aiofrp.http.v2 import request as request2
 from aiofrp.http.v2 import sender as sender2
 from aiofrp.http.v2 import stream as stream2
 from aiofrp.http.v2 import user as user2
@@ -511,8 +512,8 @@ async def test_an_idle_connection_is_told_goodbye(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_body_that_trickles_is_refused_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user2, "BODY_WINDOW", 0.4)
-    monkeypatch.setattr(user2, "BODY_LEAST", 100)
+    monkeypatch.setattr(request2, "BODY_WINDOW", 0.4)
+    monkeypatch.setattr(request2, "BODY_LEAST", 100)
     async with http_site({"web": saying("web")}) as site, h2_user(site.port) as user:
         slow, good = (
             user.open(get("/", ("content-length", "2000"), method="POST"), end=False) for _ in range(2)

@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-from aiofrp.http.v2.user import request_of
+from aiofrp.http.v2.head import request_of
 from aiofrp.wire.http.forward import NO_CHANGES, encode_request, request_fields
 from tests.e2e import test_smuggling
 from tests.support.frames2 import Fields, LibraryUser, RawUser, raw_user

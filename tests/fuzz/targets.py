@@ -20,7 +20,7 @@ from qh3.quic.tls_bridge import QuicTlsBridgeError
 
 from aiofrp.config.models.types import Bandwidth, Secret
 from aiofrp.errors import LocalProtocolError, RemoteProtocolError
-from aiofrp.http.v2.user import request_of
+from aiofrp.http.v2.head import request_of
 from aiofrp.proxy.datagrams.packets import user_of
 from aiofrp.server.vhost.judge import parse_basic
 from aiofrp.stream.quic.core import QuicCore

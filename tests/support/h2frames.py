@@ -30,6 +30,12 @@ def fields(path: str = "/", method: str = "GET", host: str = "web.test") -> byte
     return bytes(Encoder().encode([(name, value, True) for name, value in head]))
 
 
+def head(stream: int, pairs: Iterable[tuple[str, str]], flags: int = END_HEADERS) -> bytes:
+    """HEADERS with these fields, which use no table."""
+    block = Encoder().encode([(name, value, True) for name, value in pairs])
+    return frame(HEADERS, bytes(block), flags, stream)
+
+
 def request(stream: int, block: bytes = b"", *, end: bool = True) -> bytes:
     return frame(HEADERS, block or fields(), END_HEADERS | (END_STREAM if end else 0), stream)
 
@@ -68,6 +74,25 @@ async def assault(port: int, parts: Iterable[bytes], seconds: float) -> tuple[in
     if not reading.cancelled():
         reading.exception()
     return goaway(bytes(seen)), sent
+
+
+class Frames:
+    """What a side sent, cut into frames; the client's preface is left out."""
+
+    def __init__(self) -> None:
+        self._received = b""
+
+    def receive_data(self, data: bytes) -> list[tuple[int, int, int, bytes]]:
+        """Kind, flags, stream and payload of each frame that is whole now."""
+        self._received = (self._received + data).removeprefix(PREFACE)
+        found = []
+        while len(self._received) >= 9 and len(self._received) >= 9 + (
+            size := int.from_bytes(self._received[:3])
+        ):
+            kind, flags, stream = self._received[3], self._received[4], int.from_bytes(self._received[5:9])
+            found.append((kind, flags, stream, self._received[9 : 9 + size]))
+            self._received = self._received[9 + size :]
+        return found
 
 
 def goaway(data: bytes) -> int | None:

@@ -14,6 +14,9 @@ from aiofrp.http.v2.stream import (
     Stream2,
     send_answer,
 )
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.memory import memory_pair
+from tests.support.ends import until
 
 
 class FakeSender:
@@ -24,6 +27,7 @@ class FakeSender:
         self.nearly_full = False
         self.timed = False
         self.told: list[str] = []
+        self.carrier: Stream = memory_pair()[0]
 
     def send_headers(self, stream: Stream2, headers: Headers, end: bool, /) -> None:
         self.told.append(f"headers {headers[0][1].decode()}{' end' if end else ''}")
@@ -44,10 +48,9 @@ class FakeReceiver:
     def __init__(self) -> None:
         self.paused = False
 
-    def headers_received(self, headers: Headers, ended: bool) -> None: ...
-    def data_received(self, data: bytes) -> None: ...
-    def eof_received(self, trailers: Headers) -> None: ...
-    def reset_received(self) -> None: ...
+    def data_received(self, data: Buffer, /) -> None: ...
+    def eof_received(self) -> None: ...
+    def connection_lost(self, exc: Exception | None, /) -> None: ...
 
     def pause_writing(self) -> None:
         assert not self.paused
@@ -61,7 +64,7 @@ class FakeReceiver:
 def made() -> tuple[Stream2, FakeSender, FakeReceiver]:
     sender, receiver = FakeSender(), FakeReceiver()
     stream = Stream2(sender, 1)
-    stream.receiver = receiver
+    stream.attach(receiver)
     return stream, sender, receiver
 
 
@@ -69,7 +72,7 @@ def made() -> tuple[Stream2, FakeSender, FakeReceiver]:
     ("nearly_full", "high", "low"),
     [(False, HIGH_WATER, LOW_WATER), (True, NEARLY_FULL_HIGH, NEARLY_FULL_LOW)],
 )
-def test_the_receiver_pauses_above_the_limit_and_resumes_below(
+async def test_the_receiver_pauses_above_the_limit_and_resumes_below(
     nearly_full: bool, high: int, low: int
 ) -> None:
     stream, sender, receiver = made()
@@ -88,7 +91,7 @@ def test_the_receiver_pauses_above_the_limit_and_resumes_below(
     assert sender.queued == stream.queued
 
 
-def test_what_is_queued_comes_out_in_order_and_in_the_sizes_asked_for() -> None:
+async def test_what_is_queued_comes_out_in_order_and_in_the_sizes_asked_for() -> None:
     stream, sender, _ = made()
     stream.write(b"abc")
     stream.write(b"def")
@@ -103,10 +106,10 @@ def test_what_is_queued_comes_out_in_order_and_in_the_sizes_asked_for() -> None:
     assert (stream.take_end(), stream.ended, sender.queued) == (None, True, 0)
 
 
-def test_nothing_is_queued_after_the_end_or_the_close() -> None:
+async def test_nothing_is_queued_after_the_end_or_the_close() -> None:
     stream, sender, _ = made()
     stream.write(b"abc")
-    stream.close()
+    stream.gone()
     stream.write(b"def")
     stream.send_headers([(b":status", b"200")])
     assert (stream.queued, sender.queued, sender.told) == (0, 0, [])
@@ -117,14 +120,37 @@ def test_nothing_is_queued_after_the_end_or_the_close() -> None:
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD"])
-def test_an_answer_leaves_no_receiver(method: bytes) -> None:
+async def test_an_answer_leaves_no_receiver(method: bytes) -> None:
     stream, sender, _ = made()
     answer = empty(404, b"Not Found")
     answer.body = b"no"
     send_answer(stream, answer, method)
-    assert stream.receiver is None
     assert sender.told == ["headers 404"]
     assert sender.queued == (2 if method == b"GET" else 0)
-    stream.consumed(7)
+    stream.body_received(bytes(7))
     stream.reset()
     assert sender.told[1:] == ["credit 7", "reset 2"]
+
+
+async def test_credit_is_given_once_for_what_the_receiver_has() -> None:
+    stream, sender, receiver = made()
+    stream.body_received(bytes(10))
+    stream.pause_reading()
+    stream.body_received(bytes(5))
+    assert sender.told == ["credit 10"]
+    stream.detach()
+    stream.unread(bytes(4))
+    stream.attach(receiver)
+    stream.resume_reading()
+    await until(lambda: not stream._held)
+    assert sum(int(line.split()[1]) for line in sender.told) == 15
+
+
+async def test_what_is_held_is_credited_when_the_stream_goes() -> None:
+    for end in ("close", "abort", "reset_received"):
+        stream, sender, _ = made()
+        stream.pause_reading()
+        stream.body_received(bytes(5))
+        assert sender.told == []
+        stream.reset_received(8) if end == "reset_received" else getattr(stream, end)()
+        assert "credit 5" in sender.told

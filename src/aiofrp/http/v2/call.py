@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import h2.errors
+from h2.errors import ErrorCodes
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.http.deadline import Deadline
@@ -16,9 +16,10 @@ from aiofrp.http.exchange import Failure
 from aiofrp.http.scheduler import Scheduler
 from aiofrp.http.site import RequestRoute, Site
 from aiofrp.http.upstream import Upstream
-from aiofrp.http.v2.connection import MAX_STREAMS, Connection2
+from aiofrp.http.v2.connection import Connection2
+from aiofrp.http.v2.core import MAX_STREAMS
 from aiofrp.http.v2.stream import Headers, Stream2, send_answer
-from aiofrp.stream.base import Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.body import Body, body_of
 from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, RequestHead
 
@@ -75,7 +76,7 @@ class Service2:
 class Call:
     """One call: a stream of the user and one to the service. What comes on one goes out on the other.
 
-    ``near`` is the receiver of the user's stream. ``peer``: the user's IP address.
+    ``near`` is the receiver of the user's stream, ``far`` of the service's. ``peer``: the user's IP address.
     """
 
     __slots__ = ("_deadline", "_peer", "_request", "_responding", "_route", "_site", "far", "near")
@@ -93,10 +94,14 @@ class Call:
         self.near = CallSide(self, stream, body_of(UNTIL_EOF if size == CHUNKED else size))
         self.far = CallSide(self, None, body_of(UNTIL_EOF))
         self.near.other, self.far.other = self.far, self.near
+        stream.lingers = True
+        stream.attach(self.near)
+        stream.pause_reading(Pause.WAIT)
 
     def start(self, connection: Connection2) -> None:
         """Send the request on ``connection``, unless the user gave it up meanwhile."""
-        if self.near.stream is None or self.near.stream.closed:
+        near = self.near.stream
+        if near is None or near.closed:
             return
         request, route = self._request, self._route
         host = route.rewrite or request.host
@@ -108,11 +113,13 @@ class Call:
         ]
         fields = route.request_fields(request, self._peer)
         headers += [(name.lower(), value) for name, value in fields]
-        stream = connection.open(headers, self.far, end=self.near.ended)
+        stream = connection.open(headers, self._head_received, end=near.bodiless)
         if stream is None:
             self.fail(Closed("the service takes no more streams"))
         else:
-            self.far.joined(stream)
+            self.far.stream = stream
+            stream.attach(self.far)
+            near.resume_reading(Pause.WAIT)
 
     def fail(self, error: FrpError, failure: Failure = Failure.NOBODY) -> None:
         """There is no response."""
@@ -124,14 +131,6 @@ class Call:
 
     # For the sides
 
-    def headers(self, side: CallSide, headers: Headers, ended: bool) -> None:
-        """The service's response begins, and ends with its head when it is an error of gRPC."""
-        stream = self.near.stream
-        if side is self.far and stream is not None:
-            self._deadline.clear()
-            self._responding = not headers[0][1].startswith(b"1")
-            stream.send_headers(self._route.response.apply(headers), end=ended)
-
     def ended(self, side: CallSide) -> None:
         """One side finished."""
         if side is self.near and not self._responding:
@@ -139,112 +138,89 @@ class Call:
         if self.near.ended and self.far.ended:
             self._deadline.close()
 
-    def reset(self, side: CallSide) -> None:
-        """One side is gone."""
+    def lost(self, side: CallSide, exc: Exception | None) -> None:
+        """One side is gone, and with it the other one unless the whole response is passed on."""
         self._deadline.close()
-        stream = side.other.stream
+        if exc is None and self.far.ended:
+            return
         if side is self.far and not self._responding:
             self.fail(Closed("EOF"))
-        elif stream is not None:
-            stream.reset()
-        self.near.release()
-        self.far.release()
+        else:
+            side.other.drop()
 
     def malformed(self) -> None:
         """The request's body is not as long as its head announced."""
         self._deadline.close()
         for side in (self.near, self.far):
-            if side.stream is not None:
-                side.stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
-            side.release()
+            side.drop(ErrorCodes.PROTOCOL_ERROR)
+
+    # Private
+
+    def _head_received(self, headers: Headers, ended: bool) -> None:
+        """The service's response begins, and ends with its head when it is an error of gRPC."""
+        stream = self.near.stream
+        if stream is not None:
+            self._deadline.clear()
+            self._responding = not headers[0][1].startswith(b"1")
+            stream.send_headers(self._route.response.apply(headers), end=ended)
 
     def _miss(self) -> None:
-        far, near = self.far.stream, self.near.stream
-        if far is not None:
-            far.receiver = None
-            far.reset()
+        near = self.near.stream
+        self.far.drop()
         if near is not None and not near.closed:
             self.fail(Closed("timeout awaiting response headers"), Failure.TIMED_OUT)
 
 
 class CallSide:
-    """One side of a call, the receiver of its stream."""
+    """One side of a call, the receiver of its stream; what comes is written to the other side's.
 
-    __slots__ = ("_body", "_call", "_early", "_held", "_not_taken", "_trailers", "ended", "other", "stream")
+    ``ended``: all of the peer's body has been passed on.
+    """
+
+    __slots__ = ("_body", "_call", "ended", "other", "stream")
 
     other: CallSide
 
     def __init__(self, call: Call, stream: Stream2 | None, body: Body) -> None:
+        """``body`` counts what comes. The service's side has no ``stream`` at first; nothing is read from the user's
+        until then."""
         self.stream = stream
-        self._body = body
         self.ended = False
+        self._body = body
         self._call = call
-        self._held = stream is None  # what comes from the other side waits until there is a stream
-        self._early: list[bytes] = []  # limited by the other side's window
-        self._trailers: Headers | None = None
-        self._not_taken = 0
 
-    def joined(self, stream: Stream2) -> None:
-        """The stream of this side is open."""
-        self.stream, self._held = stream, False
-        for data in self._early:
-            stream.write(data)
-        self._early = []
-        if self._trailers is not None and not stream.ended:
-            stream.end(self._trailers)
-        if not self._held:
-            self.other.release()
-
-    def write(self, data: bytes) -> bool:
-        """Send on what came on the other side; False when it takes no more for now."""
-        if self.stream is None:
-            self._early.append(data)
-        else:
-            self.stream.write(data)
-        return not self._held
-
-    def finish(self, trailers: Headers) -> None:
-        """The other side finished."""
-        if self.stream is None:
-            self._trailers = trailers
-        else:
-            self.stream.end(trailers)
-
-    def release(self) -> None:
-        """What came on this side is on its way."""
-        size, self._not_taken = self._not_taken, 0
-        if size and self.stream is not None:
-            self.stream.consumed(size)
+    def drop(self, code: int = ErrorCodes.INTERNAL_ERROR) -> None:
+        """Reset the stream, and receive nothing more from it."""
+        if self.stream is not None:
+            self.stream.detach()
+            self.stream.reset(code)
 
     # Receiver of the stream
 
-    def headers_received(self, headers: Headers, ended: bool) -> None:
-        self._call.headers(self, headers, ended)
-
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: Buffer, /) -> None:
         if self._body.receive_data(data) != len(data):
             self._call.malformed()
-            return
-        self._not_taken += len(data)
-        if self.other.write(data):
-            self.release()
+        elif self.other.stream is not None:
+            self.other.stream.write(data)
 
-    def eof_received(self, trailers: Headers) -> None:
+    def eof_received(self) -> None:
         try:
             self._body.receive_eof()
         except RemoteProtocolError:
             self._call.malformed()
             return
         self.ended = True
-        self.other.finish(trailers)
+        if self.other.stream is not None and self.stream is not None:
+            self.other.stream.end(self.stream.trailers)
         self._call.ended(self)
 
-    def reset_received(self) -> None:
-        self._call.reset(self)
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._call.lost(self, exc)
 
     def pause_writing(self) -> None:
-        self._held = True
+        if self.other.stream is not None:
+            self.other.stream.pause_reading(Pause.PEER)
 
     def resume_writing(self) -> None:
-        self._held = False
-        self.other.release()
+        if self.other.stream is not None:
+            self.other.stream.resume_reading(Pause.PEER)

@@ -11,21 +11,18 @@ import contextlib
 from collections.abc import Callable
 from time import monotonic
 
-import h2.connection
 import h2.errors
 import h2.events
 import h2.exceptions
-from h2.config import H2Configuration
-from h2.connection import AllowedStreamIDs
-from h2.settings import SettingCodes, Settings
-from h2.stream import H2Stream
+from h2.settings import SettingCodes
 
-from aiofrp.errors import RemoteProtocolError
+from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.http.deadline import HEAD_TIMEOUT, Deadline, OutputWatch
 from aiofrp.http.scheduler import Scheduler
+from aiofrp.http.v2.core import MAX_STREAMS, PREFACE, begin
 from aiofrp.http.v2.sender import Sender2
-from aiofrp.http.v2.stream import Headers, Receiver2, Stream2
-from aiofrp.stream.base import Buffer, Pause, Stream, nothing
+from aiofrp.http.v2.stream import Headers, Heads, Stream2
+from aiofrp.stream.base import Buffer, Pause, Stream, hand_out, nothing
 from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2budget import ControlBudget
 from aiofrp.wire.http.h2fields import Malformed, checked_request, checked_response, checked_trailers
@@ -41,38 +38,13 @@ from aiofrp.wire.http.h2frames import (
     bounded_settings,
 )
 
-#: What a client says first (RFC 9113 §3.4).
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: Bytes of a stream's window and of the connection's: what a peer may send before it is consumed.
-STREAM_WINDOW, CONNECTION_WINDOW = 256 * 1024, 1024 * 1024
-#: Streams a peer may have open at once, and bytes of its header lists (RFC 9113 §6.5.2).
-MAX_STREAMS, MAX_HEADERS = 128, 64 * 1024
 #: Streams a peer may reset beyond those that completed (rapid reset, CVE-2023-44487).
 MAX_RESETS = 200
 #: Seconds between GOAWAY for an error and the end of the connection, for the peer to read it.
 LINGER = 1.0
-#: Streams that are over and still known, so that frames on their way to them are no errors.
-MAX_CLOSED = 1024
-
-Opened = Callable[[Stream2, Headers, bool], Receiver2 | None]
-"""Called with a stream the peer opened, the fields of its request and whether it has no body; returns the receiver
-of the body, or ``None``."""
-
-
-class _Connection(h2.connection.H2Connection):
-    """h2's connection, which leaves the length of bodies to those who count them anyway: for h2 another length than
-    was announced is an error of the whole connection."""
-
-    MAX_CLOSED_STREAMS = MAX_CLOSED
-
-    def _begin_new_stream(self, stream_id: int, allowed_ids: AllowedStreamIDs) -> H2Stream:
-        stream = super()._begin_new_stream(stream_id, allowed_ids)
-        stream._initialize_content_length = _expect_any_length  # type: ignore[method-assign]
-        return stream
-
-
-def _expect_any_length(headers: object) -> None:
-    """In place of h2's method that notes a Content-Length."""
+Opened = Callable[[Stream2, Headers, bool], None]
+"""Called with a stream the peer opened, to which nobody is attached, the fields of its request and whether it has no
+body."""
 
 
 class Connection2:
@@ -123,23 +95,7 @@ class Connection2:
         self._linger_deadline: Deadline | None = None
         self._budget = ControlBudget(monotonic())
         self._output = OutputWatch(stream, self.abort)
-        self._conn = _Connection(
-            H2Configuration(client_side=client, header_encoding=None, validate_inbound_headers=False)
-        )
-        self._conn.local_settings = Settings(
-            client=client,
-            initial_values={
-                SettingCodes.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
-                SettingCodes.MAX_HEADER_LIST_SIZE: MAX_HEADERS,
-                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-            },
-        )
-        if client:
-            self._conn.local_settings.enable_push = False
-        self._conn.initiate_connection()
-        if not client:
-            self._conn.receive_data(PREFACE)  # the reader has judged it
-        self._conn.increment_flow_control_window(CONNECTION_WINDOW - 65535)
+        self._conn = begin(client)
         self._sender = Sender2(self._conn, stream, self._budget, changed=changed, client=client)
         self._sender.flush()
         stream.attach(self)
@@ -149,18 +105,16 @@ class Connection2:
         """The open streams by number."""
         return self._sender.streams
 
-    def open(self, headers: Headers, receiver: Receiver2, *, end: bool) -> Stream2 | None:
+    def open(self, headers: Headers, heads: Heads, *, end: bool) -> Stream2 | None:
         """Open a stream with a request, on a client's side. ``None`` when the peer allows no more streams.
 
-        ``end``: the request has no body.
+        ``heads`` gets the heads of the response. ``end``: the request has no body.
         """
         conn = self._conn
         try:
             if conn.open_outbound_streams >= min(conn.remote_settings.max_concurrent_streams, MAX_STREAMS):
                 return None
-            number = conn.get_next_available_stream_id()
-            stream = self._sender.add(number)
-            stream.receiver = receiver
+            stream = self._sender.add(conn.get_next_available_stream_id(), heads)
         except h2.exceptions.ProtocolError:
             return None
         stream.send_headers(headers, end=end)
@@ -220,20 +174,17 @@ class Connection2:
         if self._linger_deadline is not None:
             self._linger_deadline.close()
         for stream in self._sender.clear():
-            stream.close()
-            if stream.receiver is not None:
-                stream.receiver.reset_received()
+            stream.gone()
+            stream.connection_lost(exc or Closed("the HTTP/2 connection was closed"))
         self._lost()
 
     def pause_writing(self) -> None:
         self._sender.pause()
         if self._sender.timed:
             self._output.start()
-        self._stream.pause_reading(Pause.PEER)  # answers to its pings and settings would pile up
 
     def resume_writing(self) -> None:
         self._output.stop()
-        self._stream.resume_reading(Pause.PEER)
         self._sender.resume()
 
     # Private
@@ -287,9 +238,8 @@ class Connection2:
             case h2.events.RequestReceived():
                 self._request(event)
             case h2.events.ResponseReceived() | h2.events.InformationalResponseReceived():
-                self._response(
-                    event.stream_id, event.headers, getattr(event, "stream_ended", None) is not None
-                )
+                ended = getattr(event, "stream_ended", None) is not None
+                self._response(event.stream_id, event.headers, ended)
             case h2.events.DataReceived():
                 self._data(event)
             case h2.events.TrailersReceived():
@@ -297,7 +247,7 @@ class Connection2:
             case h2.events.StreamEnded():
                 self._end(event.stream_id, [])
             case h2.events.StreamReset():
-                self._reset_by_peer(event.stream_id)
+                self._reset_by_peer(event.stream_id, event.error_code)
             case h2.events.WindowUpdated():
                 self._sender.window_opened(event.stream_id)
             case h2.events.RemoteSettingsChanged():
@@ -310,26 +260,27 @@ class Connection2:
                 pass
 
     def _request(self, event: h2.events.RequestReceived) -> None:
-        assert self._opened is not None
         stream = self._sender.add(event.stream_id)
         ended = stream.bodiless = event.stream_ended is not None
         try:
             fields = checked_request(_pairs(event.headers))
         except Malformed:
-            stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+            stream.malformed()
         else:
-            stream.receiver = self._opened(stream, fields, ended)
+            opened = self._opened
+            assert opened is not None
+            hand_out(stream, lambda stream: opened(stream, fields, ended))
 
     def _response(self, number: int, headers: object, ended: bool) -> None:
         stream = self._sender.streams.get(number)
-        if stream is None or stream.receiver is None:
+        if stream is None:
             return
         try:
             fields = checked_response(_pairs(headers))
         except Malformed:
-            self._reset(stream)
+            stream.malformed()
         else:
-            stream.receiver.headers_received(fields, ended)
+            stream.headers_received(fields, ended)
 
     def _trailers(self, number: int, headers: object) -> None:
         stream = self._sender.streams.get(number)
@@ -338,47 +289,36 @@ class Connection2:
         try:
             fields = checked_trailers(_pairs(headers))
         except Malformed:
-            self._reset(stream)
+            stream.malformed()
         else:
             self._end(number, fields)
-
-    def _reset(self, stream: Stream2) -> None:
-        """The peer's message is malformed: an error of its stream."""
-        receiver = stream.receiver
-        stream.reset(h2.errors.ErrorCodes.PROTOCOL_ERROR)
-        if receiver is not None:
-            receiver.reset_received()
 
     def _data(self, event: h2.events.DataReceived) -> None:
         padding = event.flow_controlled_length - len(event.data)
         stream = self._sender.streams.get(event.stream_id)
-        if stream is None or stream.receiver is None:
+        if stream is None:
             self._sender.consumed(event.stream_id, event.flow_controlled_length)
             return
         if padding:
             self._sender.consumed(event.stream_id, padding)
         if event.data:
-            stream.receiver.data_received(event.data)
+            stream.body_received(event.data)
 
     def _end(self, number: int, trailers: Headers) -> None:
         """The peer's side is complete; after trailers h2 reports that a second time."""
         stream = self._sender.streams.get(number)
         if stream is None or stream.peer_ended:
             return
-        stream.peer_ended = True
-        if stream.receiver is not None:
-            stream.receiver.eof_received(trailers)
+        stream.peer_finished(trailers)
         if stream.ended:
             self._sender.finish(stream)
 
-    def _reset_by_peer(self, number: int) -> None:
+    def _reset_by_peer(self, number: int, code: int) -> None:
         self._resets += 1
         stream = self._sender.streams.get(number)
         if stream is not None:
-            receiver = stream.receiver
             self._sender.forget(stream)
-            if receiver is not None:
-                receiver.reset_received()
+            stream.reset_received(code)
         if self._resets > MAX_RESETS + self._sender.finished:
             self._give_up(h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
 

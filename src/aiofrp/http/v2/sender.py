@@ -14,12 +14,15 @@ import h2.connection
 import h2.errors
 import h2.exceptions
 
-from aiofrp.http.v2.stream import Headers, Stream2
-from aiofrp.stream.base import Stream
+from aiofrp.errors import Closed
+from aiofrp.http.v2.stream import Headers, Heads, Stream2, ignore
+from aiofrp.stream.base import Pause, Stream
 from aiofrp.wire.http.h2budget import ControlBudget
 
 #: Bytes written in one turn of the loop; the streams that have more go on later, one frame each in turn.
 MAX_UNFLUSHED = 256 * 1024
+#: Bytes of heads and of answers to the peer's frames written while the byte stream is full; then its frames wait.
+MAX_ANSWERS = 64 * 1024
 #: Bytes queued for all streams above which each may queue only a little.
 CONNECTION_HIGH_WATER = 2 * 1024 * 1024
 
@@ -28,6 +31,7 @@ class Sender2:
     """The sending half of one HTTP/2 connection. ``changed`` is called when a stream is gone."""
 
     __slots__ = (
+        "_answers",
         "_budget",
         "_changed",
         "_client",
@@ -61,12 +65,13 @@ class Sender2:
         self._changed = changed
         self._client = client
         self._full = False
+        self._answers = 0  # bytes written since it was full
         self._flush_due = False
         self._unflushed = 0
 
-    def add(self, number: int) -> Stream2:
-        """A new stream with this number."""
-        stream = self.streams[number] = Stream2(self, number)
+    def add(self, number: int, heads: Heads = ignore) -> Stream2:
+        """A new stream with this number; ``heads`` gets the heads of responses."""
+        stream = self.streams[number] = Stream2(self, number, heads)
         return stream
 
     # For streams
@@ -75,10 +80,15 @@ class Sender2:
         try:
             self._conn.send_headers(stream.number, headers, end_stream=end)
         except h2.exceptions.ProtocolError:  # fields that HTTP/2 does not allow, or the stream is gone
-            self.reset(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+            stream.reset()
         if end and not stream.closed:
             self._sent_all(stream)
         self._flush_soon()
+
+    @property
+    def carrier(self) -> Stream:
+        """The byte stream that carries the connection."""
+        return self._stream
 
     @property
     def timed(self) -> bool:
@@ -125,11 +135,11 @@ class Sender2:
         if not stream.closed:
             self.finished += 1
             self.forget(stream)
+            stream.over(None)
 
     def forget(self, stream: Stream2) -> None:
         """A stream is gone."""
-        stream.close()
-        stream.receiver = None
+        stream.gone()
         self._waiting.pop(stream, None)
         self.streams.pop(stream.number, None)
         self._changed()
@@ -141,12 +151,14 @@ class Sender2:
         return streams
 
     def pause(self) -> None:
-        """The byte stream is full."""
-        self._full = True
+        """The byte stream is full: no more bodies. The peer's frames are still read, for it may be full as well and
+        wait for us to read."""
+        self._full, self._answers = True, 0
 
     def resume(self) -> None:
         """The byte stream accepts more."""
         self._full = False
+        self._stream.resume_reading(Pause.ANSWERS)
         self._send_waiting()
 
     def window_opened(self, number: int) -> None:
@@ -169,11 +181,18 @@ class Sender2:
         data = self._conn.data_to_send()
         self._unflushed = 0
         if data:
+            if self._full:
+                self._count_answers(len(data))
             self._stream.write(data)
             if self._waiting:
                 self._send_waiting()
 
     # Private: sending
+
+    def _count_answers(self, size: int) -> None:
+        self._answers += size
+        if self._answers > MAX_ANSWERS:
+            self._stream.pause_reading(Pause.ANSWERS)
 
     def _send_piece(self, stream: Stream2) -> bool:
         """Send the next frame of a stream; whether it may send another one. A stream that the connection's window stops
@@ -195,6 +214,7 @@ class Sender2:
             self._send_end(stream)
         except h2.exceptions.ProtocolError:  # the peer reset the stream meanwhile
             self.forget(stream)
+            stream.over(Closed("the HTTP/2 stream was reset"))
         return False
 
     def _send_end(self, stream: Stream2) -> None:
@@ -209,11 +229,11 @@ class Sender2:
         self._sent_all(stream)
 
     def _sent_all(self, stream: Stream2) -> None:
-        """Our side is complete. The rest of a request that is answered is not needed (RFC 9113 §8.1)."""
+        """Our side of a stream is complete."""
         if stream.peer_ended:
             self.finish(stream)
-        elif not (self._client or stream.bodiless):
-            stream.linger()
+        else:
+            stream.all_sent()
 
     def _send_waiting(self) -> None:
         """Send of the streams that wait for the connection, a frame of each in turn, as much as goes in one turn of the

@@ -22,8 +22,8 @@ from aiofrp.http.v2 import stream as stream2
 from aiofrp.http.v2 import user as user2
 from tests.e2e.test_http_streams import Manual
 from tests.support.ends import until
-from tests.support.frames2 import raw_user
 from tests.support.h2frames import HEADERS, OPENING, PING, fields, frame, request
+from tests.support.rawuser2 import raw_user
 from tests.support.web import Service, http_site, ok, saying, user_of
 from tests.support.web2 import Headers, Peer, h2_service, h2_user
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.support.frames2 import Fields, RawUser, raw_user
+from tests.support.rawuser2 import Fields, RawUser, raw_user
 from tests.support.web import http_site
 
 METHOD, SCHEME, PATH = (b":method", b"POST"), (b":scheme", b"http"), (b":path", b"/")

@@ -19,8 +19,8 @@ import pytest
 from aiofrp.http.v2.head import request_of
 from aiofrp.wire.http.forward import NO_CHANGES, encode_request, request_fields
 from tests.e2e import test_smuggling
-from tests.support.frames2 import Fields, LibraryUser, RawUser, raw_user
 from tests.support.ports import free_port
+from tests.support.rawuser2 import Fields, LibraryUser, RawUser, raw_user
 from tests.support.realservices import needs
 from tests.support.tunnel import client_config, running_client, running_server, server_config
 from tests.support.web import User, http_proxy, user_of

@@ -1,4 +1,4 @@
-"""HTTP/2 frames as an attacker writes them: nothing is checked, nothing is kept."""
+"""HTTP/2 frames made and cut by hand (RFC 9113 §4, §6), as wrong as a test wants: nothing is checked or kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hpack import Encoder
 from tests.support.tunnel import PATIENCE
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-END_STREAM, END_HEADERS = 1, 4
+END_STREAM, END_HEADERS, PADDED, PRIORITIZED = 1, 4, 8, 32
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, _, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 #: Error codes of GOAWAY (RFC 9113 §7).
 PROTOCOL_ERROR, ENHANCE_YOUR_CALM = 1, 11
@@ -95,12 +95,19 @@ class Frames:
         return found
 
 
+def unpadded(kind: int, flags: int, payload: bytes) -> bytes:
+    """The data or header block in the payload of DATA or HEADERS."""
+    start = stop = 0
+    if flags & PADDED:
+        start, stop = 1, payload[0]
+    if kind == HEADERS and flags & PRIORITIZED:
+        start += 5
+    return payload[start : len(payload) - stop]
+
+
 def goaway(data: bytes) -> int | None:
     """The error code of a GOAWAY in what a server sent."""
-    position = 0
-    while position + 9 <= len(data):
-        size = int.from_bytes(data[position : position + 3])
-        if data[position + 3] == GOAWAY:
-            return int.from_bytes(data[position + 13 : position + 17])
-        position += 9 + size
+    for kind, _, _, payload in Frames().receive_data(data):
+        if kind == GOAWAY:
+            return int.from_bytes(payload[4:8])
     return None

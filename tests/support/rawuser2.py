@@ -1,6 +1,6 @@
 """A user of HTTP/2 whose frames are made by hand (RFC 9113 §4, §6), so that they may be as wrong as a test wants.
 
-hpack packs the fields and hyperframe the frames' headers; neither knows what a stream or a request is.
+hpack packs the fields, and :mod:`tests.support.h2frames` makes the frames; neither knows what a request is.
 """
 
 from __future__ import annotations
@@ -12,21 +12,29 @@ from contextlib import asynccontextmanager, suppress
 import h2.connection
 import hpack
 from h2.config import H2Configuration
-from hyperframe.frame import (
-    ContinuationFrame,
-    DataFrame,
-    Frame,
-    HeadersFrame,
-    PingFrame,
-    PriorityFrame,
-    RstStreamFrame,
-    SettingsFrame,
-)
 
+from tests.support.h2frames import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PADDED,
+    PING,
+    PREFACE,
+    PRIORITIZED,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    Frames,
+    frame,
+    unpadded,
+)
 from tests.support.tunnel import PATIENCE
 
 Fields = Sequence[tuple[bytes, bytes]]
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+#: A SETTINGS payload: INITIAL_WINDOW_SIZE of 1 MiB.
+_LARGE_WINDOW = (4).to_bytes(2) + (1 << 20).to_bytes(4)
 
 
 class RawUser:
@@ -41,11 +49,9 @@ class RawUser:
         self._writer = writer
         self._encoder = hpack.Encoder()
         self._decoder = hpack.Decoder()
-        self._received = b""
+        self._received = Frames()
         self._pongs = 0
-        self.send(
-            PREFACE, SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 1 << 20}).serialize()
-        )
+        self.send(PREFACE, frame(SETTINGS, _LARGE_WINDOW))
 
     def send(self, *frames: bytes) -> None:
         """Send frames in one write."""
@@ -55,36 +61,33 @@ class RawUser:
 
     def begin(self) -> bytes:
         """What a connection begins with."""
-        return PREFACE + SettingsFrame(0).serialize()
+        return PREFACE + frame(SETTINGS)
 
     def headers(self, stream: int, fields: Fields, *, end: bool = False, split: bool = False) -> bytes:
         """A head or trailers; ``split``: with a priority, padded, and in several frames."""
         block = self._encoder.encode([hpack.NeverIndexedHeaderTuple(*field) for field in fields])
-        first = HeadersFrame(stream, block, flags=["END_HEADERS"])
-        rest: list[Frame] = []
-        if split:
-            first = HeadersFrame(stream, block[:7], flags=["PRIORITY", "PADDED"], pad_length=9, depends_on=0)
-            cuts = [block[7:9], block[9:]]
-            rest = [ContinuationFrame(stream, cut) for cut in cuts]
-            rest[-1].flags.add("END_HEADERS")
-        if end:
-            first.flags.add("END_STREAM")
-        return b"".join(frame.serialize() for frame in (first, *rest))
+        last = END_STREAM if end else 0
+        if not split:
+            return frame(HEADERS, block, END_HEADERS | last, stream)
+        priority = bytes(4) + b"\x0f"
+        first = b"\x09" + priority + block[:7] + bytes(9)
+        return (
+            frame(HEADERS, first, PRIORITIZED | PADDED | last, stream)
+            + frame(CONTINUATION, block[7:9], 0, stream)
+            + frame(CONTINUATION, block[9:], END_HEADERS, stream)
+        )
 
     def body(self, stream: int, data: bytes, *, end: bool = False, padding: int = 0) -> bytes:
-        frame = DataFrame(stream, data)
+        flags = END_STREAM if end else 0
         if padding:
-            frame.flags.add("PADDED")
-            frame.pad_length = padding
-        if end:
-            frame.flags.add("END_STREAM")
-        return frame.serialize()
+            return frame(DATA, bytes((padding,)) + data + bytes(padding), PADDED | flags, stream)
+        return frame(DATA, data, flags, stream)
 
     def reset(self, stream: int) -> bytes:
-        return RstStreamFrame(stream, error_code=8).serialize()
+        return frame(RST_STREAM, (8).to_bytes(4), 0, stream)
 
     def priority(self, stream: int) -> bytes:
-        return PriorityFrame(stream, depends_on=0, stream_weight=200).serialize()
+        return frame(PRIORITY, bytes(4) + bytes((200,)), 0, stream)
 
     # What comes
 
@@ -95,7 +98,7 @@ class RawUser:
     async def pong(self) -> None:
         """Wait until the other side has read all that was sent, or ended the connection."""
         wanted = self._pongs + 1
-        self.send(PingFrame(0, b"12345678").serialize())
+        self.send(frame(PING, b"12345678"))
         await self._until(lambda: self._pongs >= wanted)
 
     async def _until(self, condition: object) -> None:
@@ -110,30 +113,17 @@ class RawUser:
                 self._take(more)
 
     def _take(self, data: bytes) -> None:
-        self._received += data
-        while len(self._received) >= 9:
-            frame, length = Frame.parse_frame_header(memoryview(self._received[:9]))
-            if len(self._received) < 9 + length:
-                return
-            frame.parse_body(memoryview(self._received[9 : 9 + length]))
-            self._received = self._received[9 + length :]
-            self._act_on(frame)
-
-    def _act_on(self, frame: Frame) -> None:
-        stream = frame.stream_id
-        match frame:
-            case HeadersFrame():
-                fields = dict(self._decoder.decode(frame.data, raw=True))
+        for kind, flags, stream, payload in self._received.receive_data(data):
+            if kind == HEADERS:
+                fields = dict(self._decoder.decode(unpadded(kind, flags, payload), raw=True))
                 if b":status" in fields:  # the last one, after interim ones
                     self.status[stream] = fields[b":status"]
-            case DataFrame():
-                self.data[stream] = self.data.get(stream, b"") + frame.data
-            case RstStreamFrame():
-                self.ended.add(stream)
-            case PingFrame():
+            elif kind == DATA:
+                self.data[stream] = self.data.get(stream, b"") + unpadded(kind, flags, payload)
+            elif kind == PING:
                 self._pongs += 1
-        if "END_STREAM" in frame.flags:
-            self.ended.add(stream)
+            if kind == RST_STREAM or (kind in (HEADERS, DATA) and flags & END_STREAM):
+                self.ended.add(stream)
 
 
 class LibraryUser(RawUser):

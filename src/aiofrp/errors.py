@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class FrpError(Exception):
-    """Root of all errors of this package."""
+    """Root of all errors that this package raises on purpose; the text is for users."""
 
 
 class ConfigError(FrpError):
@@ -23,7 +23,7 @@ class ConfigError(FrpError):
 
 
 class AuthError(FrpError):
-    """A token or credential was refused."""
+    """A token or another credential was refused, by this program or by its peer."""
 
 
 class ProxyError(FrpError):

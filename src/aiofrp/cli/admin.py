@@ -29,23 +29,23 @@ _ORDER = ("tcp", "udp", "tcpmux", "http", "https", "stcp", "sudp", "xtcp")
 _KEYS = ("name", "status", "local_addr", "plugin", "remote_addr", "err")
 
 
-class ApiError(FrpError):
-    """The admin API cannot be reached, or refuses."""
+class AdminError(FrpError):
+    """The admin API of frpc cannot be reached, or its answer is an error; the text is what the command prints."""
 
 
 def reload(invocation: Invocation) -> int:
-    """``frpc reload``."""
+    """``frpc reload``: let the running frpc read its file again. Returns the exit code."""
     query = "?strictConfig=true" if invocation.value("strict-config") else ""
     return _with_api(invocation, lambda api: _say(api.call("GET", "/api/reload" + query), "reload success"))
 
 
 def status(invocation: Invocation) -> int:
-    """``frpc status``."""
+    """``frpc status``: print tables of the running frpc's proxies. Returns the exit code."""
     return _with_api(invocation, lambda api: print(tables(_table_of(api.call("GET", "/api/status"))), end=""))
 
 
 def stop(invocation: Invocation) -> int:
-    """``frpc stop``."""
+    """``frpc stop``: end the running frpc. Returns the exit code."""
     return _with_api(invocation, lambda api: _say(api.call("POST", "/api/stop"), "stop success"))
 
 
@@ -74,7 +74,7 @@ def _say(answer: bytes, text: str) -> None:
 
 
 class Api:
-    """The admin API of one frpc."""
+    """Calls to the admin API of one frpc, at the address that its ``webServer`` settings give."""
 
     def __init__(self, web: WebServerConfig, timeout: float) -> None:
         """``timeout``: seconds for one call."""
@@ -82,7 +82,7 @@ class Api:
         self._timeout = timeout
 
     def call(self, method: str, path: str) -> bytes:
-        """The body of a good answer; raises :class:`ApiError`."""
+        """The body of an answer with status 200. Raises :class:`AdminError` for any other answer and for none."""
         web = self._web
         scheme = "http" if web.tls is None else "https"
         where = join_host_port(web.addr, web.port)
@@ -90,13 +90,13 @@ class Api:
         try:
             status, body = self._exchange(method, path)
         except TimeoutError:
-            raise ApiError(f"{begin}context deadline exceeded: no answer in {self._timeout:g} s") from None
+            raise AdminError(f"{begin}context deadline exceeded: no answer in {self._timeout:g} s") from None
         except http.client.HTTPException as error:
-            raise ApiError(f"{begin}this is no answer of a frpc: {error!r}") from None
+            raise AdminError(f"{begin}this is no answer of a frpc: {error!r}") from None
         except OSError as error:
-            raise ApiError(f"{begin}dial tcp {where}: {connect_reason(error)}") from None
+            raise AdminError(f"{begin}dial tcp {where}: {connect_reason(error)}") from None
         if status != http.client.OK:
-            raise ApiError(f"api status code [{status}]{_reason(body)}")
+            raise AdminError(f"api status code [{status}]{_reason(body)}")
         return body
 
     def _exchange(self, method: str, path: str) -> tuple[int, bytes]:
@@ -134,7 +134,7 @@ def _trusting(tls: TlsConfig) -> ssl.SSLContext:
     try:
         context.load_verify_locations(tls.cert_file)
     except OSError as error:
-        raise ApiError(f"open {tls.cert_file}: {(error.strerror or str(error)).lower()}") from None
+        raise AdminError(f"open {tls.cert_file}: {(error.strerror or str(error)).lower()}") from None
     return context
 
 
@@ -158,7 +158,7 @@ def _table_of(body: bytes) -> Mapping[str, Any]:
         answer = None
     if not isinstance(answer, dict):
         text = body.decode("utf-8", "replace").strip()
-        raise ApiError(f"unmarshal http response error: {text}")
+        raise AdminError(f"unmarshal http response error: {text}")
     return answer
 
 

@@ -30,7 +30,7 @@ _log = logs.get(__name__)
 
 
 def verify_file(invocation: Invocation) -> int:
-    """``frpc verify``."""
+    """``frpc verify``: check a file and print what is wrong with it. Returns the exit code."""
     strict, unsafe = invocation.value("strict-config"), invocation.value("allow-unsafe")
     code, text = verify("frpc", invocation.value("config"), strict=strict, allow_unsafe=unsafe)
     print(text, end="")
@@ -38,13 +38,13 @@ def verify_file(invocation: Invocation) -> int:
 
 
 def discover(invocation: Invocation) -> int:
-    """``frpc nathole discover``."""
+    """``frpc nathole discover``. Returns the exit code."""
     print("nathole discover is not in this release of aiofrp; it comes with proxies of type xtcp")
     return 1
 
 
 def start(invocation: Invocation) -> int:
-    """``frpc``."""
+    """``frpc``: run one file, or every file of ``--config-dir``, until a signal. Returns the exit code."""
     folder = invocation.value("config-dir")
     if folder:
         return run(_run_all(folder, invocation))
@@ -58,14 +58,14 @@ def start(invocation: Invocation) -> int:
 
 
 def start_proxy(invocation: Invocation) -> int:
-    """``frpc tcp``, ``frpc http`` and so on."""
+    """``frpc tcp``, ``frpc http`` …: run the one proxy that the flags describe. Returns the exit code."""
     proxy = proxy_config(invocation)
     print(warning_text(proxy_warnings(proxy)), end="")
     return _start_flags(client_config(invocation, proxy=proxy), invocation, list(proxy_problems(proxy)))
 
 
 def start_visitor(invocation: Invocation) -> int:
-    """``frpc stcp visitor`` and so on."""
+    """``frpc stcp visitor`` …: run the one visitor that the flags describe. Returns the exit code."""
     visitor = visitor_config(invocation)
     config = client_config(invocation, visitor=visitor)
     return _start_flags(config, invocation, list(visitor_problems(visitor)))
@@ -132,7 +132,7 @@ async def _one_of_many(fleet: Fleet, source: ConfigSource) -> None:
 
 
 class Fleet:
-    """Every frpc of this process: signals reach them all."""
+    """Every frpc of this process. A signal to the process acts on all of them."""
 
     def __init__(self) -> None:
         self._clients: set[Client] = set()  # one for each file
@@ -140,32 +140,32 @@ class Fleet:
         self._scope = Scope("frpc reload")
 
     def listen(self) -> None:
-        """Take the process's signals."""
+        """Handle the signals of this process from now on: hang-up reloads, interrupt and terminate end."""
         on_termination(self.stop)
         on_hangup(self.reload, self.stop)
 
     def stop(self) -> None:
-        """End every frpc, those about to start too."""
+        """End every frpc; one that has not started yet does not start."""
         self._stopping = True
         for client in self._clients:
             client.stop()
 
     def reload(self) -> None:
-        """Let every frpc load its file again."""
+        """Let every running frpc load its file again; a file with problems changes nothing."""
         for client in self._clients:
             self._scope.spawn(_reload(client), "one")
 
     async def run(self, config: ClientConfig, source: ConfigSource | None) -> int:
         """Run a frpc until it ends; prints why if that is an error and gives the exit code."""
         set_up_logs(config.log)
-        _tell(source, "start frpc service for config file [%s] with aggregated configuration")
+        _log_file(source, "start frpc service for config file [%s] with aggregated configuration")
         try:
             await self._run(config, source)
         except FrpError as error:
-            _tell(source, "frpc service for config file [%s] stopped")
+            _log_file(source, "frpc service for config file [%s] stopped")
             print(error)
             return 1
-        _tell(source, "frpc service for config file [%s] stopped")
+        _log_file(source, "frpc service for config file [%s] stopped")
         return 0
 
     async def _run(self, config: ClientConfig, source: ConfigSource | None) -> None:
@@ -185,7 +185,7 @@ class Fleet:
             self._clients.discard(client)
 
 
-def _tell(source: ConfigSource | None, text: str) -> None:
+def _log_file(source: ConfigSource | None, text: str) -> None:
     if source is not None:
         _log.info(text, source.path)
 

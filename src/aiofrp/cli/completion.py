@@ -50,25 +50,25 @@ def _shell(name: str, program: str) -> Command:
 
 
 def bash(invocation: Invocation) -> int:
-    """``completion bash``."""
+    """``completion bash``: print the script for bash. Returns the exit code."""
     print(_filled(_BASH, invocation, _bash_case), end="")
     return 0
 
 
 def zsh(invocation: Invocation) -> int:
-    """``completion zsh``."""
+    """``completion zsh``: print the script for zsh. Returns the exit code."""
     print(_filled(_ZSH, invocation, _zsh_case), end="")
     return 0
 
 
 def fish(invocation: Invocation) -> int:
-    """``completion fish``."""
+    """``completion fish``: print the script for fish. Returns the exit code."""
     print(_filled(_FISH, invocation, _fish_lines), end="")
     return 0
 
 
 def powershell(invocation: Invocation) -> int:
-    """``completion powershell``."""
+    """``completion powershell``: print the script for PowerShell. Returns the exit code."""
     print(_filled(_POWERSHELL, invocation, _powershell_entry), end="")
     return 0
 

@@ -12,7 +12,7 @@ _NAMES = 11
 
 
 def help_page(path: Path) -> str:
-    """What ``--help`` prints."""
+    """The page that ``--help`` prints for the last command of ``path``, as cobra lays it out."""
     command = path[-1]
     return f"{command.long or command.short}\n\n{usage(path)}"
 

@@ -75,7 +75,7 @@ def _run(root: Command, arguments: Sequence[str]) -> int:
 
 
 def show_help(invocation: Invocation) -> int:
-    """``help [command]``."""
+    """``help [command]``: print the help page of a command. Returns the exit code."""
     root = invocation.path[0]
     try:
         path, _ = find(root, invocation.words)

@@ -28,7 +28,7 @@ _log = logs.get(__name__)
 
 
 def verify_file(invocation: Invocation) -> int:
-    """``frps verify``."""
+    """``frps verify``: check a file and print what is wrong with it. Returns the exit code."""
     path = invocation.value("config")
     if not path:
         print("frps: the configuration file is not specified")
@@ -41,7 +41,7 @@ def verify_file(invocation: Invocation) -> int:
 
 
 def start(invocation: Invocation) -> int:
-    """``frps``."""
+    """``frps``: run a server by a file, or by flags, until a signal. Returns the exit code."""
     path = invocation.value("config")
     try:
         config = _from_file(invocation) if path else _from_flags(invocation)

@@ -1,7 +1,7 @@
 """What is wrong with a configuration: every problem at once, each with its place and what to write instead.
 
 The text of the error begins with the reference's own sentences, one a line and unchanged, so that programs
-that look for them still find them; what we add follows, indented.
+that search for them still find them; what we add follows, indented.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong."""
+    """One thing that is wrong in a configuration: its text, path and hint."""
 
     message: str  #: in the reference's words where it has some
     path: Path = ()

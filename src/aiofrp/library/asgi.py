@@ -86,7 +86,7 @@ class AsgiServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Let the application end."""
+        """End the tasks of the server and let the application shut down (ASGI lifespan)."""
         await self._scope.close()
         if self._lifespan is not None and not self._lifespan.should_exit:
             await self._lifespan.shutdown()
@@ -108,6 +108,7 @@ class AsgiHalf(ClientHalf):
         self._server = server
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        """Serve one user's HTTP connection, which arrives by ``stream``, with the application."""
         self._server.accept(client_side(stream, self._config.transport, self._context), start)
 
 

@@ -18,7 +18,7 @@ from aiofrp.library.options import client_config
 
 @dataclass(frozen=True, slots=True)
 class ProxyStatus:
-    """Where a proxy stands."""
+    """The state of one proxy, as frpc last knew it."""
 
     name: str
     type: str
@@ -60,7 +60,7 @@ class Client:
 
     @property
     def config(self) -> ClientConfig:
-        """What it runs by, complete."""
+        """The configuration in use, with all defaults filled in."""
         return self._service.config
 
     def proxies(self) -> list[ProxyStatus]:

@@ -37,7 +37,7 @@ class Server:
 
     @property
     def config(self) -> ServerConfig:
-        """What it runs by, complete."""
+        """The configuration in use, with all defaults filled in."""
         return self._service.config
 
     @property

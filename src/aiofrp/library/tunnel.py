@@ -55,7 +55,7 @@ class Tunnel:
         return next(iter(self.addresses), "")
 
     async def wait(self) -> None:
-        """Serve until cancelled. Raises :class:`~aiofrp.errors.FrpError` when the tunnel is lost for good."""
+        """Serve until cancelled. Raises :class:`~aiofrp.errors.FrpError` when the client gave up."""
         await self._client.wait()
 
 

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 
 from aiofrp import logs
-from aiofrp.cli.admin import Api, ApiError
+from aiofrp.cli.admin import AdminError, Api
 from aiofrp.client.service import Client
 from aiofrp.client.source import ConfigSource
 from aiofrp.client.states import Phase
@@ -370,7 +370,7 @@ async def test_the_commands_trust_the_configured_certificate_only(secured: Path,
     async with running_file(secured, online=False) as client:
         web = client.config.web_server
         wrong = web.model_copy(update={"tls": TlsConfig(cert_file=str(other), key_file="-")})
-        with pytest.raises(ApiError, match=r'^Get "https://127'):
+        with pytest.raises(AdminError, match=r'^Get "https://127'):
             await asyncio.to_thread(Api(wrong, PATIENCE).call, "GET", "/api/status")
 
 
@@ -379,13 +379,13 @@ async def test_the_commands_trust_the_configured_certificate_only(secured: Path,
 
 def test_why_an_api_cannot_be_used(tmp_path: Path, free_port: int) -> None:
     where = f"127.0.0.1:{free_port}"
-    with pytest.raises(ApiError) as caught:
+    with pytest.raises(AdminError) as caught:
         Api(WebServerConfig(port=free_port), 1.0).call("GET", "/api/status")
     assert (
         str(caught.value) == f'Get "http://{where}/api/status": dial tcp {where}: connect: connection refused'
     )
     tls = TlsConfig(cert_file=str(tmp_path / "none"), key_file="-")
-    with pytest.raises(ApiError, match="no such file or directory"):
+    with pytest.raises(AdminError, match="no such file or directory"):
         Api(WebServerConfig(port=free_port, tls=tls), 1.0).call("GET", "/")
 
 
@@ -396,6 +396,6 @@ async def test_an_api_that_says_nothing(free_port: int) -> None:
     async with local_service(silent) as port:
         api = Api(WebServerConfig(port=port, user="u", password=Secret("p")), 0.05)
         with pytest.raises(
-            ApiError, match=f'^Post "http://127.0.0.1:{port}/api/stop": context deadline exceeded'
+            AdminError, match=f'^Post "http://127.0.0.1:{port}/api/stop": context deadline exceeded'
         ):
             await asyncio.to_thread(api.call, "POST", "/api/stop")

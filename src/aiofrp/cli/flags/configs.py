@@ -45,7 +45,7 @@ def client_config(
 
 
 def proxy_config(invocation: Invocation) -> ProxyConfig:
-    """The proxy of ``frpc tcp`` and the like."""
+    """The proxy that the flags of ``frpc tcp``, ``frpc http`` … describe."""
     kind = invocation.command.name
     return registry.load(registry.PROXIES[kind], ProxyKind).Config(**_tree(PROXY[kind], invocation))
 

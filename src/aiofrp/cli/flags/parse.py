@@ -1,9 +1,9 @@
-"""Commands and flags as frp's users know them: what a command line means, by the rules of Go's cobra.
+"""Commands, flags and the parser of command lines, by the rules of Go's cobra.
 
 ``--name value``, ``--name=value``, ``-c value``, ``-cvalue``, ``-c=value``; a boolean takes a value only with
 ``=``; flags and words mix; ``_`` and ``-`` are the same in a flag's name; ``--`` ends the flags
 (docs/protocol/configuration.md §4).
-A parser of our own, since those of Python's libraries read such lines otherwise. Knows no flag of frp.
+Written by hand: the parsers of Python's libraries read such lines otherwise. This file knows no flag of frp.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiofrp.cli.flags.values import KINDS, Kind, read_bool
+from aiofrp.cli.flags.values import KINDS, ValueKind, read_bool
 from aiofrp.config.golang.literals import quote
 from aiofrp.errors import FrpError
 
@@ -23,7 +23,7 @@ _NEAR = 2
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag of a command."""
+    """One flag of a command, as it is declared."""
 
     name: str  #: with dashes, without the leading ones
     kind: str  #: a key of :data:`aiofrp.cli.flags.values.KINDS`
@@ -35,18 +35,18 @@ class Flag:
 
     @property
     def label(self) -> str:
-        """The flag as error texts name it."""
+        """The flag as error texts name it: ``-c, --config``."""
         return f"-{self.short}, --{self.name}" if self.short else f"--{self.name}"
 
     @property
-    def takes(self) -> Kind:
-        """What follows the flag."""
+    def takes(self) -> ValueKind:
+        """The kind of the flag's value: how its text is read and shown."""
         return KINDS[self.kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command and those below it."""
+    """A command, its flags and the commands below it, as they are declared."""
 
     name: str
     short: str  #: one line for lists of commands
@@ -71,7 +71,7 @@ Path = tuple[Command, ...]
 
 @dataclass(slots=True)
 class Invocation:
-    """A command line, understood."""
+    """A parsed command line: the command, its flags' values and its further words."""
 
     path: Path
     values: dict[str, Any] = field(default_factory=dict)  #: of the flags that were given, by name
@@ -83,14 +83,14 @@ class Invocation:
         return self.path[-1]
 
     def value(self, name: str) -> Any:
-        """What a flag says, its default if it was not given."""
+        """The value of the flag called ``name``, or its default if it was not given."""
         if name in self.values:
             return self.values[name]
         return next(flag.default for flag in all_flags(self.path) if flag.name == name)
 
 
 class UsageError(FrpError):
-    """A command line that means nothing; ``path`` is the command it was for."""
+    """A command line that cannot be parsed; ``path`` is the command whose help explains it."""
 
     def __init__(self, message: str, path: Path) -> None:
         super().__init__(message)
@@ -98,7 +98,7 @@ class UsageError(FrpError):
 
 
 class UnknownCommand(UsageError):
-    """The program has no such command."""
+    """A word stands where a command is expected, and the program has none of that name."""
 
 
 def spoken(path: Path) -> str:
@@ -107,12 +107,12 @@ def spoken(path: Path) -> str:
 
 
 def help_flag(path: Path) -> Flag:
-    """The flag every command has."""
+    """The flag ``--help``, which every command has."""
     return Flag("help", "bool", f"help for {path[-1].name}", short="h", default=False)
 
 
 def own_flags(path: Path) -> list[Flag]:
-    """The flags a command has itself."""
+    """The flags that are declared at the command itself, and ``--help``."""
     return [*path[-1].flags, *path[-1].inherited, help_flag(path)]
 
 

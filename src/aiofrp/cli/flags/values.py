@@ -32,8 +32,8 @@ _SECONDS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What a flag takes."""
+class ValueKind:
+    """What kind of value a flag takes, and how its text is read."""
 
     shown: str  #: the name in help pages
     read: Callable[[str], Any]  #: text → value; raises ValueError, FrpError
@@ -122,14 +122,14 @@ def _read_ports(text: str) -> Any:
     return parse_ports(text)
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "string": Kind("string", str),
-    "int": Kind("int", parse_int),
-    "bool": Kind("", read_bool, alone=True),
-    "strings": Kind("strings", read_list, joins=True),
-    "map": Kind("stringToString", read_map, joins=True, empty="[]"),
-    "duration": Kind("duration", read_duration),
-    "bandwidth": Kind("string", _read_bandwidth),
-    "ports": Kind("string", _read_ports),
+KINDS: Final[Mapping[str, ValueKind]] = {
+    "string": ValueKind("string", str),
+    "int": ValueKind("int", parse_int),
+    "bool": ValueKind("", read_bool, alone=True),
+    "strings": ValueKind("strings", read_list, joins=True),
+    "map": ValueKind("stringToString", read_map, joins=True, empty="[]"),
+    "duration": ValueKind("duration", read_duration),
+    "bandwidth": ValueKind("string", _read_bandwidth),
+    "ports": ValueKind("string", _read_ports),
 }
 """Every kind, by the name flags are declared with."""

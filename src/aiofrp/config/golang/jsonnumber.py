@@ -17,7 +17,7 @@ class JsonFloat(float):
 
 
 def number_text(value: float) -> str:
-    """A number as it stands in JSON."""
+    """The text of a number in JSON: as it was written there, if it was read from JSON."""
     if isinstance(value, JsonFloat):
         return value.text
     return str(value) if isinstance(value, int) else repr(value).replace("e-0", "e-")

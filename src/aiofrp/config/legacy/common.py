@@ -12,7 +12,7 @@ from aiofrp.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class LegacyResult:
-    """An INI file in the new format."""
+    """An INI file converted to the mapping that a TOML file gives, and where its keys stand."""
 
     config: Tree
     """The tree a file of the new format would hold: plain tables, lists and values, not yet completed."""
@@ -30,7 +30,7 @@ def common_reader(file: IniFile, warnings: list[LegacyWarning]) -> SectionReader
 
 
 def fill_common(reader: SectionReader, tree: Tree) -> None:
-    """Set the fields both programs have."""
+    """Set in ``tree`` the keys that files of frpc and frps share."""
     reader.fill(tree, keys.COMMON)
     scopes = [
         scope

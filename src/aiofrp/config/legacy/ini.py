@@ -84,7 +84,7 @@ class IniFile:
         return section
 
     def line(self, section: str, key: str = "") -> int:
-        """Where a key stands, 0 if unknown."""
+        """The line of a key, from 1; 0 if unknown."""
         entry = self._sections.get(self.owner(section, key) or "", {}).get(key)
         return entry.line if entry else 0
 
@@ -99,7 +99,7 @@ class IniFile:
             self._sections[name] = {}
 
     def set(self, section: str, key: str, value: str, line: int = 0) -> None:
-        """Set a key of a section there is."""
+        """Set a key of an existing section."""
         if not key:
             raise IniError("error creating new key: empty key name", line)
         if key not in self._sections[section]:

@@ -63,7 +63,7 @@ class LegacyWarning:
 
 @dataclass(slots=True)
 class SectionReader:
-    """Reads one section."""
+    """Reads the values of one section by their kinds."""
 
     file: IniFile
     section: str
@@ -71,7 +71,7 @@ class SectionReader:
     _known: set[str] = field(default_factory=set)
 
     def text(self, key: str) -> str:
-        """A text; empty if there is none."""
+        """The text of a key; empty if the section does not have it."""
         self._known.add(key)
         return self.file.get(self.section, key) or ""
 

@@ -43,7 +43,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a document is read."""
+    """How strictly a document is read."""
 
     strict: bool = True  #: unknown keys are problems
     ordered: bool = False  #: of keys that differ only in case the last counts, not the one that sorts last

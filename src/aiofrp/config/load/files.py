@@ -51,7 +51,7 @@ P = TypeVar("P", ProxyConfig, VisitorConfig)
 
 @dataclass(frozen=True)
 class Loaded(Generic[M]):
-    """A good configuration."""
+    """A configuration without problems, and its warnings."""
 
     config: M
     warnings: tuple[str, ...] = ()  #: shown together, after ``WARNING: ``
@@ -61,7 +61,7 @@ class Loaded(Generic[M]):
 
 @dataclass(frozen=True)
 class Source:
-    """One file, read and parsed."""
+    """One file, read, rendered and parsed, but not yet decoded into models."""
 
     file: str
     tree: Any

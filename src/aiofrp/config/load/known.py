@@ -29,7 +29,7 @@ _OPEN = (PluginConfig, ProxyConfig, VisitorConfig)  # the type decides which key
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A key and where it stands."""
+    """A key of the models and the path of its table."""
 
     program: Program
     tables: Tables
@@ -50,7 +50,7 @@ def places(key: str) -> list[Known]:
 
 
 def keys() -> list[Known]:
-    """All keys of both programs."""
+    """All keys of the files of frpc and frps."""
     found: dict[tuple[Program, Tables, str], tuple[str, ...]] = {}
     for program, tables, key, kind in _walk_all():
         place = (program, tables, key)

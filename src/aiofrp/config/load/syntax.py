@@ -64,7 +64,7 @@ _FEW_TYPES = 3
 
 
 def tables_of(syntax: Syntax, name: str) -> str:
-    """How a list of tables is written."""
+    """How a list of tables called ``name`` is written in a format, as the text of a hint."""
     if syntax == "yaml":
         return f'write a list below "{name}:", each item after "- "'
     if syntax == "json":

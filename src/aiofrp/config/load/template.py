@@ -33,7 +33,7 @@ def render(text: str, envs: Mapping[str, str], *, number_ranges: bool = True) ->
 
 @dataclass(frozen=True, slots=True)
 class Values(Struct):
-    """What a file is rendered with."""
+    """The value ``.`` of a file's template: ``.Envs`` holds the environment."""
 
     environment: StringMap
     type_name: str
@@ -41,7 +41,7 @@ class Values(Struct):
 
     @property
     def fields(self) -> Mapping[str, Value]:
-        """The one field there is."""
+        """``Envs``, the only field."""
         return {"Envs": self.environment}
 
 

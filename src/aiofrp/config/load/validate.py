@@ -251,7 +251,7 @@ def _includes(patterns: Iterable[str]) -> Problems:
 
 
 def proxy_problems(proxy: ProxyConfig) -> Problems:
-    """Everything wrong with one proxy."""
+    """Everything wrong with the values of one proxy, one problem after the other."""
     if not proxy.name:
         yield Problem("name should not be empty", ("name",))
     for key, text in annotation_problems(proxy.annotations):
@@ -310,7 +310,7 @@ def _chosen(model: Model) -> Iterator[Declared]:
 
 
 def visitor_problems(visitor: VisitorConfig) -> Problems:
-    """Everything wrong with one visitor."""
+    """Everything wrong with the values of one visitor, one problem after the other."""
     if not visitor.name:
         yield Problem("name is required", ("name",))
     if not visitor.server_name:

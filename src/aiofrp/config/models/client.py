@@ -50,7 +50,7 @@ class AuthOidcClientConfig(Model):
 
 
 class AuthClientConfig(AuthBase):
-    """How frpc shows who it is."""
+    """How frpc authenticates to the server."""
 
     oidc: AuthOidcClientConfig = field(
         alias="oidc", help="Where OIDC tokens come from.", factory=AuthOidcClientConfig
@@ -131,6 +131,7 @@ class ClientTransport(Model):
     )
 
     def complete(self) -> None:
+        """Fill the proxy from ``http_proxy``, and the seconds of heartbeats: none with ``tcpMux``, else 30 and 90."""
         self.fill(
             "proxy_url", self.proxy_url or os.environ.get("http_proxy") or os.environ.get("HTTP_PROXY", "")
         )
@@ -228,7 +229,7 @@ class ClientCommonConfig(ApiMetadata):
 
 
 class ClientConfig(ClientCommonConfig):
-    """All settings of frpc."""
+    """All settings of frpc: the root of its file."""
 
     reference_name: ClassVar[str] = "rawClientConfig"
 

@@ -17,7 +17,7 @@ MAX_NUMBERS: Final = 262_144
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """One item of the list."""
+    """One item of a list of numbers: a number, or a span with both ends."""
 
     first: int
     last: int | None

@@ -223,7 +223,7 @@ class DomainConfig(Model):
 
     @property
     def routes(self) -> int:
-        """How many routes the proxy asks for."""
+        """How many routes the proxy asks for: one for each custom domain and one for its subdomain."""
         return len([domain for domain in (*self.custom_domains, self.subdomain) if domain])
 
 

@@ -30,7 +30,7 @@ class AuthOidcServerConfig(Model):
 
 
 class AuthServerConfig(AuthBase):
-    """How frps knows its clients."""
+    """How frps authenticates its clients."""
 
     oidc: AuthOidcServerConfig = field(
         alias="oidc", help="Verification of OIDC tokens.", factory=AuthOidcServerConfig
@@ -56,6 +56,7 @@ class ServerTlsConfig(TlsConfig):
     )
 
     def complete(self) -> None:
+        """Demand TLS where client certificates are verified."""
         self.fill("force", self.force or bool(self.trusted_ca_file))
 
 
@@ -87,6 +88,7 @@ class ServerTransport(Model):
     tls: ServerTlsConfig = field(alias="tls", help="TLS of connections to clients.", factory=ServerTlsConfig)
 
     def complete(self) -> None:
+        """Fill the seconds of heartbeats: no limit with ``tcpMux``, else 90."""
         self.fill("heartbeat_timeout", self.heartbeat_timeout or (-1 if self.tcp_mux else 90))
 
 
@@ -151,7 +153,7 @@ _DASHBOARD_FLAGS = {
 
 
 class ServerConfig(ApiMetadata):
-    """All settings of frps."""
+    """All settings of frps: the root of its file."""
 
     reference_name: ClassVar[str] = "ServerConfig"
 
@@ -271,4 +273,5 @@ class ServerConfig(ApiMetadata):
     )
 
     def complete(self) -> None:
+        """Ports of proxies listen at ``bindAddr`` where no address is set."""
         self.fill("proxy_bind_addr", self.proxy_bind_addr or self.bind_addr)

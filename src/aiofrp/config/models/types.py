@@ -80,7 +80,7 @@ class Secret(str):
         return format(str(self), spec)
 
     def reveal(self) -> str:
-        """The text itself."""
+        """The secret in plain text; use it where it is sent, never in a log."""
         return str.__str__(self)
 
     @classmethod

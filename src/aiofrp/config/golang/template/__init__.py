@@ -1,7 +1,7 @@
 """Templates: the part of Go's ``text/template`` that configuration files use.
 
-:func:`render` is the whole of it. Below are a lexer, a parser and an evaluator; none of them reads files or
-the environment, and none knows whose configuration it is. A construct outside the supported part is refused by
+:func:`render` is the whole of it. A lexer, a parser and an evaluator make it up. They read no files and
+no environment, and know nothing of frp. A construct outside the supported part is refused by
 name, never rendered differently. No library for Python reads this language, so it is written by hand.
 """
 

@@ -24,7 +24,7 @@ def eq(arguments: Sequence[Value]) -> bool:
 
 
 def ne(arguments: Sequence[Value]) -> bool:
-    """Whether the two arguments differ."""
+    """``ne a b``: whether the two arguments differ. Raises :exc:`CallError` as ``eq`` does."""
     return not eq(arguments)
 
 

@@ -35,7 +35,7 @@ _Piped = Value | _Missing
 
 
 class Expressions:
-    """Evaluates pipelines on a machine."""
+    """Evaluates pipelines with the variables and limits of a machine."""
 
     __slots__ = ("_functions", "_machine")
 

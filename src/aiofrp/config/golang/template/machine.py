@@ -1,7 +1,7 @@
-"""The state of one rendering: where it is, the variables in scope, and the limits.
+"""The state of one rendering: the node being evaluated, the variables in scope, and the limits.
 
-Everything that can grow has its limit here — steps, output, depth — so that no template can take the program
-down. Knows the tree only to say where an error happened.
+Steps, output and depth have their limits here, so that no template can exhaust time, memory or stack.
+Knows the tree only to say where an error happened.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _VARIABLES_PER_STEP: Final = 16  # variables searched before they count as one m
 
 
 class Machine:
-    """The state of one rendering."""
+    """The variables, the output and the counters of one rendering."""
 
     __slots__ = ("_depth", "_file", "_size", "_steps", "_text", "_variables", "name", "node", "output")
 
@@ -58,13 +58,13 @@ class Machine:
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Variables declared within end with it."""
+        """Variables that are declared in the block go out of scope at its end."""
         mark = self.mark()
         yield
         self.forget(mark)
 
     def mark(self) -> int:
-        """How many variables are in scope."""
+        """How many variables are in scope, for :meth:`forget`."""
         return len(self._variables)
 
     def forget(self, mark: int) -> None:
@@ -72,7 +72,7 @@ class Machine:
         del self._variables[mark:]
 
     def declare(self, name: str, value: Value) -> None:
-        """Bring a variable into scope."""
+        """Bring a variable into scope; it hides an older one of the same name."""
         self._variables.append((name, value))
 
     def assign(self, name: str, value: Value) -> None:
@@ -95,20 +95,20 @@ class Machine:
     # Limits
 
     def step(self, count: int = 1) -> None:
-        """Count steps; too many of them fail."""
+        """Count steps. Raises :exc:`TemplateError` beyond :data:`MAX_STEPS`."""
         self._steps += count
         if self._steps > MAX_STEPS:
             self.fail(f"template takes more than {MAX_STEPS} steps")
 
     def write(self, text: str) -> None:
-        """Add to the output; too much of it fails."""
+        """Add to the output. Raises :exc:`TemplateError` beyond :data:`MAX_OUTPUT` characters."""
         self._size += len(text)
         if self._size > MAX_OUTPUT:
             self.fail(f"output of more than {MAX_OUTPUT} characters")
         self.output.append(text)
 
     def enter(self) -> None:
-        """Go one level down; too deep fails."""
+        """Go one level down. Raises :exc:`TemplateError` beyond :data:`MAX_DEPTH`."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             self.fail(f"exceeded maximum template depth ({MAX_DEPTH})")

@@ -30,7 +30,7 @@ class Int64(int):
 
 
 class Uint8(int):
-    """A byte of a string."""
+    """A byte of a string, as ``index`` returns it; prints as a number."""
 
     __slots__ = ()
 
@@ -58,7 +58,7 @@ class Pointer(Struct):
 
     @property
     def target(self) -> Struct:
-        """What it points at."""
+        """The value that the pointer points at."""
         raise NotImplementedError
 
 

@@ -16,7 +16,7 @@ from aiofrp.config.golang.literals import quote, to_bytes
 
 
 class TokenKind(enum.Enum):
-    """What a token is."""
+    """The kinds of tokens of a template."""
 
     ASSIGN = "="
     BOOL = "boolean"
@@ -76,7 +76,7 @@ _QUOTED = {mark: re.compile(rf"(?:[^\\\n{mark}]++|\\[^\n])*+{mark}") for mark in
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of the template."""
+    """A piece of the template: its kind, place, text and line."""
 
     kind: TokenKind
     start: int
@@ -111,7 +111,7 @@ class Lexer:
         self._counted = 0
 
     def next_token(self) -> Token:
-        """The next token."""
+        """Read on and return the next token; comments are left out."""
         while True:
             token = self._action() if self._inside else self._outside()
             if token is not None:

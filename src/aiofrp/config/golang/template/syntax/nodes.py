@@ -14,7 +14,7 @@ from aiofrp.config.golang.literals import quote
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """The name of a function."""
+    """The name of a function, where it is called."""
 
     start: int
     name: str
@@ -25,7 +25,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """``.``, the value at hand."""
+    """``.``, the current value."""
 
     start: int
 
@@ -35,7 +35,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Nil:
-    """``nil``."""
+    """The constant ``nil``."""
 
     start: int
 
@@ -57,7 +57,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """``.A.B``: fields of the value at hand."""
+    """``.A.B``: fields of the current value."""
 
     start: int
     names: tuple[str, ...]
@@ -120,7 +120,7 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text to copy."""
+    """Text between actions, which is copied to the output."""
 
     start: int
     text: str
@@ -155,7 +155,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """``range``."""
+    """``{{range}}``: its body runs once for each element."""
 
     start: int
     pipeline: Pipeline
@@ -165,21 +165,21 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """``break``."""
+    """``{{break}}``: ends the loop around it."""
 
     start: int
 
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """``continue``."""
+    """``{{continue}}``: begins the next round of the loop around it."""
 
     start: int
 
 
 @dataclass(frozen=True, slots=True)
 class InvocationNode:
-    """``{{template "name" pipeline}}``."""
+    """``{{template "name" pipeline}}``: runs a defined body; the pipeline gives its ``.``."""
 
     start: int
     name: str

@@ -3,7 +3,7 @@
 A recursive descent over Go's grammar: bodies and actions here, expressions in
 :mod:`~aiofrp.config.golang.template.syntax.pipelines`. The parser knows which functions exist, but not what they do. It
 accepts what Go accepts, except for ``block``, the functions listed in ``pipelines.REFUSED`` and complex
-numbers, which it refuses by name.
+numbers, which it refuses by name. ``define`` and ``template`` stay: recorded configurations use them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_STATEMENTS: Final = 200_000
 
 
 class Mark(enum.Enum):
-    """Actions that end a body."""
+    """The actions that end a body."""
 
     END = "{{end}}"
     ELSE = "{{else}}"

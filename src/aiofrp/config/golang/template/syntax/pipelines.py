@@ -43,7 +43,7 @@ class Pipelines:
         self._variables = ["$"]
 
     def mark(self) -> int:
-        """How many variables are in scope."""
+        """How many variables are in scope, for :meth:`forget`."""
         return len(self._variables)
 
     def forget(self, mark: int) -> None:
@@ -179,7 +179,7 @@ class Pipelines:
         return nodes.Variable(token.start, token.text)
 
     def unquoted(self, token: Token) -> str:
-        """The text of a string."""
+        """The text that a quoted token stands for, without quotes and escapes."""
         try:
             return unquote(token.text)
         except ValueError as error:

@@ -53,7 +53,7 @@ class Tokens:
         """Where the action being parsed began, 0 between actions."""
 
     def next(self) -> Token:
-        """The next token."""
+        """Read on and return the next token."""
         if self._pushed:
             return self._pushed.pop()
         self._latest = self._source.lexer.next_token()
@@ -64,19 +64,19 @@ class Tokens:
         self._pushed += tokens
 
     def peek(self) -> Token:
-        """The next token, which stays the next."""
+        """The next token, without reading on."""
         if not self._pushed:
             self._pushed.append(self.next())
         return self._pushed[-1]
 
     def next_word(self) -> Token:
-        """The next token that is not space."""
+        """Read on and return the next token that is not space."""
         while (token := self.next()).kind is TokenKind.SPACE:
             pass
         return token
 
     def peek_word(self) -> Token:
-        """The next token that is not space, which becomes the next."""
+        """The next token that is not space; only the space before it is read."""
         token = self.next_word()
         self._pushed.append(token)
         return token
@@ -89,7 +89,7 @@ class Tokens:
 
     @contextmanager
     def nested(self, message: str) -> Iterator[None]:
-        """Go one level down; too deep fails with ``message``."""
+        """Go one level down for the block. Raises :exc:`TemplateError` with ``message`` beyond :data:`MAX_NESTING`."""
         self._source.nesting += 1
         if self._source.nesting > MAX_NESTING:
             self.fail(message.format(MAX_NESTING))
@@ -99,7 +99,7 @@ class Tokens:
     # Errors
 
     def unexpected(self, token: Token, context: str) -> NoReturn:
-        """Refuse a token."""
+        """Raise :exc:`TemplateError`: ``token`` may not stand in ``context``, or is a spelling error."""
         if token.kind is not TokenKind.ERROR:
             self.fail(f"unexpected {token} in {context}", token)
         where = ""
@@ -109,7 +109,7 @@ class Tokens:
         self.fail(f"{token}{where}", token)
 
     def fail(self, message: str, culprit: Token | None = None) -> NoReturn:
-        """Refuse the template. The line is the one read last, as with Go; the column is ours."""
+        """Raise :exc:`TemplateError`. The line is the one read last, as with Go; the column is ours."""
         token = culprit if culprit and culprit.line == self._latest.line else self._latest
         line_start = self._source.text.rfind("\n", 0, token.start) + 1
         column = len(to_bytes(self._source.text[line_start : token.start])) + 1

@@ -62,6 +62,7 @@ COVERED_BY = {
     "http/users.py": "http/test_serve.py",
     "http/v1/reply.py": "e2e/test_http.py",
     "http/v1/request.py": "e2e/test_http_streams.py",
+    "http/v1/times.py": "e2e/test_http_limits.py",
     "http/v1/user.py": "e2e/test_http_limits.py",
     "http/v2/call.py": "e2e/test_http2.py",
     "http/v2/core.py": "http/v2/test_connection.py",

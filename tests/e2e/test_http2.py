@@ -14,7 +14,7 @@ import h2.settings
 import pytest
 
 from aiofrp.http.upstream import Upstream
-from aiofrp.http.v1 import user as user1
+from aiofrp.http.v1 import times as times1
 from aiofrp.http.v2 import connection as connection2
 from aiofrp.http.v2 import request as request2
 from aiofrp.http.v2 import sender as sender2
@@ -493,7 +493,7 @@ BEGINNINGS = {
 
 @pytest.mark.parametrize("what", BEGINNINGS)
 async def test_a_connection_without_a_request_has_a_time(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (connection2, user2, user1):
+    for module in (connection2, user2, times1):
         monkeypatch.setattr(module, "HEAD_TIMEOUT", 0.3)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         user.send(BEGINNINGS[what])

@@ -13,6 +13,7 @@ import pytest
 
 from aiofrp.http import deadline, serve, upstream
 from aiofrp.http.exchange import Exchange
+from aiofrp.http.v1 import times as times1
 from aiofrp.http.v1 import user as user1
 from aiofrp.http.v1.request import Request1
 from aiofrp.http.v1.user import User1
@@ -43,7 +44,7 @@ async def test_a_head_that_is_too_long_is_refused() -> None:
 async def test_a_head_that_does_not_come_in_time_is_not_waited_for(
     sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(user1, "HEAD_TIMEOUT", 0.2)
+    monkeypatch.setattr(times1, "HEAD_TIMEOUT", 0.2)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         user.send(sent)
         if sent.startswith(GET):
@@ -53,7 +54,7 @@ async def test_a_head_that_does_not_come_in_time_is_not_waited_for(
 
 
 async def test_a_user_may_be_silent_between_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user1, "HEAD_TIMEOUT", 0.1)
+    monkeypatch.setattr(times1, "HEAD_TIMEOUT", 0.1)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         for _ in range(2):
             user.send(GET)
@@ -174,8 +175,8 @@ async def test_a_slow_reader_keeps_its_download(monkeypatch: pytest.MonkeyPatch)
 async def test_a_body_that_trickles_is_refused_and_one_that_comes_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(user1, "BODY_WINDOW", 0.4)
-    monkeypatch.setattr(user1, "BODY_LEAST", 100)
+    monkeypatch.setattr(times1, "BODY_WINDOW", 0.4)
+    monkeypatch.setattr(times1, "BODY_LEAST", 100)
     head = b"POST / HTTP/1.1\r\nHost: web.test\r\nContent-Length: 2000\r\n\r\n"
     async with http_site({"web": saying("web")}) as site:
         async with user_of(site.port) as user:
@@ -199,7 +200,7 @@ async def test_a_body_that_trickles_is_refused_and_one_that_comes_is_not(
 
 
 async def test_a_connection_without_requests_has_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(user1, "IDLE_TIMEOUT", 0.2)
+    monkeypatch.setattr(times1, "IDLE_TIMEOUT", 0.2)
     async with http_site({"web": saying("web")}) as site, user_of(site.port) as user:
         assert (await user.get("web.test")).body == b"web"
         with contextlib.suppress(ConnectionResetError):

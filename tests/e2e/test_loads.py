@@ -397,7 +397,7 @@ async def slow_users(port: int, count: int) -> AsyncIterator[list[Slow]]:
 async def test_slow_users_are_cut_and_keep_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shorten(monkeypatch, "frps", "aiofrp.http.v1.user", "HEAD_TIMEOUT = 2.0")
+    shorten(monkeypatch, "frps", "aiofrp.http.v1.times", "HEAD_TIMEOUT = 2.0")
     site = Site()
     async with (
         local_service(web) as local,

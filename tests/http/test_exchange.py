@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from aiofrp.errors import FrpError, RemoteProtocolError
-from aiofrp.http.exchange import INTERIM_COST, MAX_RESPONSE_HEAD, Exchange, Failure
+from aiofrp.http.exchange import Exchange, Failure
+from aiofrp.http.heads import INTERIM_COST, MAX_RESPONSE_HEAD
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import Body, body_of

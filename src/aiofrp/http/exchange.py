@@ -10,20 +10,15 @@ import enum
 from typing import Protocol
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
+from aiofrp.http.heads import ResponseHeads, opens_tunnel
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import Body, body_of
-from aiofrp.wire.http.head import UNTIL_EOF, RequestHead, ResponseHead, loose_head_end
-from aiofrp.wire.http.response import parse_response
+from aiofrp.wire.http.head import UNTIL_EOF, RequestHead, ResponseHead
 
-#: Bytes of the heads of one response, those of its interim responses included.
-MAX_RESPONSE_HEAD = 256 * 1024
-#: Bytes an interim response (1xx) counts as at least; so there are at most 1,024 of them.
-INTERIM_COST = 256
 #: Requests that may be sent again on a fresh connection when an idle one turns out dead.
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 _BODILESS = frozenset((204, 304))
-_FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class ExchangeState(enum.Enum):
@@ -112,9 +107,8 @@ class Exchange:
         "_early",
         "_half_closed",
         "_head",
-        "_head_left",
+        "_heads",
         "_paused",
-        "_received",
         "_request",
         "_response",
         "_sent",
@@ -135,10 +129,7 @@ class Exchange:
         self._sent = body_of(request.body_size)
         # Body that came before the connection; the user is held after the first piece.
         self._early: list[Buffer] = []
-        self._received = (
-            bytearray()
-        )  # beginning of a response head, limited by MAX_RESPONSE_HEAD and one piece
-        self._head_left = MAX_RESPONSE_HEAD
+        self._heads = ResponseHeads()
         self._response: ResponseHead | None = None
         self._size = 0
         self._body: Body | None = None
@@ -305,9 +296,8 @@ class Exchange:
 
     def _no_response(self, error: FrpError) -> None:
         connection = self._connection
-        untouched = not self._received and self._head_left == MAX_RESPONSE_HEAD
         repeatable = self._request.method in _REPEATABLE and self._request.body_size == 0
-        if connection is not None and connection.reused and repeatable and untouched:
+        if connection is not None and connection.reused and repeatable and self._heads.untouched:
             self._connection, self._state = None, ExchangeState.CONNECTING
             connection.close()
             self._upstream.take(self._user.source, self._ready, self._failed, fresh=True)
@@ -321,47 +311,30 @@ class Exchange:
     # Private: the response
 
     def _receive_head(self, data: Buffer) -> None:
-        searched = len(self._received)
-        if searched:
-            self._received += data
-            received: bytes | bytearray = self._received
-        else:
-            received = bytes(data)
-        while self._state is not ExchangeState.OVER and (end := loose_head_end(received, searched)) >= 0:
-            head, received, searched = bytes(received[:end]), received[end:], 0
-            self._receive_response(head, received)
-            if self._body is not None:
+        self._heads.receive_data(data)
+        while self._body is None and self._state is not ExchangeState.OVER:
+            try:
+                head = self._heads.next_head()
+            except RemoteProtocolError as exc:
+                self._fail(Failure.NOBODY, exc)
                 return
-        if self._state is ExchangeState.OVER:
-            return
-        if received is not self._received:
-            self._received = bytearray(received)
-        if len(received) > self._head_left:
-            self._fail(Failure.NOBODY, RemoteProtocolError("server response headers exceeded"))
+            if head is None:
+                return
+            self._act_on(head)
 
-    def _receive_response(self, text: bytes, rest: bytes | bytearray) -> None:
-        """``text`` is the head of a response, interim or final; ``rest`` came after it."""
-        try:
-            if len(text) > self._head_left:
-                raise RemoteProtocolError("server response headers exceeded")
-            head = parse_response(text)
-        except RemoteProtocolError as exc:
-            self._fail(Failure.NOBODY, exc)
-            return
-        if self._opens_tunnel(head):
-            self._switch(head, bytes(rest))
+    def _act_on(self, head: ResponseHead) -> None:
+        if self._state is ExchangeState.ASKED and opens_tunnel(self._request, head):
+            self._switch(head, self._heads.rest())
         elif head.status == 101:
             self._fail(
                 Failure.NOBODY, RemoteProtocolError("the service switched protocols unasked or too early")
             )
         elif head.status >= 200:
-            self._begin(head, bytes(rest))
+            self._begin(head, self._heads.rest())
         else:
-            self._head_left -= max(len(text), INTERIM_COST)
             self._user.inform(head)
 
     def _begin(self, head: ResponseHead, data: Buffer) -> None:
-        self._received = bytearray()
         self._state = ExchangeState.RESPONDING if self._state is ExchangeState.ASKED else ExchangeState.EARLY
         bodiless = head.status in _BODILESS or self._request.method == b"HEAD"
         self._response, self._size = head, 0 if bodiless else head.body_size
@@ -402,20 +375,6 @@ class Exchange:
         keep = self._response is not None and self._response.keep_alive and self._size != UNTIL_EOF
         return keep and self._request.method != b"CONNECT" and not self._paused
 
-    def _opens_tunnel(self, head: ResponseHead) -> bool:
-        """Whether the connection is no longer HTTP after ``head``.
-
-        A 2xx answer to CONNECT that has a body is that of a service which takes CONNECT for any other method: one
-        that opens a tunnel must not announce a body (RFC 9110 §9.3.6).
-        """
-        if self._state is not ExchangeState.ASKED:
-            return False
-        if self._request.method == b"CONNECT":
-            return 200 <= head.status < 300 and head.noted.keys().isdisjoint(_FRAMING)
-        asked = _protocols([self._request.upgrade])
-        agreed = _protocols(head.noted.get(b"upgrade", []))
-        return head.status == 101 and bool(agreed) and agreed <= asked
-
     def _switch(self, head: ResponseHead, data: bytes) -> None:
         connection, self._connection = self._connection, None
         assert connection is not None
@@ -428,9 +387,3 @@ class Exchange:
     def _break(self, error: Exception | None) -> None:
         self.abandon()
         self._user.broken(error)
-
-
-def _protocols(values: list[bytes]) -> set[bytes]:
-    """The names in values of the Upgrade field, in lower case."""
-    names = (name.strip(b" \t").lower() for value in values for name in value.split(b","))
-    return {name for name in names if name}

@@ -11,11 +11,11 @@ from aiofrp import faults
 from aiofrp.errors import Closed
 from aiofrp.http.answers import empty
 from aiofrp.http.scheduler import Scheduler
+from aiofrp.http.v2 import sender as sender2
 from aiofrp.http.v2 import stream as stream2
 from aiofrp.http.v2.connection import Connection2
-from aiofrp.http.v2.sender import MAX_ANSWERS
 from aiofrp.http.v2.stream import Headers, Stream2, ignore, send_answer
-from aiofrp.stream.base import nothing
+from aiofrp.stream.base import Buffer, nothing
 from aiofrp.stream.memory import memory_pair
 from tests.support.ends import End, settle, until
 from tests.support.h2frames import (
@@ -66,22 +66,30 @@ async def gone(connection: Connection2, peer: End) -> None:
     await until(lambda: peer.lost)
 
 
-async def test_a_peer_that_takes_no_answers_is_read_no_more_until_it_does() -> None:
-    """Heads are sent whatever the peer takes; those of a peer that takes nothing are few."""
+async def test_a_peer_that_takes_no_answers_is_read_no_more_until_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Heads are sent whatever the peer takes; those for a peer that takes nothing are few."""
+    monkeypatch.setattr(sender2, "MAX_ANSWERS", 4096)
     connection, peer = server(lambda stream, headers, ended: send_answer(stream, empty(404, b"No"), b"HEAD"))
+    frames, heads = Frames(), list[int]()
+
+    def take(data: Buffer) -> None:
+        heads.extend(stream for kind, _, stream, _ in frames.receive_data(bytes(data)) if kind == HEADERS)
+
+    peer.on_data = take
     peer.pause()
-    block, number = fields(method="HEAD"), 1
+    block, count = fields(method="HEAD"), 0
     while not peer.writing_paused:
-        peer.write(request(number, block))
-        number += 2
-        await settle(lambda: peer.writing_paused, turns=3)
-        assert number < 20_000, "every request was read"
-    assert number > MAX_ANSWERS // 200
+        peer.write(b"".join(request(2 * (count + n) + 1, block) for n in range(100)))
+        count += 100
+        await settle(lambda: peer.writing_paused, turns=20)
+        assert count < 10_000, "every request was read"
+    assert not heads
     peer.resume()
-    await until(lambda: not peer.writing_paused)
-    heads = [stream for kind, _, stream, _ in Frames().receive_data(bytes(peer.data)) if kind == HEADERS]
-    await until(lambda: len(Frames().receive_data(bytes(peer.data))) >= number // 2)
-    assert heads[:3] == [1, 3, 5]
+    peer.write(request(2 * count + 1, block))
+    await until(lambda: len(heads) > count)
+    assert heads == list(range(1, 2 * count + 2, 2))
     await gone(connection, peer)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.dial.httphead import MAX_HEAD, HeadReader, parse_request, parse_response
+from aiofrp.wire.dial.httphead import MAX_DIAL_HEAD, HeadReader, parse_dial_response, parse_upgrade
 from tests.wire.cuts import chunks
 
 REQUEST = b"GET /a?b HTTP/1.1\r\nHost: x\r\nAccept: 1\r\naccept: 2\r\n\r\n"
@@ -28,26 +28,26 @@ def test_a_head_and_what_follows_it_in_any_cuts(rest: bytes, cuts: list[int]) ->
 
 
 def test_the_longest_head() -> None:
-    head = b"GET / HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD - 23) + b"\r\n\r\n"
-    assert len(head) == MAX_HEAD
+    head = b"GET / HTTP/1.1\r\nX: " + b"a" * (MAX_DIAL_HEAD - 23) + b"\r\n\r\n"
+    assert len(head) == MAX_DIAL_HEAD
     assert HeadReader().receive_data(head + b"rest") == (head, b"rest")
 
 
 @pytest.mark.parametrize("step", [1, 100, 20_000])
 def test_a_head_too_long(step: int) -> None:
-    reader, data = HeadReader(), b"a" * (MAX_HEAD + 1) + b"\r\n\r\n"
+    reader, data = HeadReader(), b"a" * (MAX_DIAL_HEAD + 1) + b"\r\n\r\n"
     with pytest.raises(RemoteProtocolError, match="within 8192 bytes"):
         any(reader.receive_data(data[start : start + step]) for start in range(0, len(data), step))
 
 
 def test_a_request() -> None:
-    request = parse_request(REQUEST)
+    request = parse_upgrade(REQUEST)
     assert (request.method, request.target) == ("GET", "/a?b")
     assert request.fields == {"host": "x", "accept": "1, 2"}
 
 
 def test_a_request_to_leave_http() -> None:
-    assert parse_request(b"CONNECT a:1 HTTP/1.1\r\n\r\n").target == "a:1"
+    assert parse_upgrade(b"CONNECT a:1 HTTP/1.1\r\n\r\n").target == "a:1"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_request_to_leave_http() -> None:
     ],
 )
 def test_a_response(head: bytes, status: int, reason: str) -> None:
-    response = parse_response(head)
+    response = parse_dial_response(head)
     assert (response.status, response.reason) == (status, reason)
 
 
@@ -79,7 +79,7 @@ def test_a_response(head: bytes, status: int, reason: str) -> None:
 )
 def test_no_request(head: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="malformed HTTP head"):
-        parse_request(head)
+        parse_upgrade(head)
 
 
 @pytest.mark.parametrize(
@@ -87,4 +87,4 @@ def test_no_request(head: bytes) -> None:
 )
 def test_no_response(head: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="malformed HTTP head"):
-        parse_response(head)
+        parse_dial_response(head)

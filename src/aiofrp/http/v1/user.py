@@ -9,20 +9,13 @@ import enum
 
 from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.http.answers import Answer, refusal
-from aiofrp.http.deadline import (
-    BODY_LEAST,
-    BODY_WINDOW,
-    HEAD_TIMEOUT,
-    IDLE_TIMEOUT,
-    Deadline,
-    OutputWatch,
-)
 from aiofrp.http.exchange import Failure
 from aiofrp.http.site import RequestRoute
 from aiofrp.http.upstream import UpstreamConnection
 from aiofrp.http.users import Users
 from aiofrp.http.v1.reply import connection_fields
 from aiofrp.http.v1.request import Request1
+from aiofrp.http.v1.times import UserTimes
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.head import HeadError, RequestHead, head_end, parse_request
 from aiofrp.wire.http.headbuffer import HeadBuffer
@@ -31,10 +24,6 @@ from aiofrp.wire.http.headbuffer import HeadBuffer
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"
 #: Bytes of the next requests read while one is under way.
 MAX_AHEAD = 64 * 1024
-#: Seconds between a last response and the end of the connection; what the user still sends is dropped.
-LINGER = 1.0
-#: Seconds without progress after which a response to a user that finished sending is given up.
-HALF_CLOSED = 60.0
 
 
 class UserState(enum.Enum):
@@ -61,12 +50,11 @@ class User1:
         "_ahead",
         "_ended",
         "_late",
-        "_output",
         "_peer",
         "_request",
         "_state",
+        "_times",
         "_users",
-        "deadline",
         "full",
         "source",
         "stream",
@@ -77,7 +65,7 @@ class User1:
         self.source = source
         self.stream = stream
         self.full = False
-        self.deadline = Deadline(self._miss)
+        self._times = UserTimes(stream, self._miss, self.abort)
         self._peer = self.source[0].encode()
         self._users = users
         self._state = UserState.HEAD
@@ -85,8 +73,7 @@ class User1:
         self._request: Request1 | None = None
         self._ended = False  # the user finished sending
         self._late = False  # heads wait for a later turn of the loop
-        self._output: OutputWatch | None = None  # made when the output is full for the first time
-        self.deadline.set(HEAD_TIMEOUT)
+        self._times.expect_head()
         users.idle[self] = None
         stream.attach(self)
 
@@ -112,7 +99,7 @@ class User1:
         self._ended = True
         if self._state is UserState.WAIT and self._request is not None:
             self._request.exchange.half_close()
-            self.deadline.set(HALF_CLOSED)
+            self._times.expect_progress()
         elif self._state is UserState.HEAD and self._ahead:
             self._next()
         elif self._state is not UserState.WAIT:
@@ -125,19 +112,16 @@ class User1:
         self.full = True
         if self._state is UserState.GONE:
             return
-        if self._output is None:
-            self._output = OutputWatch(self.stream, self.abort)
-        self._output.start()
+        self._times.output_full()
         if self._state is UserState.HEAD or self._half_closed():
-            self.deadline.clear()  # it is not waited for while we do not read, or while it reads slowly
+            self._times.clear()  # it is not waited for while we do not read, or while it reads slowly
         if self._request is not None:
             self._request.exchange.pause()
         self._regulate()
 
     def resume_writing(self) -> None:
         self.full = False
-        if self._output is not None:
-            self._output.stop()
+        self._times.output_free()
         if self._request is not None:
             self._request.exchange.resume()
             self.progressed()
@@ -163,16 +147,16 @@ class User1:
 
     def expect_answer(self) -> None:
         """The service has all of the request."""
-        self.deadline.set(self._users.site.response_timeout)
+        self._times.expect_answer(self._users.site.response_timeout)
 
     def begun(self) -> None:
         """The response has begun: nothing has to come in time for now."""
-        self.deadline.clear()
+        self._times.clear()
 
     def progressed(self) -> None:
         """Some of the response was written; a user that finished sending may be gone all the same."""
         if self._half_closed() and not self.full:
-            self.deadline.set(HALF_CLOSED)
+            self._times.expect_progress()
 
     def expect_body(self, on: bool) -> None:
         """The request's body has to come in time, or it is not read for now."""
@@ -182,9 +166,9 @@ class User1:
             and not self._request.exchange.responding
         ):
             if on:
-                self.deadline.pace(BODY_WINDOW, BODY_LEAST)
+                self._times.expect_body()
             else:
-                self.deadline.clear()
+                self._times.clear()
 
     def may_keep(self, request: RequestHead) -> bool:
         """Whether the connection may go on after the response to ``request``, as far as is known now."""
@@ -194,7 +178,7 @@ class User1:
     def answered(self, keep: bool, *, linger: bool = False) -> None:
         """The response is complete. ``linger``: the user may have sent more, which is for nobody."""
         self._drop_request()
-        self.deadline.clear()
+        self._times.clear()
         if self._state is UserState.BODY or linger:
             self._linger()
         elif keep:
@@ -206,7 +190,7 @@ class User1:
     def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> None:
         """There is no response."""
         self._drop_request()
-        self.deadline.clear()
+        self._times.clear()
         self._answer(request, self._users.site.failed(request, failure, error))
         if self._ahead:
             self._next()
@@ -232,7 +216,7 @@ class User1:
             if head_end(data) == len(data) <= MAX_AHEAD:  # the usual case
                 self._judge(data)
                 return
-            self.deadline.set(HEAD_TIMEOUT)
+            self._times.expect_head()
         try:
             self._ahead.receive_data(data)
         except HeadError as exc:
@@ -281,7 +265,7 @@ class User1:
             self._switch_to_http2(head)
             return
         self._users.idle.pop(self, None)
-        self.deadline.clear()
+        self._times.clear()
         try:
             request = parse_request(head)
             outcome = self._users.site.judge(request)
@@ -326,7 +310,7 @@ class User1:
         current = self._request
         if current is None:
             return
-        self.deadline.moved(len(data))
+        self._times.received(len(data))
         try:
             rest = current.receive_data(data)
         except RemoteProtocolError:
@@ -358,7 +342,10 @@ class User1:
             self._expect_head()
 
     def _expect_head(self) -> None:
-        self.deadline.set(HEAD_TIMEOUT if self._ahead else IDLE_TIMEOUT)
+        if self._ahead:
+            self._times.expect_head()
+        else:
+            self._times.expect_request()
 
     def _half_closed(self) -> bool:
         """Whether the user finished sending and the response is on its way."""
@@ -386,7 +373,7 @@ class User1:
         self._ahead.take()
         self.stream.write_eof()
         self.stream.resume_reading(Pause.WAIT)
-        self.deadline.set(LINGER)
+        self._times.linger()
 
     def _close(self) -> None:
         self._leave()
@@ -397,13 +384,11 @@ class User1:
         self._end()
         self._state = UserState.GONE
         self._users.users.discard(self)
-        self.deadline.close()
-        if self._output is not None:
-            self._output.close()
+        self._times.close()
 
     def _end(self) -> None:
         self._users.idle.pop(self, None)
-        self.deadline.clear()
+        self._times.clear()
         self._drop_request()
 
     def _drop_request(self) -> None:

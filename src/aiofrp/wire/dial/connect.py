@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.dial.httphead import HeadReader, parse_response
+from aiofrp.wire.dial.httphead import HeadReader, parse_dial_response
 
 
 class HttpConnect:
@@ -39,7 +39,7 @@ class HttpConnect:
         if parts is None:
             return None
         head, rest = parts
-        status = parse_response(head).status
+        status = parse_dial_response(head).status
         if status != 200:
             raise RemoteProtocolError(f"DialTcpByHttpProxy error, StatusCode [{status}]")
         return rest

@@ -1,6 +1,11 @@
 """Heads of HTTP/1.1 messages: the start line and the fields, for conversations that soon leave HTTP.
 
 WebSocket upgrades and CONNECT requests are all of HTTP that frp speaks itself. Bodies are not parsed here.
+
+These are not the heads of :mod:`aiofrp.wire.http`, and could not be without other behaviour. An upgrade without Host
+gets the reference's answer for just that, where a request to be routed is refused for it. A field that comes twice is
+one list here. A client that is not logged in may fill 8 KiB, not 64. A proxy's answer has to be correct HTTP, while
+those of services are read as browsers read them.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import httptools
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.transforms.base import Buffer
 
-MAX_HEAD: Final = 8192
+MAX_DIAL_HEAD: Final = 8192
 """Longest head taken, in bytes, with its last empty line."""
 
 _END: Final = b"\r\n\r\n"
@@ -39,7 +44,7 @@ class DialResponse:
 
 
 class HeadReader:
-    """Takes bytes until a head is complete. Holds at most :data:`MAX_HEAD` bytes."""
+    """Takes bytes until a head is complete. Holds at most :data:`MAX_DIAL_HEAD` bytes."""
 
     __slots__ = ("_received",)
 
@@ -53,16 +58,16 @@ class HeadReader:
         """
         searched = max(0, len(self._received) - len(_END) + 1)
         self._received += data
-        at = self._received.find(_END, searched, MAX_HEAD)
+        at = self._received.find(_END, searched, MAX_DIAL_HEAD)
         if at >= 0:
             end = at + len(_END)
             return self._received[:end], self._received[end:]
-        if len(self._received) >= MAX_HEAD:
-            raise RemoteProtocolError(f"no end of the HTTP head within {MAX_HEAD} bytes")
+        if len(self._received) >= MAX_DIAL_HEAD:
+            raise RemoteProtocolError(f"no end of the HTTP head within {MAX_DIAL_HEAD} bytes")
         return None
 
 
-def parse_request(head: bytes) -> UpgradeRequest:
+def parse_upgrade(head: bytes) -> UpgradeRequest:
     """A complete head as a request. Raises :class:`RemoteProtocolError`."""
     sink = _Sink()
     parser = httptools.HttpRequestParser(sink)
@@ -70,7 +75,7 @@ def parse_request(head: bytes) -> UpgradeRequest:
     return UpgradeRequest(_text(parser.get_method()), _text(sink.url), _fields(sink.headers))
 
 
-def parse_response(head: bytes) -> DialResponse:
+def parse_dial_response(head: bytes) -> DialResponse:
     """A complete head as a response. Raises :class:`RemoteProtocolError`."""
     sink = _Sink()
     parser = httptools.HttpResponseParser(sink)

@@ -15,7 +15,7 @@ from spnego.exceptions import SpnegoError
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.dial.connect import connect_request
-from aiofrp.wire.dial.httphead import DialResponse, HeadReader, parse_response
+from aiofrp.wire.dial.httphead import DialResponse, HeadReader, parse_dial_response
 
 _SCHEME: Final = "Negotiate "
 _MOST_BODY: Final = 1024 * 1024
@@ -57,7 +57,7 @@ class NtlmConnect:
         if parts is None:
             return None
         head, rest = parts
-        response = parse_response(head)
+        response = parse_dial_response(head)
         if response.status == 200:
             return rest
         challenge = self._challenge_in(response)

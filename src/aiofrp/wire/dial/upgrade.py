@@ -13,7 +13,13 @@ import re
 from typing import Final
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.dial.httphead import DialResponse, HeadReader, UpgradeRequest, parse_request, parse_response
+from aiofrp.wire.dial.httphead import (
+    DialResponse,
+    HeadReader,
+    UpgradeRequest,
+    parse_dial_response,
+    parse_upgrade,
+)
 
 PATH: Final = "/~!frp"
 """The path frp's websockets live at."""
@@ -69,7 +75,7 @@ class ClientUpgrade:
         if parts is None:
             return None
         head, rest = parts
-        self._check(parse_response(head))
+        self._check(parse_dial_response(head))
         return rest
 
     def _check(self, response: DialResponse) -> None:
@@ -116,7 +122,7 @@ class ServerUpgrade:
             return None
         head, rest = parts
         try:
-            self._answer = self._judge(parse_request(head))
+            self._answer = self._judge(parse_upgrade(head))
         except RemoteProtocolError:
             self._answer = _refusal("400 Bad Request")
         return rest

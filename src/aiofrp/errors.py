@@ -1,7 +1,7 @@
 """The error tree.
 
 Everything aiofrp raises on purpose descends from :class:`FrpError`. Operating-system and TLS errors are mapped to
-it where they enter (``stream/`` and ``transport/``), so callers never meet foreign exceptions.
+it where they enter (``stream/`` and ``transport/``), so callers get no foreign exceptions.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class TransportError(FrpError):
 
 
 class ConnectFailed(TransportError):
-    """Dialling failed: nothing was exchanged."""
+    """The connection could not be established; no byte was exchanged."""
 
 
 class Closed(TransportError):
-    """The connection ended before the conversation did."""
+    """The connection ended before the exchange on it was complete."""
 
 
 class TimedOut(TransportError):

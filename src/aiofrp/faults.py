@@ -1,7 +1,7 @@
 """Unexpected exceptions: where they are caught, and how they are logged.
 
 A fault is an exception of a callback, caused by a mistake in this program. It ends the connection it happened on and
-nothing else, and the log says what failed. A peer that can provoke a fault can provoke it often, so each kind is
+nothing else, and the log names what failed. A peer that can provoke a fault can provoke it often, so each kind is
 logged with its traceback once in :data:`INTERVAL` seconds; in between faults are counted.
 """
 

@@ -20,16 +20,19 @@ TOKEN = "pytest"
 
 
 class Frps(Protocol):
-    """What the fixture ``frps`` gives."""
+    """The server of the fixture ``frps``: what clients need to log in."""
 
     @property
     def address(self) -> str:
         """``127.0.0.1:port``, for clients."""
 
     @property
-    def port(self) -> int: ...
+    def port(self) -> int:
+        """The TCP port that clients connect to."""
+
     @property
-    def token(self) -> str: ...
+    def token(self) -> str:
+        """The token that clients log in with."""
 
 
 class Expose(Protocol):
@@ -59,6 +62,8 @@ def frps(aiofrp_thread: LoopThread, frps_options: dict[str, Any]) -> Iterator[Fr
     from aiofrp.library.server import Server
 
     class PytestFrps(Server):
+        """A server with the token that its clients need."""
+
         token = TOKEN
 
     options = {"bind_addr": "127.0.0.1", "bind_port": 0, "auth": {"token": TOKEN}, **frps_options}

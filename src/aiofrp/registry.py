@@ -1,7 +1,7 @@
 """Tables of names → import strings: proxy types, transports, plugins.
 
-Strings, so that a configuration can ask "which model decodes type = http?" without importing every type, and
-a heavy dependency is loaded only when its row is used.
+The rows are strings, so that the model of ``type = "http"`` is found without importing every type, and a
+heavy dependency is loaded only when its row is used.
 """
 
 from __future__ import annotations
@@ -63,6 +63,6 @@ def load(target: str, base: type[_T]) -> type[_T]:
 
 
 def resolve(target: str) -> Any:
-    """Import ``package.module:Name``; the named object."""
+    """Import the module of ``package.module:Name`` and return the object of that name, whatever it is."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)

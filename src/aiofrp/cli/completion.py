@@ -2,7 +2,7 @@
 
 The scripts hold the whole command tree, so that completing a word starts no Python. Each finds out the command
 typed so far by walking the words; what may follow is looked up under that command's name. Written by hand: argcomplete
-starts Python for every word, and shtab knows only the parsers of ``argparse``.
+starts Python for every word, and shtab supports only the parsers of ``argparse``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from aiofrp.cli.flags.parse import Command, Flag, Invocation, Path, all_flags, spoken
+from aiofrp.cli.flags.parse import Command, Flag, Invocation, Path, all_flags, command_line
 
 _DESCRIPTIONS = Flag("no-descriptions", "bool", "disable completion descriptions", default=False)
 
@@ -77,7 +77,7 @@ def _filled(script: str, invocation: Invocation, entry: Callable[[Path, bool], s
     """A script with an entry for each command of the tree."""
     root = invocation.path[0]
     described = not invocation.value("no-descriptions")
-    below = [spoken(path) for path in _paths((root,)) if len(path) > 1]
+    below = [command_line(path) for path in _paths((root,)) if len(path) > 1]
     return (
         script.replace("@PROGRAM@", root.name)
         .replace("@BASH_COMMANDS@", "|".join(f'"{name}"' for name in below))
@@ -138,7 +138,7 @@ def _bash_case(path: Path, described: bool) -> str:
     valued = " ".join(name for name, flag in _flags(path) if not flag.takes.alone)
     commands = " ".join(command.name for command in path[-1].commands)
     return (
-        f'        "{spoken(path)}")\n'
+        f'        "{command_line(path)}")\n'
         f'            commands="{commands}"\n            flags="{flags}"\n            valued="{valued}" ;;\n'
     )
 
@@ -178,7 +178,7 @@ def _zsh_case(path: Path, described: bool) -> str:
     commands = [_zsh_item(command.name, command.short, described) for command in path[-1].commands]
     flags = [_zsh_item(name, flag.help, described) for name, flag in _flags(path)]
     return (
-        f'        ("{spoken(path)}")\n'
+        f'        ("{command_line(path)}")\n'
         f"            commands=({' '.join(commands)})\n"
         f"            flags=({' '.join(flags)}) ;;\n"
     )
@@ -209,7 +209,7 @@ complete -c @PROGRAM@ -e
 
 
 def _fish_lines(path: Path, described: bool) -> str:
-    begin = f"complete -c {path[0].name} -n '__{path[0].name}_at {spoken(path)}'"
+    begin = f"complete -c {path[0].name} -n '__{path[0].name}_at {command_line(path)}'"
     lines = [f"{begin} -f -a {c.name}{_fish_text(c.short, described)}" for c in path[-1].commands]
     for flag in sorted(all_flags(path), key=lambda flag: flag.name):
         short = f" -s {flag.short}" if flag.short else ""
@@ -253,7 +253,7 @@ def _powershell_entry(path: Path, described: bool) -> str:
     commands = [(command.name, command.short) for command in path[-1].commands]
     flags = [(name, flag.help) for name, flag in _flags(path)]
     items = [f"@('{name}', '{_doubled(text if described else name)}')" for name, text in commands + flags]
-    return f"        '{spoken(path)}' = @({', '.join(items)})\n"
+    return f"        '{command_line(path)}' = @({', '.join(items)})\n"
 
 
 def _doubled(text: str) -> str:

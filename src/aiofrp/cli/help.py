@@ -1,10 +1,10 @@
-"""Usage and help pages, laid out as cobra lays them out. Knows no command of frp."""
+"""Usage and help pages, laid out as cobra lays them out. No command of frp is declared here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aiofrp.cli.flags.parse import Command, Flag, Path, global_flags, own_flags, spoken
+from aiofrp.cli.flags.parse import Command, Flag, Path, command_line, global_flags, own_flags
 from aiofrp.config.golang.literals import quote
 
 #: Columns the names of commands take at least (cobra's number).
@@ -19,7 +19,7 @@ def help_page(path: Path) -> str:
 
 def usage(path: Path) -> str:
     """How a command is used: what follows an error, and the larger part of its help page."""
-    command, name = path[-1], spoken(path)
+    command, name = path[-1], command_line(path)
     parts = ["Usage:"]
     if command.run:
         parts.append(f"  {name}{command.use}")

@@ -1,4 +1,4 @@
-"""Running a program of commands: understand the line, then do it, explain it, or say what is wrong with it.
+"""Running a program of commands: parse the line, then run the command, print its help or print the error.
 
 Usage errors go to standard error, everything else to standard output (docs/protocol/configuration.md §4).
 """
@@ -13,7 +13,7 @@ from dataclasses import replace
 from aiofrp import registry
 from aiofrp.cli import signals, streams
 from aiofrp.cli.completion import completion
-from aiofrp.cli.flags.parse import Command, Invocation, UnknownCommand, UsageError, find, parse, spoken
+from aiofrp.cli.flags.parse import Command, Invocation, UnknownCommand, UsageError, command_line, find, parse
 from aiofrp.cli.help import help_page, usage
 from aiofrp.version import FRP_VERSION
 
@@ -34,7 +34,7 @@ def with_common(root: Command) -> Command:
 
 
 def run(root: Command, arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns the exit code."""
+    """Run the command that the line names. Returns the exit code."""
     streams.prepare()
     signals.pass_over_stray()
     try:
@@ -58,7 +58,7 @@ def _run(root: Command, arguments: Sequence[str]) -> int:
     try:
         invocation = parse(root, arguments)
     except UnknownCommand as error:
-        print(f"Error: {error}\nRun '{spoken(error.path)} --help' for usage.", file=sys.stderr)
+        print(f"Error: {error}\nRun '{command_line(error.path)} --help' for usage.", file=sys.stderr)
         return 1
     except UsageError as error:
         print(f"Error: {error}\n{usage(error.path)}", file=sys.stderr)

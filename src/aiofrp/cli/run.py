@@ -28,7 +28,7 @@ _KEEP, _LARGE = 32 * 1024 * 1024, 4 * 1024 * 1024
 
 
 def set_up_logs(config: LogConfig) -> None:
-    """Send log lines where the configuration says."""
+    """Send log lines to the destination that ``log`` of the configuration names."""
     handler: logging.Handler
     if config.to == "console":
         handler = logs.Console(colour=not config.disable_print_color)

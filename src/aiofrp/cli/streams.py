@@ -1,8 +1,8 @@
 """Standard input, output and error of a program, whatever it was started with.
 
-An init system, a cron job or a container may leave them closed; a disk may be full, a reader gone, a terminal hung up;
-and the encoding of a terminal may lack characters of a name. None of that ends a program: what cannot be written is
-dropped, and a command that was to print something says so in its exit code.
+An init system, a cron job or a container may leave them closed; a disk may be full, a reader gone or a terminal
+hung up; and the encoding of a terminal may lack characters of a name. None of that ends a program: what cannot be
+written is dropped, and a command that was to print something ends with an exit code that is not 0.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class _Dropping(io.FileIO):
     error: OSError | None = None
 
     def write(self, data: object, /) -> int:
+        """Write ``data``, or drop it after an error. Returns the number of bytes that were taken."""
         size = memoryview(data).nbytes  # type: ignore[arg-type]  # io.FileIO takes any buffer, too
         try:
             written = super().write(data)  # type: ignore[arg-type]
@@ -59,7 +60,7 @@ def lost() -> OSError | None:
 
 
 def forgive() -> None:
-    """Standard output was a console for log lines: lost ones are no failure."""
+    """Forget the errors of standard output so far: what was lost were log lines, which fail no command."""
     if _output is not None:
         _output.error = None
 

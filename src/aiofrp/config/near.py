@@ -1,12 +1,12 @@
-"""Names that were meant: what a text nearly is."""
+"""The known name that a text was most likely meant to be."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-#: What people write for something whose name is not near: asked first.
-_SPOKEN = {"ws": "websocket"}
+#: Other names of something, which are not similar to its own name: tried first.
+_OTHER_NAMES = {"ws": "websocket"}
 #: How much of two texts must agree.
 _SIMILAR = 0.7
 
@@ -15,9 +15,9 @@ def nearest(text: str, known: Iterable[str]) -> str:
     """The known text most similar to ``text``, in whatever case; empty if none is similar."""
     names = {name.lower(): name for name in known}
     lower = text.lower()
-    spoken = _SPOKEN.get(lower, "")
-    if spoken in names:
-        return names[spoken]
+    meant = _OTHER_NAMES.get(lower, "")
+    if meant in names:
+        return names[meant]
     found = difflib.get_close_matches(lower, names, n=1, cutoff=_SIMILAR)
     return names[found[0]] if found else ""
 

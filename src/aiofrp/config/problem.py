@@ -67,7 +67,7 @@ def _text(problems: tuple[Problem, ...]) -> str:
 
 
 def dotted(path: Path) -> str:
-    """``("proxies", 1, "localPort")`` as ``proxies[1].localPort``."""
+    """A path as users write it: ``("proxies", 1, "localPort")`` is ``proxies[1].localPort``."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)

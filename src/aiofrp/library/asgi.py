@@ -113,8 +113,8 @@ class AsgiHalf(ClientHalf):
 
 
 class _UserTransport(StreamTransport):
-    """Says who the user is, not the frps between: the addresses frps sent. For http proxies, whose connections
-    many users share, there is none."""
+    """The transport of one user's connection; its addresses are those of the user, which frps sent, not those of
+    frps. For http proxies, whose connections many users share, there are none."""
 
     def __init__(self, stream: Stream, protocol: asyncio.Protocol, start: StartWorkConn) -> None:
         super().__init__(stream, protocol)
@@ -124,4 +124,5 @@ class _UserTransport(StreamTransport):
             self._addresses["sockname"] = (start.dst_addr, start.dst_port)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """``peername`` and ``sockname`` as pairs of host and port; ``default`` for any other name."""
         return self._addresses.get(name, default)

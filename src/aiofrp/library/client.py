@@ -33,7 +33,7 @@ class Client:
     async with aiofrp.Client(server_addr="frps.example.com", proxies=[{"name": "web", ...}]) as client:
         await client.wait()
 
-    It is started once; many may live in one loop.
+    It is started once. One event loop may run many.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ class Server:
     async with aiofrp.Server(bind_addr="127.0.0.1", bind_port=0, auth={"token": "secret"}) as server:
         print(server.address)
 
-    It is started once; many may live in one loop.
+    It is started once. One event loop may run many.
     """
 
     def __init__(self, config: ServerConfig | Mapping[str, Any] | None = None, /, **options: Any) -> None:
@@ -63,7 +63,7 @@ class Server:
             await self._service.stop(grace)
 
     async def wait(self) -> None:
-        """Return once :meth:`stop` was called."""
+        """Return once :meth:`stop` was called, in whatever task."""
         await self._stopped.wait()
 
     async def __aenter__(self) -> Self:

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.cli.flags.parse import Command, Flag, Invocation, UnknownCommand, UsageError, find, parse, spoken
+from aiofrp.cli.flags.parse import (
+    Command,
+    Flag,
+    Invocation,
+    UnknownCommand,
+    UsageError,
+    command_line,
+    find,
+    parse,
+)
 from aiofrp.cli.help import help_page
 
 LEAF = Command("leaf", "a leaf", run="x:y", flags=(Flag("deep", "bool", "", default=False),))
@@ -120,7 +129,7 @@ def test_a_mode_leaves_a_word_that_is_not_for_it() -> None:
 )
 def test_the_command_that_is_meant(arguments: tuple[str, ...], command: str) -> None:
     path, _ = find(ROOT, arguments)
-    assert spoken(path) == command
+    assert command_line(path) == command
 
 
 def test_the_value_of_letters_in_one_word_is_taken_for_a_command() -> None:

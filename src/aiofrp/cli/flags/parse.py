@@ -3,7 +3,7 @@
 ``--name value``, ``--name=value``, ``-c value``, ``-cvalue``, ``-c=value``; a boolean takes a value only with
 ``=``; flags and words mix; ``_`` and ``-`` are the same in a flag's name; ``--`` ends the flags
 (docs/protocol/configuration.md §4).
-Written by hand: the parsers of Python's libraries read such lines otherwise. This file knows no flag of frp.
+Written by hand: the parsers of Python's libraries read such lines otherwise. No flag of frp is declared here.
 """
 
 from __future__ import annotations
@@ -98,11 +98,11 @@ class UsageError(FrpError):
 
 
 class UnknownCommand(UsageError):
-    """A word stands where a command is expected, and the program has none of that name."""
+    """The program has no command of the name that was typed."""
 
 
-def spoken(path: Path) -> str:
-    """A command as it is typed: ``frpc stcp visitor``."""
+def command_line(path: Path) -> str:
+    """The names of a command and those above it, as a user types them: ``frpc stcp visitor``."""
     return " ".join(command.name for command in path)
 
 
@@ -137,7 +137,9 @@ def parse(root: Command, arguments: Sequence[str]) -> Invocation:
     invocation = parser.invocation
     asked = invocation.values.get("help")
     if path[-1].wordless and invocation.words and not asked:
-        raise UsageError(f"unknown command {quote(invocation.words[0])} for {quote(spoken(path))}", path)
+        raise UsageError(
+            f"unknown command {quote(invocation.words[0])} for {quote(command_line(path))}", path
+        )
     return invocation
 
 
@@ -158,7 +160,7 @@ def find(root: Command, arguments: Sequence[str]) -> tuple[Path, list[str]]:
 
 
 def _first_word(path: Path, arguments: list[str]) -> int | None:
-    """Where the first argument stands that is neither a flag nor a flag's value."""
+    """The index of the first argument that is neither a flag nor a flag's value; None if there is none."""
     lookup = _Lookup(path)
     at = 0
     while at < len(arguments) and arguments[at] != "--":
@@ -201,14 +203,16 @@ class _Lookup:
     """The flags of a command by name."""
 
     def __init__(self, path: Path) -> None:
-        flags = all_flags(path)[::-1]  # the nearer one is put in last
+        flags = all_flags(path)[::-1]  # a flag of a command replaces one of a command above it
         self._long = {flag.name: flag for flag in flags}
         self._short = {flag.short: flag for flag in flags if flag.short}
 
     def long(self, name: str) -> Flag | None:
+        """The flag called ``name``, in which ``_`` means ``-``; None if the command has no such flag."""
         return self._long.get(name.replace("_", "-"))
 
     def short(self, letter: str) -> Flag | None:
+        """The flag of one letter; None if the command has no such flag."""
         return self._short.get(letter)
 
 
@@ -221,6 +225,7 @@ class _Parser:
         self._queue: deque[str] = deque()  # the arguments not read yet
 
     def parse(self, arguments: Sequence[str]) -> None:
+        """Fill :attr:`invocation` from ``arguments``. Raises :class:`UsageError` at the first that is wrong."""
         self._queue.extend(arguments)
         while self._queue:
             text = self._queue.popleft()

@@ -1,6 +1,6 @@
 """The kinds of flags: how a command line's text becomes a value, as Go's flag package reads it.
 
-Knows no flag and no command. Imports nothing that is slow to load: the help page needs the kinds.
+No flag and no command is declared here. Nothing that is slow to load is imported: the help page needs the kinds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ValueKind:
 
     shown: str  #: the name in help pages
     read: Callable[[str], Any]  #: text → value; raises ValueError, FrpError
-    alone: bool = False  #: the flag may stand without a value and then means True
+    alone: bool = False  #: the flag may be given without a value and then means True
     joins: bool = False  #: a repeated flag adds to its value instead of replacing it
     empty: str = ""  #: shown as default when there is none
 
@@ -75,7 +75,7 @@ def _list_error(text: str, at: int) -> str:
 
 
 def read_map(text: str) -> dict[str, str]:
-    """``key=value,key2=value2``; raises ValueError."""
+    """The table that ``key=value,key2=value2`` describes. Raises :class:`ValueError` for a part without ``=``."""
     count = text.count("=")
     pairs = read_list(text) if count > 1 else (text.strip('"') if count else text,)
     table = {}

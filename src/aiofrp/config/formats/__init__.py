@@ -1,1 +1,1 @@
-"""Texts of configuration files, TOML, JSON or YAML, as trees of plain values. Nothing here knows a field of frp."""
+"""Texts of configuration files, TOML, JSON or YAML, as trees of plain values. No field of frp is named here."""

@@ -17,7 +17,7 @@ _SPACE = " \t\n\v\f\r\x85\xa0"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed text."""
+    """A parsed text: its tree of plain values and the format it was written in."""
 
     tree: Any
     format: Format

@@ -65,7 +65,7 @@ def _json_error(text: str, position: int, reason: str) -> NoReturn:
 
 
 def _json_reason(text: str, position: int, reason: str) -> tuple[str, int]:
-    """The reference's words for a reason of the json module, and the character they speak of."""
+    """The reference's words for a reason of the json module, and the character they name."""
     if reason.startswith("Expecting property name"):
         return "looking for beginning of object key string", position
     if reason.startswith("Illegal trailing comma"):

@@ -3,7 +3,7 @@
 
 PyYAML cuts the text into events; what they mean is decided here and in :mod:`aiofrp.config.golang.yamlscalar`,
 because the two libraries differ: on ``y``/``n``, ``1e3``, ``0o17``, ``1:30``, dates, unknown tags, on
-whether a merge key overrides what stands before it, and on how often an alias may be repeated. The result
+whether a merge key overrides the keys before it, and on how often an alias may be repeated. The result
 is what JSON can hold.
 """
 
@@ -76,7 +76,7 @@ class _Node:
     children: list[_Node] = field(default_factory=list)
 
     def scalar(self) -> Scalar:
-        """The value of a scalar."""
+        """The value of a node that is a scalar. Raises :exc:`YamlError` if its text does not fit its tag."""
         try:
             return scalar(self.tag, self.text, plain=self.plain)
         except ValueError as error:
@@ -162,7 +162,7 @@ class _Builder:
         self._aliased = 0  # of these, inside aliases
 
     def build(self, node: _Node, depth: int = 0) -> Value:
-        """The value of a node."""
+        """The value of a node and all nodes below it. Raises :exc:`YamlError`, also beyond the limits."""
         self._count(node, depth)
         if node.kind is yaml.AliasEvent:
             return self._alias(node, depth)
@@ -192,7 +192,7 @@ class _Builder:
         return value
 
     def _fill(self, table: dict[str, Value], node: _Node, depth: int) -> None:
-        """Set the keys of a map; where a merge key stands, the merged keys override those before it."""
+        """Set the keys of a map; the keys that a merge key brings override those before it."""
         for key, value in zip(node.children[::2], node.children[1::2], strict=True):
             if _is_merge(key):
                 self._merge(table, value, depth)

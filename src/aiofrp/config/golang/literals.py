@@ -1,7 +1,7 @@
 """Numbers and strings as Go writes and reads them.
 
 They are what Go's ``strconv`` makes of them: ``010`` is octal eight, ``1_000`` a thousand,
-``"\\xff"`` one byte. This module knows that grammar and nothing about any file format.
+``"\\xff"`` one byte. This module has that grammar only; no file format is described here.
 
 Text is ``str`` throughout; bytes that are not UTF-8 travel inside it as surrogate escapes (:pep:`383`), so
 that lengths and slices counted in bytes come out as Go counts them.

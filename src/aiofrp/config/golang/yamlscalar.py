@@ -1,7 +1,7 @@
 """What a YAML scalar means: Go's yaml.v2 rules, which are those of YAML 1.1 with exceptions of its own.
 
 Numbers may be octal, hexadecimal, binary and have underscores; ``y`` and ``off`` are booleans; dates and
-sexagesimal numbers are text. Knows nothing of documents.
+sexagesimal numbers are text. Documents are read elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Scalar: TypeAlias = str | float | bool | None
 """Whole numbers included."""
 
 PREFIX: Final = "tag:yaml.org,2002:"
-"""What ``!!`` stands for in a tag."""
+"""What ``!!`` means at the start of a tag."""
 
 _RESOLVABLE: Final = {"", *(PREFIX + name for name in ("str", "bool", "int", "float", "null", "timestamp"))}
 _TRUE: Final = ("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON")

@@ -12,7 +12,7 @@ from aiofrp.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class LegacyResult:
-    """An INI file converted to the mapping that a TOML file gives, and where its keys stand."""
+    """An INI file converted to the mapping that a TOML file gives, and the places of its keys."""
 
     config: Tree
     """The tree a file of the new format would hold: plain tables, lists and values, not yet completed."""

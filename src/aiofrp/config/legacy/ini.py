@@ -150,7 +150,7 @@ class IniFile:
 
 
 def parse(text: str) -> IniFile:
-    """Read a file. Raises :exc:`IniError`."""
+    """The sections and keys of an INI file. Raises :exc:`IniError` with the line that is wrong."""
     return _IniParser(text, bare_keys=True).parse()
 
 
@@ -178,7 +178,7 @@ class _IniParser:
         self._unnamed = 0  # keys written "-" in this section
 
     def parse(self) -> IniFile:
-        """Read all lines."""
+        """The sections and keys of all lines. Raises :exc:`IniError`."""
         while line := self._read():
             line = line.lstrip(SPACE)
             if not line or line[0] in "#;":

@@ -162,7 +162,7 @@ HEADER_PLUGINS: Final = frozenset({"http2https", "https2http", "https2https"})
 """Plugins that take ``plugin_header_…``."""
 
 NEWER_PLUGINS: Final = frozenset({"tls2raw", "http2http", "virtual_net"})
-"""Plugins the INI format never learnt; the reference crashes when it meets one
+"""Plugins that the INI format does not have; the reference crashes when a file names one
 (docs/protocol/configuration.md §3.4)."""
 
 HINTS: Final[Mapping[str, str]] = {
@@ -177,4 +177,4 @@ HINTS: Final[Mapping[str, str]] = {
     "authentication_timeout": "has no effect on a client; it belongs to frps",
     "http_passwd": "has no effect here; it belongs to a proxy of type http or tcpmux",
 }
-"""What became of keys that older documents know."""
+"""What became of keys that older documents describe."""

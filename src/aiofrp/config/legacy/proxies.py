@@ -66,7 +66,7 @@ def _put_prefixed(reader: SectionReader, tree: Tree, prefix: str, path: str) -> 
 
 
 def _plugin(reader: SectionReader, name: str, parameters: Mapping[str, str]) -> Tree:
-    """A plugin's table; one the reference does not know has a type and nothing else."""
+    """A plugin's table; a plugin that the reference lacks has a type and nothing else."""
     if name in keys.NEWER_PLUGINS:
         raise _failed(reader, f"plugin [{name}] has no INI form; use toml, yaml or json")
     tree: Tree = {"type": name}

@@ -17,7 +17,7 @@ Tree: TypeAlias = dict[str, Any]
 """A table of the new format as plain values."""
 
 Explain: TypeAlias = Callable[[str, str, Collection[str]], str]
-"""From a section, a key nobody asked for and the keys that were asked for to the reason it has no effect."""
+"""The reason why a key has no effect, from its section, the key itself and the keys that were read."""
 
 MAX_WARNINGS: Final = 100
 """Warnings kept of one file; more would hide the first."""
@@ -55,7 +55,7 @@ class LegacyWarning:
     key: str
     reason: str
     line: int = 0
-    """Where it stands in the rendered text, from 1; 0 if nowhere."""
+    """Its line in the rendered text, from 1; 0 if it has none."""
 
     def __str__(self) -> str:
         return f"[{self.section}] {self.key}: {self.reason}"
@@ -86,7 +86,7 @@ class SectionReader:
         return value if isinstance(value, bool) else None
 
     def fill(self, tree: Tree, keys: Mapping[str, Key]) -> None:
-        """Set the fields of ``tree`` that ``keys`` and the section speak of."""
+        """Set the fields of ``tree`` that ``keys`` describe and the section has."""
         for name, key in keys.items():
             value = self._value(name, key.kind)
             if key.path and value not in (None, "", []):

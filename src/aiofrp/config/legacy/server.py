@@ -76,7 +76,7 @@ def _authentication_timeout(reader: SectionReader, tree: Tree) -> None:
 
 
 def _plugins(file: IniFile, warnings: list[LegacyWarning]) -> list[Tree]:
-    """The server plugins, by name: the reference knows no order."""
+    """The server plugins, by name: in the reference they have no order."""
     found: dict[str, Tree] = {}
     for section in file:
         if not section.startswith("plugin."):

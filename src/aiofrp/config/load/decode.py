@@ -2,7 +2,7 @@
 
 Collects every problem in the reference's words
 (docs/protocol/configuration.md §1.2), with the path and what to write instead.
-Knows no files; which model a proxy or plugin has is asked of the registry.
+No file is read here; the registry leads to the model of each proxy type and plugin.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Rules:
 
     strict: bool = True  #: unknown keys are problems
     ordered: bool = False  #: of keys that differ only in case the last counts, not the one that sorts last
-    coerce: bool = False  #: numbers and booleans stand for texts, as in YAML read leniently
+    coerce: bool = False  #: numbers and booleans are taken as texts, as in YAML read leniently
     legacy: bool = False  #: a proxy without type and unknown plugins are accepted, as in INI files
     syntax: Syntax = ""  #: in which hints are written
 
@@ -72,9 +72,11 @@ class _Place:
     wrong: str = ""  # before other texts; empty in the common part
 
     def report(self, message: str, path: Path = (), hint: str = "") -> None:
+        """Keep a problem at ``path`` below this place; ``hint`` is what to write instead."""
         self.work.problems.append(Problem(message, self.path + path, hint))
 
     def below(self, *path: str | int) -> _Place:
+        """The place at ``path`` below this one, with the same texts."""
         return replace(self, path=self.path + path)
 
 
@@ -221,12 +223,12 @@ def _report_plugin(here: _Place, model: type[Model], value: object, what: str) -
 
 def _typed_plugin(here: _Place, tree: dict[str, Any], name: str, owner: str, before: str) -> Model | None:
     rows = registry.CLIENT_PLUGINS if owner == "proxy" else registry.VISITOR_PLUGINS
-    spoken = "plugin" if owner == "proxy" else "visitor plugin"
+    label = "plugin" if owner == "proxy" else "visitor plugin"
     options = "ClientPluginOptions" if owner == "proxy" else "VisitorPluginOptions"
     if name not in rows:
         if name and here.work.rules.legacy:
             return PluginConfig(type=name)
-        message = f"unknown {spoken} type: {name}" if name else f"{spoken} type is empty"
+        message = f"unknown {label} type: {name}" if name else f"{label} type is empty"
         here.report(here.wrong + message, ("plugin", "type"), hints.choice(name, rows))
         return None
     inside = replace(

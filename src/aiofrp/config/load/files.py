@@ -75,7 +75,7 @@ class Source:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a proxy or visitor stands: in which file, at which place of its list."""
+    """The place of a proxy or visitor: the file, and the index in its list."""
 
     source: Source
     index: int
@@ -308,7 +308,7 @@ class _Bundle:
             raise ConfigError(before + str(error)) from None
 
     def finished(self, allow_unsafe: Collection[str], *, starting: bool) -> Loaded[ClientConfig]:
-        """Check names, filter, validate."""
+        """Check the names, leave out what does not start, validate. Raises :class:`InvalidConfig` with all problems."""
         _raise_if_any(self._placed(self._name_problems(starting=starting)))
         self.proxies = _started(self.proxies, self.config.start)
         self.visitors = _started(self.visitors, self.config.start)

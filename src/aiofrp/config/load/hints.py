@@ -26,11 +26,11 @@ _MOST = 3  # places that are listed
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The document hints are about."""
+    """The document that hints are about: whose it is, its format and its place in a whole file."""
 
     program: Program = "frpc"
     syntax: Syntax = ""
-    base: Path = ()  #: where in a whole file the document would stand
+    base: Path = ()  #: the place that the document would have in a whole file
 
     def tables(self, path: Path) -> Tables:
         """The tables that a path of the document leads through."""

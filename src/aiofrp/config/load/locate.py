@@ -1,6 +1,6 @@
-"""In which line a value of a configuration stands; asked only when there is a problem.
+"""The line of a value in the text of a configuration; searched only when there is a problem.
 
-A rough reading of the text that never fails: an answer of 0 means "unknown".
+The text is read roughly, and that never fails: line 0 means "unknown".
 """
 
 from __future__ import annotations

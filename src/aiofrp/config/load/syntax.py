@@ -1,4 +1,4 @@
-"""How a place or a value is written in each format: hints speak the language of the file they are about."""
+"""How a place or a value is written in each format: a hint uses the format of the file it is about."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def plugin(syntax: Syntax) -> str:
 
 
 def table(syntax: Syntax) -> str:
-    """How a table is written."""
+    """How a table is written in a format, as the text of a hint."""
     if syntax == "yaml":
         return "write keys and values below it, indented"
     return f"write {'an object' if syntax == 'json' else 'a table'} of keys and values"

@@ -52,13 +52,13 @@ class Root(Values, Pointer):
 
     @property
     def target(self) -> Values:
-        """The values themselves."""
+        """The structure that the pointer leads to."""
         return Values(self.environment, self.type_name)
 
 
 @dataclass(frozen=True, slots=True)
 class NumberPair(Struct):
-    """An element of ``parseNumberRangePair``."""
+    """Two numbers, one of each list: an element of what ``parseNumberRangePair`` returns."""
 
     first: Int64
     second: Int64
@@ -72,7 +72,7 @@ class NumberPair(Struct):
 
 
 class NumberList(Slice):
-    """What ``parseNumberRange`` gives."""
+    """The numbers that ``parseNumberRange`` returns, Go's ``[]int64``."""
 
     __slots__ = ()
 
@@ -80,7 +80,7 @@ class NumberList(Slice):
 
 
 class PairList(Slice):
-    """What ``parseNumberRangePair`` gives."""
+    """The pairs that ``parseNumberRangePair`` returns, in the order of its lists."""
 
     __slots__ = ()
 
@@ -91,7 +91,7 @@ class PairList(Slice):
 
 
 def parse_number_range(arguments: Arguments) -> NumberList:
-    """The numbers of one list."""
+    """The numbers that one text such as ``1-3,7`` lists. Raises :exc:`CallError` for any other text."""
     return NumberList(map(Int64, _expand(arguments[0])))
 
 

@@ -1,4 +1,4 @@
-"""Secrets that stand elsewhere: in a file or in the output of a command
+"""Secrets that are kept outside the configuration: in a file or in the output of a command
 (docs/protocol/configuration.md §2.1)."""
 
 from __future__ import annotations

@@ -237,5 +237,5 @@ class ClientConfig(ClientCommonConfig):
         (), alias="proxies", help="Local services made public by the server."
     )
     visitors: Annotated[tuple[VisitorConfig, ...], Want("[]jsonx.RawMessage")] = field(
-        (), alias="visitors", help="Local doors to secret proxies of other clients."
+        (), alias="visitors", help="Local addresses that lead to secret proxies of other clients."
     )

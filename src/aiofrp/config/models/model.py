@@ -1,7 +1,7 @@
 """The base of all configuration models, and the one way to declare a field.
 
 A declaration serves decoding, validation, JSON Schema, the reference page of the documents, the flags of the
-commands and the fields of ``NewProxy``. This module knows no field of frp.
+commands and the fields of ``NewProxy``. No field of frp is declared here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from aiofrp.config.models.types import Secret
 
-_ABOUT = "frp"  # where a field keeps what pydantic does not know
+_ABOUT = "frp"  # where a field keeps what pydantic has no name for
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Declared:
     default: Any
     optional: bool  #: absent means ``None``, which differs from empty
     annotation: Any
-    metadata: tuple[Any, ...]  #: what stands beside the type in ``Annotated``
+    metadata: tuple[Any, ...]  #: the further arguments of ``Annotated``
     wire: str = ""  #: field of ``NewProxy``
     flag: FieldFlag | None = None
     flags: Mapping[str, FieldFlag] = item(
@@ -48,7 +48,7 @@ class Declared:
     choices: tuple[str, ...] = ()  #: the only texts allowed, besides empty
     port: bool = False  #: 0 to 65535
     ours: bool = False  #: not known to the reference
-    zero: bool = False  #: the zero value stands for itself, not for the default
+    zero: bool = False  #: the zero value is kept and not replaced by the default
 
 
 def field(
@@ -70,7 +70,7 @@ def field(
     """Declare a field of a model: ``alias`` is its key in a file, ``help`` one sentence with units.
 
     ``default`` also replaces the zero value of its type, unless ``zero``. ``factory`` makes a default that
-    is a model or a map. ``ours`` is a field the reference does not know.
+    is a model or a map. ``ours`` is a field that the reference does not have.
     """
     about: dict[str, Any] = {
         "wire": wire,
@@ -153,7 +153,7 @@ def fills(model: type[Model]) -> tuple[tuple[str, Any], ...]:
 def to_tree(value: Any, *, reveal: bool = True, ours: bool = True) -> Any:
     """A model as a tree of plain values with the file's keys; secrets as ``***`` unless ``reveal``.
 
-    Without ``ours`` there are only the fields the reference knows.
+    Without ``ours`` there are only the fields that the reference has.
     """
 
     def inner(value: Any) -> Any:

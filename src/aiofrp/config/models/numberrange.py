@@ -24,7 +24,7 @@ class NumberRange:
     """``None`` for an item that is a single number."""
 
     def count(self) -> int:
-        """How many numbers the item stands for."""
+        """How many numbers the item contains."""
         return 1 if self.last is None else self.last - self.first + 1
 
 

@@ -30,9 +30,9 @@ class VisitorPluginConfig(Model):
 
 
 class PluginKind:
-    """What the configuration knows of a plugin: a row of the registry leads to each."""
+    """The configuration's part of a plugin; a row of the registry leads to each."""
 
-    #: What ``type`` says in a configuration.
+    #: The value of ``type`` in a configuration.
     name: ClassVar[str]
     Config: ClassVar[type[PluginConfig] | type[VisitorPluginConfig]]
 
@@ -89,7 +89,7 @@ class LoadBalancer(Model):
 
 
 class HealthCheck(Model):
-    """Whether the local service is asked if it lives; a proxy whose service does not is withdrawn."""
+    """Checks whether the local service answers; a proxy whose service does not is withdrawn."""
 
     reference_name: ClassVar[str] = "HealthCheckConfig"
 
@@ -167,7 +167,7 @@ class ProxyBackend(Model):
 
 
 class ProxyConfig(ProxyBackend, ProxyBase):
-    """Base of all proxies."""
+    """The settings that all proxy types have; the base of the model of each."""
 
     def wire_values(self) -> dict[str, Any]:
         """The arguments of :class:`aiofrp.wire.frp.messages.NewProxy` besides name and type."""
@@ -274,9 +274,9 @@ class VisitorConfig(Model):
 
 
 class ProxyKind:
-    """What the configuration knows of a proxy type: a row of :data:`aiofrp.registry.PROXIES` leads to each."""
+    """The configuration's part of a proxy type; a row of :data:`aiofrp.registry.PROXIES` leads to each."""
 
-    #: What ``type`` says in a configuration.
+    #: The value of ``type`` in a configuration.
     name: ClassVar[str]
     Config: ClassVar[type[ProxyConfig]]
     #: ``None`` where the type has no visitors.

@@ -36,7 +36,7 @@ def shapes(model: type[Model]) -> Mapping[str, Shape]:
 
 
 def shape_of(item: Declared) -> Shape:
-    """The shape of a field."""
+    """The shape of the value that a declared field takes."""
     return _shape(item.annotation, item.metadata)
 
 

@@ -1,4 +1,4 @@
-"""Values of a configuration that are more than a number or a text. Knows no models and no files."""
+"""Values of a configuration that are more than a number or a text. No model and no file is read here."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ Int = Annotated[int, _integer("int"), Want("int")]
 """A whole number of 64 bits; ``7000.0`` is one, ``"7000"`` and ``true`` are not."""
 
 Int64 = Annotated[int, _integer("int64"), Want("int64")]
-"""The same, where the reference's error texts say ``int64``."""
+"""The same, where the reference's error texts contain ``int64``."""
 
 Str = Annotated[str, Strict(), Want("string")]
 Bool = Annotated[bool, Strict(), Want("bool")]

@@ -1,4 +1,4 @@
-"""What differs between two configurations, by the names users know."""
+"""What differs between two configurations, by the names in their files."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _kept(path: str, program: str, raw: bytes, actions: Sequence[str], *, strict
     try:
         config, legacy = _opened(path, program, raw, variables, strict=strict)
     except ConfigError:
-        return None  # a variable stands for a number or for more than a text
+        return None  # a variable gives a number, or more than a text
     return Writer().write(config, _given(config, legacy=legacy))
 
 

@@ -31,12 +31,12 @@ Every key of the files of frps and frpc, in TOML, YAML or JSON. A dot stands for
 key's zero value (`0`, `""`) is the same as leaving it out. Keys match without regard to case.
 """
 _SCALARS = {int: "number", bool: "true or false"}
-#: Tables described in a section of their own.
+#: Tables that have a section each.
 _APART = (ProxyConfig, VisitorConfig, PluginConfig, VisitorPluginConfig)
 
 
 def reference() -> str:
-    """The whole page, Markdown."""
+    """The page of all settings of both programs, as Markdown."""
     rows = registry.PROXIES.items()
     types = {name: registry.load(row, ProxyKind) for name, row in rows}
     common = set(declared(ProxyConfig))

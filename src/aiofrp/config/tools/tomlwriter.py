@@ -80,7 +80,7 @@ class Writer:
 
 
 def key_text(key: str) -> str:
-    """A key as it stands in a file, in quotes if it must be."""
+    """A key as it is written in a file, in quotes if TOML demands them."""
     return key if _BARE.fullmatch(key) else string_text(key)
 
 

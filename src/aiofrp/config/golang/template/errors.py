@@ -1,4 +1,4 @@
-"""What goes wrong in a template, said in Go's words."""
+"""Errors of templates, with Go's texts."""
 
 from __future__ import annotations
 

@@ -146,13 +146,13 @@ class _Output:
             raise CallError(f"text of more than {MAX_TEXT} characters")
 
     def write(self, text: str) -> None:
-        """Add text."""
+        """Add ``text``. Raises :exc:`CallError` beyond :data:`MAX_TEXT` characters."""
         self.reserve(len(text))
         self.parts.append(text)
         self.size += len(text)
 
     def text(self) -> str:
-        """All of it."""
+        """Everything that was written, as one text."""
         return "".join(self.parts)
 
 

@@ -21,7 +21,7 @@ Arguments: TypeAlias = Sequence[Value]
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What the evaluator must know to call one."""
+    """A function of templates: the code, and the arguments that the evaluator checks before it calls it."""
 
     run: Callable[[Arguments], Value]
     fixed: int

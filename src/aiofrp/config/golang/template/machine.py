@@ -1,7 +1,7 @@
 """The state of one rendering: the node being evaluated, the variables in scope, and the limits.
 
 Steps, output and depth have their limits here, so that no template can exhaust time, memory or stack.
-Knows the tree only to say where an error happened.
+The tree is used only to name the place of an error.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Booleans, floats and text are Python's own. Integers of the template's text are ``int``; Go's
 narrower kinds, which matter to ``%T`` and error messages only, are subclasses. Text is as
-:mod:`aiofrp.config.golang.literals` says.
+:mod:`aiofrp.config.golang.literals` describes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Cut the text of a template into tokens.
 
 Two states: outside actions everything up to ``{{`` is one token of text, inside an action the language has
-words. The lexer knows spelling only; what a sequence of tokens means is the parser's business. A spelling
-error is a token too (:attr:`TokenKind.ERROR`), so that the parser can say in which action it happened.
+words. The lexer checks spelling only; what a sequence of tokens means is the parser's business. A spelling
+error is a token too (:attr:`TokenKind.ERROR`), so that the parser can name the action around it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """``.``, the current value."""
+    """``.``: the value that the nearest ``with``, ``range`` or ``define`` set, else the root."""
 
     start: int
 

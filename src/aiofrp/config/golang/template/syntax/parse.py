@@ -51,7 +51,7 @@ class _TemplateParser:
     # Bodies
 
     def file(self) -> None:
-        """Parse everything."""
+        """Parse the whole text: the body of the file, and every ``define`` at its top level."""
         body: list[nodes.Statement] = []
         while self._tokens.peek().kind is not TokenKind.EOF:
             if self._tokens.peek().kind is TokenKind.LEFT_DELIM and self._definition():

@@ -64,4 +64,4 @@ async def test_a_name_has_one_door_until_it_is_closed() -> None:
 
 
 def test_a_door_does_not_show_its_key() -> None:
-    assert "abc" not in repr(Door("abc", (), route))
+    assert "no hexadecimal" not in repr(Door("no hexadecimal", (), route))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aiofrp.http.deadline import BODY_LEAST, BODY_WINDOW, HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline, OutputWatch
-from aiofrp.stream.base import Stream
+from aiofrp.stream.base import Stream, nothing
 
 #: Seconds between a last response and the end of the connection; what the user still sends is dropped.
 LINGER = 1.0
@@ -72,7 +72,8 @@ class UserTimes:
             self._output.stop()
 
     def close(self) -> None:
-        """Nothing is expected any more; the owner may go."""
+        """Nothing is expected any more; the owner is let go, so that memory is freed without the garbage collector."""
+        self._stuck = nothing
         self._deadline.close()
         if self._output is not None:
             self._output.close()

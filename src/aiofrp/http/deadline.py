@@ -32,12 +32,13 @@ class Deadline:
     assignment and no timer.
     """
 
-    __slots__ = ("_least", "_loop", "_missed", "_moved", "_timer", "_when", "_window")
+    __slots__ = ("_due", "_least", "_loop", "_missed", "_moved", "_timer", "_when", "_window")
 
     def __init__(self, missed: Callable[[], None]) -> None:
         self._missed = missed
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the timer fires; uvloop's handles of short times do not know
         self._when: float | None = None
         self._window, self._least, self._moved = 0.0, 0, 0
 
@@ -68,10 +69,14 @@ class Deadline:
     def _until(self, seconds: float) -> None:
         when = self._when = self._loop.time() + seconds
         if self._timer is None:
-            self._timer = self._loop.call_later(seconds, self._check)
-        elif self._timer.when() > when:
+            self._start(seconds)
+        elif self._due > when:
             self._timer.cancel()
-            self._timer = self._loop.call_later(seconds, self._check)
+            self._start(seconds)
+
+    def _start(self, seconds: float) -> None:
+        self._due = self._loop.time() + seconds
+        self._timer = self._loop.call_later(seconds, self._check)
 
     def clear(self) -> None:
         """It happened; nothing is expected."""
@@ -91,7 +96,7 @@ class Deadline:
             return
         left = self._when - self._loop.time()
         if left > 0:
-            self._timer = self._loop.call_later(left, self._check)
+            self._start(left)
         elif self._least and self._moved >= self._least:
             self.pace(self._window, self._least)
         else:

@@ -197,17 +197,18 @@ def get(name: str) -> Log:
     return Log(logging.getLogger(name))
 
 
-def _write_anyway(error: UnicodeError) -> tuple[bytes, int]:
+def _write_anyway(error: UnicodeError) -> tuple[bytes | str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    text = error.object[error.start : error.end]
-    return b"".join(_byte_or_escape(character) for character in text), error.end
+    wide = error.encoding.startswith(("utf-16", "utf-32"))  # a single byte is no character there
+    shown = b"".join(_byte_or_escape(character, wide) for character in error.object[error.start : error.end])
+    return shown.decode("ascii") if wide else shown, error.end
 
 
-def _byte_or_escape(character: str) -> bytes:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        return bytes([code - 0xDC00])
+def _byte_or_escape(character: str, wide: bool) -> bytes:
+    byte = ord(character) - 0xDC00
+    if 0x80 <= byte <= 0xFF:
+        return f"\\x{byte:02x}".encode() if wide else bytes([byte])
     return character.encode("ascii", "backslashreplace")
 
 

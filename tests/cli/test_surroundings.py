@@ -38,9 +38,10 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
 # Descriptors
 
 
-@pytest.mark.parametrize(
-    "closed", ["<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full"]
-)
+CLOSED = ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full"]
+
+
+@pytest.mark.parametrize("closed", CLOSED)
 async def test_frps_serves_whatever_it_was_started_with(tmp_path: Path, closed: str) -> None:
     port, log = free_port(), tmp_path / "frps.log"
     file = tmp_path / "frps.toml"
@@ -53,9 +54,35 @@ async def test_frps_serves_whatever_it_was_started_with(tmp_path: Path, closed: 
     assert not program.text
 
 
-async def started(program: Program, log: Path) -> None:
+@pytest.mark.parametrize("closed", CLOSED)
+async def test_frpc_runs_whatever_it_was_started_with(tmp_path: Path, closed: str) -> None:
+    log, file = tmp_path / "frpc.log", tmp_path / "frpc.toml"
+    where = f'serverAddr = "127.0.0.1"\nserverPort = {free_port()}\n'
+    file.write_text(f'{where}loginFailExit = false\nlog.to = "{log}"\n')
+    async with running(
+        ["sh", "-c", f"exec {frpc_line('-c', str(file), closed)}"], tmp_path / "output"
+    ) as program:
+        await started(program, log, "connect to server error")
+        program.send(signal.SIGTERM)
+        assert await program.ended() == 0
+    assert not program.text
+
+
+def test_a_command_that_prints_a_token_has_all_descriptors(tmp_path: Path) -> None:
+    script, seen, file = tmp_path / "token", tmp_path / "seen", tmp_path / "frpc.toml"
+    script.write_text(f"#!/bin/sh\ncat\necho dropped >&2 && echo written >{seen}\necho secret\n")
+    script.chmod(0o700)
+    source = f'[auth.tokenSource]\ntype = "exec"\nexec.command = "{script}"\n'
+    file.write_text(f'serverAddr = "127.0.0.1"\nserverPort = {free_port()}\n{source}')
+    done = shell(frpc_line("-c", str(file), "--allow-unsafe", "TokenSourceExec", "<&-", "2>&-"))
+    assert done.returncode == 1
+    assert b"login to the server failed: dial tcp" in done.stdout
+    assert seen.read_text() == "written\n"
+
+
+async def started(program: Program, log: Path, line: str = "frps started successfully") -> None:
     async with asyncio.timeout(30):
-        while not (log.exists() and "frps started successfully" in log.read_text()):
+        while not (log.exists() and line in log.read_text()):
             assert program.running, program.text
             await asyncio.sleep(0.01)
 
@@ -134,14 +161,15 @@ async def test_names_are_printed_in_every_encoding(tmp_path: Path, encoding: str
             assert shown in status.stdout
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "gbk", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "utf-8", "utf-16-le"])
 def test_a_file_name_that_is_no_text_is_shown(tmp_path: Path, encoding: str) -> None:
     done = shell(
         frpc_line("verify", "-c", f"$(printf '{tmp_path}/n\\303\\266\\377')"), PYTHONIOENCODING=encoding
     )
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr + done.stdout
-    assert b"no such file or directory" in done.stderr + done.stdout
+    said = (done.stderr + done.stdout).replace(b"\0", b"")  # of an encoding with two bytes for each character
+    assert b"no such file or directory" in said
 
 
 async def test_a_name_that_is_no_text_is_published_as_go_does(tmp_path: Path) -> None:

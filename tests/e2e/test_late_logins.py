@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.certs import authority
 from tests.support.ports import free_port
-from tests.support.procs import Program, command, frps, running
+from tests.support.procs import Program, Side, command, frps, running
 
 HINT = "set transport.tls.disableCustomTLSFirstByte = false"
 
@@ -65,6 +65,41 @@ async def test_certificates_that_are_missing_end_a_client_that_is_to_exit(tmp_pa
         await client.line(
             r"login to the server failed: open .*client\.crt: no such file or directory\. With login"
         )
+
+
+TOKEN_SOURCE = '[auth.tokenSource]\ntype = "file"\nfile.path = "{}/token"\n'
+
+
+async def test_a_token_that_comes_later(tmp_path: Path) -> None:
+    port = free_port()
+    async with (
+        frps(tmp_path, f'bindPort = {port}\nauth.token = "secret"\n'),
+        frpc(tmp_path, port, TOKEN_SOURCE.format(tmp_path)) as late,
+    ):
+        await late.line(
+            "connect to server error: failed to resolve auth.tokenSource: .*no such file", count=2
+        )
+        written = tmp_path / "written"
+        written.write_text("secret\n")
+        written.rename(tmp_path / "token")  # at once, so that no half of it is read
+        await late.line("login to server success")
+
+
+async def test_a_client_that_waits_for_its_token_can_be_ended(tmp_path: Path) -> None:
+    async with frpc(tmp_path, free_port(), TOKEN_SOURCE.format(tmp_path)) as client:
+        await client.line("connect to server error: failed to resolve auth.tokenSource")
+        assert await client.stop() == 0
+
+
+@pytest.mark.parametrize("side", ["ours", "go"])
+async def test_a_token_that_is_missing_ends_a_client_that_is_to_exit(tmp_path: Path, side: Side) -> None:
+    file = tmp_path / "frpc.toml"
+    file.write_text("loginFailExit = true\nlog.disablePrintColor = true\n" + TOKEN_SOURCE.format(tmp_path))
+    async with running([*command("frpc", side), "-c", str(file)], tmp_path / "frpc.log") as client:
+        assert await client.ended() == 1
+        token = f"{tmp_path}/token"
+        why = f"failed to read file {token}: open {token}: no such file or directory"
+        assert client.text.splitlines()[-1] == f"failed to resolve auth.tokenSource: {why}"
 
 
 @pytest.mark.parametrize(

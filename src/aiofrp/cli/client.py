@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from aiofrp.cli.flags.configs import client_config, proxy_config, proxy_warnings
 from aiofrp.cli.flags.parse import Invocation
 from aiofrp.cli.run import run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
+from aiofrp.client.backoff import Backoff
 from aiofrp.client.source import ConfigSource
 from aiofrp.config.load.files import LEGACY_WARNING
 from aiofrp.config.load.unbuilt import client_leaves_out
@@ -20,8 +23,9 @@ from aiofrp.config.load.validate import common_problems, proxy_problems, visitor
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.load.verify import verify, warning_text
 from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.types import Secret
 from aiofrp.config.problem import InvalidConfig, Problem
-from aiofrp.errors import FrpError
+from aiofrp.errors import ConfigError, FrpError
 
 if TYPE_CHECKING:
     from aiofrp.client.service import Client
@@ -136,7 +140,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self._clients: set[Client] = set()  # one for each file
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._scope = Scope("frpc reload")
 
     def listen(self) -> None:
@@ -146,7 +150,7 @@ class Fleet:
 
     def stop(self) -> None:
         """End every frpc; one that has not started yet does not start."""
-        self._stopping = True
+        self._stopping.set()
         for client in self._clients:
             client.stop()
 
@@ -171,18 +175,38 @@ class Fleet:
     async def _run(self, config: ClientConfig, source: ConfigSource | None) -> None:
         from aiofrp.client.service import Client
 
-        token = await asyncio.to_thread(resolve_token, config.auth)
+        token = await self._token(config)
+        if token is None:
+            return
         config = config.model_copy(update={"auth": config.auth.model_copy(update={"token": token})})
         client = Client(config, source)
         for key in client_leaves_out(config):
             _log.warning("%s: without effect, it is not in this release of aiofrp", key)
         self._clients.add(client)
-        if self._stopping:
+        if self._stopping.is_set():
             client.stop()
         try:
             await client.run()
         finally:
             self._clients.discard(client)
+
+    async def _token(self, config: ClientConfig) -> Secret | None:
+        """The token to log in with; ``None`` when :meth:`stop` was called before there was one.
+
+        A source that fails is tried again where logins are. Otherwise raises :class:`~aiofrp.errors.ConfigError`.
+        """
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            try:
+                return await asyncio.to_thread(resolve_token, config.auth)
+            except ConfigError as error:
+                if config.login_fail_exit:
+                    raise
+                _log.warning("connect to server error: %s", error)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(backoff.next_delay(time.monotonic())):
+                    await self._stopping.wait()
+        return None
 
 
 def _log_file(source: ConfigSource | None, text: str) -> None:

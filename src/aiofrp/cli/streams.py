@@ -75,7 +75,8 @@ def _open_missing() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+            opened = os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+            os.set_inheritable(opened, True)  # for commands that the program starts
 
 
 def _text(file: _Dropping, before: TextIO | None) -> io.TextIOWrapper:

@@ -83,7 +83,11 @@ def _run(source: ExecSource) -> Secret:
     environment = {**os.environ, **{variable.name: variable.value.reveal() for variable in source.env}}
     try:
         done = subprocess.run(
-            [source.command, *source.args], env=environment, stdout=subprocess.PIPE, check=False
+            [source.command, *source.args],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            check=False,
         )
     except FileNotFoundError:
         where = "no such file or directory" if "/" in source.command else "executable file not found in $PATH"

@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from aiofrp.http import deadline, serve, upstream
-from aiofrp.http.exchange import Exchange
+from aiofrp.http.serviceexchange import ServiceExchange
 from aiofrp.http.v1 import times as times1
 from aiofrp.http.v1 import user as user1
 from aiofrp.http.v1.request import Request1
@@ -282,7 +282,7 @@ async def test_nothing_is_left_of_users_that_came_and_went() -> None:
 
 def of_users() -> list[object]:
     """What is there of users and their requests."""
-    return [thing for thing in gc.get_objects() if isinstance(thing, User1 | Request1 | Exchange)]
+    return [thing for thing in gc.get_objects() if isinstance(thing, User1 | Request1 | ServiceExchange)]
 
 
 async def test_nothing_waits_for_the_garbage_collector() -> None:

@@ -9,7 +9,7 @@ from aiofrp.http import serve
 from aiofrp.http.answers import Answer, empty
 from aiofrp.http.exchange import Failure
 from aiofrp.http.serve import Engine
-from aiofrp.http.site import RequestRoute, Site
+from aiofrp.http.site import RequestRoute, ServiceRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream
 from aiofrp.stream.memory import MemoryStream, memory_pair
 from aiofrp.wire.http.forward import NO_CHANGES, passed_fields
@@ -22,7 +22,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: x\r\n\r\nok"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
-class OneService(Site):
+class OneService(Site, ServiceRoute):
     """Everything goes to one service; ``log`` has the failures."""
 
     rewrite = b""
@@ -33,7 +33,7 @@ class OneService(Site):
         self.upstream = Upstream("one", self.openings.open, self.openings)
         self.log: list[str] = []
 
-    def judge(self, request: RequestHead) -> RequestRoute | Answer:
+    def judge(self, request: RequestHead, user: SiteUser) -> RequestRoute | Answer:
         return empty(403, b"Forbidden") if request.path == b"/no" else self
 
     def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> Answer:

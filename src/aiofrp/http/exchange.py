@@ -1,7 +1,7 @@
-"""One request and its response, from the moment its route is known: the service's side of it.
+"""What happens to one request once its route is known, and the two parties of that: the exchange, and its user.
 
-Speaks to the service through a :class:`~aiofrp.http.upstream.UpstreamConnection` and to the user through
-:class:`ExchangeUser`, whatever protocol the user speaks. Bodies pass as they come.
+An exchange is served by a service (:mod:`aiofrp.http.serviceexchange`) or by the program itself
+(:mod:`aiofrp.http.programexchange`). Its user speaks HTTP/1 or HTTP/2.
 """
 
 from __future__ import annotations
@@ -9,37 +9,12 @@ from __future__ import annotations
 import enum
 from typing import Protocol
 
-from aiofrp.errors import Closed, FrpError, RemoteProtocolError
-from aiofrp.http.heads import ResponseHeads, opens_tunnel
-from aiofrp.http.upstream import Upstream, UpstreamConnection
-from aiofrp.stream.base import Buffer
-from aiofrp.wire.http.body import Body, body_of
-from aiofrp.wire.http.head import UNTIL_EOF, RequestHead, ResponseHead
-
-#: Requests that may be sent again on a fresh connection when an idle one turns out dead.
-_REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
-_BODILESS = frozenset((204, 304))
-
-
-class ExchangeState(enum.Enum):
-    """How far an exchange is.
-
-    Only an exchange that ends from ``RESPONDING`` gives its connection back to serve others, and only ``ASKED``
-    leads there: the service had the whole request before it answered.
-    """
-
-    CONNECTING = "connecting"
-    """There is no connection to the service yet."""
-    SENDING = "sending"
-    """The service has a part of the request and has not answered."""
-    ASKED = "asked"
-    """The service has the whole request and has not answered."""
-    EARLY = "early"
-    """The response began before the request was whole."""
-    RESPONDING = "responding"
-    """The response to the whole request has begun."""
-    OVER = "over"
-    """Nothing more happens."""
+from aiofrp.errors import FrpError
+from aiofrp.http.answers import Answer
+from aiofrp.http.upstream import UpstreamConnection
+from aiofrp.stream.base import Buffer, Receiver
+from aiofrp.wire.http.body import Body
+from aiofrp.wire.http.head import ResponseHead
 
 
 class Failure(enum.Enum):
@@ -51,8 +26,14 @@ class Failure(enum.Enum):
     """No response head within the site's ``response_timeout``."""
 
 
-class ExchangeUser(Protocol):
-    """The user's side of an exchange."""
+class ExchangeUser(Receiver, Protocol):
+    """The user's side of an exchange: it receives the response's body as a receiver does, between ``begin`` and the
+    end. ``pause_writing`` and ``resume_writing`` are about the request's body.
+
+    Order of calls: ``request_sent`` at most once; ``inform`` any number of times; then either ``begin``,
+    ``data_received`` at least once and ``eof_received`` or ``connection_lost``, or one of ``switched``, ``answer`` and
+    ``failed`` alone.
+    """
 
     @property
     def source(self) -> tuple[str, int]:
@@ -65,325 +46,68 @@ class ExchangeUser(Protocol):
     def request_sent(self) -> None:
         """The service has all of the request; it should answer in time."""
 
-    def pause_request(self) -> None:
-        """Deliver no more of the request's body until ``resume_request``."""
-
-    def resume_request(self) -> None:
-        """Deliver more of the request's body."""
-
     def inform(self, head: ResponseHead) -> None:
         """An interim response (1xx)."""
 
     def begin(self, head: ResponseHead, size: int) -> Body:
-        """The response, with a body of ``size`` (see :mod:`aiofrp.wire.http.head`); returns its count."""
+        """The response, with a body of ``size`` (see :mod:`aiofrp.wire.http.head`). Returns its count, which the
+        exchange feeds before each ``data_received``; that comes at once after ``begin``, empty if there is nothing."""
 
-    def send(self, data: Buffer, done: bool) -> None:
-        """More of the response's body; empty at once after ``begin`` or at the end."""
-
-    def finished(self) -> None:
+    def eof_received(self) -> None:
         """The response is complete."""
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        """The response broke off in the middle; ``None``: by an early end of the service's connection."""
 
     def switched(self, head: ResponseHead, connection: UpstreamConnection, early: bytes) -> None:
         """The service agreed to the upgrade or the CONNECT: the connection is a tunnel now; ``early`` follows the
         head."""
 
+    def answer(self, answer: Answer) -> None:
+        """The program itself answers, in whole."""
+
     def failed(self, failure: Failure, error: FrpError) -> None:
-        """There will be no response."""
-
-    def broken(self, error: Exception | None) -> None:
-        """The response broke off in the middle."""
+        """There will be no response; the site says what the user gets."""
 
 
-class Exchange:
-    """A request under way.
-
-    What goes to the service is counted here, in the framing that the head announced. This count alone decides whether
-    the request is whole, whatever protocol the user speaks.
-    """
-
-    __slots__ = (
-        "_body",
-        "_connection",
-        "_early",
-        "_half_closed",
-        "_head",
-        "_heads",
-        "_paused",
-        "_request",
-        "_response",
-        "_sent",
-        "_size",
-        "_state",
-        "_upstream",
-        "_user",
-    )
-
-    def __init__(self, user: ExchangeUser, upstream: Upstream, request: RequestHead, head: bytes) -> None:
-        """``head``: the request's head as the service is to get it."""
-        self._user = user
-        self._upstream = upstream
-        self._request = request
-        self._head = head
-        self._state = ExchangeState.CONNECTING
-        self._connection: UpstreamConnection | None = None
-        self._sent = body_of(request.body_size)
-        # Body that came before the connection; the user is held after the first piece.
-        self._early: list[Buffer] = []
-        self._heads = ResponseHeads()
-        self._response: ResponseHead | None = None
-        self._size = 0
-        self._body: Body | None = None
-        self._half_closed = False
-        self._paused = False
-
-    def __repr__(self) -> str:
-        return f"<Exchange {self._state.value} whole={self.whole}>"
-
-    def start(self) -> None:
-        """Get a connection to the service; everything else follows from its callbacks."""
-        fresh = self._request.method == b"CONNECT"
-        self._upstream.take(self._user.source, self._ready, self._failed, fresh=fresh)
-
-    # For the user
+class Exchange(Protocol):
+    """One request under way, as its user drives it. Nothing calls the user before :meth:`start`."""
 
     @property
     def responding(self) -> bool:
         """Whether the response has begun."""
-        return self._body is not None
 
     @property
     def whole(self) -> bool:
         """Whether all of the request has come."""
-        return self._sent.done
+
+    def start(self) -> None:
+        """Begin; everything else follows from callbacks. The first may come within this call."""
 
     def send(self, data: Buffer) -> int:
         """More of the request's body, framed as the head said.
 
-        Returns how many bytes of ``data`` belong to the body; the others are not sent. Raises RemoteProtocolError
+        Returns how many bytes of ``data`` belong to the body; the others are not taken. Raises RemoteProtocolError
         when its form is broken; the exchange is over then.
         """
-        if self._state is ExchangeState.OVER:
-            return len(data)
-        try:
-            size = self._sent.receive_data(data)
-        except RemoteProtocolError:
-            self.abandon()
-            raise
-        if size:
-            self._write(data if size == len(data) else data[:size])
-        if self._sent.done and self._state is ExchangeState.SENDING:
-            self._complete()
-        return size
 
     def end(self) -> None:
         """The user has sent all of its request.
 
         Raises RemoteProtocolError when the head announced more than has come; the exchange is over then.
         """
-        if self._state is ExchangeState.OVER:
-            return
-        try:
-            self._sent.receive_eof()
-        except RemoteProtocolError:
-            self.abandon()
-            raise
 
     def half_close(self) -> None:
-        """The user finished sending, after all of its request.
-
-        The service is told once it has the request, as if the user were connected to it: it may answer or leave. When
-        a tunnel is asked for, the service learns it from the tunnel, after what the user sent ahead.
-        """
-        if self._request.upgrade or self._request.method == b"CONNECT":
-            return
-        self._half_closed = True
-        if self._connection is not None and self.whole:
-            self._connection.write_eof()
+        """The user finished sending, after all of its request."""
 
     def pause(self) -> None:
         """The user takes no more of the response for now."""
-        if self._connection is not None and not self._paused:
-            self._paused = True
-            self._connection.stream.pause_reading()
 
     def resume(self) -> None:
         """The user takes more of the response again."""
-        if self._connection is not None and self._paused:
-            self._paused = False
-            self._connection.stream.resume_reading()
 
     def abandon(self) -> None:
-        """The user is gone, or needs no more of the response: drop the connection to the service."""
-        self._state = ExchangeState.OVER
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.user = None
-            connection.abort()
+        """The user is gone, or needs no more of the response: release everything, call nobody. May come again."""
 
     def time_out(self) -> None:
-        """The service took too long to answer."""
-        self._fail(Failure.TIMED_OUT, Closed("net/http: timeout awaiting response headers"))
-
-    # Receiver of what the service sends
-
-    def data_received(self, data: Buffer, /) -> None:
-        if self._body is None:
-            self._receive_head(data)
-        else:
-            self._receive_body(self._body, data)
-
-    def eof_received(self) -> None:
-        if self._body is None:
-            self._no_response(Closed("EOF"))
-            return
-        try:
-            self._body.receive_eof()
-        except RemoteProtocolError as exc:
-            self._break(exc)
-            return
-        if self._body.done:
-            self._user.send(b"", True)
-            self._finish(False)
-
-    def connection_lost(self, exc: Exception | None, /) -> None:
-        if exc is None or self._body is None:
-            self.eof_received()
-        else:
-            self._break(exc)
-
-    def pause_writing(self) -> None:
-        self._user.pause_request()
-
-    def resume_writing(self) -> None:
-        self._user.resume_request()
-
-    # Private: the request
-
-    def _ready(self, connection: UpstreamConnection) -> None:
-        if self._state is ExchangeState.OVER:
-            connection.release()
-            return
-        self._connection, connection.user = connection, self
-        early, self._early = self._early, []
-        connection.write(b"".join((self._head, *early)) if early else self._head)
-        if self._user.full:
-            self.pause()
-        self._state = ExchangeState.SENDING
-        if self._sent.done:
-            self._complete()
-        elif connection.full:
-            self._user.pause_request()
-        elif early:
-            self._user.resume_request()
-
-    def _failed(self, error: FrpError) -> None:
-        if self._state is not ExchangeState.OVER:
-            self._fail(Failure.NOBODY, error)
-
-    def _write(self, data: Buffer) -> None:
-        if self._connection is not None:
-            self._connection.write(data)
-        else:
-            self._early.append(data)
-            self._user.pause_request()
-
-    def _complete(self) -> None:
-        """The service has the whole request."""
-        self._state = ExchangeState.ASKED
-        if self._half_closed and self._connection is not None:
-            self._connection.write_eof()
-        self._user.request_sent()
-
-    def _no_response(self, error: FrpError) -> None:
-        connection = self._connection
-        repeatable = self._request.method in _REPEATABLE and self._request.body_size == 0
-        if connection is not None and connection.reused and repeatable and self._heads.untouched:
-            self._connection, self._state = None, ExchangeState.CONNECTING
-            connection.close()
-            self._upstream.take(self._user.source, self._ready, self._failed, fresh=True)
-        else:
-            self._fail(Failure.NOBODY, error)
-
-    def _fail(self, failure: Failure, error: FrpError) -> None:
-        self.abandon()
-        self._user.failed(failure, error)
-
-    # Private: the response
-
-    def _receive_head(self, data: Buffer) -> None:
-        self._heads.receive_data(data)
-        while self._body is None and self._state is not ExchangeState.OVER:
-            try:
-                head = self._heads.next_head()
-            except RemoteProtocolError as exc:
-                self._fail(Failure.NOBODY, exc)
-                return
-            if head is None:
-                return
-            self._act_on(head)
-
-    def _act_on(self, head: ResponseHead) -> None:
-        if self._state is ExchangeState.ASKED and opens_tunnel(self._request, head):
-            self._switch(head, self._heads.rest())
-        elif head.status == 101:
-            self._fail(
-                Failure.NOBODY, RemoteProtocolError("the service switched protocols unasked or too early")
-            )
-        elif head.status >= 200:
-            self._begin(head, self._heads.rest())
-        else:
-            self._user.inform(head)
-
-    def _begin(self, head: ResponseHead, data: Buffer) -> None:
-        self._state = ExchangeState.RESPONDING if self._state is ExchangeState.ASKED else ExchangeState.EARLY
-        bodiless = head.status in _BODILESS or self._request.method == b"HEAD"
-        self._response, self._size = head, 0 if bodiless else head.body_size
-        self._body = self._user.begin(head, self._size)
-        if self._state is not ExchangeState.OVER:
-            self._receive_body(self._body, data)
-
-    def _receive_body(self, body: Body, data: Buffer) -> None:
-        try:
-            size = body.receive_data(data)
-        except RemoteProtocolError as exc:
-            self._break(exc)
-            return
-        done = body.done
-        clean = size == len(data)
-        self._user.send(data if clean else data[:size], done)
-        if done and self._state is not ExchangeState.OVER:
-            self._finish(clean)
-
-    def _finish(self, clean: bool) -> None:
-        """The response is complete; ``clean``: nothing came after it."""
-        state, self._state = self._state, ExchangeState.OVER
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.user = None
-            if self._paused:
-                connection.stream.resume_reading()
-            if not self.whole:
-                connection.abort()
-            elif state is ExchangeState.RESPONDING and clean and self._goes_on():
-                connection.release()
-            else:
-                connection.close()
-        self._user.finished()
-
-    def _goes_on(self) -> bool:
-        """Whether the service takes another request, as far as it said; what a paused stream holds nobody has seen."""
-        keep = self._response is not None and self._response.keep_alive and self._size != UNTIL_EOF
-        return keep and self._request.method != b"CONNECT" and not self._paused
-
-    def _switch(self, head: ResponseHead, data: bytes) -> None:
-        connection, self._connection = self._connection, None
-        assert connection is not None
-        self._state = ExchangeState.OVER
-        connection.user = None
-        if self._paused:
-            connection.stream.resume_reading()
-        self._user.switched(head, connection, data)
-
-    def _break(self, error: Exception | None) -> None:
-        self.abandon()
-        self._user.broken(error)
+        """The response took too long to begin."""

@@ -16,19 +16,20 @@ class Engine(Users):
     def __repr__(self) -> str:
         return f"<Engine users={len(self.users)} idle={len(self.idle)}>"
 
-    def accept(self, stream: Stream, source: tuple[str, int]) -> None:
-        """Serve a user at the address ``source``; nobody is attached to ``stream``."""
+    def accept(self, stream: Stream, source: tuple[str, int], server_name: str = "") -> None:
+        """Serve a user at the address ``source``, which called us ``server_name`` in TLS (SNI); nobody is attached to
+        ``stream``."""
         if self.stopping:
             stream.abort()
             return
         if len(self.idle) >= MAX_IDLE:
             next(iter(self.idle)).close_idle()
-        self.users.add(User1(stream, source, self))
+        self.users.add(User1(stream, source, self, server_name))
 
-    def speak_http2(self, stream: Stream, source: tuple[str, int]) -> None:
+    def speak_http2(self, stream: Stream, source: tuple[str, int], server_name: str) -> None:
         from aiofrp.http.v2.user import User2  # loads h2, which most programs do without
 
-        User2(stream, source, self)
+        User2(stream, source, self, server_name)
 
     def close(self) -> None:
         """Take no more requests: idle users are closed, the others after their response."""

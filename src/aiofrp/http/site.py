@@ -7,33 +7,67 @@ from typing import ClassVar, Protocol
 
 from aiofrp.errors import FrpError
 from aiofrp.http.answers import Answer
-from aiofrp.http.exchange import Failure
+from aiofrp.http.exchange import Exchange, ExchangeUser, Failure
+from aiofrp.http.serviceexchange import ServiceExchange
 from aiofrp.http.upstream import Upstream
-from aiofrp.wire.http.forward import HeaderChanges
+from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges, encode_connect, encode_request
 from aiofrp.wire.http.head import Field, RequestHead
 
 
-class RequestRoute(Protocol):
-    """Where a request goes, and how heads are changed on the way."""
+class RequestRoute(ABC):
+    """Who serves a request."""
+
+    __slots__ = ()
+
+    #: The fields set in responses.
+    response: HeaderChanges = NO_CHANGES
+
+    @abstractmethod
+    def exchange(self, user: ExchangeUser, request: RequestHead, peer: bytes) -> Exchange:
+        """The exchange of ``request``, not started. Called once per request. ``peer``: the user's IP address."""
+
+
+class ServiceRoute(RequestRoute):
+    """A route to a service, and how heads are changed on the way."""
+
+    __slots__ = ()
+
+    #: The Host the service sees instead of the user's, or empty.
+    rewrite: bytes
 
     @property
-    def rewrite(self) -> bytes:
-        """The Host the service sees instead of the user's, or empty."""
-
-    @property
+    @abstractmethod
     def connection(self) -> bytes:
         """The Connection field set in requests, or empty."""
 
-    @property
-    def response(self) -> HeaderChanges:
-        """The fields set in responses."""
-
+    @abstractmethod
     def next(self) -> Upstream:
         """The service of the next request. Called once per request."""
 
+    @abstractmethod
     def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
         """The fields the service gets, besides Host and those about the connection. ``peer``: the user's IP
         address."""
+
+    def exchange(self, user: ExchangeUser, request: RequestHead, peer: bytes) -> Exchange:
+        if request.method == b"CONNECT":
+            head = encode_connect(request)
+        else:
+            fields = self.request_fields(request, peer)
+            head = encode_request(request, fields, self.rewrite, self.connection)
+        return ServiceExchange(user, self.next(), request, head)
+
+
+class SiteUser(Protocol):
+    """The user a request is judged for."""
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """The user's address."""
+
+    @property
+    def server_name(self) -> str:
+        """What the user called us in TLS (SNI), or empty."""
 
 
 class Site(ABC):
@@ -46,8 +80,8 @@ class Site(ABC):
     response_timeout: float | None = None
 
     @abstractmethod
-    def judge(self, request: RequestHead) -> RequestRoute | Answer:
-        """The route of ``request``, which may be changed here, or the answer it gets without a service.
+    def judge(self, request: RequestHead, user: SiteUser) -> RequestRoute | Answer:
+        """The route of ``request``, which may be changed here, or the answer it gets at once.
 
         Raises :class:`~aiofrp.wire.http.head.HeadError` for a request to refuse; its connection ends with that.
         """

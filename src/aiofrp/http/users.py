@@ -31,6 +31,6 @@ class Users(ABC):
         self.stopping = False  # no more requests
 
     @abstractmethod
-    def speak_http2(self, stream: Stream, source: tuple[str, int]) -> None:
+    def speak_http2(self, stream: Stream, source: tuple[str, int], server_name: str) -> None:
         """Serve a user that began with the preface of HTTP/2; nobody is attached to ``stream``, which delivers the
         preface again."""

@@ -16,7 +16,7 @@ from aiofrp.host.service import DIAL_TIMEOUT
 from aiofrp.http.answers import Answer, empty
 from aiofrp.http.exchange import Failure
 from aiofrp.http.serve import Engine
-from aiofrp.http.site import RequestRoute, Site
+from aiofrp.http.site import RequestRoute, ServiceRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.stream import TlsStream, handshake
@@ -52,7 +52,7 @@ class Options(Protocol):
         """Fields set in requests."""
 
 
-class LocalSite(Site):
+class LocalSite(Site, ServiceRoute):
     """Sends every request to the service at ``localAddr``; it is the site and its only route.
 
     ``context`` is that of the proxy. ``secure``: the service speaks TLS. ``forwards``: the user's X-Forwarded-For,
@@ -73,7 +73,7 @@ class LocalSite(Site):
 
     # Site
 
-    def judge(self, request: RequestHead) -> RequestRoute | Answer:
+    def judge(self, request: RequestHead, user: SiteUser) -> RequestRoute | Answer:
         if request.target == b"*":
             return empty(200, b"OK")
         if request.method != b"CONNECT":

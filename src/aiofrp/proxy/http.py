@@ -15,6 +15,7 @@ from aiofrp.host.contexts import ServerContext
 from aiofrp.host.lease import Lease
 from aiofrp.host.relay import server_side
 from aiofrp.host.trusted import Trusted
+from aiofrp.http.site import ServiceRoute
 from aiofrp.http.upstream import Open, Upstream, UpstreamConnection
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.domains import DomainServer
@@ -80,7 +81,7 @@ class HttpConfig(DomainConfig, ProxyConfig):
         return super().routes * max(len(self.locations), 1)
 
 
-class HttpRoute:
+class HttpRoute(ServiceRoute):
     """Where requests for one domain and location go, and how they are changed on the way.
 
     The settings are those of the first member; members take turns by request, beginning with the second

@@ -38,13 +38,18 @@ class Reply:
         self._head = encode_response(head.status, head.reason, request.minor, fields)
         self.body: Body = body_of(size, decode=self._coding is _Coding.UNCHUNK, of_service=True)
 
-    def encode(self, data: Buffer, done: bool) -> Buffer:
-        """What to write for ``data`` of the service's body, which was just counted; ``done``: it is the last."""
+    def encode(self, data: Buffer) -> Buffer:
+        """What to write for ``data`` of the service's body, which was just counted; the first time with the head."""
         if self._coding is not _Coding.AS_IT_IS:
-            data = self._encode(data, done)
+            data = self._encode(data)
         if self._head:
             data, self._head = self._head + data, b""
         return data
+
+    @property
+    def tail(self) -> bytes:
+        """What to write after all of the body."""
+        return LAST_CHUNK if self._coding is _Coding.CHUNK else b""
 
     def _frame(self, fields: list[Field], head: ResponseHead, size: int, minor: int) -> None:
         lengths = head.noted.get(b"content-length")
@@ -61,12 +66,11 @@ class Reply:
         elif lengths and head.status != 204:
             fields.append((b"Content-Length", lengths[0]))
 
-    def _encode(self, data: Buffer, done: bool) -> bytes:
+    def _encode(self, data: Buffer) -> bytes:
         if self._coding is _Coding.UNCHUNK:
             assert isinstance(self.body, ChunkedBody)
             return b"".join(self.body.take())
-        chunk = encode_chunk(data) if data else b""
-        return chunk + LAST_CHUNK if done else chunk
+        return encode_chunk(data) if data else b""
 
 
 def connection_fields(minor: int, keep: bool) -> tuple[Field, ...]:

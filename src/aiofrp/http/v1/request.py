@@ -8,19 +8,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from aiofrp.errors import FrpError
-from aiofrp.http.answers import http_date
+from aiofrp.http.answers import Answer, http_date
 from aiofrp.http.exchange import Exchange, Failure
 from aiofrp.http.site import RequestRoute
 from aiofrp.http.upstream import UpstreamConnection
 from aiofrp.http.v1.reply import Reply
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.body import Body
-from aiofrp.wire.http.forward import (
-    encode_connect,
-    encode_request,
-    encode_response,
-    response_fields,
-)
+from aiofrp.wire.http.forward import encode_response, response_fields
 from aiofrp.wire.http.head import RequestHead, ResponseHead
 
 
@@ -61,6 +56,9 @@ class RequestOwner(Protocol):
     def tunnel(self, connection: UpstreamConnection, early: bytes, /) -> None:
         """The connection is a tunnel now; ``early`` came from the service after its head."""
 
+    def answer(self, request: RequestHead, answer: Answer, /) -> None:
+        """The program itself answers."""
+
     def failed(self, request: RequestHead, failure: Failure, error: FrpError, /) -> None:
         """There is no response."""
 
@@ -69,25 +67,21 @@ class RequestOwner(Protocol):
 
 
 class Request1:
-    """The user of an exchange."""
+    """The user of an exchange: an :class:`~aiofrp.http.exchange.ExchangeUser`."""
 
-    __slots__ = ("_held", "_reply", "_route", "_user", "exchange", "request", "source")
+    __slots__ = ("_changes", "_held", "_reply", "_user", "exchange", "request", "source")
+
+    exchange: Exchange
 
     def __init__(self, user: RequestOwner, request: RequestHead, route: RequestRoute, peer: bytes) -> None:
         """``peer``: the user's IP address."""
         self.source = user.source
         self.request = request
         self._user = user
-        self._route = route
+        self._changes = route.response
         self._reply: Reply | None = None
         self._held = False
-        if self.tunnels:
-            head = encode_connect(request)
-        else:
-            head = encode_request(
-                request, route.request_fields(request, peer), route.rewrite, route.connection
-            )
-        self.exchange = Exchange(self, route.next(), request, head)
+        self.exchange = route.exchange(self, request, peer)
 
     @property
     def tunnels(self) -> bool:
@@ -116,13 +110,13 @@ class Request1:
     def request_sent(self) -> None:
         self._user.expect_answer()
 
-    def pause_request(self) -> None:
+    def pause_writing(self) -> None:
         if not self._held:
             self._held = True
             self._user.stream.pause_reading(Pause.PEER)
             self._user.expect_body(False)
 
-    def resume_request(self) -> None:
+    def resume_writing(self) -> None:
         if self._held:
             self._held = False
             self._user.stream.resume_reading(Pause.PEER)
@@ -135,34 +129,41 @@ class Request1:
     def begin(self, head: ResponseHead, size: int) -> Body:
         keep = self._user.may_keep(self.request) and not self.tunnels
         self._user.begun()
-        self._reply = Reply(head, size, self.request, self._route.response, keep)
+        self._reply = Reply(head, size, self.request, self._changes, keep)
         return self._reply.body
 
-    def send(self, data: Buffer, done: bool) -> None:
+    def data_received(self, data: Buffer, /) -> None:
         assert self._reply is not None
-        data = self._reply.encode(data, done)
+        data = self._reply.encode(data)
         if data:
             self._user.stream.write(data)
         self._user.progressed()
 
-    def finished(self) -> None:
+    def eof_received(self) -> None:
         assert self._reply is not None
-        self.resume_request()
+        tail = self._reply.tail
+        if tail:
+            self._user.stream.write(tail)
+        self.resume_writing()
         self._user.answered(self._reply.keep, linger=self.tunnels)
 
     def switched(self, head: ResponseHead, connection: UpstreamConnection, early: bytes) -> None:
         if self.tunnels:
             fields = head.fields
         else:
-            fields = response_fields(head, self._route.response, http_date)
+            fields = response_fields(head, self._changes, http_date)
             fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b", ".join(head.noted[b"upgrade"]))]
         self._user.stream.write(encode_response(head.status, head.reason, self.request.minor, fields))
-        self.resume_request()
+        self.resume_writing()
         self._user.tunnel(connection, early)
 
+    def answer(self, answer: Answer) -> None:
+        self.resume_writing()
+        self._user.answer(self.request, answer)
+
     def failed(self, failure: Failure, error: FrpError) -> None:
-        self.resume_request()
+        self.resume_writing()
         self._user.failed(self.request, failure, error)
 
-    def broken(self, error: Exception | None) -> None:
-        self._user.broken(self.request, error)
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._user.broken(self.request, exc)

@@ -43,7 +43,8 @@ _AHEAD = (UserState.HEAD, UserState.WAIT)
 class User1:
     """The receiver of a user's stream.
 
-    ``source``: the user's address; ``full``: its output takes no more for now.
+    ``source``: the user's address; ``server_name``: what it called us in TLS (SNI), or empty; ``full``: its output
+    takes no more for now.
     """
 
     __slots__ = (
@@ -56,13 +57,14 @@ class User1:
         "_times",
         "_users",
         "full",
+        "server_name",
         "source",
         "stream",
     )
 
-    def __init__(self, stream: Stream, source: tuple[str, int], users: Users) -> None:
-        """``source``: the user's address."""
+    def __init__(self, stream: Stream, source: tuple[str, int], users: Users, server_name: str = "") -> None:
         self.source = source
+        self.server_name = server_name
         self.stream = stream
         self.full = False
         self._times = UserTimes(stream, self._miss, self.abort)
@@ -187,13 +189,17 @@ class User1:
         else:
             self._close()
 
-    def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> None:
-        """There is no response."""
+    def answer(self, request: RequestHead, answer: Answer) -> None:
+        """The program itself answers."""
         self._drop_request()
         self._times.clear()
-        self._answer(request, self._users.site.failed(request, failure, error))
+        self._answer(request, answer)
         if self._ahead:
             self._next()
+
+    def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> None:
+        """There is no response."""
+        self.answer(request, self._users.site.failed(request, failure, error))
 
     def broken(self, request: RequestHead, error: Exception | None) -> None:
         """The response broke off, which the user must not take for its end."""
@@ -268,7 +274,7 @@ class User1:
         self._times.clear()
         try:
             request = parse_request(head)
-            outcome = self._users.site.judge(request)
+            outcome = self._users.site.judge(request, self)
         except HeadError as exc:
             self._refuse(exc)
             return
@@ -331,7 +337,7 @@ class User1:
         self.stream.detach()
         self.stream.resume_reading(Pause.WAIT)
         self.stream.unread(head + self._ahead.take())
-        self._users.speak_http2(self.stream, self.source)
+        self._users.speak_http2(self.stream, self.source, self.server_name)
 
     # Private: time and the end
 

@@ -14,7 +14,7 @@ from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.http.deadline import Deadline
 from aiofrp.http.exchange import Failure
 from aiofrp.http.scheduler import Scheduler
-from aiofrp.http.site import RequestRoute, Site
+from aiofrp.http.site import ServiceRoute, Site
 from aiofrp.http.upstream import Upstream
 from aiofrp.http.v2.connection import Connection2
 from aiofrp.http.v2.core import MAX_STREAMS
@@ -82,7 +82,7 @@ class Call:
     __slots__ = ("_deadline", "_peer", "_request", "_responding", "_route", "_site", "far", "near")
 
     def __init__(
-        self, site: Site, peer: bytes, stream: Stream2, request: RequestHead, route: RequestRoute
+        self, site: Site, peer: bytes, stream: Stream2, request: RequestHead, route: ServiceRoute
     ) -> None:
         self._site = site
         self._peer = peer

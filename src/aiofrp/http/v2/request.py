@@ -1,32 +1,30 @@
-"""One request of an HTTP/2 user to a service of HTTP/1.1."""
+"""One request of an HTTP/2 user: its body goes to its exchange, framed as HTTP/1.1 has it, within time limits."""
 
 from __future__ import annotations
 
 from h2.errors import ErrorCodes
 
-from aiofrp.errors import FrpError, RemoteProtocolError
-from aiofrp.http.answers import http_date, too_slow
+from aiofrp.errors import RemoteProtocolError
+from aiofrp.http.answers import too_slow
 from aiofrp.http.deadline import BODY_LEAST, BODY_WINDOW, Deadline
-from aiofrp.http.exchange import Exchange, Failure
+from aiofrp.http.exchange import Exchange
 from aiofrp.http.site import RequestRoute, Site
-from aiofrp.http.upstream import UpstreamConnection
-from aiofrp.http.v2.head import last_chunk, response_headers
-from aiofrp.http.v2.stream import Headers, Stream2, send_answer
+from aiofrp.http.v2.head import last_chunk
+from aiofrp.http.v2.response import Response2
+from aiofrp.http.v2.stream import Stream2, send_answer
 from aiofrp.stream.base import Buffer
-from aiofrp.wire.http.body import Body, ChunkedBody, body_of, encode_chunk
-from aiofrp.wire.http.forward import encode_request, response_fields
-from aiofrp.wire.http.head import CHUNKED, RequestHead, ResponseHead
+from aiofrp.wire.http.body import encode_chunk
+from aiofrp.wire.http.head import CHUNKED, RequestHead
 
 
 class Request2:
-    """One request of an HTTP/2 user to a service of HTTP/1.1: receiver of the user's stream, and user of the exchange.
+    """The receiver of the user's stream. The response is that of a :class:`~aiofrp.http.v2.response.Response2`.
 
     The service gets the request whole only once its stream has ended: what follows a body of the announced length may
     make the request malformed (RFC 9113 §8.1.1).
     """
 
     __slots__ = (
-        "_body",
         "_coming",
         "_deadline",
         "_exchange",
@@ -34,10 +32,8 @@ class Request2:
         "_last",
         "_left",
         "_request",
-        "_route",
         "_site",
         "_stream",
-        "source",
     )
 
     def __init__(
@@ -50,29 +46,20 @@ class Request2:
         ended: bool,
     ) -> None:
         """``source``: the user's address. ``ended``: the stream ended with the head."""
-        self.source = source
         self._site = site
         self._stream = stream
         self._request = request
-        self._route = route
-        self._body: Body | None = None
         self._coming = not ended
         self._left = request.body_size  # bytes of an announced body that are still to come
         self._last = b""  # the end of such a body, until the stream ends; limited by the size of a frame
         self._held = False
         self._deadline = Deadline(self._miss)
-        head = encode_request(
-            request, route.request_fields(request, source[0].encode()), route.rewrite, route.connection
-        )
-        self._exchange: Exchange | None = Exchange(self, route.next(), request, head)
+        response = Response2(self, site, source, stream, request, route.response)
+        self._exchange: Exchange | None = route.exchange(response, request, source[0].encode())
         stream.attach(self)
         self._expect_body()
         if ended or request.body_size:
             self._exchange.start()
-
-    @property
-    def full(self) -> bool:
-        return self._stream.full
 
     # Receiver of the stream
 
@@ -95,7 +82,7 @@ class Request2:
         self._pass_on(last_chunk(self._stream.trailers) if chunked else self._last, last=True)
 
     def connection_lost(self, exc: Exception | None, /) -> None:
-        self._give_up()
+        self.give_up()
 
     def pause_writing(self) -> None:
         if self._exchange is not None:
@@ -104,6 +91,45 @@ class Request2:
     def resume_writing(self) -> None:
         if self._exchange is not None:
             self._exchange.resume()
+
+    # For the response
+
+    def expect_answer(self) -> None:
+        """The service has all of the request."""
+        self._deadline.set(self._site.response_timeout)
+
+    def hold(self) -> None:
+        """Read no more of the body for now."""
+        if not self._held:
+            self._held = True
+            self._stream.pause_reading()
+        if self._coming:
+            self._deadline.clear()
+
+    def release(self) -> None:
+        """Read more of the body."""
+        if self._held:
+            self._held = False
+            self._stream.resume_reading()
+            self._expect_body()
+
+    def answering(self) -> None:
+        """The response begins: nothing has to come in time any more."""
+        self._deadline.close()
+
+    def over(self) -> None:
+        """The exchange is over."""
+        self._exchange = None
+        self._deadline.close()
+
+    def give_up(self) -> None:
+        """There is nobody to answer any more."""
+        exchange = self._exchange
+        self.over()
+        if exchange is not None:
+            exchange.abandon()
+
+    # Private
 
     def _count(self, data: Buffer) -> None:
         """Send more of a body whose length was announced, except its end."""
@@ -117,7 +143,7 @@ class Request2:
 
     def _malformed(self) -> None:
         self._stream.reset(ErrorCodes.PROTOCOL_ERROR)
-        self._give_up()
+        self.give_up()
 
     def _pass_on(self, data: Buffer, *, last: bool = False) -> None:
         """Send more of the body, framed as the service gets it. A body of another length than was announced is
@@ -133,80 +159,9 @@ class Request2:
         except RemoteProtocolError:
             self._malformed()
 
-    def _give_up(self) -> None:
-        """There is nobody to answer any more."""
-        self._deadline.close()
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.abandon()
-
-    # User of the exchange
-
-    def request_sent(self) -> None:
-        self._deadline.set(self._site.response_timeout)
-
-    def pause_request(self) -> None:
-        if not self._held:
-            self._held = True
-            self._stream.pause_reading()
-        if self._coming:
-            self._deadline.clear()
-
-    def resume_request(self) -> None:
-        if self._held:
-            self._held = False
-            self._stream.resume_reading()
-            self._expect_body()
-
-    def inform(self, head: ResponseHead) -> None:
-        if head.status != 100 or self._request.body_size:
-            self._stream.send_headers(response_headers(head, head.fields))
-
-    def begin(self, head: ResponseHead, size: int) -> Body:
-        self._deadline.close()
-        fields = response_fields(head, self._route.response, http_date)
-        if size != CHUNKED and b"content-length" in head.noted and head.status != 204:
-            fields.append((b"content-length", head.noted[b"content-length"][0]))
-        self._stream.send_headers(response_headers(head, fields))
-        self._body = body_of(size, decode=True, of_service=True)
-        return self._body
-
-    def send(self, data: Buffer, done: bool) -> None:
-        if self._stream.closed:  # it took no such head
-            self._give_up()
-            return
-        trailers: Headers = []
-        if isinstance(self._body, ChunkedBody):
-            for piece in self._body.take():
-                self._stream.write(piece)
-            trailers = [(name.lower(), value) for name, value in self._body.trailers]
-        else:
-            self._stream.write(data)
-        if done:
-            self._stream.end(trailers)
-            self._stream.close()
-
-    def finished(self) -> None:
-        self._exchange = None
-
-    def switched(self, head: ResponseHead, connection: UpstreamConnection, early: bytes) -> None:
-        """HTTP/2 has no upgrades, so that none was asked for."""
-        connection.abort()
-        self.broken(RemoteProtocolError("the service switched protocols unasked"))
-
-    def failed(self, failure: Failure, error: FrpError) -> None:
-        self._exchange = None
-        self._deadline.close()
-        send_answer(self._stream, self._site.failed(self._request, failure, error), self._request.method)
-
-    def broken(self, error: Exception | None) -> None:
-        self._exchange = None
-        self._site.broke_off(self._request, error)
-        self._stream.reset()
-
     def _expect_body(self) -> None:
         """The rest of the request comes in time, as long as there is no response."""
-        if self._coming and self._body is None and self._exchange is not None:
+        if self._coming and self._exchange is not None and not self._exchange.responding:
             self._deadline.pace(BODY_WINDOW, BODY_LEAST)
 
     def _miss(self) -> None:
@@ -214,8 +169,7 @@ class Request2:
         if exchange is None:
             return
         if self._coming:
-            self._exchange = None
-            exchange.abandon()
+            self.give_up()
             send_answer(self._stream, too_slow(), self._request.method)
         else:
             exchange.time_out()

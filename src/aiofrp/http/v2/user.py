@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from aiofrp.http.answers import Answer
 from aiofrp.http.deadline import HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline
+from aiofrp.http.site import ServiceRoute
 from aiofrp.http.upstream import Upstream
 from aiofrp.http.users import Users
 from aiofrp.http.v2.call import Call, Service2
@@ -22,11 +23,12 @@ from aiofrp.wire.http.head import HeadError
 class User2:
     """The connection and what its requests share."""
 
-    __slots__ = ("_connection", "_deadline", "_peer", "_services", "_users", "source")
+    __slots__ = ("_connection", "_deadline", "_peer", "_services", "_users", "server_name", "source")
 
-    def __init__(self, stream: Stream, source: tuple[str, int], users: Users) -> None:
-        """``source``: the user's address."""
+    def __init__(self, stream: Stream, source: tuple[str, int], users: Users, server_name: str) -> None:
+        """``source``: the user's address; ``server_name``: what it called us in TLS (SNI), or empty."""
         self.source = source
+        self.server_name = server_name
         self._peer = source[0].encode()
         self._users = users
         self._services: dict[Upstream, Service2] = {}  # limited by the number of proxies
@@ -65,7 +67,7 @@ class User2:
         self._deadline.clear()
         try:
             request = request_of(headers, ended)
-            outcome = self._users.site.judge(request)
+            outcome = self._users.site.judge(request, self)
         except HeadError as exc:
             status = b"%d" % exc.status
             stream.send_headers([(b":status", status), (b"content-length", b"0")], end=True)
@@ -73,9 +75,7 @@ class User2:
             return
         if isinstance(outcome, Answer):
             send_answer(stream, outcome, request.method)
-        elif any(
-            name == b"content-type" and value.startswith(b"application/grpc") for name, value in headers
-        ):
+        elif isinstance(outcome, ServiceRoute) and _is_grpc(headers):
             call = Call(self._users.site, self._peer, stream, request, outcome)
             self._service(outcome.next()).start(call)
         else:
@@ -95,3 +95,7 @@ class User2:
         self._users.idle.pop(self, None)
         for service in self._services.values():
             service.close()
+
+
+def _is_grpc(headers: Headers) -> bool:
+    return any(name == b"content-type" and value.startswith(b"application/grpc") for name, value in headers)

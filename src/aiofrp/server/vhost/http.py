@@ -8,7 +8,7 @@ from aiofrp.host.route import DIRECT, Origin
 from aiofrp.http.answers import Answer, timed_out
 from aiofrp.http.exchange import Failure
 from aiofrp.http.serve import Engine
-from aiofrp.http.site import Site
+from aiofrp.http.site import Site, SiteUser
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.server.vhost.judge import NoRoute, judge
 from aiofrp.server.vhost.pages import Pages, options_answer
@@ -32,7 +32,7 @@ class HttpVhost(Site):
         self._pages = pages
         self.response_timeout = timeout if timeout > 0 else RESPONSE_TIMEOUT
 
-    def judge(self, request: RequestHead) -> HttpRoute | Answer:
+    def judge(self, request: RequestHead, user: SiteUser) -> HttpRoute | Answer:
         """The proxy's route for ``request``, or the answer where there is none or the credential is wrong."""
         if request.target == b"*":
             return options_answer()

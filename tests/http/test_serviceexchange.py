@@ -9,8 +9,10 @@ from typing import Any, cast
 import pytest
 
 from aiofrp.errors import FrpError, RemoteProtocolError
-from aiofrp.http.exchange import Exchange, Failure
+from aiofrp.http.answers import Answer
+from aiofrp.http.exchange import Failure
 from aiofrp.http.heads import INTERIM_COST, MAX_RESPONSE_HEAD
+from aiofrp.http.serviceexchange import ServiceExchange
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import Body, body_of
@@ -42,7 +44,7 @@ class FakeConnection:
         self.written = b""
         self.told: list[str] = []
         self.stream = FakeStream(self.told)
-        self.user: Exchange | None = None
+        self.user: ServiceExchange | None = None
         self.full = False
         self.reused = reused
 
@@ -80,7 +82,7 @@ class Rig:
         self.full = full
         self.error: FrpError | None = None
         self._ready: Callable[[UpstreamConnection], None] | None = None
-        self.exchange = Exchange(self, cast(Upstream, self), parse_request(head), head)
+        self.exchange = ServiceExchange(self, cast(Upstream, self), parse_request(head), head)
         self.exchange.start()
 
     # Upstream
@@ -111,10 +113,10 @@ class Rig:
     def request_sent(self) -> None:
         self.events.append("sent")
 
-    def pause_request(self) -> None:
+    def pause_writing(self) -> None:
         pass
 
-    def resume_request(self) -> None:
+    def resume_writing(self) -> None:
         pass
 
     def inform(self, head: ResponseHead) -> None:
@@ -124,21 +126,24 @@ class Rig:
         self.events.append(str(head.status))
         return body_of(size)
 
-    def send(self, data: Buffer, done: bool) -> None:
+    def data_received(self, data: Buffer, /) -> None:
         self.received += data
 
-    def finished(self) -> None:
+    def eof_received(self) -> None:
         self.events.append("finished")
 
     def switched(self, head: ResponseHead, connection: Any, early: bytes) -> None:
         self.events.append("tunnel")
         self.received += early
 
+    def answer(self, answer: Answer) -> None:
+        self.events.append("answer")
+
     def failed(self, failure: Failure, error: FrpError) -> None:
         self.events.append(failure.value)
         self.error = error
 
-    def broken(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None, /) -> None:
         self.events.append("broken")
 
 

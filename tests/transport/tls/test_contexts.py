@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from aiofrp.errors import ConfigError
 from aiofrp.stream.quic.limits import QuicLimits
 from aiofrp.transport.quic import server_tls
-from aiofrp.transport.tls.contexts import read_identity
+from aiofrp.transport.tls.contexts import identity_context, read_identity
 from tests.support.certs import authority
 
 MADE = authority()
@@ -79,3 +80,12 @@ def test_an_authority_that_is_none(tmp_path: Path) -> None:
     made.trusted_ca_file = made.key_file
     with pytest.raises(ConfigError, match="failed to parse CA certificate from file"):
         server_tls(made, QuicLimits())
+
+
+def test_an_encrypted_key_is_refused_and_nobody_is_asked(tmp_path: Path) -> None:
+    key = serialization.load_pem_private_key(MADE.key, None)
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    pem = serialization.Encoding.PEM
+    encrypted = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, encryption)
+    with pytest.raises(ConfigError, match="both must be PEM and belong together"):
+        identity_context(files(tmp_path, MADE.certificate, encrypted))

@@ -34,7 +34,13 @@ _FLUSH_AT = 64 * 1024
 
 
 class TlsFailed(TransportError):
-    """The handshake failed; the text names the likely cause."""
+    """The handshake failed; the text names the likely cause.
+
+    ``reason`` is the text without the settings of the tunnel between frps and frpc that may be the cause."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        super().__init__(f"{reason}: {hint}" if hint else reason)
+        self.reason = reason
 
 
 class TlsStream(LayerStream):
@@ -191,7 +197,7 @@ class TlsStream(LayerStream):
             return False
         except ssl.SSLError as exc:
             self._send_outgoing()  # the alert
-            self._fail(TlsFailed(explain(exc)))
+            self._fail(explain(exc))
             return False
         self._move(TlsEvent.READY)
         finished = not self._state.writes  # before the handshake was done; its close_notify is due now
@@ -225,7 +231,7 @@ class TlsStream(LayerStream):
             self._move(TlsEvent.CLOSE_NOTIFY)
         except ssl.SSLError as exc:
             self._send_outgoing()  # the alert
-            self._fail(TlsFailed(explain(exc)))
+            self._fail(explain(exc))
             return
         peer_finished = not self._state.reads
         if self._outgoing.pending:
@@ -265,7 +271,7 @@ class TlsStream(LayerStream):
                 while sent < len(data):
                     sent += write(view[sent:])
         except ssl.SSLError as exc:
-            self._fail(TlsFailed(explain(exc)))
+            self._fail(explain(exc))
             return
         self._lower.write(self._outgoing.read())
 
@@ -324,13 +330,12 @@ _HINTS = {
 }
 
 
-def explain(exc: ssl.SSLError) -> str:
-    """The text for a TLS error, with its likely cause and the setting to check."""
+def explain(exc: ssl.SSLError) -> TlsFailed:
+    """A TLS error as ours, with its likely cause and the setting to check."""
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return f"TLS: the peer's certificate was refused: {exc.verify_message}"
+        return TlsFailed(f"TLS: the peer's certificate was refused: {exc.verify_message}")
     reason = (exc.reason or str(exc)).replace("_", " ").lower()
-    hint = _HINTS.get(reason)
-    return f"TLS: {reason}" + (f": {hint}" if hint else "")
+    return TlsFailed(f"TLS: {reason}", _HINTS.get(reason, ""))
 
 
 async def handshake(tls: TlsStream, timeout: float) -> None:

@@ -6,6 +6,8 @@ import datetime
 import os
 import ssl
 import tempfile
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,8 +17,8 @@ from aiofrp.stream.tls.stream import TlsContext
 if TYPE_CHECKING:
     from aiofrp.stream.tls.verified import VerifyingContext
 
-#: Session tickets a server issues per handshake: neither frp's clients nor ours resume sessions.
-_TICKETS = 0
+#: Session tickets a server issues per handshake: neither frp's clients nor ours resume sessions; browsers do.
+_TICKETS, _USER_TICKETS = 0, 1
 
 
 class TlsFiles(Protocol):
@@ -48,8 +50,44 @@ def identity_context(files: TlsFiles) -> ssl.SSLContext:
     if files.cert_file and files.key_file:
         _load_cert(context, files.cert_file, files.key_file)
     else:
-        _load_self_signed(context)
+        _load_identity(context, *self_signed())
     return context
+
+
+class UserTls(ssl.SSLObject):
+    """The server side of a connection made with :func:`user_context`."""
+
+    #: The name in the user's ClientHello as it came (RFC 6066 §3), empty without one.
+    server_name: str = ""
+
+
+def user_context(files: TlsFiles, protocols: Sequence[str]) -> ssl.SSLContext:
+    """A context for the users of a plugin of frpc: the certificate of ``files``, or the one self-signed certificate of
+    this process where they do not name both. ``protocols``: what is offered by ALPN (RFC 7301), the best first.
+
+    Users may resume sessions, and their order of ciphers decides: it knows whether their processor has AES.
+    Raises :class:`~aiofrp.errors.ConfigError`."""
+    context = _context(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = _USER_TICKETS
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.sslobject_class = UserTls
+    context.sni_callback = _note_server_name  # type: ignore[assignment]  # typeshed wants an SSLSocket
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    if files.cert_file and files.key_file:
+        _load_cert(context, files.cert_file, files.key_file)
+    else:
+        _load_identity(context, *_kept_identity())
+    return context
+
+
+@cache
+def _kept_identity() -> tuple[bytes, bytes]:
+    return self_signed()
+
+
+def _note_server_name(tls: UserTls, name: str | None, context: ssl.SSLContext) -> None:
+    tls.server_name = name or ""
 
 
 def client_context(files: TlsFiles) -> TlsContext:
@@ -145,9 +183,8 @@ def _context(protocol: int) -> ssl.SSLContext:
     return context
 
 
-def _load_self_signed(context: ssl.SSLContext) -> None:
-    cert, key = self_signed()
-    with tempfile.TemporaryDirectory(prefix="frps-tls-") as folder:  # mode 0700; ssl reads files only
+def _load_identity(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
+    with tempfile.TemporaryDirectory(prefix="aiofrp-tls-") as folder:  # mode 0700; ssl reads files only
         path = Path(folder, "self-signed.pem")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(cert + key)
@@ -158,12 +195,17 @@ def _load_cert(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
     for name in (cert_file, key_file):
         _check_readable(name)
     try:
-        context.load_cert_chain(cert_file, key_file)
+        context.load_cert_chain(cert_file, key_file, _no_passphrase)
     except (ssl.SSLError, OSError) as exc:
         raise ConfigError(
             f"cannot use certificate {cert_file} with key {key_file}: {exc}: both must be PEM and belong together",
             "transport.tls.certFile",
         ) from exc
+
+
+def _no_passphrase() -> str:
+    """Given for an encrypted key, which then cannot be read; OpenSSL itself would ask on the terminal."""
+    return ""
 
 
 def _check_readable(name: str) -> None:

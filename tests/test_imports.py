@@ -49,7 +49,7 @@ FILES = "*.py"
 #: The same order inside a part, by folder or file.
 INSIDE = {
     "wire": [{"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
-    "stream": [{"tls", "mux", "kcp", "quic"}, {FILES}],
+    "stream": [{"tls", "mux", "kcp", "quic"}, {"udp"}, {FILES}],
     "http": [{"serve"}, {"v1", "v2"}, {FILES}],
     "client": [{"service"}, {"api"}, {FILES}],
     "proxy": [{FILES}, {"datagrams"}],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aiofrp import logs
-from aiofrp.stream.losses import Losses
+from aiofrp.stream.udp.losses import Losses
 
 
 class Counted(Losses):

@@ -61,7 +61,7 @@ class ProxyTraffic(Protocol):
         """Datagrams were relayed, which belong to no connection."""
 
     def lost(self, cause: str, count: int) -> None:
-        """Datagrams, or users of them, were lost: see :class:`aiofrp.stream.losses.Losses`."""
+        """Datagrams, or users of them, were lost: see :class:`aiofrp.stream.udp.losses.Losses`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class ClientContext(ProxyContext, Protocol):
         """Run ``coro`` as a task that ends with the proxy."""
 
     def lost(self, cause: str, count: int) -> None:
-        """Datagrams, or users of them, were lost: see :class:`aiofrp.stream.losses.Losses`."""
+        """Datagrams, or users of them, were lost: see :class:`aiofrp.stream.udp.losses.Losses`."""
 
 
 class ClientHalf(ABC):

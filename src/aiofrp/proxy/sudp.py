@@ -17,8 +17,8 @@ from aiofrp.proxy.datagrams.userport import UserPort
 from aiofrp.proxy.secret import SecretServer, VisitorConnections
 from aiofrp.proxy.udp import UdpClient
 from aiofrp.stream.base import Stream
-from aiofrp.stream.losses import Losses
 from aiofrp.stream.transform import through
+from aiofrp.stream.udp.losses import Losses
 from aiofrp.transport.net import bind_udp, join_host_port
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import UDPPacket

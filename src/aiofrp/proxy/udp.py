@@ -18,7 +18,7 @@ from aiofrp.proxy.datagrams.packets import PacketStream, User, hold, warn_of_lim
 from aiofrp.proxy.datagrams.userport import UserPort
 from aiofrp.proxy.local import LocalConfig
 from aiofrp.stream.base import Stream
-from aiofrp.stream.losses import Losses
+from aiofrp.stream.udp.losses import Losses
 from aiofrp.transport.net import bind_udp
 from aiofrp.wire.frp.messages import StartWorkConn, UDPPacket
 from aiofrp.wire.frp.udppacket import MAX_MESSAGE

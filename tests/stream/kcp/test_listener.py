@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from aiofrp.stream.kcp import stream as kcp
-from aiofrp.stream.udp import Piece
+from aiofrp.stream.udp.socket import Piece
 from aiofrp.wire.kcp.fec import FecEncoder
 from aiofrp.wire.kcp.segment import ACK, PUSH, RST
 from tests.stream.kcprig import Rig, udp

@@ -18,7 +18,7 @@ from aiofrp.stream.quic.library import client_configuration
 from aiofrp.stream.quic.limits import PLAIN_WINDOW, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.stall import StallLimits
-from aiofrp.stream.udp import Address
+from aiofrp.stream.udp.socket import Address
 from aiofrp.wire.quic.packet import Protection
 from tests.stream.quicrig import LIMITS, Rig
 from tests.support.ends import End, until

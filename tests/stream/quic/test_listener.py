@@ -14,7 +14,7 @@ from aiofrp.errors import TimedOut
 from aiofrp.stream.quic import dial as quicdial
 from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.listener import _runs
-from aiofrp.stream.udp import Piece
+from aiofrp.stream.udp.socket import Piece
 from aiofrp.wire.quic.header import MIN_INITIAL, parse_long
 from tests.stream.quicrig import Rig, connected
 from tests.support.ends import until

@@ -13,7 +13,7 @@ from aiofrp.proxy.datagrams.packets import PacketStream, User, user_of, warn_of_
 from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
 from aiofrp.proxy.datagrams.users import Pool, UdpUsers
 from aiofrp.stream.base import Stream
-from aiofrp.stream.losses import Losses
+from aiofrp.stream.udp.losses import Losses
 from aiofrp.transport.files import is_last, udp_files
 from aiofrp.transport.resolve import resolve
 from aiofrp.wire.frp.messages import UDPPacket

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from aiofrp.aio import check_at
 from aiofrp.errors import ProtocolError
 from aiofrp.stream.base import Buffer, Stream
-from aiofrp.stream.losses import Losses
+from aiofrp.stream.udp.losses import Losses
 from aiofrp.transport.net import is_address
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import Ping, UDPAddress, UDPPacket

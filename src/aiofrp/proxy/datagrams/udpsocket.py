@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from aiofrp.stream.losses import Losses
-from aiofrp.stream.readable import Watch
+from aiofrp.stream.udp.losses import Losses
+from aiofrp.stream.udp.readable import Watch
 
 #: Datagrams read in one wake-up, so that others get their turn.
 _BATCH = 64

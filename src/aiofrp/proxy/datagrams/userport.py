@@ -12,7 +12,7 @@ from aiofrp.errors import FrpError
 from aiofrp.proxy.datagrams.packets import User, user_of
 from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
 from aiofrp.proxy.datagrams.users import Pool, UdpUsers
-from aiofrp.stream.losses import Losses
+from aiofrp.stream.udp.losses import Losses
 from aiofrp.transport.net import plain_host
 from aiofrp.wire.frp.messages import UDPPacket
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from aiofrp.proxy.datagrams.packets import User
-from aiofrp.stream.losses import Losses
+from aiofrp.stream.udp.losses import Losses
 
 #: UdpUsers of one table at most.
 MOST_USERS = 16_384

@@ -54,7 +54,7 @@ class Observer(Protocol):
         end, and for each batch of datagrams."""
 
     def lost(self, name: str, kind: str, cause: str, count: int) -> None:
-        """Datagrams of the proxy, or users, were lost: see :class:`aiofrp.stream.losses.Losses`."""
+        """Datagrams of the proxy, or users, were lost: see :class:`aiofrp.stream.udp.losses.Losses`."""
 
 
 class DailyCounter:

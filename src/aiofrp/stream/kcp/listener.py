@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from aiofrp import faults, logs
 from aiofrp.stream.base import hand_out
 from aiofrp.stream.kcp.stream import KcpStream
-from aiofrp.stream.listening import Drain, PerSecond, Sources
-from aiofrp.stream.losses import Losses
 from aiofrp.stream.stall import MIB, Account, StallLimits
-from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
+from aiofrp.stream.udp.listening import Drain, PerSecond, Sources
+from aiofrp.stream.udp.losses import Losses
+from aiofrp.stream.udp.socket import MAX_DATAGRAM, Address, Piece, UdpSocket
 from aiofrp.wire.kcp.fec import segments_of
 from aiofrp.wire.kcp.pace import MAX_WINDOW
 from aiofrp.wire.kcp.segment import ACK, PUSH, first_segment, reset_segment

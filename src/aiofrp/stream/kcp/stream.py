@@ -21,7 +21,7 @@ from typing import Any, Protocol
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import ENDED, Buffer, LayerStream
 from aiofrp.stream.stall import Account, Holding
-from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
+from aiofrp.stream.udp.socket import MAX_DATAGRAM, Address, Piece, UdpSocket
 from aiofrp.wire.kcp.core import Kcp
 from aiofrp.wire.kcp.fec import FecDecoder, FecEncoder
 from aiofrp.wire.kcp.pace import MAX_WINDOW

@@ -11,7 +11,7 @@ from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.library import client_configuration
 from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
-from aiofrp.stream.udp import Address, Piece, UdpSocket
+from aiofrp.stream.udp.socket import Address, Piece, UdpSocket
 
 
 class _Socket:

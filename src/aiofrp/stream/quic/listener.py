@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable
 
 from aiofrp import faults, logs
-from aiofrp.stream.listening import Drain, PerSecond, Sources
-from aiofrp.stream.losses import Losses
 from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.library import CID_SIZE, Configuration, retry_packet, version_packet
 from aiofrp.stream.quic.limits import Judge, QuicListenLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream
-from aiofrp.stream.udp import MAX_DATAGRAM, Address, Piece, UdpSocket
+from aiofrp.stream.udp.listening import Drain, PerSecond, Sources
+from aiofrp.stream.udp.losses import Losses
+from aiofrp.stream.udp.socket import MAX_DATAGRAM, Address, Piece, UdpSocket
 from aiofrp.wire.quic.header import MIN_INITIAL, VERSION_1, LongHeader, RetryTokens, parse_long
 
 _log = logs.get(__name__)

@@ -28,7 +28,7 @@ from aiofrp.stream.quic.library import REFUSED, Refused
 from aiofrp.stream.quic.limits import QuicLimits
 from aiofrp.stream.quic.stream import LOW_WATER, QuicStream
 from aiofrp.stream.stall import Account
-from aiofrp.stream.udp import Address
+from aiofrp.stream.udp.socket import Address
 
 #: Withhold MAX_STREAM_DATA of a stream at so many bytes held, resume at so many; up to one window may still arrive.
 WITHHOLD_AT, RELEASE_AT = 256 * 1024, 128 * 1024

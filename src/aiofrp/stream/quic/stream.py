@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from aiofrp.errors import Closed
 from aiofrp.stream.base import ENDED, Buffer, LayerStream
 from aiofrp.stream.stall import Account, Holding
-from aiofrp.stream.udp import Address
+from aiofrp.stream.udp.socket import Address
 
 #: Bytes of one stream that no packet has carried yet at which its writer is paused, and resumed.
 HIGH_WATER, LOW_WATER = 512 * 1024, 128 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from aiofrp.stream.listening import Drain, PerSecond, Sources
+from aiofrp.stream.udp.listening import Drain, PerSecond, Sources
 
 
 def test_sources_are_full_one_by_one() -> None:

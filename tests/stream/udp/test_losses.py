@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from aiofrp import logs
-from aiofrp.stream import losses as module
-from aiofrp.stream.losses import Losses
+from aiofrp.stream.udp import losses as module
+from aiofrp.stream.udp.losses import Losses
 
 _log = logs.get("aiofrp.test_losses")
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from aiofrp.stream.readable import Watch
-from aiofrp.stream.udp import Piece, UdpSocket
+from aiofrp.stream.udp.readable import Watch
+from aiofrp.stream.udp.socket import Piece, UdpSocket
 
 
 class Proactor(asyncio.SelectorEventLoop):

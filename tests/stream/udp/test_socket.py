@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.stream.udp import Piece, UdpSocket
+from aiofrp.stream.udp.socket import Piece, UdpSocket
 from tests.support.ends import until
 from tests.support.ports import free_port
 
@@ -94,7 +94,7 @@ async def test_the_kernel_cuts_and_joins(sides: list[Side]) -> None:
 async def test_one_by_one_where_the_system_cannot_cut(
     sides: list[Side], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aiofrp.stream.udp.sys.platform", "other")
+    monkeypatch.setattr("aiofrp.stream.udp.socket.sys.platform", "other")
     server, client = pair(sides)
     monkeypatch.undo()
     sent = mixed(4)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from aiofrp import faults
-from aiofrp.stream.readable import Watch
+from aiofrp.stream.udp.readable import Watch
 
 #: Bytes asked for in the kernel's buffers, each way (docs/protocol/wire.md §4).
 SOCKET_BUFFER = 4 * 1024 * 1024

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 
-from aiofrp.stream.udp import Address
+from aiofrp.stream.udp.socket import Address
 
 
 class Sources:

@@ -18,9 +18,9 @@ from aiofrp.http.scheduler import Scheduler
 from aiofrp.http.v2.connection import Connection2
 from aiofrp.http.v2.stream import Headers, Stream2, ignore
 from aiofrp.stream.base import Stream, nothing
+from aiofrp.stream.kcp.dial import dial as dial_kcp
 from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
 from aiofrp.stream.kcp.stream import KcpStream
-from aiofrp.stream.kcp.stream import dial as dial_kcp
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.mux.session import MuxSession, MuxStream
 from aiofrp.stream.quic.dial import dial as dial_quic

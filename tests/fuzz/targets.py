@@ -47,7 +47,7 @@ from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
 from aiofrp.wire.http.head import CHUNKED, parse_request
 from aiofrp.wire.http.response import parse_response
-from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecDecoder, segments_of
 from aiofrp.wire.kcp.segment import MTU, OVERHEAD, first_segment
 from aiofrp.wire.quic.header import MIN_INITIAL, VERSION_1, RetryTokens, parse_long
@@ -229,7 +229,7 @@ def websocket_response(data: bytes) -> None:
 def kcp_segments(data: bytes) -> None:
     """One datagram for a conversation that has sent something; what it leaves and answers is bounded."""
     opening = first_segment(segments_of(data))
-    core = Kcp(opening[0] if opening else 0, 0, receive_window=16)
+    core = KcpCore(opening[0] if opening else 0, 0, receive_window=16)
     core.send(bytes(5000))
     core.data_to_send(0)
     for now in (1, 400):

@@ -9,9 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.stream.kcp.dial import dial
 from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
-from aiofrp.stream.kcp.stream import KcpStream, dial
-from aiofrp.wire.kcp.core import Kcp
+from aiofrp.stream.kcp.stream import KcpStream
+from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import segments_of
 from aiofrp.wire.kcp.segment import OVERHEAD, TELL, unpack_from
 from tests.support.ends import End
@@ -64,7 +65,7 @@ class RawPeer:
     def __init__(self, to: tuple[str, int], conv: int, port: int = 0) -> None:
         self.sock = udp(port)
         self.sock.connect(to)
-        self.core = Kcp(conv, self._now())
+        self.core = KcpCore(conv, self._now())
         self.received = bytearray()
         self.commands: list[int] = []
         self.deaf = False

@@ -18,7 +18,7 @@ from typing import Any
 from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.library import client_configuration
 from aiofrp.stream.quic.limits import QuicIdentity, QuicLimits
-from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecEncoder
 
 #: Makes one datagram.
@@ -54,7 +54,7 @@ def kcp_opening() -> Make:
     hello = b"\x17" + _client_hello()
 
     def first() -> bytes:
-        core = Kcp(secrets.randbits(32), 0)
+        core = KcpCore(secrets.randbits(32), 0)
         core.send(hello)
         return FecEncoder().encode(core.data_to_send(0), 0)[0]
 

@@ -8,7 +8,7 @@ import random
 import struct
 from dataclasses import dataclass, field
 
-from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecDecoder, FecEncoder
 from aiofrp.wire.kcp.pace import MAX_WINDOW
 
@@ -17,7 +17,7 @@ from aiofrp.wire.kcp.pace import MAX_WINDOW
 class Side:
     """One core with its error correction and its user."""
 
-    core: Kcp
+    core: KcpCore
     to_send: bytes = b""
     reading: bool = True
     received: bytearray = field(default_factory=bytearray)
@@ -128,7 +128,7 @@ def pair(
 
     def made(clock: int, answering: bool) -> Side:
         return Side(
-            Kcp(
+            KcpCore(
                 7,
                 start,
                 clock=clock,

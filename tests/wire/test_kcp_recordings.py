@@ -11,7 +11,7 @@ import pytest
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.frp.codec import V1
 from aiofrp.wire.frp.messages import Login, LoginResp, NewWorkConn
-from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecDecoder, segments_of
 from aiofrp.wire.kcp.segment import first_segment
 from aiofrp.wire.yamux import FrameDecoder
@@ -33,7 +33,7 @@ def flows(recording: dict[str, Any]) -> dict[tuple[int, str], list[bytes]]:
 def stream_of(datagrams: list[bytes]) -> bytes:
     """What the receiver of these datagrams reads."""
     opening = next(first for datagram in datagrams if (first := first_segment(segments_of(datagram))))
-    core, decoder = Kcp(opening[0], 0), FecDecoder()
+    core, decoder = KcpCore(opening[0], 0), FecDecoder()
     data = b""
     for datagram in datagrams:
         segments = decoder.receive_data(datagram)
@@ -122,7 +122,7 @@ def test_each_flow_of_the_sparse_session_is_a_logical_connection() -> None:
 
 
 def test_another_conversations_datagrams_are_refused() -> None:
-    core = Kcp(1, 0)
+    core = KcpCore(1, 0)
     for datagram in flows(SESSION)[1, "c2s"]:
         if not is_parity(datagram):
             with pytest.raises(RemoteProtocolError):

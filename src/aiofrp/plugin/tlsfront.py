@@ -10,7 +10,8 @@ from typing import Protocol
 
 from aiofrp.aio import check_at
 from aiofrp.host.contexts import ClientContext
-from aiofrp.stream.base import NullReceiver, Stream, hand_out
+from aiofrp.stream.base import NullReceiver, Stream
+from aiofrp.stream.layer import hand_out
 from aiofrp.stream.tls.stream import TlsFailed, TlsStream
 from aiofrp.transport.tls.contexts import TlsFiles, user_context
 from aiofrp.transport.tls.fresh import SERVER_CHECKS_EVERY, FreshTls

@@ -10,7 +10,8 @@ from collections import deque
 from typing import Any
 
 from aiofrp.errors import Closed
-from aiofrp.stream.base import Buffer, LayerStream
+from aiofrp.stream.base import Buffer
+from aiofrp.stream.layer import LayerStream
 
 #: Bytes in flight above which ``pause_writing`` is called, and below which ``resume_writing`` is.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024

@@ -20,17 +20,8 @@ from typing import Any, cast
 from aiofrp.aio import check_after
 from aiofrp.errors import Closed
 from aiofrp.faults import FAULTS
-from aiofrp.stream.base import (
-    ENDED,
-    UNATTACHED,
-    Buffer,
-    LayerStream,
-    Pause,
-    Receiver,
-    after_fault,
-    drop,
-    hand_out,
-)
+from aiofrp.stream.base import Buffer, Pause, Receiver, drop
+from aiofrp.stream.layer import ENDED, UNATTACHED, LayerStream, after_fault, hand_out
 
 if sys.platform == "linux":
     import fcntl

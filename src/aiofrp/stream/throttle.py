@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from aiofrp.aio import check_after
-from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.stream.layer import LayerStream
 
 #: Bytes waiting to be written above which ``pause_writing`` is called, and at which ``resume_writing`` is.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024

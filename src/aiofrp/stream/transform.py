@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.stream.layer import LayerStream
 from aiofrp.wire.transforms.base import Transform
 
 

@@ -11,7 +11,8 @@ import asyncio
 from typing import Any
 
 from aiofrp.errors import Closed, RemoteProtocolError
-from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.stream.layer import LayerStream
 from aiofrp.wire.websocket import WebSocketCodec
 
 #: Bytes gathered in one loop turn before they are sent as a frame.

@@ -18,7 +18,7 @@ class Kcp(Transport):
 
     async def connect(self, options: DialOptions) -> Session:
         """See :meth:`aiofrp.transport.base.Transport.connect`."""
-        from aiofrp.stream.kcp.stream import dial
+        from aiofrp.stream.kcp.dial import dial
         from aiofrp.stream.stall import Account, StallLimits
 
         secure = Securer(options)

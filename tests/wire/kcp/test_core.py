@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.kcp.core import DEAD_AFTER, IDLE, Kcp
+from aiofrp.wire.kcp.core import DEAD_AFTER, IDLE, KcpCore
 from aiofrp.wire.kcp.pace import MIN_WINDOW
 from aiofrp.wire.kcp.segment import ACK, ASK, FIN, MSS, MTU, OVERHEAD, PUSH, TELL, reset_segment
 from tests.wire.kcplink import segment
@@ -34,11 +34,11 @@ def parts(packet: bytes) -> list[dict[str, object]]:
     return found
 
 
-def sent(core: Kcp, now: int) -> list[dict[str, object]]:
+def sent(core: KcpCore, now: int) -> list[dict[str, object]]:
     return [part for packet in core.data_to_send(now) for part in parts(packet)]
 
 
-def commands(core: Kcp, now: int) -> list[object]:
+def commands(core: KcpCore, now: int) -> list[object]:
     return [part["command"] for part in sent(core, now)]
 
 
@@ -50,7 +50,7 @@ def noise(size: int, seed: int = 1) -> bytes:
 
 
 def test_data_leaves_at_once_as_a_segment() -> None:
-    core = Kcp(0x01020304, 0, clock=10)
+    core = KcpCore(0x01020304, 0, clock=10)
     core.send(b"hello")
     packet = "04030201510000040f00000000000000000000000500000068656c6c6f"
     assert core.data_to_send(5) == [bytes.fromhex(packet)]
@@ -59,7 +59,7 @@ def test_data_leaves_at_once_as_a_segment() -> None:
 
 
 def test_writes_are_one_stream_cut_into_full_segments() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     data = noise(3 * MSS + 100)
     for start in range(0, len(data), 37):
         core.send(memoryview(data)[start : start + 37])
@@ -69,7 +69,7 @@ def test_writes_are_one_stream_cut_into_full_segments() -> None:
 
 
 def test_small_segments_share_a_packet() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.receive_data(segment(PUSH, sn=0, data=b"x") + segment(PUSH, sn=1, data=b"y"), 0)
     core.send(b"answer")
     (packet,) = core.data_to_send(0)
@@ -77,7 +77,7 @@ def test_small_segments_share_a_packet() -> None:
 
 
 def test_in_order_data_is_acknowledged_once_for_all() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.receive_data(b"".join(segment(PUSH, sn=sn, stamp=90 + sn, data=b"ab") for sn in range(5)), 0)
     assert core.take() == b"ab" * 5
     assert core.take() == b""
@@ -86,7 +86,7 @@ def test_in_order_data_is_acknowledged_once_for_all() -> None:
 
 
 def test_early_data_waits_and_is_acknowledged_one_by_one() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.receive_data(segment(PUSH, sn=2, data=b"c") + segment(PUSH, sn=1, data=b"b"), 0)
     assert core.take() == b""
     assert [(ack["sn"], ack["una"]) for ack in sent(core, 0)] == [(2, 0), (1, 0)]
@@ -96,7 +96,7 @@ def test_early_data_waits_and_is_acknowledged_one_by_one() -> None:
 
 
 def test_repeated_data_is_acknowledged_again_and_not_delivered() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     for _ in range(2):
         core.receive_data(segment(PUSH, sn=0, data=b"a"), 0)
     assert core.take() == b"a"
@@ -107,7 +107,7 @@ def test_repeated_data_is_acknowledged_again_and_not_delivered() -> None:
 
 
 def test_data_beyond_the_window_is_ignored() -> None:
-    core = Kcp(7, 0, receive_window=8)
+    core = KcpCore(7, 0, receive_window=8)
     core.receive_data(segment(PUSH, sn=8, data=b"a") + segment(PUSH, sn=0x80000000, data=b"b"), 0)
     assert [ack["sn"] for ack in sent(core, 0)] == [0x80000000]  # which is old: half the numbers are behind
     assert not core._early
@@ -125,14 +125,14 @@ def test_data_beyond_the_window_is_ignored() -> None:
     ids=["conversation", "below commands", "above commands", "cut", "long"],
 )
 def test_a_bad_segment_ends_a_packet(packet: bytes) -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     with pytest.raises(RemoteProtocolError):
         core.receive_data(segment(PUSH, data=b"before") + packet, 0)
     assert core.take() == b"before"
 
 
 def test_bytes_too_few_for_a_segment_are_ignored() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.receive_data(segment(PUSH, data=b"a") + bytes(23), 0)
     assert core.take() == b"a"
 
@@ -141,7 +141,7 @@ def test_bytes_too_few_for_a_segment_are_ignored() -> None:
 
 
 def test_what_is_not_acknowledged_is_sent_again_later_and_later() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.proven = True
     core.send(b"a")
     sent(core, 0)
@@ -155,7 +155,7 @@ def test_what_is_not_acknowledged_is_sent_again_later_and_later() -> None:
 
 
 def test_to_an_unproven_address_little_is_repeated() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     sent(core, 0)
     times: list[int] = []
@@ -168,7 +168,7 @@ def test_to_an_unproven_address_little_is_repeated() -> None:
 
 
 def test_an_overtaken_segment_is_sent_again_at_once() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(noise(5 * MSS))
     sent(core, 0)
     core.receive_data(segment(ACK, sn=1), 10)
@@ -182,7 +182,7 @@ def test_an_overtaken_segment_is_sent_again_at_once() -> None:
 
 
 def test_with_nothing_new_to_send_one_overtaking_is_enough() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(noise(3 * MSS))
     sent(core, 0)
     core.receive_data(segment(ACK, sn=1), 10)
@@ -190,7 +190,7 @@ def test_with_nothing_new_to_send_one_overtaking_is_enough() -> None:
 
 
 def test_una_acknowledges_everything_below() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(noise(5 * MSS))
     sent(core, 0)
     core.receive_data(segment(TELL, una=3), 10)
@@ -204,7 +204,7 @@ def test_una_acknowledges_everything_below() -> None:
     ("round_trips", "rto"), [([0], 30), ([100], 300), ([100] * 40, 120), ([70_000], 60_000)]
 )
 def test_the_time_out_follows_the_round_trip(round_trips: list[int], rto: int) -> None:
-    core, now = Kcp(7, 0), 0
+    core, now = KcpCore(7, 0), 0
     for number, round_trip in enumerate(round_trips):
         core.send(b"a")
         sent(core, now)
@@ -214,7 +214,7 @@ def test_the_time_out_follows_the_round_trip(round_trips: list[int], rto: int) -
 
 
 def test_an_echo_from_the_future_says_nothing() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     sent(core, 0)
     core.receive_data(segment(ACK, sn=0, una=1, stamp=1000), 10)
@@ -223,7 +223,7 @@ def test_an_echo_from_the_future_says_nothing() -> None:
 
 
 def test_only_an_echo_of_the_secret_time_proves_the_address() -> None:
-    core = Kcp(7, 0, clock=12345)
+    core = KcpCore(7, 0, clock=12345)
     core.send(b"a")
     core.send(noise(MSS))
     stamps = [part["stamp"] for part in sent(core, 3)]
@@ -238,7 +238,7 @@ def test_only_an_echo_of_the_secret_time_proves_the_address() -> None:
 
 
 def test_a_sender_starts_with_a_small_window_and_keeps_to_the_peers() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(noise(400 * MSS))
     assert len(core.data_to_send(0)) == MIN_WINDOW
     core.receive_data(segment(ACK, sn=9, una=10, window=100), 5)
@@ -248,7 +248,7 @@ def test_a_sender_starts_with_a_small_window_and_keeps_to_the_peers() -> None:
 
 
 def test_a_sender_asks_for_the_window_less_and_less_often() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     core.receive_data(segment(TELL, window=0), 0)
     assert not sent(core, 0)
@@ -263,7 +263,7 @@ def test_a_sender_asks_for_the_window_less_and_less_often() -> None:
 
 
 def test_the_window_is_told_when_asked() -> None:
-    core = Kcp(7, 0, receive_window=50)
+    core = KcpCore(7, 0, receive_window=50)
     core.hold(10 * MSS + 1)
     core.receive_data(segment(ASK), 0)
     (answer,) = sent(core, 0)
@@ -272,7 +272,7 @@ def test_the_window_is_told_when_asked() -> None:
 
 
 def test_a_peer_that_ignores_the_window_is_cut_off() -> None:
-    core = Kcp(7, 0, receive_window=16)
+    core = KcpCore(7, 0, receive_window=16)
     total = 0
     for sn in range(100):
         core.receive_data(segment(PUSH, sn=sn, data=bytes(MSS)), 0)
@@ -287,7 +287,7 @@ def test_a_peer_that_ignores_the_window_is_cut_off() -> None:
 
 
 def test_an_idle_peer_is_asked_for_a_sign_of_life() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.receive_data(segment(PUSH, sn=0, data=b"a"), 0)
     sent(core, 0)
     assert core.next_timeout(0) == IDLE
@@ -302,7 +302,7 @@ def test_an_idle_peer_is_asked_for_a_sign_of_life() -> None:
 
 def test_a_peer_that_never_was_heard_is_not_asked() -> None:
     """A reference server would take the question for the begin of a conversation, and wait for its first byte."""
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     assert not core.answered
     assert not commands(core, IDLE)
     assert core.next_timeout(IDLE) == IDLE + 5000
@@ -312,7 +312,7 @@ def test_a_peer_that_never_was_heard_is_not_asked() -> None:
 
 def test_a_server_that_took_a_late_word_for_another_conversation_is_freed_of_that() -> None:
     """The reference lets nobody in until the first byte of a conversation is there, for 10 s."""
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     sent(core, 0)
     core.receive_data(segment(ACK, sn=0, una=1), 1)
@@ -326,7 +326,7 @@ def test_a_server_that_took_a_late_word_for_another_conversation_is_freed_of_tha
 
 
 def test_a_server_that_forgot_everything_has_no_conversation_with_us_any_more() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     sent(core, 0)
     core.receive_data(segment(ACK, sn=0, una=1), 1)
@@ -337,7 +337,7 @@ def test_a_server_that_forgot_everything_has_no_conversation_with_us_any_more() 
 
 
 def test_a_peer_of_our_kind_that_knows_no_such_conversation_is_told_nothing_more() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     sent(core, 0)
     core.receive_data(segment(ACK, sn=0, una=1), 1)
@@ -347,7 +347,7 @@ def test_a_peer_of_our_kind_that_knows_no_such_conversation_is_told_nothing_more
 
 
 def test_a_peer_that_acknowledges_nothing_is_dead() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     sent(core, 1000)
     core.receive_data(segment(TELL), 20_000)
@@ -356,7 +356,7 @@ def test_a_peer_that_acknowledges_nothing_is_dead() -> None:
 
 
 def test_an_end_takes_a_number_and_comes_after_all_data() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(b"a")
     core.finish()
     assert [(part["command"], part["sn"]) for part in sent(core, 0)] == [(PUSH, 0), (ASK, 0), (FIN, 1)]
@@ -370,7 +370,7 @@ def test_an_end_takes_a_number_and_comes_after_all_data() -> None:
 
 
 def test_an_early_end_waits_for_the_data_before() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.receive_data(segment(FIN, sn=1), 0)
     assert not core.eof
     core.receive_data(segment(PUSH, sn=0, data=b"a"), 0)
@@ -381,7 +381,7 @@ def test_an_early_end_waits_for_the_data_before() -> None:
 
 
 def test_a_peer_that_knows_no_ends_is_not_told_for_ever() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.finish()
     now, count = 0, commands(core, 0).count(FIN)
     while not core.finished:

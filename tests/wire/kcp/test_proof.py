@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.kcp.core import Kcp
+from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecEncoder
 from aiofrp.wire.kcp.proof import FACTOR, MOST_TIMES, Proof
 from aiofrp.wire.kcp.segment import ACK, ASK, FIN, MSS, PUSH, TELL
@@ -62,7 +62,7 @@ SHAPES: list[Shape] = [once, one_byte, questions, guesses]
 @pytest.mark.parametrize("ends", [False, True], ids=["stays", "ends"])
 def test_at_most_three_times_is_sent_to_a_spoofed_address(shape: Shape, size: int, ends: bool) -> None:
     dice = random.Random(size)
-    side = Side(Kcp(7, 0, clock=dice.getrandbits(32), answering=True))
+    side = Side(KcpCore(7, 0, clock=dice.getrandbits(32), answering=True))
     attacker = FecEncoder()
     came = left = 0
 
@@ -148,7 +148,7 @@ def handshake(hello: int, size: int, *, answering: bool, loss: float = 0.0, seed
 
 
 def test_a_reader_that_is_there_is_asked_once() -> None:
-    core = Kcp(7, 0, clock=77, answering=True)
+    core = KcpCore(7, 0, clock=77, answering=True)
     core.receive_data(segment(PUSH, data=b"hello"), 0)
     core.count(37)
     (packet,) = core.data_to_send(0)
@@ -159,7 +159,7 @@ def test_a_reader_that_is_there_is_asked_once() -> None:
 
 
 def test_who_dialled_is_not_limited() -> None:
-    core = Kcp(7, 0)
+    core = KcpCore(7, 0)
     core.send(bytes(MUCH))
     assert len(core.data_to_send(0)) == 128
     assert not core.proven
@@ -173,7 +173,7 @@ def test_times_that_prove_are_few() -> None:
 
 
 def test_data_leave_something_for_questions() -> None:
-    core = Kcp(7, 0, clock=9, answering=True)
+    core = KcpCore(7, 0, clock=9, answering=True)
     core.receive_data(segment(PUSH, data=b"hello"), 0)
     core.count(500)
     core.send(bytes(10 * MSS))

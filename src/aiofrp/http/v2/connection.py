@@ -22,7 +22,8 @@ from aiofrp.http.scheduler import Scheduler
 from aiofrp.http.v2.core import MAX_STREAMS, PREFACE, begin
 from aiofrp.http.v2.sender import Sender2
 from aiofrp.http.v2.stream import Headers, Heads, Stream2
-from aiofrp.stream.base import Buffer, Pause, Stream, hand_out, nothing
+from aiofrp.stream.base import Buffer, Pause, Stream, nothing
+from aiofrp.stream.layer import hand_out
 from aiofrp.wire.http.h2block import HeaderBlock
 from aiofrp.wire.http.h2budget import ControlBudget
 from aiofrp.wire.http.h2fields import Malformed, checked_request, checked_response, checked_trailers

@@ -18,7 +18,8 @@ from aiofrp.errors import Closed
 from aiofrp.faults import FAULTS
 from aiofrp.http.answers import Answer
 from aiofrp.http.deadline import TAKE_LEAST, TAKE_WINDOW, Deadline
-from aiofrp.stream.base import Buffer, LayerStream, Stream
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.layer import LayerStream
 from aiofrp.wire.http.head import Field
 
 #: Bytes queued for a stream above which its receiver pauses writing, and down to which it resumes.

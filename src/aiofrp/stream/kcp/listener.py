@@ -19,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiofrp import faults, logs
-from aiofrp.stream.base import hand_out
 from aiofrp.stream.kcp.stream import KcpStream
+from aiofrp.stream.layer import hand_out
 from aiofrp.stream.stall import MIB, Account, StallLimits
 from aiofrp.stream.udp.listening import Drain, PerSecond, Sources
 from aiofrp.stream.udp.losses import Losses

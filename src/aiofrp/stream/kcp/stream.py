@@ -1,7 +1,6 @@
 """KCP over UDP as a :class:`~aiofrp.stream.base.Stream` (docs/protocol/wire.md §4).
 
-Each stream is one session. The dialling side has a UDP socket per session; for the accepting side see
-:mod:`aiofrp.stream.kcp.listener`.
+Each stream is one session. See :mod:`aiofrp.stream.kcp.dial` and :mod:`aiofrp.stream.kcp.listener` for the two sides.
 
 The reference has no segment for the end of a conversation: it stops sending. Streams of ours send one (see
 :mod:`aiofrp.wire.kcp.core`), so half-close, close and abort work between them. With a reference peer ``write_eof`` and
@@ -13,16 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
-from aiofrp.stream.base import ENDED, Buffer, LayerStream
+from aiofrp.stream.base import Buffer
+from aiofrp.stream.layer import ENDED, LayerStream
 from aiofrp.stream.stall import Account, Holding
-from aiofrp.stream.udp.socket import MAX_DATAGRAM, Address, Piece, UdpSocket
-from aiofrp.wire.kcp.core import Kcp
+from aiofrp.stream.udp.socket import MAX_DATAGRAM, Address
+from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecDecoder, FecEncoder
 from aiofrp.wire.kcp.pace import MAX_WINDOW
 from aiofrp.wire.kcp.segment import OVERHEAD, reset_segment
@@ -39,7 +38,7 @@ SILENT = 1.0
 _SLACK = 2
 
 
-class Endpoint(Protocol):
+class KcpEndpoint(Protocol):
     """What carries a stream's datagrams."""
 
     def send(self, datagrams: list[bytes], address: Address, /) -> None:
@@ -52,8 +51,8 @@ class Endpoint(Protocol):
 class KcpStream(LayerStream):
     """One KCP session.
 
-    ``peer``: where datagrams go; ``send_to``: the same for :meth:`Endpoint.send`. ``gone`` is called once when the
-    session needs no datagrams any more. ``answering``: the peer began, see :class:`~aiofrp.wire.kcp.core.Kcp`.
+    ``peer``: where datagrams go; ``send_to``: the same for :meth:`KcpEndpoint.send`. ``gone`` is called once when the
+    session needs no datagrams any more. ``answering``: the peer began, see :class:`~aiofrp.wire.kcp.core.KcpCore`.
     ``receivers``: what the sessions of one listener hold together for receivers that do not take it; without it only
     the window limits that.
     """
@@ -82,7 +81,7 @@ class KcpStream(LayerStream):
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: KcpEndpoint,
         conv: int,
         *,
         peer: Address,
@@ -97,7 +96,7 @@ class KcpStream(LayerStream):
         super().__init__()
         self._holding = None if receivers is None else Holding(receivers, self._stalled)
         self._loop = asyncio.get_running_loop()
-        self._core = Kcp(
+        self._core = KcpCore(
             conv,
             self._now(),
             clock=secrets.randbits(32),
@@ -105,8 +104,7 @@ class KcpStream(LayerStream):
             send_window=send_window,
             receive_window=receive_window,
         )
-        self._encoder = FecEncoder()
-        self._decoder = FecDecoder()
+        self._encoder, self._decoder = FecEncoder(), FecDecoder()
         self._endpoint = endpoint
         self._send_to = send_to
         self.peername = peer
@@ -351,64 +349,3 @@ class KcpStream(LayerStream):
         orderly = self._eof_seen and (self._core.reset or (self._eof_sent and self._core.delivered))
         self._stop()
         self._deliver_lost(None if orderly else exc)
-
-
-class _Socket:
-    """The endpoint of one dialled session: a connected socket."""
-
-    __slots__ = ("_udp", "stream")
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._udp = UdpSocket(sock, self._received, self._refused)
-        self.stream: KcpStream | None = None
-
-    def send(self, datagrams: list[bytes], address: Address, /) -> None:
-        self._udp.send(datagrams)
-
-    def poll(self) -> None:
-        self._udp.poll()
-
-    def close(self, stream: KcpStream) -> None:
-        self._udp.close()
-        self.stream = None
-
-    def _received(self, pieces: list[Piece]) -> None:
-        stream = self.stream
-        if stream is not None:
-            for data, size, _ in pieces:
-                stream.receive(data, size)
-            stream.received()
-
-    def _refused(self, exc: OSError) -> None:
-        if self.stream is not None:
-            self.stream.refused()
-
-
-def dial(
-    sock: socket.socket,
-    *,
-    send_window: int = MAX_WINDOW,
-    receive_window: int = MAX_WINDOW,
-    receivers: Account | None = None,
-) -> KcpStream:
-    """A new session over ``sock``, a connected, non-blocking UDP socket, which is the stream's from now on.
-    ``receivers``: see :class:`KcpStream`.
-
-    Nothing is sent before something is written, so nobody knows yet whether there is a peer.
-    """
-    endpoint = _Socket(sock)
-    endpoint.stream = stream = KcpStream(
-        endpoint,
-        secrets.randbits(32),
-        peer=sock.getpeername(),
-        send_to=None,
-        sockname=sock.getsockname(),
-        gone=endpoint.close,
-        send_window=send_window,
-        receive_window=receive_window,
-        receivers=receivers,
-    )
-    return stream
-
-
-__all__ = ["HIGH_WATER", "LINGER", "LOW_WATER", "KcpStream", "dial"]

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from aiofrp import faults
 from aiofrp.aio import check_at
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
-from aiofrp.stream.base import Buffer, Stream, hand_out
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.layer import hand_out
 from aiofrp.stream.mux.stream import QUANTUM, MuxStream
 from aiofrp.stream.stall import MIB, Account, StallLimits
 from aiofrp.wire.yamux import (

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.faults import FAULTS
-from aiofrp.stream.base import ENDED, Buffer, LayerStream, Stream
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.layer import ENDED, LayerStream
 from aiofrp.stream.stall import Account, Holding
 from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDATE
 

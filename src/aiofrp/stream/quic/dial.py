@@ -14,7 +14,7 @@ from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.udp.socket import Address, Piece, UdpSocket
 
 
-class _Socket:
+class _QuicSocket:
     """The endpoint of one dialled connection: a connected socket."""
 
     __slots__ = ("_udp", "session")
@@ -87,7 +87,7 @@ async def dial(
     :class:`~aiofrp.errors.TimedOut` after ``timeout`` seconds.
     """
     attempt = _Attempt(on_lost)
-    endpoint = _Socket(sock)
+    endpoint = _QuicSocket(sock)
     configuration = client_configuration(identity, limits, server_name)
     session = QuicSession(
         lambda handler: QuicCore(configuration, handler, limits, judge=judge),

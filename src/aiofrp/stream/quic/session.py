@@ -20,7 +20,8 @@ from typing import Any, Protocol, TypeAlias
 
 from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
-from aiofrp.stream.base import Buffer, hand_out
+from aiofrp.stream.base import Buffer
+from aiofrp.stream.layer import hand_out
 from aiofrp.stream.quic.core import QuicCore
 from aiofrp.stream.quic.errors import NoMoreStreams, QuicFailed, explain
 from aiofrp.stream.quic.ids import PeerIds
@@ -70,7 +71,7 @@ _NEXT = {
 Waiter: TypeAlias = tuple[Callable[[QuicStream], None], Callable[[FrpError], None]]
 
 
-class Endpoint(Protocol):
+class QuicEndpoint(Protocol):
     """What carries a connection's datagrams."""
 
     def send(self, datagrams: list[bytes], address: Address, /) -> None:
@@ -125,7 +126,7 @@ class QuicSession:
     def __init__(
         self,
         make_core: Callable[[QuicSession], QuicCore],
-        endpoint: Endpoint,
+        endpoint: QuicEndpoint,
         *,
         peer: Address,
         sockname: Address,
@@ -538,4 +539,4 @@ class QuicSession:
             faults.call("the user of a QUIC connection failed at its end", on_lost, exc)
 
 
-__all__ = ["Endpoint", "QuicSession", "State"]
+__all__ = ["QuicEndpoint", "QuicSession", "State"]

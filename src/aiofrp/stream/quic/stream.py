@@ -7,7 +7,8 @@ import asyncio
 from typing import Any, Protocol
 
 from aiofrp.errors import Closed
-from aiofrp.stream.base import ENDED, Buffer, LayerStream
+from aiofrp.stream.base import Buffer
+from aiofrp.stream.layer import ENDED, LayerStream
 from aiofrp.stream.stall import Account, Holding
 from aiofrp.stream.udp.socket import Address
 
@@ -15,7 +16,7 @@ from aiofrp.stream.udp.socket import Address
 HIGH_WATER, LOW_WATER = 512 * 1024, 128 * 1024
 
 
-class Session(Protocol):
+class StreamOwner(Protocol):
     """What a stream needs of its connection."""
 
     receivers: Account  #: bytes held for receivers that do not take them
@@ -63,7 +64,7 @@ class QuicStream(LayerStream):
         "received",
     )
 
-    def __init__(self, session: Session, stream_id: int) -> None:
+    def __init__(self, session: StreamOwner, stream_id: int) -> None:
         super().__init__()
         self.id = stream_id
         self.dead = False

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiofrp.errors import Closed, TimedOut, TransportError
-from aiofrp.stream.base import Buffer, LayerStream, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.stream.layer import LayerStream
 from aiofrp.stream.tls.state import TRANSITIONS, TlsEvent, TlsState
 
 if TYPE_CHECKING:  # pyOpenSSL is loaded only where certificates are verified

@@ -47,8 +47,8 @@ _FIN_TIMES = 5
 #: Milliseconds without a segment of the peer after which it is asked for one; between such questions; and without an
 #: acknowledgement of something new after which the conversation is dead.
 IDLE, _IDLE_EVERY, DEAD_AFTER = 30_000, 5_000, 20_000
-#: What ends a conversation that a reference server began by mistake, see :meth:`Kcp._peer_forgot`: no protocol of frp's
-#: begins like this. Milliseconds of silence after which there is no doubt about the mistake.
+#: What ends a conversation that a reference server began by mistake, see :meth:`KcpCore._peer_forgot`: no protocol of
+#: frp's begins like this. Milliseconds of silence after which there is no doubt about the mistake.
 _NONSENSE, _NO_DOUBT = b"\xff" * 16, 1_000
 
 
@@ -67,7 +67,7 @@ class _Segment:
         self.tries = 1
 
 
-class Kcp:
+class KcpCore:
     """One side of a conversation.
 
     ``clock``: added to the times on the wire; when it is secret, an echo of it proves the peer's address (``proven``).
@@ -161,7 +161,7 @@ class Kcp:
 
     def __repr__(self) -> str:
         return (
-            f"<Kcp {self.conv} sent={self._una}/{self._sn} queued={self.queued} window={self._pace.window}"
+            f"<KcpCore {self.conv} sent={self._una}/{self._sn} queued={self.queued} window={self._pace.window}"
             f"/{self._peer_window} rto={self._pace.rto} next={self._next} early={len(self._early)}>"
         )
 

@@ -10,7 +10,7 @@ from aiofrp.http.answers import Answer
 from aiofrp.http.exchange import ExchangeUser, Failure
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import Body, body_of
-from aiofrp.wire.http.head import UNTIL_EOF, Field, RequestHead, ResponseHead
+from aiofrp.wire.http.head import UNTIL_EOF, Field, RequestHead, made_response
 
 
 class ProgramExchange(ABC):
@@ -64,7 +64,7 @@ class ProgramExchange(ABC):
         the connection or the length."""
         if self._over:
             return
-        head = _head(status, reason, fields, size)
+        head = made_response(status, reason, fields, size)
         body = self._body = self.user.begin(head, 0 if self.request.method == b"HEAD" else size)
         if not self._over:
             body.receive_data(b"")
@@ -163,14 +163,3 @@ class LateAnswer(ProgramExchange):
     def released(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-
-
-def _head(status: int, reason: bytes, fields: list[Field], size: int) -> ResponseHead:
-    head = ResponseHead()
-    head.status, head.reason, head.minor = status, reason, 1
-    head.fields = fields
-    head.noted = {} if size == UNTIL_EOF else {b"content-length": [b"%d" % size]}
-    head.connection = frozenset()
-    head.body_size = size
-    head.keep_alive = True
-    return head

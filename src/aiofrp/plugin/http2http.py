@@ -9,7 +9,7 @@ from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Str
 from aiofrp.plugin.base import ClientPlugin
-from aiofrp.plugin.reverseproxy import ReverseProxy
+from aiofrp.plugin.common.reverseproxy import ReverseProxy
 
 
 class Http2HttpPluginConfig(PluginConfig):

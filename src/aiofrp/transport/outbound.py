@@ -6,7 +6,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from aiofrp.errors import ConnectFailed, FrpError, RemoteProtocolError, TransportError
@@ -48,6 +48,22 @@ def parse_proxy_url(url: str) -> Proxy:
     return Proxy(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], login)
 
 
+class Target(Protocol):
+    """What to reach through a proxy."""
+
+    @property
+    def host(self) -> str:
+        """Its name or address."""
+
+    @property
+    def port(self) -> int:
+        """Its TCP port."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for each step on the way."""
+
+
 async def reach(options: DialOptions) -> Stream:
     """A byte stream to the server with no layer of frp on it yet.
 
@@ -57,7 +73,12 @@ async def reach(options: DialOptions) -> Stream:
         return await _dial(options.host, options.port, options)
     proxy = parse_proxy_url(options.proxy_url)
     stream = await _dial(proxy.host, proxy.port, options)
-    return await _THROUGH[proxy.kind](stream, proxy, options)
+    return await through(stream, proxy, options)
+
+
+async def through(stream: Stream, proxy: Proxy, target: Target) -> Stream:
+    """The same stream to ``proxy``, connected to ``target`` by it. Raises :class:`~aiofrp.errors.FrpError`."""
+    return await _THROUGH[proxy.kind](stream, proxy, target)
 
 
 async def _dial(host: str, port: int, options: DialOptions) -> TcpStream:
@@ -69,50 +90,50 @@ async def _dial(host: str, port: int, options: DialOptions) -> TcpStream:
 # The kinds of proxy
 
 
-async def _through_http(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+async def _through_http(stream: Stream, proxy: Proxy, target: Target) -> Stream:
     from aiofrp.wire.dial.connect import HttpConnect
 
-    return await _ask(stream, HttpConnect(_target(options), proxy.login))
+    return await _ask(stream, HttpConnect(_name(target), proxy.login))
 
 
-async def _through_https(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+async def _through_https(stream: Stream, proxy: Proxy, target: Target) -> Stream:
     """The same within TLS, verified by the system's authorities."""
     context = ssl.create_default_context()
     tls = TlsStream(stream, context, server_side=False, server_hostname=proxy.host)
     try:
-        await handshake(tls, options.timeout)
+        await handshake(tls, target.timeout)
     except FrpError as exc:
         raise ConnectFailed(f"TLS handshake with HTTPS proxy: {exc}") from exc
-    return await _through_http(tls, proxy, options)
+    return await _through_http(tls, proxy, target)
 
 
-async def _through_ntlm(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+async def _through_ntlm(stream: Stream, proxy: Proxy, target: Target) -> Stream:
     from aiofrp.wire.dial.ntlm import NtlmConnect
 
-    return await _ask(stream, NtlmConnect(_target(options), proxy.login))
+    return await _ask(stream, NtlmConnect(_name(target), proxy.login))
 
 
-async def _through_socks5(stream: Stream, proxy: Proxy, options: DialOptions) -> Stream:
+async def _through_socks5(stream: Stream, proxy: Proxy, target: Target) -> Stream:
     from aiofrp.wire.dial.socks5 import Socks5Connect
 
-    where = f"socks connect tcp {join_host_port(proxy.host, proxy.port)}->{_target(options)}"
+    where = f"socks connect tcp {join_host_port(proxy.host, proxy.port)}->{_name(target)}"
     try:
-        return await _ask(stream, Socks5Connect(options.host, options.port, proxy.login))
+        return await _ask(stream, Socks5Connect(target.host, target.port, proxy.login))
     except (RemoteProtocolError, TransportError, ValueError) as exc:
         stream.abort()
         raise ConnectFailed(f"{where}: {exc}") from exc
 
 
 async def _ask(stream: Stream, conversation: Conversation) -> Stream:
-    await converse(stream, conversation, "the request to the proxy of transport.proxyURL")
+    await converse(stream, conversation, "the request to the proxy")
     return stream
 
 
-def _target(options: DialOptions) -> str:
-    return join_host_port(options.host, options.port)
+def _name(target: Target) -> str:
+    return join_host_port(target.host, target.port)
 
 
-_Through: TypeAlias = Callable[[Stream, Proxy, DialOptions], Awaitable[Stream]]
+_Through: TypeAlias = Callable[[Stream, Proxy, Target], Awaitable[Stream]]
 _THROUGH: dict[str, _Through] = {
     "http": _through_http,
     "https": _through_https,

@@ -52,7 +52,7 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n" % TOKEN)
 _HOST = re.compile(rb"[0-9A-Za-z!$%&'()*+,\-.:;=\[\]_~]*")
 _ABSOLUTE = re.compile(
-    rb"[A-Za-z][A-Za-z0-9+.\-]*://(?:[A-Za-z0-9\-._~!$&'()*+,;=:%]*@)?([^/?#@]*)((?:[/?][^#]*)?)"
+    rb"([A-Za-z][A-Za-z0-9+.\-]*)://(?:[A-Za-z0-9\-._~!$&'()*+,;=:%]*@)?([^/?#@]*)((?:[/?][^#]*)?)"
 )
 _PATH = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*")
 _ILLEGAL_IN_PATH = re.compile(rb"[\x80-\xff\"#<>\\^`{|}]")
@@ -90,6 +90,7 @@ class RequestHead:
         "minor",
         "noted",
         "path",
+        "scheme",
         "target",
         "upgrade",
     )
@@ -106,6 +107,8 @@ class RequestHead:
     """The percent-decoded path, which routes are judged by; empty for CONNECT."""
     absolute: bool
     """Whether the target names the authority itself, as users of a proxy write it; so does CONNECT."""
+    scheme: bytes
+    """That of a target in absolute form, in lower case; else empty."""
     fields: list[Field]
     noted: dict[bytes, list[bytes]]
     connection: frozenset[bytes]
@@ -139,6 +142,16 @@ class ResponseHead:
     not in it."""
     keep_alive: bool
     """Whether the service takes another request on the connection."""
+
+
+def made_response(status: int, reason: bytes, fields: list[Field], size: int = UNTIL_EOF) -> ResponseHead:
+    """The head of a response that the program itself makes; ``fields``: without those about connection and length."""
+    head = ResponseHead()
+    head.status, head.reason, head.minor = status, reason, 1
+    head.fields, head.connection, head.keep_alive = fields, _NO_OPTIONS, True
+    head.noted = {} if size == UNTIL_EOF else {b"content-length": [b"%d" % size]}
+    head.body_size = size
+    return head
 
 
 def parse_request(head: bytes) -> RequestHead:
@@ -309,7 +322,7 @@ def _judge_host(request: RequestHead) -> None:
 
 
 def _judge_target(request: RequestHead, target: bytes) -> None:
-    request.absolute = False
+    request.absolute, request.scheme = False, b""
     if request.method == b"CONNECT":
         if not _HOST.fullmatch(target):
             raise HeadError
@@ -320,10 +333,10 @@ def _judge_target(request: RequestHead, target: bytes) -> None:
         request.target = request.path = target
     else:
         absolute = _ABSOLUTE.fullmatch(target)
-        if absolute is None or not absolute[1] or not _HOST.fullmatch(absolute[1]):
+        if absolute is None or not absolute[2] or not _HOST.fullmatch(absolute[2]):
             raise HeadError
-        request.host, request.absolute = absolute[1], True
-        rest = absolute[2]
+        scheme, request.host, rest = absolute.groups()
+        request.scheme, request.absolute = scheme.lower(), True
         _judge_path(request, rest if rest.startswith(b"/") else b"/" + rest)
 
 

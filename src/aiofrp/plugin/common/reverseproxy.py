@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from functools import cache
 from typing import ClassVar, Protocol, cast
 
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.config.models.shared import HeaderOperations
-from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError, TransportError
+from aiofrp.errors import ConfigError, ConnectFailed, FrpError
 from aiofrp.host.contexts import ClientContext, ClientHalf
 from aiofrp.host.relay import client_side
 from aiofrp.host.service import DIAL_TIMEOUT
@@ -18,6 +17,7 @@ from aiofrp.http.exchange import Failure
 from aiofrp.http.serve import Engine
 from aiofrp.http.site import RequestRoute, ServiceRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream
+from aiofrp.plugin.common.connecting import opening
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.stream import TlsStream, handshake
 from aiofrp.transport.net import dial
@@ -64,7 +64,7 @@ class LocalSite(Site, ServiceRoute):
 
     def __init__(self, context: ClientContext, options: Options, *, secure: bool, forwards: bool) -> None:
         self.rewrite = options.host_header_rewrite.encode()
-        self.upstream = Upstream(options.local_addr, self._open, context.connections)
+        self.upstream = Upstream(options.local_addr, opening(context, self._dial), context.connections)
         self._context = context
         self._address = _address(options.local_addr, 443 if secure else 80)
         self._secure = secure
@@ -102,25 +102,6 @@ class LocalSite(Site, ServiceRoute):
         return passed_fields(request, self._changes, kept)
 
     # Private: connections to the service
-
-    def _open(
-        self,
-        source: tuple[str, int],
-        ready: Callable[[Stream], None],
-        failed: Callable[[FrpError], None],
-    ) -> None:
-        self._context.spawn(self._connect(ready, failed), "connect")
-
-    async def _connect(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
-        try:
-            stream = await self._dial()
-        except TransportError as exc:
-            failed(exc)
-        except BaseException:
-            failed(Closed("the proxy is closed"))
-            raise
-        else:
-            ready(stream)
 
     async def _dial(self) -> Stream:
         if not self._address[0]:

@@ -1,0 +1,1 @@
+"""What several plugins have in common."""

@@ -1,0 +1,160 @@
+"""The servers an HTTP proxy sends requests to, with connections kept for the next request."""
+
+from __future__ import annotations
+
+import base64
+import os
+import ssl
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cache
+
+from aiofrp.errors import ConnectFailed
+from aiofrp.host.contexts import ClientContext
+from aiofrp.host.service import DIAL_TIMEOUT
+from aiofrp.http.site import ServiceRoute
+from aiofrp.http.upstream import Upstream
+from aiofrp.plugin.common.connecting import Connect, opening
+from aiofrp.plugin.common.environment import EnvironmentProxies
+from aiofrp.stream.base import Stream
+from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.transport.net import dial
+from aiofrp.transport.outbound import Proxy, parse_proxy_url, through
+from aiofrp.transport.resolve import split_address
+from aiofrp.wire.http.forward import NO_CHANGES, passed_fields
+from aiofrp.wire.http.head import Field, RequestHead
+
+#: Servers whose idle connections are kept; the one asked longest ago goes for a new one.
+MAX_ORIGINS = 100
+#: Schemes of targets and the port of one that names none.
+PORTS = {b"http": 80, b"https": 443}
+#: Fields about the user before this proxy, as they are noted and as they are written: they pass.
+_ABOUT_THE_USER = (
+    (b"forwarded", b"Forwarded"),
+    (b"x-forwarded-for", b"X-Forwarded-For"),
+    (b"x-forwarded-host", b"X-Forwarded-Host"),
+    (b"x-forwarded-proto", b"X-Forwarded-Proto"),
+    (b"x-real-ip", b"X-Real-IP"),
+)
+
+
+class Origin(ServiceRoute):
+    """The route of requests to one server. ``absolute``: they go through a proxy, which sees the target whole and the
+    fields ``added``."""
+
+    __slots__ = ("absolute", "added", "upstream")
+
+    rewrite = b""
+    connection = b""
+
+    def __init__(self, upstream: Upstream, absolute: bool = False, added: tuple[Field, ...] = ()) -> None:
+        self.upstream = upstream
+        self.absolute = absolute
+        self.added = added
+
+    def next(self) -> Upstream:
+        return self.upstream
+
+    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
+        noted = request.noted
+        about = [(name, value) for key, name in _ABOUT_THE_USER for value in noted.get(key, ())]
+        return passed_fields(request, NO_CHANGES, (*about, *self.added))
+
+
+class Origins:
+    """Finds the route of each request by the authority of its target, through the proxy the environment names."""
+
+    def __init__(self, context: ClientContext) -> None:
+        self._context = context
+        self._proxies = EnvironmentProxies(os.environ)
+        self._known: OrderedDict[tuple[bytes, bytes], Origin] = OrderedDict()  # limited by MAX_ORIGINS
+
+    def route(self, scheme: bytes, authority: bytes) -> Origin:
+        """The route to ``authority``. Raises :class:`~aiofrp.errors.ConnectFailed` for one that cannot be reached."""
+        key = scheme, authority
+        origin = self._known.get(key)
+        if origin is None:
+            origin = self._known[key] = self._make(scheme, authority)
+            if len(self._known) > MAX_ORIGINS:
+                self._known.popitem(last=False)[1].upstream.close()
+        else:
+            self._known.move_to_end(key)
+        return origin
+
+    def tunnel(self, authority: bytes) -> Upstream:
+        """A connection to ``authority`` for one tunnel, always direct. Raises ConnectFailed for no host and port."""
+        host, port = _split(authority, 0)
+        if not port:
+            raise ConnectFailed(f"address {authority.decode('latin-1')}: missing port in address")
+        return self._upstream(authority, lambda: _dial(host, port))
+
+    def close(self) -> None:
+        """Drop idle connections; those in use end with their request."""
+        for origin in self._known.values():
+            origin.upstream.close()
+        self._known.clear()
+
+    # Private
+
+    def _make(self, scheme: bytes, authority: bytes) -> Origin:
+        host, port = _split(authority, PORTS[scheme])
+        url = self._proxies.url_for(scheme.decode(), host, port)
+        if not url:
+            return Origin(self._upstream(authority, lambda: _reach(scheme, host, port)))
+        proxy = parse_proxy_url(url)
+        if scheme == b"http" and proxy.kind in ("http", "https"):
+            upstream = self._upstream(authority, lambda: _reach(proxy.kind.encode(), proxy.host, proxy.port))
+            return Origin(upstream, True, _login_of(proxy))
+        return Origin(self._upstream(authority, lambda: _reach_through(proxy, scheme, host, port)))
+
+    def _upstream(self, name: bytes, connect: Connect) -> Upstream:
+        return Upstream(name.decode("latin-1"), opening(self._context, connect), self._context.connections)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    host: str
+    port: int
+    timeout: float = DIAL_TIMEOUT
+
+
+async def _dial(host: str, port: int) -> Stream:
+    return await dial(host, port, timeout=DIAL_TIMEOUT, for_user=True)
+
+
+async def _reach(scheme: bytes, host: str, port: int) -> Stream:
+    stream = await _dial(host, port)
+    return await _secured(stream, host) if scheme == b"https" else stream
+
+
+async def _reach_through(proxy: Proxy, scheme: bytes, host: str, port: int) -> Stream:
+    stream = await through(await _dial(proxy.host, proxy.port), proxy, _Target(host, port))
+    return await _secured(stream, host) if scheme == b"https" else stream
+
+
+async def _secured(stream: Stream, host: str) -> Stream:
+    tls = TlsStream(stream, _verifying(), server_side=False, server_hostname=host)
+    await handshake(tls, DIAL_TIMEOUT)
+    return tls
+
+
+@cache
+def _verifying() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _split(authority: bytes, default_port: int) -> tuple[str, int]:
+    try:
+        host, port = split_address(authority.decode(), default_port)
+    except ValueError:
+        raise ConnectFailed(f"address {authority.decode('latin-1')}: not of the form host:port") from None
+    if not host:
+        raise ConnectFailed("no Host in request URL")
+    return host, port
+
+
+def _login_of(proxy: Proxy) -> tuple[Field, ...]:
+    if proxy.login is None:
+        return ()
+    credential = base64.b64encode(":".join(proxy.login).encode())
+    return ((b"Proxy-Authorization", b"Basic " + credential),)

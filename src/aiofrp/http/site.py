@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from aiofrp.errors import FrpError
 from aiofrp.http.answers import Answer
@@ -74,7 +74,7 @@ class Site(ABC):
     """Decides about requests. All methods are called in callbacks: they wait for nothing."""
 
     #: Whether users may speak HTTP/2 with prior knowledge (RFC 9113 §3.3).
-    http2: ClassVar[bool] = True
+    http2: bool = True
 
     #: Seconds from the end of a request to the head of its response; ``None``: without limit.
     response_timeout: float | None = None

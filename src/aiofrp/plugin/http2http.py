@@ -9,7 +9,7 @@ from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Str
 from aiofrp.plugin.base import ClientPlugin
-from aiofrp.plugin.common.reverseproxy import ReverseProxy
+from aiofrp.plugin.common.reverseproxy import Forwarded, ReverseProxy
 
 
 class Http2HttpPluginConfig(PluginConfig):
@@ -31,7 +31,7 @@ class Http2HttpService(ReverseProxy):
     """Sends the requests of users to ``localAddr``, in plain text."""
 
     secure = False
-    forwards = False
+    forwarded = Forwarded.DROPPED
 
 
 class Http2Http(ClientPlugin):

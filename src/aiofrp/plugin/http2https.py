@@ -9,7 +9,7 @@ from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Str
 from aiofrp.plugin.base import ClientPlugin
-from aiofrp.plugin.common.reverseproxy import ReverseProxy
+from aiofrp.plugin.common.reverseproxy import Forwarded, ReverseProxy
 
 
 class Http2HttpsPluginConfig(PluginConfig):
@@ -33,7 +33,7 @@ class Http2HttpsService(ReverseProxy):
     """Sends the requests of users to ``localAddr``, in TLS; its certificate is not verified."""
 
     secure = True
-    forwards = True
+    forwarded = Forwarded.PASSED
 
 
 class Http2Https(ClientPlugin):

@@ -20,7 +20,7 @@ from aiofrp.http.serve import Engine
 from aiofrp.http.site import RequestRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.plugin.base import ClientPlugin
-from aiofrp.plugin.common.origins import PORTS, Origins
+from aiofrp.plugin.common.targets import PORTS, Targets
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.http.head import HeadError, RequestHead, ResponseHead, made_response
@@ -50,7 +50,7 @@ class ProxySite(Site):
     http2 = False
 
     def __init__(self, context: ClientContext, options: HttpProxyPluginConfig) -> None:
-        self.origins = Origins(context)
+        self.targets = Targets(context)
         self._context = context
         self._credential = f"{options.http_user}:{options.http_password.reveal()}".encode()
         self._open = not options.http_user and not options.http_password
@@ -69,11 +69,11 @@ class ProxySite(Site):
         if request.scheme not in PORTS:
             return _failed(f'unsupported protocol scheme "{request.scheme.decode()}"')
         try:
-            origin = self.origins.route(request.scheme, request.host)
+            route = self.targets.route(request.scheme, request.host)
         except ConnectFailed as exc:
             return self.failed(request, Failure.NOBODY, exc)
-        request.absolute = origin.absolute
-        return origin
+        request.absolute = route.absolute
+        return route
 
     def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> Answer:
         self._context.log.seldom.warning("http_proxy: no response of [%s]: %s", _name(request), error)
@@ -91,7 +91,7 @@ class ProxySite(Site):
 
     def _tunnel(self, request: RequestHead) -> RequestRoute | Answer:
         try:
-            return TunnelRoute(self, self.origins.tunnel(request.host))
+            return TunnelRoute(self, self.targets.tunnel(request.host))
         except ConnectFailed as exc:
             return self.unreachable(request, exc)
 
@@ -172,7 +172,7 @@ class HttpProxyService(ClientHalf):
 
     async def close(self) -> None:
         self._engine.close()
-        self._site.origins.close()
+        self._site.targets.close()
 
 
 class HttpProxy(ClientPlugin):

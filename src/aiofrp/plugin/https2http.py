@@ -9,6 +9,7 @@ from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Bool, Str
 from aiofrp.plugin.base import ClientPlugin
+from aiofrp.plugin.common.tlsproxy import TlsReverseProxy
 
 
 class Https2HttpPluginConfig(PluginConfig):
@@ -33,8 +34,15 @@ class Https2HttpPluginConfig(PluginConfig):
     key_path: Str = field("", alias="keyPath", help="Path of the PEM key of `crtPath`.")
 
 
+class Https2HttpService(TlsReverseProxy):
+    """Sends the requests of users to ``localAddr``, in plain text."""
+
+    secure = False
+
+
 class Https2Http(ClientPlugin):
     """The client plugin ``https2http``."""
 
     name = "https2http"
     Config = Https2HttpPluginConfig
+    Client = Https2HttpService

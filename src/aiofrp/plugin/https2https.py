@@ -9,6 +9,7 @@ from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.config.models.types import Bool, Str
 from aiofrp.plugin.base import ClientPlugin
+from aiofrp.plugin.common.tlsproxy import TlsReverseProxy
 
 
 class Https2HttpsPluginConfig(PluginConfig):
@@ -33,8 +34,15 @@ class Https2HttpsPluginConfig(PluginConfig):
     key_path: Str = field("", alias="keyPath", help="Path of the PEM key of `crtPath`.")
 
 
+class Https2HttpsService(TlsReverseProxy):
+    """Sends the requests of users to ``localAddr``, in TLS; its certificate is not verified."""
+
+    secure = True
+
+
 class Https2Https(ClientPlugin):
     """The client plugin ``https2https``."""
 
     name = "https2https"
     Config = Https2HttpsPluginConfig
+    Client = Https2HttpsService

@@ -63,7 +63,7 @@ class _Exception:
             return False
         if self._name == "*" or (host == self._name and not self._below):
             return True
-        return address is None and host.endswith(f".{self._name}")
+        return _address(self._name) is None and host.endswith(f".{self._name}")
 
 
 def _network(text: str) -> _Network | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import ssl
 from functools import cache
 from typing import ClassVar, Protocol, cast
@@ -26,6 +27,18 @@ from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges, passed_fields
 from aiofrp.wire.http.head import Field, RequestHead
 from aiofrp.wire.http.query import clean_query
+
+
+class Forwarded(enum.Enum):
+    """What the service sees of X-Forwarded-For, X-Forwarded-Host and X-Forwarded-Proto."""
+
+    DROPPED = "dropped"
+    """Nothing."""
+    PASSED = "passed"
+    """What the user sent."""
+    SET = "set"
+    """The user's address after what it sent, its Host, and https."""
+
 
 #: Fields about whom a request came from, as they are noted and as they are written (docs/protocol/client.md §4).
 _REAL = (b"x-real-ip", b"X-Real-IP")
@@ -55,25 +68,28 @@ class Options(Protocol):
 class LocalSite(Site, ServiceRoute):
     """Sends every request to the service at ``localAddr``; it is the site and its only route.
 
-    ``context`` is that of the proxy. ``secure``: the service speaks TLS. ``forwards``: the user's X-Forwarded-For,
-    X-Forwarded-Host and X-Forwarded-Proto pass; otherwise there are none.
+    ``context`` is that of the proxy. ``secure``: the service speaks TLS.
     """
 
     http2 = False
     response = NO_CHANGES
 
-    def __init__(self, context: ClientContext, options: Options, *, secure: bool, forwards: bool) -> None:
+    def __init__(
+        self, context: ClientContext, options: Options, *, secure: bool, forwarded: Forwarded
+    ) -> None:
         self.rewrite = options.host_header_rewrite.encode()
         self.upstream = Upstream(options.local_addr, opening(context, self._dial), context.connections)
         self._context = context
         self._address = _address(options.local_addr, 443 if secure else 80)
         self._secure = secure
-        self._forwarded = (*_FORWARDED, _REAL) if forwards else (_REAL,)
+        self._forwarded = forwarded
         self._changes = HeaderChanges(options.request_headers.set)
 
     # Site
 
     def judge(self, request: RequestHead, user: SiteUser) -> RequestRoute | Answer:
+        if user.server_name and user.server_name != _plain_host(request.host):
+            return empty(421, b"Misdirected Request")
         if request.target == b"*":
             return empty(200, b"OK")
         if request.method != b"CONNECT":
@@ -98,7 +114,10 @@ class LocalSite(Site, ServiceRoute):
         return self.upstream
 
     def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
-        kept = [(name, value) for key, name in self._forwarded for value in request.noted.get(key, ())]
+        passing = (*_FORWARDED, _REAL) if self._forwarded is Forwarded.PASSED else (_REAL,)
+        kept = [(name, value) for key, name in passing for value in request.noted.get(key, ())]
+        if self._forwarded is Forwarded.SET:
+            kept += _forwarded_fields(request, peer)
         return passed_fields(request, self._changes, kept)
 
     # Private: connections to the service
@@ -112,6 +131,20 @@ class LocalSite(Site, ServiceRoute):
         tls = TlsStream(stream, _trusting(), server_side=False, server_hostname=self._address[0])
         await handshake(tls, DIAL_TIMEOUT)
         return tls
+
+
+def _forwarded_fields(request: RequestHead, peer: bytes) -> list[Field]:
+    """The fields about a user that came in TLS; ``peer``: its IP address, or empty."""
+    path = [*request.noted.get(b"x-forwarded-for", ()), *([peer] if peer else ())]
+    fields = [(b"X-Forwarded-For", b", ".join(path))] if path else []
+    return [*fields, (b"X-Forwarded-Host", request.host), (b"X-Forwarded-Proto", b"https")]
+
+
+def _plain_host(host: bytes) -> str:
+    """A Host without its port, in lower case, as names in TLS are compared."""
+    text = host.decode("latin-1").lower()
+    name, colon, port = text.rpartition(":")
+    return (name if colon and port.isdigit() else text).removesuffix(".")
 
 
 def _address(text: str, default_port: int) -> tuple[str, int]:
@@ -135,20 +168,23 @@ def _trusting() -> ssl.SSLContext:
 class ReverseProxy(ClientHalf):
     """Serves each work connection as a user of the HTTP engine."""
 
-    #: Whether the local service speaks TLS, and whether X-Forwarded-* of the user pass.
+    #: Whether the local service speaks TLS, and what it sees of X-Forwarded-*.
     secure: ClassVar[bool]
-    forwards: ClassVar[bool]
+    forwarded: ClassVar[Forwarded]
 
     def __init__(self, context: ClientContext, proxy: ProxyConfig) -> None:
         self._context = context
         self._transport = proxy.transport
         options = cast(Options, proxy.plugin)
-        self._site = LocalSite(context, options, secure=self.secure, forwards=self.forwards)
+        self._site = LocalSite(context, options, secure=self.secure, forwarded=self.forwarded)
         self._engine = Engine(self._site)
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        work = client_side(stream, self._transport, self._context)
-        self._engine.accept(work, (start.src_addr, start.src_port))
+        self.serve(client_side(stream, self._transport, self._context), (start.src_addr, start.src_port))
+
+    def serve(self, user: Stream, source: tuple[str, int]) -> None:
+        """Serve the requests of the user at ``source``; nobody is attached to ``user``."""
+        self._engine.accept(user, source)
 
     async def close(self) -> None:
         self._engine.close()

@@ -25,7 +25,7 @@ from aiofrp.wire.http.forward import NO_CHANGES, passed_fields
 from aiofrp.wire.http.head import Field, RequestHead
 
 #: Servers whose idle connections are kept; the one asked longest ago goes for a new one.
-MAX_ORIGINS = 100
+MAX_TARGETS = 100
 #: Schemes of targets and the port of one that names none.
 PORTS = {b"http": 80, b"https": 443}
 #: Fields about the user before this proxy, as they are noted and as they are written: they pass.
@@ -38,7 +38,7 @@ _ABOUT_THE_USER = (
 )
 
 
-class Origin(ServiceRoute):
+class TargetRoute(ServiceRoute):
     """The route of requests to one server. ``absolute``: they go through a proxy, which sees the target whole and the
     fields ``added``."""
 
@@ -61,25 +61,25 @@ class Origin(ServiceRoute):
         return passed_fields(request, NO_CHANGES, (*about, *self.added))
 
 
-class Origins:
+class Targets:
     """Finds the route of each request by the authority of its target, through the proxy the environment names."""
 
     def __init__(self, context: ClientContext) -> None:
         self._context = context
         self._proxies = EnvironmentProxies(os.environ)
-        self._known: OrderedDict[tuple[bytes, bytes], Origin] = OrderedDict()  # limited by MAX_ORIGINS
+        self._known: OrderedDict[tuple[bytes, bytes], TargetRoute] = OrderedDict()  # limited by MAX_TARGETS
 
-    def route(self, scheme: bytes, authority: bytes) -> Origin:
+    def route(self, scheme: bytes, authority: bytes) -> TargetRoute:
         """The route to ``authority``. Raises :class:`~aiofrp.errors.ConnectFailed` for one that cannot be reached."""
         key = scheme, authority
-        origin = self._known.get(key)
-        if origin is None:
-            origin = self._known[key] = self._make(scheme, authority)
-            if len(self._known) > MAX_ORIGINS:
+        route = self._known.get(key)
+        if route is None:
+            route = self._known[key] = self._make(scheme, authority)
+            if len(self._known) > MAX_TARGETS:
                 self._known.popitem(last=False)[1].upstream.close()
         else:
             self._known.move_to_end(key)
-        return origin
+        return route
 
     def tunnel(self, authority: bytes) -> Upstream:
         """A connection to ``authority`` for one tunnel, always direct. Raises ConnectFailed for no host and port."""
@@ -90,22 +90,22 @@ class Origins:
 
     def close(self) -> None:
         """Drop idle connections; those in use end with their request."""
-        for origin in self._known.values():
-            origin.upstream.close()
+        for route in self._known.values():
+            route.upstream.close()
         self._known.clear()
 
     # Private
 
-    def _make(self, scheme: bytes, authority: bytes) -> Origin:
+    def _make(self, scheme: bytes, authority: bytes) -> TargetRoute:
         host, port = _split(authority, PORTS[scheme])
         url = self._proxies.url_for(scheme.decode(), host, port)
         if not url:
-            return Origin(self._upstream(authority, lambda: _reach(scheme, host, port)))
+            return TargetRoute(self._upstream(authority, lambda: _reach(scheme, host, port)))
         proxy = parse_proxy_url(url)
         if scheme == b"http" and proxy.kind in ("http", "https"):
             upstream = self._upstream(authority, lambda: _reach(proxy.kind.encode(), proxy.host, proxy.port))
-            return Origin(upstream, True, _login_of(proxy))
-        return Origin(self._upstream(authority, lambda: _reach_through(proxy, scheme, host, port)))
+            return TargetRoute(upstream, True, _login_of(proxy))
+        return TargetRoute(self._upstream(authority, lambda: _reach_through(proxy, scheme, host, port)))
 
     def _upstream(self, name: bytes, connect: Connect) -> Upstream:
         return Upstream(name.decode("latin-1"), opening(self._context, connect), self._context.connections)

@@ -94,10 +94,13 @@ COVERED_BY = {
     "transport/tcp.py": "e2e/test_tcp.py",
     "transport/websocket.py": "e2e/test_websocket_cases.py",
     "webserver/server.py": "client/api/test_admin.py",
-    "stream/quic/core.py": "stream/quic/test_credit.py",
+    "stream/quic/core/connection.py": "stream/quic/core/test_credit.py",
     "stream/quic/dial.py": "stream/quic/test_session.py",
-    "stream/quic/errors.py": "stream/quic/test_session.py",
-    "stream/quic/limits.py": "stream/quic/test_credit.py",
+    "stream/quic/core/calls.py": "stream/quic/core/test_library.py",
+    "stream/quic/core/errors.py": "stream/quic/test_session.py",
+    "stream/quic/core/limits.py": "stream/quic/core/test_credit.py",
+    "stream/quic/timer.py": "stream/quic/test_session.py",
+    "stream/quic/withhold.py": "stream/quic/core/test_credit.py",
     "stream/quic/stream.py": "stream/quic/test_session.py",
 }
 

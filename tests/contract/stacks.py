@@ -23,9 +23,9 @@ from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
 from aiofrp.stream.kcp.stream import KcpStream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.mux.session import MuxSession, MuxStream
+from aiofrp.stream.quic.core.library import server_configuration
+from aiofrp.stream.quic.core.limits import QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.stream.quic.dial import dial as dial_quic
-from aiofrp.stream.quic.library import server_configuration
-from aiofrp.stream.quic.limits import QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.stream.quic.listener import QuicListener
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.reader import Reader

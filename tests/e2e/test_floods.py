@@ -22,7 +22,7 @@ from aiofrp.server.service import Server
 from aiofrp.server.session import accept
 from aiofrp.stream.kcp import stream as kcp_stream
 from aiofrp.stream.kcp.listener import KcpListener
-from aiofrp.stream.quic.limits import QuicListenLimits
+from aiofrp.stream.quic.core.limits import QuicListenLimits
 from aiofrp.stream.quic.listener import QuicListener
 from aiofrp.transport import quic as quic_transport
 from aiofrp.wire.kcp import core as kcp_wire

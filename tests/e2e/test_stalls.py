@@ -23,7 +23,7 @@ from aiofrp.server.service import Server
 from aiofrp.server.session.control import ServerControl
 from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
 from aiofrp.stream.mux.session import MuxLimits, MuxSession
-from aiofrp.stream.quic.limits import QuicLimits
+from aiofrp.stream.quic.core.limits import QuicLimits
 from aiofrp.stream.stall import Account, StallLimits
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.transform import TransformStream

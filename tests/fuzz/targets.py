@@ -23,9 +23,10 @@ from aiofrp.errors import LocalProtocolError, RemoteProtocolError
 from aiofrp.http.v2.head import request_of
 from aiofrp.proxy.datagrams.packets import user_of
 from aiofrp.server.vhost.judge import parse_basic
-from aiofrp.stream.quic.core import QuicCore
-from aiofrp.stream.quic.library import Handler, initial_keys, server_configuration
-from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
+from aiofrp.stream.quic.core.calls import Handler
+from aiofrp.stream.quic.core.connection import QuicCore
+from aiofrp.stream.quic.core.library import initial_keys, server_configuration
+from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.webserver.basicauth import BasicAuth
 from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.dial.connect import HttpConnect

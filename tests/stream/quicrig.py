@@ -6,9 +6,9 @@ import socket
 from dataclasses import replace
 from typing import Any
 
+from aiofrp.stream.quic.core.library import server_configuration
+from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.stream.quic.dial import dial
-from aiofrp.stream.quic.library import server_configuration
-from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.stream.quic.listener import QuicListener
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from aiofrp.stream.quic.core import QuicCore
-from aiofrp.stream.quic.library import client_configuration
-from aiofrp.stream.quic.limits import QuicIdentity, QuicLimits
+from aiofrp.stream.quic.core.connection import QuicCore
+from aiofrp.stream.quic.core.library import client_configuration
+from aiofrp.stream.quic.core.limits import QuicIdentity, QuicLimits
 from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecEncoder
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
+from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
 from aiofrp.transport.net import bind_udp, connect_udp
 from aiofrp.transport.tls import fresh as freshtls
 from aiofrp.transport.tls.contexts import TlsFiles, read_identity, self_signed, verifying_context
 
 if TYPE_CHECKING:
-    from aiofrp.stream.quic.library import Configuration
+    from aiofrp.stream.quic.core.library import Configuration
     from aiofrp.stream.quic.session import QuicSession
 
 
@@ -94,7 +94,7 @@ def quic_limits(options: QuicOptions) -> QuicLimits:
 def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[Configuration, Judge | None]:
     """What frps ends QUIC's TLS with: its certificate, or a fresh self-signed one, and the judge of clients'
     certificates if ``trusted_ca_file`` demands any. Raises :class:`~aiofrp.errors.ConfigError`."""
-    from aiofrp.stream.quic.library import server_configuration
+    from aiofrp.stream.quic.core.library import server_configuration
 
     identity = QuicIdentity(*read_identity(files))
     if not identity.certificate:

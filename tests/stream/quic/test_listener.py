@@ -12,7 +12,7 @@ from qh3.quic.configuration import QuicConfiguration
 
 from aiofrp.errors import TimedOut
 from aiofrp.stream.quic import dial as quicdial
-from aiofrp.stream.quic.core import QuicCore
+from aiofrp.stream.quic.core.connection import QuicCore
 from aiofrp.stream.quic.listener import _runs
 from aiofrp.stream.udp.socket import Piece
 from aiofrp.wire.quic.header import MIN_INITIAL, parse_long

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from aiofrp.stream.quic.session import BYTES_BEFORE_LOGIN, STREAMS_BEFORE_LOGIN, QuicSession
+from aiofrp.stream.quic.quota import BYTES_BEFORE_LOGIN, STREAMS_BEFORE_LOGIN
+from aiofrp.stream.quic.session import QuicSession
 from tests.stream.quicrig import Rig
 from tests.support.ends import End, until
 

@@ -11,11 +11,12 @@ import pytest
 from qh3.quic.configuration import QuicConfiguration
 
 from aiofrp.errors import Closed, FrpError, TimedOut
-from aiofrp.stream.quic import library as quiccore
-from aiofrp.stream.quic import session as quic
+from aiofrp.stream.quic import waiters, withhold
+from aiofrp.stream.quic.core import library as quiccore
+from aiofrp.stream.quic.core.errors import NoMoreStreams, QuicFailed
+from aiofrp.stream.quic.core.limits import Judge, QuicIdentity
 from aiofrp.stream.quic.dial import dial
-from aiofrp.stream.quic.errors import NoMoreStreams, QuicFailed
-from aiofrp.stream.quic.limits import Judge, QuicIdentity
+from aiofrp.stream.quic.state import QuicState
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.tls.verified import VerifyingContext
@@ -91,7 +92,7 @@ async def test_the_peer_may_have_only_so_many_streams(make: Make) -> None:
 
 
 async def test_who_wants_more_streams_waits_for_them(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quic, "MOST_WAITERS", 2)
+    monkeypatch.setattr(waiters, "MOST_WAITERS", 2)
     rig = make(connection=replace(LIMITS, max_streams=2))
     session = await rig.dial()
     first = [rig.open(session, b"word") for _ in range(2)]
@@ -155,8 +156,8 @@ async def test_what_comes_for_a_stream_that_is_over_opens_none(make: Make) -> No
 
 
 async def test_a_reader_who_stops_bounds_what_is_held(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quic, "WITHHOLD_AT", 32 * KIB)
-    monkeypatch.setattr(quic, "RELEASE_AT", 16 * KIB)
+    monkeypatch.setattr(withhold, "WITHHOLD_AT", 32 * KIB)
+    monkeypatch.setattr(withhold, "RELEASE_AT", 16 * KIB)
     rig = make(connection=SMALL)
     session = await rig.dial()
     a = rig.open(session, b"word")
@@ -170,11 +171,13 @@ async def test_a_reader_who_stops_bounds_what_is_held(make: Make, monkeypatch: p
             a.write(block)
             total += len(block)
         await asyncio.sleep(0)
-        assert rig.server.held <= 32 * KIB + 64 * KIB + 64 * KIB  # the mark, a window, one event more
+        assert (
+            rig.server.receivers.held <= 32 * KIB + 64 * KIB + 64 * KIB
+        )  # the mark, a window, one event more
     assert a.writing_paused
     far.resume()
     await until(lambda: len(far.data) == total + 4)
-    assert rig.server.held == 0
+    assert rig.server.receivers.held == 0
 
 
 async def test_others_go_on_while_what_is_held_is_within_its_limit(make: Make) -> None:
@@ -208,8 +211,8 @@ async def test_who_takes_nothing_is_dropped_and_nobody_waits_for_it(make: Make) 
     quick.write(bytes(2048 * KIB))
     await until(lambda: len(far.data) == 5 + 2048 * KIB)
     await until(lambda: stuck[0].lost)
-    assert rig.server.held <= held.most + 64 * KIB
-    await until(lambda: rig.server.held <= held.mark)
+    assert rig.server.receivers.held <= held.most + 64 * KIB
+    await until(lambda: rig.server.receivers.held <= held.mark)
     assert all(isinstance(end.error, Closed) for end in stuck if end.lost)
     far.write(b"answer")
     await until(lambda: quick.data == b"answer")
@@ -223,7 +226,7 @@ async def test_the_end_of_a_connection_is_noticed_though_nobody_reads(make: Make
     far = rig.ends[-1]
     far.pause()
     a.write(bytes(1024 * KIB))
-    await until(lambda: rig.server.held)
+    await until(lambda: rig.server.receivers.held)
     session.close()
     await until(lambda: not len(rig.listener))
     far.resume()
@@ -281,7 +284,7 @@ def judge(tmp_path: Path) -> Callable[..., Judge]:
 async def test_a_client_judges_the_server(make: Make, judge: Callable[..., Judge]) -> None:
     rig = make()
     session = await rig.dial(judge=judge(NAME, server_side=False))
-    assert session.state is quic.State.OPEN
+    assert session.state is QuicState.OPEN
 
 
 async def test_a_client_that_expects_another_name(make: Make, judge: Callable[..., Judge]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from aiofrp.errors import ConfigError
-from aiofrp.stream.quic.limits import QuicLimits
+from aiofrp.stream.quic.core.limits import QuicLimits
 from aiofrp.transport.quic import server_tls
 from aiofrp.transport.tls.contexts import identity_context, read_identity
 from tests.support.certs import authority

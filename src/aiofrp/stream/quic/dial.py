@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable
 
 from aiofrp.errors import Closed, TimedOut
-from aiofrp.stream.quic.core import QuicCore
-from aiofrp.stream.quic.library import client_configuration
-from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
+from aiofrp.stream.quic.core.connection import QuicCore
+from aiofrp.stream.quic.core.library import client_configuration
+from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.udp.socket import Address, Piece, UdpSocket
 

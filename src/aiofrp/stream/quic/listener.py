@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 
 from aiofrp import faults, logs
-from aiofrp.stream.quic.core import QuicCore
-from aiofrp.stream.quic.library import CID_SIZE, Configuration, retry_packet, version_packet
-from aiofrp.stream.quic.limits import Judge, QuicListenLimits
+from aiofrp.stream.quic.core.connection import QuicCore
+from aiofrp.stream.quic.core.library import CID_SIZE, Configuration, retry_packet, version_packet
+from aiofrp.stream.quic.core.limits import Judge, QuicListenLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.udp.listening import Drain, PerSecond, Sources

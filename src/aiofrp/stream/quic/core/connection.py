@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiofrp.stream.quic.credit import Credit
-from aiofrp.stream.quic.library import PACKET_SIZE, Connection
+from aiofrp.stream.quic.core.credit import Credit
+from aiofrp.stream.quic.core.library import PACKET_SIZE, Connection
 
 
 class QuicCore(Connection):

@@ -34,8 +34,8 @@ class QuicLimits:
     stream_window: int = 6 * 1024 * 1024
     connection_window: int = 15 * 1024 * 1024  #: the same of all streams together (docs/protocol/wire.md §5)
     #: Whether the credit of a stream whose receiver takes nothing is withheld, for which our own packets are re-sealed
-    #: (see :mod:`aiofrp.stream.quic.credit`). Without it windows are plain and smaller: the peer of such a stream goes
-    #: on sending, and ``receivers`` alone limits what is held.
+    #: (see :mod:`aiofrp.stream.quic.core.credit`). Without it windows are plain and smaller: the peer of such a stream
+    #: goes on sending, and ``receivers`` alone limits what is held.
     reseal: bool = True
     receivers: StallLimits = field(default_factory=StallLimits)  #: for what arrived and is not taken
 

@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.stream.quic.ids import MOST_GAPS, PeerIds
+from aiofrp.stream.quic.core.ids import MOST_GAPS, PeerIds
 
 
 @pytest.mark.parametrize("first", [0, 1])

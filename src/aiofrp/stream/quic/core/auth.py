@@ -1,5 +1,5 @@
 """Pieces of TLS 1.3 that a QUIC server needs beside the library's: a request for a client's certificate, and a check
-of a client's ML-KEM key. Bytes only; :mod:`aiofrp.stream.quic.library` uses them."""
+of a client's ML-KEM key. Bytes only; :mod:`aiofrp.stream.quic.core.library` uses them."""
 
 from __future__ import annotations
 

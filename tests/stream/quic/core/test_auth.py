@@ -13,16 +13,16 @@ from qh3 import tls
 from qh3._hazmat import Buffer
 from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError
 
-from aiofrp.stream.quic.auth import certificate_request, is_kem_key
-from aiofrp.stream.quic.core import QuicCore
-from aiofrp.stream.quic.library import (
+from aiofrp.stream.quic.core.auth import certificate_request, is_kem_key
+from aiofrp.stream.quic.core.calls import Handler
+from aiofrp.stream.quic.core.connection import QuicCore
+from aiofrp.stream.quic.core.library import (
     CertificateRequired,
     DemandingContext,
-    Handler,
     KeyCheckingContext,
     server_configuration,
 )
-from aiofrp.stream.quic.limits import Judge, QuicLimits
+from aiofrp.stream.quic.core.limits import Judge, QuicLimits
 from tests.stream.quicrig import identity
 from tests.support.certs import NAME
 

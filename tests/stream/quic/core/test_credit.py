@@ -12,10 +12,10 @@ from qh3.quic.configuration import QuicConfiguration
 from qh3.quic.crypto import CIPHER_SUITES
 
 from aiofrp.stream.quic import dial as quicdial
-from aiofrp.stream.quic import session as quic
-from aiofrp.stream.quic.credit import Credit
-from aiofrp.stream.quic.library import client_configuration
-from aiofrp.stream.quic.limits import PLAIN_WINDOW, QuicLimits
+from aiofrp.stream.quic import withhold
+from aiofrp.stream.quic.core.credit import Credit
+from aiofrp.stream.quic.core.library import client_configuration
+from aiofrp.stream.quic.core.limits import PLAIN_WINDOW, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.udp.socket import Address
@@ -34,9 +34,9 @@ VOLUME = 1024 * KIB
 
 @pytest.fixture
 async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
-    monkeypatch.setattr(quic, "WITHHOLD_AT", WITHHOLD)
-    monkeypatch.setattr(quic, "RELEASE_AT", RELEASE)
-    monkeypatch.setattr(quic, "RESEND_AFTER", 0.01)
+    monkeypatch.setattr(withhold, "WITHHOLD_AT", WITHHOLD)
+    monkeypatch.setattr(withhold, "RELEASE_AT", RELEASE)
+    monkeypatch.setattr(withhold, "RESEND_AFTER", 0.01)
     made = Rig(connection=LIMIT)
     yield made
     made.dispose()
@@ -164,7 +164,7 @@ async def test_room_that_is_told_in_vain_is_told_again(rig: Rig, monkeypatch: py
 async def test_who_has_nothing_more_to_say_is_told_so_often_and_no_more(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quic, "RESENDS", 3)
+    monkeypatch.setattr(withhold, "RESENDS", 3)
     session = await rig.dial(limits=LIMIT)
     slow, slow_far = await stream(rig, session)
     slow_far.pause()
@@ -345,7 +345,7 @@ async def test_without_resealing_windows_are_plain(rig: Rig, monkeypatch: pytest
         quick.write(bytes(VOLUME))
         await until(lambda: len(quick_far.data) == VOLUME + 4)
         await until(lambda: slow_far.stream.dead)  # type: ignore[attr-defined]
-        assert plain.server.held <= VOLUME
+        assert plain.server.receivers.held <= VOLUME
         assert not plain.server.core.credit.active
         assert all(packet == wire.made[number] for number, packet in wire.left)
     finally:

@@ -13,17 +13,19 @@ inner parts, so the release is pinned to one minor version. Each trick could go 
   context, a check of ML-KEM keys in the library, and a request for a client's certificate
   (RFC 8446 §4.3.2, §4.4), which it can show and cannot ask for.
 - A client with an empty connection id: the library takes an empty id for one it does not know yet.
-- :class:`~aiofrp.stream.quic.credit.Credit` re-seals packets: a call that withholds a stream's MAX_STREAM_DATA.
-- :func:`guarded` catches whatever comes out of the compiled part, panics included: one class of exceptions.
+- :class:`~aiofrp.stream.quic.core.credit.Credit` re-seals packets: a call that withholds a stream's MAX_STREAM_DATA.
+- :data:`~aiofrp.stream.quic.core.calls.guarded` catches whatever comes out of the compiled part, panics included: one
+  class of exceptions.
 
-No sockets and no loop here: datagrams and times in, datagrams and calls of a :class:`Handler` out.
+No sockets and no loop here: datagrams and times in, datagrams and calls of a handler out (see
+:mod:`aiofrp.stream.quic.core.calls`).
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from qh3 import tls
 from qh3._hazmat import (
@@ -46,9 +48,8 @@ from qh3.quic.packet import (
 )
 from qh3.quic.tls_bridge import QuicTlsBridge, QuicTlsBridgeError, QuicTlsTrafficSecret
 
-from aiofrp import faults
-from aiofrp.errors import ConfigError, RemoteProtocolError
-from aiofrp.stream.quic.auth import (
+from aiofrp.errors import ConfigError
+from aiofrp.stream.quic.core.auth import (
     ALGORITHMS,
     CERTIFICATE,
     CERTIFICATE_VERIFY,
@@ -57,8 +58,9 @@ from aiofrp.stream.quic.auth import (
     certificate_request,
     is_kem_key,
 )
-from aiofrp.stream.quic.errors import CRYPTO_ERROR
-from aiofrp.stream.quic.limits import Judge, QuicIdentity, QuicLimits
+from aiofrp.stream.quic.core.calls import Handler, HeldCalls, guarded, judged
+from aiofrp.stream.quic.core.errors import CRYPTO_ERROR
+from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.wire.quic.packet import MAX_STREAM_DATA_SIZE
 
 #: What both sides must name in the TLS handshake (docs/protocol/wire.md §5).
@@ -78,63 +80,6 @@ Configuration: TypeAlias = QuicConfiguration
 Refused: TypeAlias = QuicConnectionError
 #: The same, and what is raised for a stream that is over.
 REFUSED = (QuicConnectionError, ValueError)
-
-
-class Handler(Protocol):
-    """Receives what the core found, in the order in which it happened."""
-
-    def handshake_done(self) -> None:
-        """The peer speaks frp and is who it must be; streams may be opened."""
-
-    def stream_data(self, stream_id: int, data: bytes, end: bool, /) -> None:
-        """Bytes of a stream, perhaps none, perhaps its last."""
-
-    def stream_reset(self, stream_id: int, /) -> None:
-        """The peer dropped what it was sending."""
-
-    def stream_stopped(self, stream_id: int, /) -> None:
-        """The peer does not read a stream any more."""
-
-    def connection_id(self, cid: bytes, valid: bool, /) -> None:
-        """The peer may use a connection id from now on, or does not any more."""
-
-    def terminated(self, code: int, reason: str, by_peer: bool, /) -> None:
-        """The connection is over, called once; ``by_peer``: the peer sent the code."""
-
-
-class _Guard:
-    """A block of calls into the library: whatever it raises, panics of its compiled part included, becomes
-    :class:`~aiofrp.errors.RemoteProtocolError`. No handler and no judge is called inside. Entered for every datagram,
-    so it is one object and no generator."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: object) -> None:
-        if exc is not None and not isinstance(exc, KeyboardInterrupt | SystemExit):
-            raise RemoteProtocolError(f"quic: {type(exc).__name__}: {exc}") from exc
-
-
-guarded = _Guard()
-
-
-class _Calls:
-    """Takes the calls of a handler, to be made later."""
-
-    def __init__(self) -> None:
-        self.made: list[tuple[str, tuple[Any, ...]]] = []  # limited by what one read of the socket can bring
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *arguments: self.made.append((name, arguments))
-
-
-def _judged(judge: Judge, chain: list[bytes]) -> str:
-    """What ``judge`` finds wrong with ``chain``. A fault in the judge refuses the peer, and is logged as ours."""
-    found = ["it could not be judged"]
-    faults.call("the judge of QUIC certificates failed", lambda: found.append(judge(chain)))
-    return found[-1]
 
 
 class KeyCheckingContext(tls.Context):
@@ -240,7 +185,7 @@ class DemandingContext(KeyCheckingContext):
             verify_with_public_key(key, proof.algorithm, signed, proof.signature)
         except (SignatureError, ValueError) as exc:
             raise tls.AlertDecryptError(str(exc)) from exc
-        if problem := _judged(self.judge, self._chain):
+        if problem := judged(self.judge, self._chain):
             raise tls.AlertBadCertificate(problem)
         self._proven = True
         self.key_schedule.update_hash(message)
@@ -286,7 +231,7 @@ class _Bridge(QuicTlsBridge):
             super()._handle_tls(data, epoch)
         except (QuicTlsBridgeError, KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as exc:  # as in _Guard, and the peer gets an alert
+        except BaseException as exc:  # as in guarded, and the peer gets an alert
             code = CRYPTO_ERROR + tls.AlertDescription.decode_error
             raise QuicTlsBridgeError(code, f"{type(exc).__name__}: {exc}") from exc
 
@@ -361,7 +306,7 @@ class Connection(QuicConnection):
     def _receive_handshake(self, data: bytes, size: int, address: Any, now: float) -> None:
         """One by one and packet by packet: each may bring the keys for the next. The library calls back meanwhile; the
         handler is called after it returned, so that a fault of the handler is not taken for one of the peer."""
-        handler, calls = self._handler, _Calls()
+        handler, calls = self._handler, HeldCalls()
         self._handler = calls
         try:
             with guarded:
@@ -480,7 +425,7 @@ class Connection(QuicConnection):
         problem = ""
         if self._judge is not None and self._is_client:
             certificates = [self.get_peercert(), *self.get_issuercerts()]
-            problem = _judged(
+            problem = judged(
                 self._judge, [certificate.public_bytes() for certificate in certificates if certificate]
             )
         if problem:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from aiofrp.stream.quic.errors import QuicFailed
-from aiofrp.stream.quic.library import retry_packet, version_packet
-from aiofrp.stream.quic.limits import Judge
+from aiofrp.stream.quic.core.errors import QuicFailed
+from aiofrp.stream.quic.core.library import retry_packet, version_packet
+from aiofrp.stream.quic.core.limits import Judge
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.wire.quic.header import VERSION_1, parse_long
 from tests.stream.quicrig import Rig, identity

@@ -31,7 +31,6 @@ from aiofrp.webserver.basicauth import BasicAuth
 from aiofrp.wire.clienthello import ClientHelloReader
 from aiofrp.wire.dial.connect import HttpConnect
 from aiofrp.wire.dial.ntlm import NtlmConnect
-from aiofrp.wire.dial.socks5 import Socks5Connect
 from aiofrp.wire.dial.upgrade import ClientUpgrade, ServerUpgrade
 from aiofrp.wire.frp.codec import V1, Decoder, MessageDecoder
 from aiofrp.wire.frp.codec2 import CLIENT_HELLO, MAGIC, V2, DecoderV2
@@ -53,6 +52,7 @@ from aiofrp.wire.kcp.fec import FecDecoder, segments_of
 from aiofrp.wire.kcp.segment import MTU, OVERHEAD, first_segment
 from aiofrp.wire.quic.header import MIN_INITIAL, VERSION_1, RetryTokens, parse_long
 from aiofrp.wire.router import Router, canonical_host
+from aiofrp.wire.socks5 import Socks5Accept, Socks5Connect, Socks5Refused
 from aiofrp.wire.transforms.aead import AeadStream
 from aiofrp.wire.transforms.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.transforms.base import Transform
@@ -313,6 +313,31 @@ def proxy_answers(data: bytes) -> None:
                 proxy.receive_data(stream)
 
 
+def socks_requests(data: bytes) -> None:
+    """Users of a SOCKS server: in any cuts they get the same answer and the same target."""
+    for login, begin in ((None, b""), (None, b"\5\1\0\5\1\0"), (("u", "p"), b"\5\1\2")):
+        stream = begin + data
+        whole = _asked(Socks5Accept(login), [stream])
+        assert whole == _asked(Socks5Accept(login), [stream[i : i + 1] for i in range(len(stream))])
+
+
+def _asked(conversation: Socks5Accept, chunks: list[bytes]) -> object:
+    """The target with the bytes for it, or the refusal; and what was sent before."""
+    left: bytes | None = None
+    sent = b""
+    for chunk in chunks:
+        if left is not None:
+            left += chunk
+            continue
+        try:
+            left = conversation.receive_data(chunk)
+        except Socks5Refused as exc:
+            return sent + conversation.data_to_send() + exc.answer, str(exc), exc.wrong_login
+        sent += conversation.data_to_send()
+        assert len(conversation._received) <= 257
+    return sent, conversation.host, conversation.port, left
+
+
 def quic_headers(data: bytes) -> None:
     """What is read of packets without keys is what stands there; no token can be made up."""
     for datagram in (data, b"\xc0\0\0\0\x01" + data):
@@ -496,6 +521,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "opening": opening,
     "login_answer": login_answer,
     "proxy_answers": proxy_answers,
+    "socks_requests": socks_requests,
     "websocket_server": websocket_server,
     "websocket_client": websocket_client,
     "websocket_request": websocket_request,

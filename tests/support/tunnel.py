@@ -65,8 +65,10 @@ async def running_client(config: ClientConfig, *, settle: bool = True) -> AsyncI
 
 
 @asynccontextmanager
-async def local_service(handler: Handler, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A TCP service on a free port, within TLS if there is a context; gives the port."""
+async def local_service(
+    handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[int]:
+    """A TCP service on ``port`` of ``host``, a free one for 0, within TLS if there is a context; gives the port."""
     connections: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -83,7 +85,7 @@ async def local_service(handler: Handler, *, tls: ssl.SSLContext | None = None) 
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
-    service = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    service = await asyncio.start_server(serve, host, port, ssl=tls)
     try:
         yield service.sockets[0].getsockname()[1]
     finally:

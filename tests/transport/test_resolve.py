@@ -184,3 +184,11 @@ async def test_no_address_that_answers() -> None:
             ConnectFailed, match=f"dial tcp no.test:{port}: lookup no.test on .*: no such host"
         ):
             await dialled(server.port, "no.test", port)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a..b", "x" * 300])
+async def test_what_is_no_name_is_not_found(name: str) -> None:
+    with pytest.raises(ConnectFailed, match="no such host"):
+        await resolve(name, 80)
+    with pytest.raises(ConnectFailed, match="no such host"):
+        await dial(name, 80, timeout=5.0)

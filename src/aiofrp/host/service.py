@@ -8,7 +8,7 @@ from aiofrp.config.models.proxy import ProxyTransport
 from aiofrp.errors import ConnectFailed, LocalProtocolError
 from aiofrp.host.contexts import ClientContext, ClientHalf
 from aiofrp.host.relay import client_side
-from aiofrp.stream.base import Stream
+from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.frp.proxyproto import connection_header
@@ -34,22 +34,30 @@ class ReachedService(ClientHalf, ABC):
         """The line of the log for a connection that could not be made."""
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        self._context.spawn(self._serve(stream, start), "connect")
+        self.join(client_side(stream, self._transport, self._context), start)
 
-    async def _serve(self, stream: Stream, start: StartWorkConn) -> None:
-        work = client_side(stream, self._transport, self._context)
+    def join(self, user: Stream, start: StartWorkConn) -> None:
+        """Join ``user``, to whom nobody is attached, to a new connection to the service."""
+        self._context.spawn(self._join(user, start), "connect")
+
+    async def _join(self, user: Stream, start: StartWorkConn) -> None:
         try:
             header = connection_header(self._transport.proxy_protocol_version, start)
             local = await self.connect()
         except (ConnectFailed, LocalProtocolError) as exc:
             self._context.log.seldom.error("%s", self.explain(exc))
-            stream.close()
+            user.close()
             return
         except BaseException:
-            stream.abort()
+            user.abort()
             raise
         if header:
             local.write(header)
-        splice = Splice(work, local, self._context.connections.closed)
-        self._context.connections.opened(splice)
-        splice.start()
+        join_for(self._context, user, local)
+
+
+def join_for(context: ClientContext, user: Stream, local: Stream, early: Buffer = b"") -> None:
+    """Join the user of a proxy to a service; ``early`` has been read from the user already."""
+    splice = Splice(user, local, context.connections.closed)
+    context.connections.opened(splice)
+    splice.start(early)

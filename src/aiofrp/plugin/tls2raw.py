@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from aiofrp.config.models.model import field
-from aiofrp.config.models.proxy import PluginConfig
+from aiofrp.config.models.proxy import PluginConfig, ProxyConfig
 from aiofrp.config.models.types import Str
+from aiofrp.errors import ConfigError
+from aiofrp.host.contexts import ClientContext
+from aiofrp.host.relay import client_side
+from aiofrp.host.service import DIAL_TIMEOUT, ReachedService
 from aiofrp.plugin.base import ClientPlugin
+from aiofrp.plugin.common.tlsfront import TlsFront
+from aiofrp.stream.base import Stream
+from aiofrp.transport.net import dial
+from aiofrp.transport.resolve import split_address
+from aiofrp.wire.frp.messages import StartWorkConn
 
 
 class Tls2RawPluginConfig(PluginConfig):
@@ -25,8 +34,41 @@ class Tls2RawPluginConfig(PluginConfig):
     key_path: Str = field("", alias="keyPath", help="Path of the PEM key of `crtPath`.")
 
 
+class UnwrappedService(ReachedService):
+    """Ends the TLS of each user, then joins him to ``localAddr``."""
+
+    def __init__(self, context: ClientContext, proxy: ProxyConfig) -> None:
+        super().__init__(context, proxy.transport)
+        options = cast(Tls2RawPluginConfig, proxy.plugin)
+        self._address = _address(options.local_addr)
+        self._front = TlsFront(context, options)
+
+    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
+        work = client_side(stream, self._transport, self._context)
+        self._front.accept(work, lambda user: self.join(user, start))
+
+    async def connect(self) -> Stream:
+        return await dial(*self._address, timeout=DIAL_TIMEOUT, for_user=True)
+
+    def explain(self, error: Exception) -> str:
+        return f"dial to local addr error: {error}"
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port of ``localAddr``; without a host it is this machine. Raises
+    :class:`~aiofrp.errors.ConfigError`."""
+    try:
+        host, port = split_address(text, 0)
+    except ValueError:
+        port = 0
+    if not port:
+        raise ConfigError(f"localAddr: [{text}] is not an address of the form host:port")
+    return host or "localhost", port
+
+
 class Tls2Raw(ClientPlugin):
     """The client plugin ``tls2raw``."""
 
     name = "tls2raw"
     Config = Tls2RawPluginConfig
+    Client = UnwrappedService

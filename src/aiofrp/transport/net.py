@@ -18,6 +18,7 @@ from aiofrp.errors import ConnectFailed, TransportError
 from aiofrp.stream.tcp import TcpListener, TcpStream
 from aiofrp.transport.files import is_last
 from aiofrp.transport.resolve import resolve
+from aiofrp.transport.threads import UserThreads
 
 #: Connections the kernel keeps ready for accept; it lowers this to its own limit.
 BACKLOG = 4096
@@ -151,17 +152,27 @@ def _has_last_file(stream: TcpStream) -> bool:
 
 
 async def dial(
-    host: str, port: int, *, timeout: float, local_ip: str = "", for_user: bool = False
+    host: str,
+    port: int,
+    *,
+    timeout: float,
+    local_ip: str = "",
+    for_user: bool = False,
+    threads: UserThreads | None = None,
 ) -> TcpStream:
     """Connect to ``host:port`` from ``local_ip`` (empty: any) within ``timeout`` seconds; ``for_user`` fails when only
     the last files are left (see :mod:`aiofrp.transport.files`), and the kernel holds little for that connection.
+    ``threads``: where a name is looked up that a user chose.
 
     Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
     """
     where = f"dial tcp {join_host_port(host, port)}"
     try:
         async with asyncio.timeout(timeout):
-            stream = await (_connect if is_address(host) else _connect_name)(host, port, local_ip)
+            if is_address(host):
+                stream = await _connect(host, port, local_ip)
+            else:
+                stream = await _connect_name(host, port, local_ip, threads)
         if for_user:
             if _has_last_file(stream):
                 stream.abort()
@@ -172,7 +183,7 @@ async def dial(
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None
     except ConnectFailed as exc:
         raise ConnectFailed(f"{where}: {exc}") from exc
-    except (OSError, OverflowError, UnicodeError) as exc:
+    except (OSError, OverflowError, ValueError) as exc:
         raise ConnectFailed(f"{where}: {connect_reason(exc)}") from exc
 
 
@@ -182,9 +193,9 @@ async def _connect(host: str, port: int, local_ip: str) -> TcpStream:
     return stream
 
 
-async def _connect_name(host: str, port: int, local_ip: str) -> TcpStream:
+async def _connect_name(host: str, port: int, local_ip: str, threads: UserThreads | None) -> TcpStream:
     """The first address that answers, each next one tried a moment later (RFC 8305)."""
-    found = await resolve(host, port)
+    found = await resolve(host, port, threads=threads)
     if len(found) == 1:
         return await _connect(str(found[0][4][0]), port, local_ip)
     from aiohappyeyeballs import start_connection

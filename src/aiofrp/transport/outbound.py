@@ -114,7 +114,7 @@ async def _through_ntlm(stream: Stream, proxy: Proxy, target: Target) -> Stream:
 
 
 async def _through_socks5(stream: Stream, proxy: Proxy, target: Target) -> Stream:
-    from aiofrp.wire.dial.socks5 import Socks5Connect
+    from aiofrp.wire.socks5 import Socks5Connect
 
     where = f"socks connect tcp {join_host_port(proxy.host, proxy.port)}->{_name(target)}"
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiofrp.errors import ConnectFailed
+from aiofrp.transport.threads import UserThreads
 
 if TYPE_CHECKING:
     from dns.asyncresolver import Resolver
@@ -33,8 +34,14 @@ def use_dns_server(address: str) -> None:
     _CHOSEN.set(DnsServer(*split_address(address, DNS_PORT)))
 
 
-async def resolve(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> list[AddrInfo]:
-    """The addresses of ``host``, with ``port``; an address is its own.
+async def resolve(
+    host: str,
+    port: int,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
+    threads: UserThreads | None = None,
+) -> list[AddrInfo]:
+    """The addresses of ``host``, with ``port``; an address is its own. ``threads``: where the system is asked for a
+    name that a user chose.
 
     Raises :class:`~aiofrp.errors.ConnectFailed`.
     """
@@ -42,9 +49,11 @@ async def resolve(host: str, port: int, kind: socket.SocketKind = socket.SOCK_ST
         if (address := _numeric(host, port, kind)) is not None:
             return address
         if (server := _CHOSEN.get()) is None:
+            if threads is not None:
+                return list(await threads.run(_ask_system, host, port, kind))
             return list(await asyncio.get_running_loop().getaddrinfo(host, port, type=kind))
         found = [_numeric(name, port, kind) for name in await server.look_up(host)]
-    except (OSError, UnicodeError, OverflowError) as exc:
+    except (OSError, ValueError, OverflowError) as exc:  # a null byte, a label that is too long
         raise ConnectFailed(f"lookup {host}: no such host") from exc
     return [info for infos in found if infos for info in infos]
 
@@ -135,11 +144,15 @@ def _loopback(name: str) -> list[str]:
     return ["::1", "127.0.0.1"] if lower == "localhost" or lower.endswith(".localhost") else []
 
 
+def _ask_system(host: str, port: int, kind: socket.SocketKind) -> list[AddrInfo]:
+    return list(socket.getaddrinfo(host, port, type=kind))
+
+
 def _numeric(host: str, port: int, kind: socket.SocketKind) -> list[AddrInfo] | None:
     """An address, without asking anybody; ``None`` for a name."""
     try:
         return list(socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST))
-    except (socket.gaierror, UnicodeError):
+    except (socket.gaierror, ValueError):
         return None
 
 

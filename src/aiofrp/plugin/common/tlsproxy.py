@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, cast
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.host.contexts import ClientContext
 from aiofrp.plugin.common.reverseproxy import Forwarded, ReverseProxy
-from aiofrp.plugin.tlsfront import CertificateOptions, TlsFront
+from aiofrp.plugin.common.tlsfront import CertificateOptions, TlsFront
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.stream import TlsStream
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Protocol
 
-from aiofrp.aio import check_at
 from aiofrp.host.contexts import ClientContext
-from aiofrp.stream.base import NullReceiver, Stream
+from aiofrp.plugin.common.openings import Openings, OpeningUser
+from aiofrp.stream.base import Stream
 from aiofrp.stream.layer import hand_out
 from aiofrp.stream.tls.stream import TlsFailed, TlsStream
 from aiofrp.transport.tls.contexts import TlsFiles, user_context
@@ -18,7 +17,7 @@ from aiofrp.transport.tls.fresh import SERVER_CHECKS_EVERY, FreshTls
 
 #: Seconds a user has for the handshake.
 HANDSHAKE_TIMEOUT = 10.0
-#: Handshakes under way of one proxy, each of some 40 KiB; the oldest is aborted for a new one.
+#: Handshakes under way of one proxy, each of some 40 KiB.
 MAX_HANDSHAKES = 1024
 
 
@@ -49,46 +48,14 @@ class TlsFront:
         def make(files: TlsFiles) -> SSLContext:
             return user_context(files, protocols)
 
-        self._log = context.log
-        self._connections = context.connections
+        self._openings = Openings(context, "tls handshake error", HANDSHAKE_TIMEOUT, MAX_HANDSHAKES)
         self._tls = FreshTls(_Files(options.crt_path, options.key_path), make, SERVER_CHECKS_EVERY)
-        self._waiting: dict[_UserHandshake, None] = {}  # in order of arrival; limited by MAX_HANDSHAKES
-        self._timer: asyncio.TimerHandle | None = None
 
     def accept(self, stream: Stream, ready: Callable[[TlsStream], None]) -> None:
         """Begin the handshake on ``stream``, to which nobody is attached. ``ready`` is called with the TLS stream once
         it is done, nobody attached. ``info("ssl_object")`` of it is a
         :class:`~aiofrp.transport.tls.contexts.UserTls`, which knows the name the user asked for and the protocol."""
-        if len(self._waiting) >= MAX_HANDSHAKES:
-            next(iter(self._waiting)).give_up(f"there are more than {MAX_HANDSHAKES} at once")
-        due = asyncio.get_running_loop().time() + HANDSHAKE_TIMEOUT
-        handshake = _UserHandshake(self, stream, self._tls.context(), ready, due)
-        self._waiting[handshake] = None
-        self._connections.opened(handshake)
-        if self._timer is None:
-            self._timer = check_at(due, self._check)
-
-    # For the handshakes
-
-    def leave(self, handshake: _UserHandshake) -> None:
-        """A handshake is done or has failed."""
-        self._waiting.pop(handshake, None)
-        self._connections.closed(handshake)
-
-    def failed(self, reason: object) -> None:
-        """Log why a handshake failed."""
-        self._log.seldom.warning("tls handshake error: %s", reason)
-
-    # Private
-
-    def _check(self, now: float) -> None:
-        """Abort the handshakes that are late, the oldest first."""
-        self._timer = None
-        for handshake in list(self._waiting):
-            if handshake.due > now:
-                self._timer = check_at(handshake.due, self._check)
-                return
-            handshake.give_up(f"it was not done within {HANDSHAKE_TIMEOUT:g} s")
+        _UserHandshake(self._openings, stream, self._tls.context(), ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,45 +65,29 @@ class _Files:
     trusted_ca_file: str = ""
 
 
-class _UserHandshake(NullReceiver):
+class _UserHandshake(OpeningUser):
     """A user until the handshake is done: the receiver of its TLS stream."""
 
-    __slots__ = ("_front", "_ready", "_tls", "due")
-
-    #: A splice has counters; a handshake has none, and is given no time when frpc stops.
-    bytes_in = bytes_out = 0
+    __slots__ = ("_ready", "_tls")
 
     def __init__(
-        self,
-        front: TlsFront,
-        stream: Stream,
-        context: SSLContext,
-        ready: Callable[[TlsStream], None],
-        due: float,
+        self, openings: Openings, stream: Stream, context: SSLContext, ready: Callable[[TlsStream], None]
     ) -> None:
-        self.due = due  #: loop time
-        self._front = front
         self._ready = ready
         self._tls = TlsStream(stream, context, server_side=True, on_ready=self._done)
+        super().__init__(openings)
         self._tls.attach(self)
 
-    def give_up(self, reason: str) -> None:
-        """Abort the connection and log ``reason``."""
-        self._front.failed(reason)
-        self.abort()
-
-    def abort(self) -> None:
-        """Abort the connection."""
-        self._front.leave(self)
+    def abort_stream(self) -> None:
         self._tls.abort()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         """The handshake failed, or the connection is gone."""
-        self._front.leave(self)
+        self._openings.leave(self)
         if exc is not None:
-            self._front.failed(exc.reason if isinstance(exc, TlsFailed) else exc)
+            self._openings.failed(exc.reason if isinstance(exc, TlsFailed) else exc)
 
     def _done(self, tls: TlsStream) -> None:
-        self._front.leave(self)
+        self._openings.leave(self)
         tls.detach()
         hand_out(tls, self._ready)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from aiofrp import logs
 from aiofrp.errors import ConfigError
 from aiofrp.host.contexts import ClientContext
-from aiofrp.plugin import tlsfront
-from aiofrp.plugin.tlsfront import TlsFront
+from aiofrp.plugin.common import tlsfront
+from aiofrp.plugin.common.tlsfront import TlsFront
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.splice import Splices

@@ -30,8 +30,9 @@ from aiofrp.wire.kcp.segment import OVERHEAD, reset_segment
 HIGH_WATER, LOW_WATER = 256 * 1024, 128 * 1024
 #: Seconds a stream closed here waits for its peer to finish; data that arrive meanwhile are answered with a reset.
 LINGER = 10.0
-#: Stay so many RTOs after the end to acknowledge a retransmitted FIN.
-_QUIET = 5
+#: Stay so many RTOs after the end to acknowledge retransmitted segments: five tries of the peer, each half longer than
+#: the one before.
+_QUIET = 10
 #: Seconds without a datagram after which another conversation may take a session's address.
 SILENT = 1.0
 #: Milliseconds a timer may come late: setting it anew at every packet would cost more than the packet.

@@ -1,4 +1,7 @@
-"""A new proxy type, plugin or transport is one file and one row: those registered here work on both programs."""
+"""A new proxy type, plugin or transport is one file and one row: those registered here work on both programs.
+
+A hook is one class that frps gets: it may refuse what a client asks for, or change it.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ import pytest
 from aiofrp import registry
 from aiofrp.cli import frpc
 from aiofrp.cli.flags.declared import table_text
+from aiofrp.client.service import LoginFailed
 from aiofrp.config.tools.reference import reference
 from aiofrp.config.tools.schema import schema
 from aiofrp.server.vhost.ports import ListenError
 from tests.support.admin import calling, running_file
 from tests.support.ports import free_port
+from tests.support.throwaway import Usher
 from tests.support.tunnel import client_config, exchange, running_client, running_server, server_config
 
 HERE = "tests.support.throwaway"
@@ -138,3 +143,20 @@ def test_a_file_with_an_unknown_transport_names_those_there_are(
     printed = capsys.readouterr().out
     assert "optional values are [tcp quic websocket wss knock aside]" in printed
     assert 'did you mean "knock"?' in printed
+
+
+async def test_a_hook_refuses_a_login_and_changes_a_proxy() -> None:
+    asked, given = free_port(), free_port()
+    async with running_server(server_config()) as server:
+        server.tables.hooks = Usher(given)
+        with pytest.raises(LoginFailed, match="nobody is not let in"):
+            async with running_client(client_config(server.address[1], 'user = "nobody"\n' + mirror(asked))):
+                pass
+        assert len(server.tables.sessions) == 0
+        async with running_client(
+            client_config(server.address[1], 'user = "somebody"\n' + mirror(asked))
+        ) as client:
+            assert await exchange(given, b"stressed") == b"desserts"
+            assert [running.state.remote_addr for running in client.proxies.running()] == [f":{given}"]
+            with pytest.raises(ConnectionRefusedError):
+                await exchange(asked, b"stressed")

@@ -1,23 +1,27 @@
-"""A proxy type, a plugin and transports that only a test registers: what a new one of each takes, and nothing else."""
+"""A proxy type, a plugin, transports and a hook that only a test registers: what a new one takes, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import ClassVar
 
+import msgspec
+
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig, ProxyConfig
 from aiofrp.config.models.types import Int, Str
+from aiofrp.errors import AuthError
 from aiofrp.host.contexts import ClientContext, ClientHalf
 from aiofrp.host.relay import client_side
 from aiofrp.plugin.base import ClientPlugin
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.tcp import TcpServer
+from aiofrp.server.hooks import ClientInfo, NoHooks, Op
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
 from aiofrp.transport.net import dial, listen
 from aiofrp.transport.session import Securer, session_over
-from aiofrp.wire.frp.messages import StartWorkConn
+from aiofrp.wire.frp.messages import Login, NewProxy, StartWorkConn
 
 
 class MirrorConfig(ProxyConfig):
@@ -136,3 +140,20 @@ class Aside(Transport):
 
     async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
         return await listen(options.host, options.port, carriers.carrier)
+
+
+class Usher(NoHooks):
+    """The hook that lets no user called ``nobody`` log in, and gives every proxy the port :attr:`given`."""
+
+    asked = frozenset({Op.LOGIN, Op.NEW_PROXY})
+
+    def __init__(self, given: int) -> None:
+        self.given = given
+
+    async def login(self, message: Login, address: str) -> Login:
+        if message.user == "nobody":
+            raise AuthError("nobody is not let in")
+        return message
+
+    async def new_proxy(self, message: NewProxy, client: ClientInfo) -> NewProxy:
+        return msgspec.structs.replace(message, remote_port=self.given)

@@ -22,7 +22,8 @@ from aiofrp.stream.kcp.dial import dial as dial_kcp
 from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
 from aiofrp.stream.kcp.stream import KcpStream
 from aiofrp.stream.memory import memory_pair
-from aiofrp.stream.mux.session import MuxSession, MuxStream
+from aiofrp.stream.mux.session import MuxSession
+from aiofrp.stream.mux.stream import MuxStream
 from aiofrp.stream.quic.core.library import server_configuration
 from aiofrp.stream.quic.core.limits import QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.stream.quic.dial import dial as dial_quic

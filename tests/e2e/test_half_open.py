@@ -29,7 +29,7 @@ from aiofrp.server import service as server_service
 from aiofrp.server.service import Server
 from aiofrp.server.session.control import ServerControl
 from aiofrp.stream.kcp import stream as kcp_stream
-from aiofrp.stream.mux.session import MuxLimits
+from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.splice import Splice
 from aiofrp.transport import session as transport_session
 from aiofrp.wire.kcp import core as kcp_wire

@@ -22,7 +22,8 @@ from aiofrp.server import service as server_service
 from aiofrp.server.service import Server
 from aiofrp.server.session.control import ServerControl
 from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
-from aiofrp.stream.mux.session import MuxLimits, MuxSession
+from aiofrp.stream.mux.limits import MuxLimits
+from aiofrp.stream.mux.session import MuxSession
 from aiofrp.stream.quic.core.limits import QuicLimits
 from aiofrp.stream.stall import Account, StallLimits
 from aiofrp.stream.tcp import TcpStream

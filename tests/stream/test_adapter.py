@@ -10,7 +10,8 @@ from aiohttp import web
 
 from aiofrp.stream.adapter import as_transport
 from aiofrp.stream.memory import memory_pair
-from aiofrp.stream.mux.session import MuxSession, MuxStream
+from aiofrp.stream.mux.session import MuxSession
+from aiofrp.stream.mux.stream import MuxStream
 from tests.support.ends import End, until
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.errors import Closed, RemoteProtocolError
-from aiofrp.stream.mux.session import MuxLimits
+from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.stall import StallLimits
 from aiofrp.wire.yamux import ACK, DATA, FIN, PING, RST, SYN, WINDOW_UPDATE, header
 from tests.stream.yamuxrig import INITIAL, OPEN_CREDIT, WINDOW, Make, refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.errors import Closed, FrpError, TimedOut
-from aiofrp.stream.mux.session import MuxLimits
+from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.wire.yamux import ACK, DATA, FIN, GO_AWAY, PING, RST, SYN, WINDOW_UPDATE
 from tests.stream.yamuxrig import Make
 from tests.support.ends import until

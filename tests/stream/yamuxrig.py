@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.stream.memory import memory_pair
-from aiofrp.stream.mux.session import MuxLimits, MuxSession, MuxStream
+from aiofrp.stream.mux.limits import MuxLimits
+from aiofrp.stream.mux.session import MuxSession
+from aiofrp.stream.mux.stream import MuxStream
 from aiofrp.wire.yamux import GO_AWAY
 from tests.stream.yamuxpeer import YamuxPeer
 from tests.support.ends import End, until

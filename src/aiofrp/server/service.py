@@ -18,7 +18,7 @@ from aiofrp.server.session.ports import LoginPorts
 from aiofrp.server.tables import tables_of
 from aiofrp.server.vhost.ports import VhostPorts
 from aiofrp.stream.base import Stream
-from aiofrp.stream.mux.session import MuxLimits
+from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.transport.base import Carriers
 from aiofrp.transport.tls.fresh import server_tls
 

@@ -9,7 +9,8 @@ from typing import TypeAlias
 from aiofrp.aio import Scope
 from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.mux.session import MuxLimits, MuxSession
+from aiofrp.stream.mux.limits import MuxLimits
+from aiofrp.stream.mux.session import MuxSession
 from aiofrp.stream.tls.stream import TlsStream, handshake
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import join_host_port

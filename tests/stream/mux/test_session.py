@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.errors import Closed
-from aiofrp.stream.mux.session import MuxLimits
+from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.wire.yamux import ACK, DATA, FIN, PING, RST, SYN, WINDOW_UPDATE, header
 from tests.stream.yamuxpeer import Head
 from tests.stream.yamuxrig import INITIAL, OPEN_CREDIT, Make, refused

@@ -18,7 +18,9 @@ from aiofrp.host.route import Route
 from aiofrp.server.session.admission import Arrival, Entry, NotLoggedIn, refuse
 from aiofrp.server.session.firstbytes import FirstBytes
 from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
-from aiofrp.stream.mux.session import MuxLimits, MuxSession, MuxStream
+from aiofrp.stream.mux.limits import MuxLimits
+from aiofrp.stream.mux.session import MuxSession
+from aiofrp.stream.mux.stream import MuxStream
 from aiofrp.stream.tls.stream import TlsContext, TlsStream
 from aiofrp.transport.base import Transport, all_transports
 from aiofrp.transport.net import address_text

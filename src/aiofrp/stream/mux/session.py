@@ -12,15 +12,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from aiofrp import faults
 from aiofrp.aio import check_at
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.layer import hand_out
+from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.stream import QUANTUM, MuxStream
-from aiofrp.stream.stall import MIB, Account, StallLimits
+from aiofrp.stream.stall import Account
 from aiofrp.wire.yamux import (
     ACK,
     DATA,
@@ -41,23 +41,6 @@ from aiofrp.wire.yamux import (
 _CONTROL_LIMIT = 1024 * 1024
 #: Seconds between checks for overdue streams, at most.
 _SWEEP = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class MuxLimits:
-    """What one session may cost, and its times in seconds."""
-
-    keepalive_interval: float = 30.0  #: between pings; 0 or less sends none
-    ping_timeout: float = 10.0  #: for the answer to a ping
-    open_timeout: float = 75.0  #: for the acknowledgement of a new stream (docs/protocol/wire.md §3)
-    close_timeout: float = (
-        300.0  #: a stream closed here whose peer never finishes is reset (docs/protocol/wire.md §3)
-    )
-    max_unacknowledged: int = 256  #: streams opened here and not yet acknowledged; more wait
-    max_streams: int = 65536  #: streams the peer may have open; more are reset
-    receivers: StallLimits = field(default_factory=StallLimits)  #: for what came and is not taken
-    #: For what waits for a peer that gives no credit: writers were paused before.
-    queues: StallLimits = field(default_factory=lambda: StallLimits(mark=32 * MIB, most=256 * MIB))
 
 
 class MuxSession:
@@ -401,6 +384,3 @@ class MuxSession:
         on_lost, self._on_lost, self._on_stream = self._on_lost, None, None
         if on_lost is not None:
             faults.call("the user of a yamux session failed at its end", on_lost, exc)
-
-
-__all__ = ["MuxLimits", "MuxSession", "MuxStream"]

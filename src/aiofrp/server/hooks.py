@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -48,6 +48,10 @@ class Hooks(Protocol):
     @property
     def asked(self) -> Collection[Op]:
         """The events these hooks want to be asked about."""
+
+    def asks_about_users(self, proxy_type: str) -> bool:
+        """Whether :meth:`new_user_conn` is to be called for users of proxies of a type, where :attr:`asked` names it;
+        where not, users enter in the same call."""
 
     async def login(self, message: Login, address: str) -> Login:
         """A client logs in from ``address`` (``ip:port``); its credential is verified afterwards."""
@@ -97,6 +101,10 @@ class NoHooks:
 
     asked: Collection[Op] = frozenset()
 
+    def asks_about_users(self, proxy_type: str) -> bool:
+        """Where users are asked about at all, those of every type."""
+        return True
+
     async def login(self, message: Login, address: str) -> Login:
         """Let every client log in with its own message."""
         return message
@@ -118,3 +126,65 @@ class NoHooks:
 
     async def new_user_conn(self, user: UserInfo, client: ClientInfo) -> None:
         """Let every user enter."""
+
+
+def in_turn(*hooks: Hooks) -> Hooks:
+    """All of ``hooks`` as one: each is asked about what the one before left."""
+    if not hooks:
+        return NoHooks()
+    return hooks[0] if len(hooks) == 1 else _InTurn(hooks)
+
+
+class _InTurn:
+    """Several hooks."""
+
+    def __init__(self, hooks: Sequence[Hooks]) -> None:
+        self._hooks = hooks
+        self.asked = frozenset(op for each in hooks for op in each.asked)
+
+    def asks_about_users(self, proxy_type: str) -> bool:
+        return any(self._asking_users(proxy_type))
+
+    async def login(self, message: Login, address: str) -> Login:
+        for hooks in self._asking(Op.LOGIN):
+            message = await hooks.login(message, address)
+        return message
+
+    async def new_proxy(self, message: NewProxy, client: ClientInfo) -> NewProxy:
+        for hooks in self._asking(Op.NEW_PROXY):
+            message = await hooks.new_proxy(message, client)
+        return message
+
+    async def close_proxy(self, message: CloseProxy, client: ClientInfo) -> None:
+        """Tell all of them; the first failure is raised afterwards."""
+        results = [await _outcome(each.close_proxy(message, client)) for each in self._asking(Op.CLOSE_PROXY)]
+        for error in filter(None, results):
+            raise error
+
+    async def ping(self, message: Ping, client: ClientInfo) -> Ping:
+        for hooks in self._asking(Op.PING):
+            message = await hooks.ping(message, client)
+        return message
+
+    async def new_work_conn(self, message: NewWorkConn, client: ClientInfo) -> NewWorkConn:
+        for hooks in self._asking(Op.NEW_WORK_CONN):
+            message = await hooks.new_work_conn(message, client)
+        return message
+
+    async def new_user_conn(self, user: UserInfo, client: ClientInfo) -> None:
+        for hooks in self._asking_users(user.proxy_type):
+            await hooks.new_user_conn(user, client)
+
+    def _asking(self, op: Op) -> Iterator[Hooks]:
+        return (hooks for hooks in self._hooks if op in hooks.asked)
+
+    def _asking_users(self, proxy_type: str) -> Iterator[Hooks]:
+        return (hooks for hooks in self._asking(Op.NEW_USER_CONN) if hooks.asks_about_users(proxy_type))
+
+
+async def _outcome(telling: Awaitable[None]) -> Exception | None:
+    try:
+        await telling
+    except Exception as exc:  # noqa: BLE001 - raised by the caller
+        return exc
+    return None

@@ -10,6 +10,7 @@ from aiofrp.config.load.unbuilt import refuse_server
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.server.api.statistics import PRUNE_EVERY, REMEMBERED, Statistics
+from aiofrp.server.hooks import Hooks, in_turn
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.reload import Change, change
 from aiofrp.server.session.accept import Acceptor
@@ -24,11 +25,14 @@ from aiofrp.transport.tls.fresh import server_tls
 
 if TYPE_CHECKING:
     from aiofrp.server.api.v1 import ServerApi
+    from aiofrp.server.plugins.chain import HttpPlugins
 
 _log = logs.get(__name__)
 
 #: Seconds running connections may go on after :meth:`Server.stop` is asked for.
 GRACE = 4.0
+#: Seconds that hooks get to note the end of the last proxies.
+NOTICE_GRACE = 3.0
 
 
 class Server:
@@ -37,8 +41,9 @@ class Server:
     Several may live in one process.
     """
 
-    def __init__(self, config: ServerConfig) -> None:
-        """Open nothing yet. Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do."""
+    def __init__(self, config: ServerConfig, *, hooks: Hooks | None = None) -> None:
+        """Open nothing yet. ``hooks`` are asked after the plugins of the configuration, and about what those leave.
+        Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do."""
         refuse_server(config)
         self._login_ports = LoginPorts(config)
         self._vhost_ports = VhostPorts(config)
@@ -47,6 +52,12 @@ class Server:
         self.statistics = Statistics() if config.web_server.port > 0 else None
         if self.statistics is not None:
             self.tables.observers.append(self.statistics)
+        self._plugins: HttpPlugins | None = None
+        if config.http_plugins:
+            from aiofrp.server.plugins.chain import HttpPlugins
+
+            self._plugins = HttpPlugins(config.http_plugins, self.tables.scope)
+        self.tables.hooks = in_turn(*filter(None, (self._plugins, hooks)))
         self.proxies = Proxies(self.tables)
         self._arrivals = Arrivals(self.tables, self.proxies)
         self._acceptor: Acceptor | None = None
@@ -99,12 +110,16 @@ class Server:
         await self.proxies.drain(grace)
         for session in sessions:
             await session.close()
+        if left := await self.tables.notices.drain(NOTICE_GRACE):
+            _log.warning("frps stops before hooks are told that %d proxies are closed", left)
         self._vhost_ports.abort()
         if self._acceptor is not None:
             self._acceptor.not_logged_in.abort()
             for mux in list(self._acceptor.sessions):
                 mux.close()
         await self.tables.scope.close()
+        if self._plugins is not None:
+            self._plugins.close()
         await self._login_ports.drain()
 
     def apply(self, config: ServerConfig) -> Change:

@@ -23,6 +23,7 @@ from aiofrp.server.publish.doors import Visitors
 from aiofrp.server.publish.ports import PortTable
 from aiofrp.server.publish.published import Published
 from aiofrp.server.session.auth import TokenVerifier, Verifier
+from aiofrp.server.session.notices import Notices
 from aiofrp.server.session.sessions import Sessions
 from aiofrp.transport.net import ListenFailed, bind_tcp, bind_udp
 from aiofrp.wire.frp.auth import derive_key
@@ -41,6 +42,7 @@ class Tables:
     udp_ports: PortTable
     vhosts: Mapping[str, SharedPort]  #: by proxy type
     scope: Scope  #: of tasks that belong to no session
+    notices: Notices  #: to hooks, told by tasks of ``scope``
     sessions: Sessions = field(default_factory=Sessions)
     clients: Clients = field(default_factory=Clients)
     published: Directory[str, Published] = field(
@@ -79,6 +81,7 @@ def tables_of(config: ServerConfig, vhosts: Mapping[str, SharedPort]) -> Tables:
     addr = config.proxy_bind_addr
     allowed = [ports.pair for ports in config.allow_ports]
     verifier, key = _token(config)
+    scope = Scope("frps")
     return Tables(
         config=config,
         verifier=verifier,
@@ -90,7 +93,8 @@ def tables_of(config: ServerConfig, vhosts: Mapping[str, SharedPort]) -> Tables:
             prefix=lambda port: f"acquire port {port} error: ",
         ),
         vhosts=vhosts,
-        scope=Scope("frps"),
+        scope=scope,
+        notices=Notices(scope),
     )
 
 

@@ -40,5 +40,3 @@ def server_leaves_out(config: ServerConfig) -> Iterator[str]:
     """The settings of a configuration of frps that are ignored, by their keys."""
     if config.ssh_tunnel_gateway.bind_port:
         yield "sshTunnelGateway"
-    if config.http_plugins:
-        yield "httpPlugins"

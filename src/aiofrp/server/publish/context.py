@@ -45,7 +45,7 @@ class Context:
     def __init__(self, tables: Tables, owner: ControlSession, message: NewProxy, traffic: Traffic) -> None:
         self._tables = tables
         self._pool = owner.pool
-        self._gate = Gate(_ask(tables, owner), tables.scope)
+        self._gate = Gate(_ask(tables, owner, message.proxy_type or "tcp"), tables.scope)
         self.messages = owner.messages
         self.codec = owner.codec
         self.max_message = owner.login.max_message
@@ -115,10 +115,10 @@ class Context:
         self._pool.take(start, ready, failed)
 
 
-def _ask(tables: Tables, owner: ControlSession) -> Ask | None:
+def _ask(tables: Tables, owner: ControlSession, proxy_type: str) -> Ask | None:
     """What asks the hooks about a user; ``None`` where they do not want to be asked."""
     hooks = tables.hooks
-    if Op.NEW_USER_CONN not in hooks.asked:
+    if Op.NEW_USER_CONN not in hooks.asked or not hooks.asks_about_users(proxy_type):
         return None
     return lambda user: hooks.new_user_conn(user, owner.info)
 

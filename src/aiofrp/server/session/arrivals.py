@@ -57,7 +57,7 @@ class Arrivals:
 
     async def _login(self, arrival: Arrival, login: Login) -> None:
         codec, stream = arrival.codec, arrival.stream
-        run_id = login.run_id or secrets.token_hex(8)
+        run_id = login.run_id
         try:
             layer = codec.control_layer(self._tables.config.auth.token.reveal(), server=True)
             check_login_numbers(login)
@@ -66,6 +66,7 @@ class Arrivals:
             _log_login(_refused, run_id, arrival, login)
             self._refuse_login(arrival, exc)
             return
+        run_id = login.run_id or secrets.token_hex(8)  # hooks may have changed it
         _log_login(_log, run_id, arrival, login)
         try:
             self._tables.clients.check_run_id(login)

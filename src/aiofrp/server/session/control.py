@@ -81,7 +81,7 @@ class ServerControl:
         self._lease: Lease | None = None  # of the run id and the client id
         self._stream: Stream | None = None
         self._inbox = Inbox(codec.decoder())
-        self._notifying = 0  # calls of close_proxy under way; MAX_PROXIES
+        self._notices = 0  # that hooks were not told yet; limited by MAX_PROXIES
         self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
         self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
         self._now = asyncio.get_running_loop().time
@@ -326,17 +326,25 @@ class ServerControl:
     async def _stop_proxy(self, name: str) -> None:
         del self._proxies[name]
         await self._published.stop(self, name)
-        if Op.CLOSE_PROXY in self._tables.hooks.asked and self._notifying < MAX_PROXIES:
-            self._notifying += 1
-            self._tables.scope.spawn(self._notify_closed(CloseProxy(proxy_name=name)), "close proxy")
+        if Op.CLOSE_PROXY in self._tables.hooks.asked:
+            self._notify_closed(CloseProxy(proxy_name=name))
 
-    async def _notify_closed(self, message: CloseProxy) -> None:
-        try:
-            await guarded(self._tables.hooks.close_proxy(message, self.info), _NOTIFY_TIMEOUT)
-        except FrpError as exc:
-            self.message_log.warning("%s", exc)
-        finally:
-            self._notifying -= 1
+    def _notify_closed(self, message: CloseProxy) -> None:
+        """Let the hooks know in the background."""
+        hooks, info = self._tables.hooks, self.info
+
+        async def notice() -> None:
+            self._notices -= 1
+            try:
+                await guarded(hooks.close_proxy(message, info), _NOTIFY_TIMEOUT)
+            except FrpError as exc:
+                self.message_log.warning("%s", exc)
+
+        if self._notices < MAX_PROXIES and self._tables.notices.add(notice):
+            self._notices += 1
+        else:
+            name = message.proxy_name
+            self.message_log.warning("hooks are not told that proxy [%s] is closed: too many wait", name)
 
     # Private: clients and statistics
 

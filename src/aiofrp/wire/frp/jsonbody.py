@@ -53,9 +53,26 @@ def _decoder(cls: type[S]) -> msgspec.json.Decoder[S]:
 
 
 def _decode_leniently(cls: type[S], body: bytes) -> S:
+    value = read_json(body, cls.__name__)
+    return value_of(cls, {} if value is None else value)
+
+
+def read_json(body: bytes, what: str) -> Any:
+    """The value that ``body`` is the JSON text of; text that is not valid UTF-8 loses the bad characters. Raises
+    :class:`RemoteProtocolError` with ``what`` it was to be."""
     try:
-        value = json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse_constant)
-        return msgspec.convert({} if value is None else _repaired(value, cls), cls)
+        return json.loads(body.decode("utf-8", "replace"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise RemoteProtocolError(f"{what}: JSON nested too deeply") from None
+    except ValueError as error:
+        raise RemoteProtocolError(f"{what}: {error}") from None
+
+
+def value_of(cls: type[S], value: Any) -> S:
+    """The ``cls`` that a decoded JSON ``value`` stands for, by the rules of :func:`decode_body`. Raises
+    :class:`RemoteProtocolError`."""
+    try:
+        return msgspec.convert(_repaired(value, cls), cls)
     except RecursionError:
         raise RemoteProtocolError(f"{cls.__name__}: JSON nested too deeply") from None
     except ValueError as error:

@@ -1,0 +1,1 @@
+"""Server plugins: HTTP services that frps asks what clients and users may do."""

@@ -1,0 +1,193 @@
+"""The HTTP client of one server plugin: its address, its connections, redirects, the time an answer may take."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import ssl
+from collections.abc import Callable
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from aiofrp.aio import Scope
+from aiofrp.errors import Closed, ConnectFailed, FrpError, TimedOut, TransportError
+from aiofrp.http.upstream import Counted, Upstream
+from aiofrp.server.plugins.call import Fetched, PluginCall
+from aiofrp.stream.base import Stream
+from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.transport.net import dial
+
+#: Seconds from the beginning of a request to the end of its answer, redirects included.
+TIMEOUT = 30.0
+#: Seconds to connect, and to do the TLS handshake.
+DIAL_TIMEOUT = 10.0
+#: Redirects that are followed, as Go's client does.
+REDIRECTS = 10
+
+_PASSWORD = re.compile(r"^(https?://[^/?#:@]*):[^/?#]*@")
+_PORTS = {"http": 80, "https": 443}
+_AS_POST, _AS_GET = frozenset((307, 308)), frozenset((301, 302, 303))
+
+
+class BadStatus(FrpError):
+    """The plugin answered with another status than 200."""
+
+
+class PluginCaller:
+    """Sends requests to one plugin.
+
+    Requests about users and all others have connections apart: the first give up when only the last files are left,
+    so that clients can still log in.
+    """
+
+    def __init__(self, addr: str, path: str, *, tls_verify: bool, scope: Scope) -> None:
+        """``scope`` owns the tasks that connect."""
+        url = addr + path
+        self._url = url if url.startswith(("http://", "https://")) else f"http://{url}"
+        self._verifies = tls_verify or not self._url.startswith("https://")  # where redirects to https lead
+        self._scope = scope
+        self._tls: ssl.SSLContext | None = None
+        self._upstreams: dict[bool, Upstream] = {}  # for users, or not
+        self._counter = _Connections()
+
+    async def post(self, op: str, request_id: str, body: bytes, *, for_user: bool = False) -> bytes:
+        """Send ``body`` and return the body of the answer. Raises :class:`~aiofrp.errors.FrpError` with the reference's
+        text, :class:`BadStatus` for another status than 200."""
+        url = f"{self._url}?op={op}&version=0.1.0"
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                reply = await self._follow(url, request_id, body, for_user)
+        except TimeoutError:
+            raise TimedOut(f'Post "{_shown(url)}": no answer within {TIMEOUT:g} s') from None
+        except (FrpError, ValueError) as exc:
+            raise ConnectFailed(f'Post "{_shown(url)}": {exc}') from exc
+        if reply.status != 200:
+            raise BadStatus(f"do http request error code: {reply.status}")
+        return reply.body
+
+    def close(self) -> None:
+        """Drop all connections."""
+        for upstream in self._upstreams.values():
+            upstream.close()
+        self._counter.abort()
+
+    # Private: requests
+
+    async def _follow(self, url: str, request_id: str, body: bytes, for_user: bool) -> Fetched:
+        fields = {"X-Frp-Reqid": request_id}
+        content: bytes | None = body
+        target, first = urlsplit(url), urlsplit(url)
+        for _ in range(REDIRECTS + 1):
+            request = _request(target, fields, content)
+            reply = await self._send(target, request, for_user=for_user, elsewhere=target is not first)
+            if not reply.location or reply.status not in _AS_POST | _AS_GET:
+                return reply
+            if reply.status in _AS_GET:
+                content = None
+            before, target = target, urlsplit(urljoin(target.geturl(), reply.location))
+            fields = {"X-Frp-Reqid": request_id}
+            if before.scheme == target.scheme or target.scheme == "https":
+                fields["Referer"] = before._replace(netloc=_host(before)).geturl()
+        raise Closed(f"stopped after {REDIRECTS} redirects")
+
+    async def _send(self, target: SplitResult, request: bytes, *, for_user: bool, elsewhere: bool) -> Fetched:
+        if not elsewhere:
+            upstream = self._upstreams.get(for_user)
+            if upstream is None:
+                upstream = self._upstreams[for_user] = self._upstream(target, for_user)
+            return await PluginCall(upstream, request).reply()
+        upstream = self._upstream(target, for_user)
+        try:
+            return await PluginCall(upstream, request).reply()
+        finally:
+            upstream.close()
+
+    # Private: connections
+
+    def _upstream(self, target: SplitResult, for_user: bool) -> Upstream:
+        async def connect(ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+            try:
+                stream = await self._dial(target, for_user)
+            except TransportError as exc:
+                failed(exc)
+            else:
+                ready(stream)
+
+        def open(
+            source: tuple[str, int], ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
+        ) -> None:
+            if self._scope.spawn(connect(ready, failed), "connect to a plugin") is None:
+                failed(Closed("the server stops"))
+
+        _address(target)
+        return Upstream(target.netloc, open, self._counter)
+
+    async def _dial(self, target: SplitResult, for_user: bool) -> Stream:
+        host, port = _address(target)
+        stream = await dial(host, port, timeout=DIAL_TIMEOUT, for_user=for_user)
+        if target.scheme == "http":
+            return stream
+        tls = TlsStream(stream, self._context(), server_side=False, server_hostname=host)
+        await handshake(tls, DIAL_TIMEOUT)
+        return tls
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+            if not self._verifies:
+                self._tls.check_hostname = False
+                self._tls.verify_mode = ssl.CERT_NONE
+        return self._tls
+
+
+class _Connections:
+    """The connections of one plugin."""
+
+    def __init__(self) -> None:
+        self._open: set[Counted] = set()  # as many as events are under way, and idle ones
+
+    def opened(self, connection: Counted) -> None:
+        self._open.add(connection)
+
+    def closed(self, connection: Counted) -> None:
+        self._open.discard(connection)
+
+    def abort(self) -> None:
+        for connection in list(self._open):
+            connection.abort()
+
+
+def _address(target: SplitResult) -> tuple[str, int]:
+    """Host and port. Raises :class:`ValueError`."""
+    if target.scheme not in _PORTS:
+        raise ValueError(f'unsupported protocol scheme "{target.scheme}"')
+    if not target.hostname:
+        raise ValueError("http: no Host in request URL")
+    return target.hostname, target.port or _PORTS[target.scheme]
+
+
+def _request(target: SplitResult, fields: dict[str, str], body: bytes | None) -> bytes:
+    """A request with the fields in the order of Go's client: a POST of ``body``, or a GET without one."""
+    path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+    path = quote(path, safe="!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", errors="surrogateescape")
+    lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", f"Host: {_host(target)}"]
+    lines.append("User-Agent: Go-http-client/1.1")
+    if target.username is not None:
+        login = f"{unquote(target.username)}:{unquote(target.password or '')}"
+        fields = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} | fields
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+        fields = {"Content-Type": "application/json"} | fields
+    lines += [f"{name}: {fields[name]}" for name in sorted(fields)]
+    lines += ["Accept-Encoding: gzip", "", ""]
+    return "\r\n".join(lines).encode() + (body or b"")
+
+
+def _host(target: SplitResult) -> str:
+    """Host and port as they are written."""
+    return target.netloc.rpartition("@")[2]
+
+
+def _shown(url: str) -> str:
+    """``url`` without the password in it."""
+    return _PASSWORD.sub(r"\1:***@", url)

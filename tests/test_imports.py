@@ -19,7 +19,8 @@ SOURCE = Path(__file__).parent.parent / "src" / "aiofrp"
 ORDER = [
     {""},  # the package itself, which leads to the library
     {"pytest_plugin"},
-    {"cli", "library"},
+    {"cli"},
+    {"library"},
     {"server", "client"},
     {"proxy"},
     {"plugin"},

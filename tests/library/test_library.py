@@ -21,7 +21,7 @@ from aiofrp.errors import ConfigError, FrpError, ProxyError, TimedOut
 from tests.library.apps import App
 from tests.support import procs
 from tests.support.peers import needs_go
-from tests.support.tunnel import PATIENCE, echo, exchange, local_service
+from tests.support.tunnel import PATIENCE, echo, exchange, local_service, unix_service
 
 AUTH = {"token": "secret"}
 
@@ -192,6 +192,35 @@ async def test_domains_are_addresses(free_ports: Callable[[], int]) -> None:
             1, server.address, token="secret", type="https", custom_domains=["a.test"]
         ) as tunnel:
             assert tunnel.address == f"https://a.test:{https}"
+
+
+async def test_a_plugin_serves_what_is_exposed(tmp_path: Path) -> None:
+    async with (
+        frps() as server,
+        unix_service(str(tmp_path / "s"), echo),
+        aiofrp.expose(
+            server=server.address, token="secret", plugin="unix_domain_socket", unix_path=str(tmp_path / "s")
+        ) as tunnel,
+    ):
+        assert await exchange(port_of(tunnel), b"hello") == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"plugin": "nothing"}, "plugin is one of http_proxy, "),
+        ({"plugin": "unix_domain_socket"}, "plugin unix_domain_socket: unixPath is required"),
+        ({"plugin": "socks5", "target": 1}, "a plugin serves users itself: leave target out"),
+        ({"plugin": "socks5", "colour": 1}, "colour"),
+        ({"target": 1, "unix_path": "s"}, "without a plugin there is no option unix_path"),
+        ({}, 'target is a port number, "host:port" or an ASGI application, not None'),
+    ],
+)
+async def test_plugins_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        async with aiofrp.expose(server="127.0.0.1:1", **options):
+            pass
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ import pytest
 from tests.support.ports import free_port
 from tests.support.tunnel import (
     PATIENCE,
-    Handler,
     client_config,
     echo,
     exchange,
@@ -22,37 +19,10 @@ from tests.support.tunnel import (
     running_client,
     running_server,
     server_config,
+    unix_service,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Unix domain sockets")
-
-
-@asynccontextmanager
-async def unix_service(path: str, handler: Handler) -> AsyncIterator[None]:
-    """A service on the socket ``path``; a leading ``@`` makes it abstract."""
-    serving: set[asyncio.Task[None]] = set()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.add(task)
-        try:
-            with contextlib.suppress(ConnectionError):
-                await handler(reader, writer)
-        finally:
-            serving.discard(task)
-            writer.close()
-
-    name = f"\0{path[1:]}" if path.startswith("@") else path
-    server = await asyncio.start_unix_server(serve, name)
-    try:
-        yield
-    finally:
-        server.close()
-        for task in serving:
-            task.cancel()
-        if serving:
-            await asyncio.wait(serving)
 
 
 def proxy(path: str, remote: int, more: str = "") -> str:

@@ -96,6 +96,34 @@ async def local_service(
             await asyncio.wait(connections)
 
 
+@asynccontextmanager
+async def unix_service(path: str, handler: Handler) -> AsyncIterator[None]:
+    """A service on the socket ``path``; a leading ``@`` makes it abstract."""
+    serving: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        serving.add(task)
+        try:
+            with suppress(ConnectionError):
+                await handler(reader, writer)
+        finally:
+            serving.discard(task)
+            writer.close()
+
+    name = f"\0{path[1:]}" if path.startswith("@") else path
+    server = await asyncio.start_unix_server(serve, name)
+    try:
+        yield
+    finally:
+        server.close()
+        for task in serving:
+            task.cancel()
+        if serving:
+            await asyncio.wait(serving)
+
+
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Send everything back, then finish."""
     while data := await reader.read(65536):

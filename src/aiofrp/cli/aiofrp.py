@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from aiofrp.cli import streams
+from aiofrp.cli import share, streams
 from aiofrp.cli.program import printed
 from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
 from aiofrp.errors import ConfigError
@@ -32,11 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     streams.prepare()
     arguments = _parser().parse_args(argv)
     try:
-        text: str = arguments.run(arguments)
+        result: str | int = arguments.run(arguments)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
-    print(text, end="" if text.endswith("\n") else "\n")
+    if isinstance(result, int):
+        return result
+    print(result, end="" if result.endswith("\n") else "\n")
     return printed()
 
 
@@ -44,6 +46,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="aiofrp", description="What frp's own commands do not have.")
     parser.add_argument("--version", action="version", version=__version__)
     groups = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared = groups.add_parser(
+        "share",
+        help="make one service public without a file",
+        epilog=share.HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    share.add_flags(shared)
+    shared.set_defaults(run=share.share)
     config = groups.add_parser("config", help="work with configuration files")
     commands = config.add_subparsers(required=True, metavar="COMMAND")
     schema = commands.add_parser("schema", help="print the JSON Schema of configuration files, for editors")
@@ -106,3 +116,7 @@ def guess_program(path: str, raw: bytes) -> str:
         return "frpc" if client > server else "frps"
     name = os.path.basename(path).lower()
     return "frps" if "frps" in name or "server" in name else "frpc"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

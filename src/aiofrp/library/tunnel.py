@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiofrp import registry
+from aiofrp.config.models.proxy import PluginKind
 from aiofrp.errors import ConfigError, ProxyError, TimedOut
 from aiofrp.library.asgi import Application, AsgiHalf, AsgiServer
 from aiofrp.library.client import Client
+from aiofrp.library.options import as_file
 from aiofrp.proxy.base import Place, ProxyType, proxy_type
 from aiofrp.transport.net import join_host_port
 
@@ -61,9 +63,10 @@ class Tunnel:
 
 @asynccontextmanager
 async def expose(
-    target: Target,
-    server: str,
+    target: Target | None = None,
+    server: str = "",
     *,
+    plugin: str = "",
     token: str = "",
     type: str = "tcp",
     remote_port: int = 0,
@@ -73,10 +76,12 @@ async def expose(
     timeout: float = 10.0,
     proxy: Mapping[str, Any] | None = None,
     client: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Tunnel]:
-    """Make ``target`` public at a frps (of aiofrp or of frp) until the block ends.
+    """Make a service public at a frps (of aiofrp or of frp) until the block ends.
 
-    ``target`` is a port of this machine, ``"host:port"``, or an ASGI application, which needs no port.
+    ``target`` is a port of this machine, ``"host:port"``, or an ASGI application, which needs no port. Instead of it,
+    ``plugin`` names a client plugin with its ``options``: ``plugin="static_file", local_path="site"``.
     ``server`` is ``"host:port"``. ``remote_port`` 0 lets the server choose. ``type`` ``http`` and ``https`` need
     ``custom_domains`` or ``subdomain``. ``proxy`` and ``client`` are further settings, as in a file of frpc:
     ``proxy={"transport": {"useEncryption": True}}``. ``timeout``: seconds for login and answer.
@@ -85,7 +90,12 @@ async def expose(
     """
     name = name or f"expose-{secrets.token_hex(4)}"
     kind = _kind(type)
-    asked: dict[str, Any] = {"type": type, **_local(target), **(proxy or {}), "name": name}
+    local = _plugin(plugin, options) if plugin else _local(target)
+    if options and not plugin:
+        raise ConfigError(f"without a plugin there is no option {next(iter(options))}")
+    if plugin and target is not None:
+        raise ConfigError("a plugin serves users itself: leave target out")
+    asked: dict[str, Any] = {"type": type, **local, **(proxy or {}), "name": name}
     if kind.place is Place.PORT:
         asked["remotePort"] = remote_port
     if custom_domains or subdomain:
@@ -162,7 +172,15 @@ def _hint(error: str) -> str:
     return ""
 
 
-def _local(target: Target) -> dict[str, Any]:
+def _plugin(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that let the plugin ``name`` serve the proxy; names of ``options`` may be those of attributes."""
+    if name not in registry.CLIENT_PLUGINS:
+        raise ConfigError(f"plugin is one of {', '.join(registry.CLIENT_PLUGINS)}, not {name!r}")
+    config = registry.load(registry.CLIENT_PLUGINS[name], PluginKind).Config
+    return {"plugin": {**as_file(config, options), "type": name}}
+
+
+def _local(target: Target | None) -> dict[str, Any]:
     """The settings that lead frpc to the service; none for an application, which has no port."""
     if callable(target):
         return {}

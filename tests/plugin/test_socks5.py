@@ -333,3 +333,23 @@ async def test_a_target_that_speaks_first() -> None:
         user.writer.write(NO_LOGIN + to(target))
         async with asyncio.timeout(PATIENCE):
             assert (await user.reader.readexactly(21))[12:] == b"220 ready"
+
+
+async def test_a_changed_plugin_replaces_the_old_one_and_running_connections_go_on() -> None:
+    remote = free_port()
+    old, new = b"\5\1\2\1\1u\1p", b"\5\1\2\1\1u\1q"
+    async with local_service(echo) as target, running_server(server_config()) as server:
+        config = client_config(server.address[1], proxy(remote, options=LOGIN))
+        async with running_client(config) as client, user_of(remote) as user:
+            user.writer.write(old + to(target) + b"before")
+            await user.expect(b"\5\2\1\0\5\0\0\1\x7f\0\0\1")
+            await user.reader.readexactly(2)
+            await user.expect(b"before")
+            changed = client_config(server.address[1], proxy(remote, options=LOGIN.replace('"p"', '"q"')))
+            await client.proxies.update(changed.proxies)
+            async with asyncio.timeout(PATIENCE):
+                await client.proxies.settled()
+            assert await exchange(remote, old) == b"\5\2\1\1"
+            assert (await exchange(remote, new + to(target) + b"new"))[14:] == b"new"
+            user.writer.write(b"after")
+            await user.expect(b"after")

@@ -19,7 +19,7 @@ import pytest_asyncio
 import uvloop
 from hypothesis import settings
 
-from tests.support import measure, peers, ports, realservices
+from tests.support import loglimits, measure, peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
 from tests.support.limits import limited
 
@@ -77,7 +77,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def leak_gate(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test after which something is left that was not there before."""
+    """Fail a test after which something is left that was not there before; what it may log is not less for the
+    tests before."""
+    loglimits.refill()
     if pytest_asyncio.is_async_test(request.node):
         request.getfixturevalue("_leak_gate_of_loop")
         yield

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import measure, ports, procs, services
+from aiofrp import logs
+from aiofrp.server.vhost import http as vhost
+from tests.support import loglimits, measure, ports, procs, services
 from tests.support.peers import GoPeers
 
 PRINTER = """
@@ -30,6 +32,17 @@ def test_ports_are_free_and_differ(free_port: int, free_ports: Callable[[], int]
     for port in several:
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+async def test_lines_that_one_test_used_up_are_there_for_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(logs.ANYONE.burst + 1):
+        vhost._refused.warning("failed: %s", "none")
+    vhost._refused.seldom.warning("once")
+    loglimits.refill()
+    caplog.clear()
+    vhost._refused.warning("failed: %s", "another")
+    vhost._refused.seldom.warning("once")
+    assert [record.getMessage()[-7:] for record in caplog.records] == ["another", "once"]
 
 
 def test_workers_have_ranges_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

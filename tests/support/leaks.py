@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +17,6 @@ _STEP = 0.005
 
 #: Opened by libuv once per loop, at the first listening socket, to have one to spare when they run out.
 _LAZY = {"/dev/null"}
-
-_SELF = Path("/proc/self")
-_LISTEN = "0A"  # TCP_LISTEN in the kernel's include/net/tcp_states.h, as /proc/net/tcp prints it
 
 
 def descriptors() -> dict[int, str]:
@@ -81,12 +79,10 @@ class Baseline:
         if not new:
             return []
         gone = [t for fd, t in self._descriptors.items() if now.get(fd) != t and t.startswith("socket:")]
-        nameless = _nameless_unix()
         # uvloop wakes itself through a socket pair that it makes anew at every run.
-        forgiven = [fd for fd, target in new.items() if target in nameless][: len(gone)]
-        listening = _listening()
+        forgiven = [fd for fd in new if _is_nameless_unix(fd)][: len(gone)]
         return [
-            f"descriptor {fd}: {listening.get(t, t)}" for fd, t in sorted(new.items()) if fd not in forgiven
+            f"descriptor {fd}: {_described(fd, t)}" for fd, t in sorted(new.items()) if fd not in forgiven
         ]
 
     async def settled(self) -> list[str]:
@@ -102,26 +98,38 @@ async def _patiently(look: Callable[[], list[str]], clock: Callable[[], float]) 
     return lines
 
 
-def _net_rows(table: str) -> list[list[str]]:
-    """The rows of ``/proc/self/net/<table>``, in fields."""
+def _socket(descriptor: int) -> socket.socket | None:
+    """Another descriptor of the socket; ``None`` if it is none. The kernel's tables of sockets would say the same, but
+    have a row for every socket of the machine."""
     try:
-        return [row.split() for row in (_SELF / "net" / table).read_text().splitlines()[1:]]
-    except FileNotFoundError:
-        return []
+        copy = os.dup(descriptor)
+    except OSError:  # it has been closed in the meantime
+        return None
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        return None
 
 
-def _listening() -> dict[str, str]:
-    """``socket:[inode]`` → ``listening on port N`` for TCP."""
-    return {
-        f"socket:[{row[9]}]": f"listening on port {int(row[1].rpartition(':')[2], 16)}"
-        for row in [*_net_rows("tcp"), *_net_rows("tcp6")]
-        if row[3] == _LISTEN
-    }
+def _is_nameless_unix(descriptor: int) -> bool:
+    opened = _socket(descriptor)
+    if opened is None:
+        return False
+    with opened:
+        return opened.family == socket.AF_UNIX and not opened.getsockname()
 
 
-def _nameless_unix() -> set[str]:
-    """``socket:[inode]`` of the UNIX sockets without a path."""
-    return {f"socket:[{row[6]}]" for row in _net_rows("unix") if len(row) == 7}
+def _described(descriptor: int, target: str) -> str:
+    """What a descriptor is; for TCP sockets that listen, where."""
+    opened = _socket(descriptor)
+    if opened is None:
+        return target
+    with opened:
+        internet = opened.family in (socket.AF_INET, socket.AF_INET6)
+        if internet and opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return f"listening on port {opened.getsockname()[1]}"
+    return target
 
 
 def _command(pid: int) -> str:

@@ -181,6 +181,11 @@ def test_control_characters() -> None:
 @pytest.mark.usefixtures("_either_parser")
 @pytest.mark.parametrize("unit", ["[", "- ", "{a: ", "? "])
 def test_nesting_is_limited(unit: str) -> None:
+    assert "max" in str(error(unit * 300))
+
+
+@pytest.mark.parametrize("unit", ["[", "- ", "{a: ", "? "])
+def test_a_flood_of_nesting_is_limited(unit: str) -> None:
     assert "max" in str(error(unit * 100_000))
 
 

@@ -109,7 +109,12 @@ def _inline(value: Any) -> str:
     return f"[{', '.join(map(_inline, value))}]" if isinstance(value, list) else json.dumps(value)
 
 
-WRITERS: dict[Syntax, Any] = {"toml": _toml, "yaml": yaml.safe_dump, "json": json.dumps}
+def _yaml(tree: dict[str, Any]) -> str:
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(tree, Dumper=dumper))
+
+
+WRITERS: dict[Syntax, Any] = {"toml": _toml, "yaml": _yaml, "json": json.dumps}
 
 
 def _tree(tables: Tables, key: str, types: tuple[str, ...]) -> dict[str, Any]:
@@ -174,11 +179,10 @@ def test_every_misspelt_key(program: Program, syntax: Syntax) -> None:
 @pytest.mark.parametrize("program", [FRPS, FRPC])
 def test_every_misplaced_key(program: Program, syntax: Syntax) -> None:
     """Each key of both programs at the top, in a table and in a proxy: the hint names a place where it is known."""
-    for place in _keys():
+    for key in {place.key for place in _keys()}:
         for tables in _wrong_tables(program):
-            hint = _decoded(program, syntax, _tree(tables, place.key, ()), place.key)
-            if hint:
-                _check(program, syntax, tables, place, hint)
+            if hint := _decoded(program, syntax, _tree(tables, key, ()), key):
+                _check(program, syntax, tables, key, hint)
 
 
 def _wrong_tables(program: Program) -> list[Tables]:
@@ -190,14 +194,28 @@ def _wrong_tables(program: Program) -> list[Tables]:
     )
 
 
-def _check(program: Program, syntax: Syntax, tables: Tables, place: Known, hint: str) -> None:
+@cache
+def _places() -> dict[str, list[Known]]:
+    """The places of each key, by its plain name."""
+    found: dict[str, list[Known]] = {}
+    for place in _keys():
+        found.setdefault(plain(place.key), []).append(place)
+    return found
+
+
+@cache
+def _paths(program: Program) -> set[str]:
+    return {place.path for place in _keys() if place.program == program}
+
+
+def _check(program: Program, syntax: Syntax, tables: Tables, key: str, hint: str) -> None:
     """A hint is true: what it names exists, and it is of the file's own syntax."""
-    about = (program, syntax, tables, place, hint)
-    same = [item for item in _keys() if plain(item.key) == plain(place.key)]
+    about = (program, syntax, tables, key, hint)
+    same = _places()[plain(key)]
     own = [item for item in same if item.program == program]
     if hint.startswith("a setting of "):
         assert not own, about
-        assert f"a setting of {place.program}" in hint, about
+        assert all(f"a setting of {item.program}" in hint for item in same), about
     elif hint.startswith("a field of type "):
         assert {kind for item in own if item.tables == tables for kind in item.types} == set(
             hint.removeprefix("a field of type ").split(", ")
@@ -208,8 +226,7 @@ def _check(program: Program, syntax: Syntax, tables: Tables, place: Known, hint:
         assert ("object" in hint) == (syntax == "json"), about
     elif names := _names(hint):
         full = {".".join((*tables, name)) for name in names}
-        nearby = {item.path for item in _keys() if item.program == program}
-        assert full <= nearby, about
+        assert full <= _paths(program), about
         assert syntax == "toml" or not any("." in name for name in names), about
     else:
         assert hint.startswith("known here: "), about

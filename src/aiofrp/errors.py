@@ -30,6 +30,14 @@ class ProxyError(FrpError):
     """A proxy or visitor cannot be started or serve; the text is shown to the peer's user."""
 
 
+class Taken(ProxyError):
+    """Another proxy has what is asked for; ``holder`` is its name."""
+
+    def __init__(self, message: str, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
 class TransportError(FrpError):
     """A connection could not be made or was lost."""
 

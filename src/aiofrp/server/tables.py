@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from aiofrp.aio import Scope
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.errors import FrpError, ProxyError
+from aiofrp.errors import FrpError, Taken
 from aiofrp.host.groups import Groups
 from aiofrp.host.vhost import SharedPort
 from aiofrp.server.api.clients import Clients
@@ -46,7 +46,7 @@ class Tables:
     sessions: Sessions = field(default_factory=Sessions)
     clients: Clients = field(default_factory=Clients)
     published: Directory[str, Published] = field(
-        default_factory=lambda: Directory(lambda name: ProxyError(f"proxy [{name}] already exists"))
+        default_factory=lambda: Directory(lambda name: Taken(f"proxy [{name}] already exists", name))
     )
     """Proxies by wire name, also those that still start."""
     doors: Visitors = field(default_factory=Visitors)

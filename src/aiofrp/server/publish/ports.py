@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from aiofrp.errors import ProxyError
+from aiofrp.errors import ProxyError, Taken
 from aiofrp.host.lease import PortLease
 
 #: Seconds a proxy name keeps its preference for the port it had (docs/protocol/server.md §3).
@@ -69,7 +69,8 @@ class PortTable:
         try:
             got = self._any(name) if port == 0 else self._exactly(port)
         except ProxyError as exc:
-            raise ProxyError(self._prefix(port) + str(exc)) from None
+            text = self._prefix(port) + str(exc)
+            raise (Taken(text, exc.holder) if isinstance(exc, Taken) else ProxyError(text)) from None
         self._used[got] = name
         self._free.discard(got)
         self._remember(name, got)
@@ -84,7 +85,7 @@ class PortTable:
 
     def _exactly(self, port: int) -> int:
         if port in self._used:
-            raise ProxyError("port already used")
+            raise Taken("port already used", self._used[port])
         if port not in self._allowed:
             raise ProxyError("port not allowed")
         if not self._probe(port):

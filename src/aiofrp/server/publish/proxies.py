@@ -10,12 +10,12 @@ from typing import TypeAlias
 
 from aiofrp import registry
 from aiofrp.config.models.annotations import annotation_problems
-from aiofrp.errors import ProxyError
+from aiofrp.errors import ProxyError, Taken
 from aiofrp.host.contexts import Joined, ServerHalf
 from aiofrp.proxy.base import proxy_type
 from aiofrp.server.publish.context import Context
 from aiofrp.server.publish.published import Published, Traffic
-from aiofrp.server.session.sessions import ControlSession
+from aiofrp.server.session.sessions import ControlSession, gives_way
 from aiofrp.server.tables import Tables
 from aiofrp.stream.splice import let_finish
 from aiofrp.wire.frp.messages import NewProxy
@@ -52,9 +52,20 @@ class Proxies:
     async def start(self, owner: ControlSession, message: NewProxy) -> str:
         """Publish a proxy of ``owner``; returns the ``remote_addr`` that its client is answered.
 
+        The session that has the name or the port already gives way if its client is gone.
+
         Raises :class:`~aiofrp.errors.FrpError` with the text for the client; nothing stays claimed then, nor when the
         call is cancelled.
         """
+        try:
+            return await self._start(owner, message)
+        except Taken as exc:
+            holder = self._names.find(exc.holder)
+            if holder is None or not await gives_way(holder.owner, owner):
+                raise
+        return await self._start(owner, message)
+
+    async def _start(self, owner: ControlSession, message: NewProxy) -> str:
         traffic = self._traffic_of(message.proxy_name, _kind(message))
         try:
             return await self._publish(owner, message, self._make(owner, message, traffic))

@@ -16,6 +16,7 @@ from aiofrp.server.publish.proxies import MAX_PROXIES, Proxies
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import InstantVerifier
 from aiofrp.server.session.inbox import Inbox
+from aiofrp.server.session.probe import Probe
 from aiofrp.server.session.sessions import ControlSession, replaced
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
 from aiofrp.server.tables import Tables
@@ -89,6 +90,7 @@ class ServerControl:
         self._heartbeat: asyncio.TimerHandle | None = None
         self._closing = False
         self._closed = asyncio.Event()
+        self._probe = Probe(carrier, self._request_work_connection)
         pool_count = min(login.pool_count, tables.config.transport.max_pool_count)
         self.pool = WorkPool(pool_count, self._request_work_connection, tables.config.user_conn_timeout)
 
@@ -134,6 +136,12 @@ class ServerControl:
         self._check_heartbeat(self._last_ping)
         self._entered(plain)
 
+    async def answers(self) -> bool:
+        """Whether the client gives a sign of life: ``False`` when the session ends, ``True`` before it has begun."""
+        if not self.running:
+            return not self._closing
+        return await self._probe.answers() and not self._closing
+
     async def replaced_by(self, newer: ControlSession) -> None:
         """Close everything for a newer login of the same client; goes on when the caller is cancelled."""
         self.log.info("replaced by client [%s]", short_id(newer.run_id))
@@ -173,6 +181,7 @@ class ServerControl:
 
     def data_received(self, data: Buffer, /) -> None:
         """Keep the messages for :meth:`_handle_messages`; end the session at one that cannot be decoded."""
+        self._probe.heard()
         try:
             self._inbox.data_received(data)
         except ProtocolError as exc:
@@ -210,6 +219,7 @@ class ServerControl:
         It came over the carrier of the login or, where carriers are not shared, over one of its own. The token is
         verified wherever it is shown; a client that has shown it once must always show it.
         """
+        self._probe.heard()
         verifier = self._verifier
         if Op.NEW_WORK_CONN in self._tables.hooks.asked or not isinstance(verifier, InstantVerifier):
             task = self._scope.spawn(self._judge_work_connection(arrival, message), "work connection")

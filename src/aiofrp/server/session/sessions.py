@@ -83,6 +83,9 @@ class ControlSession(Protocol):
     def add_work_connection(self, arrival: Arrival, message: NewWorkConn) -> None:
         """Verify the credential of a work connection of this session, and grant or refuse it: now or later."""
 
+    async def answers(self) -> bool:
+        """Whether the client gives a sign of life, see :class:`~aiofrp.server.session.probe.Probe`."""
+
     async def replaced_by(self, newer: ControlSession) -> None:
         """A login of the same client takes the place of this session: close it as :meth:`close` does."""
 
@@ -113,15 +116,19 @@ class Sessions:
         """Enter ``session`` until the lease ends; one of the same client with the same run id is replaced and fully
         closed first.
 
+        A session of its client id elsewhere gives way if its client is gone.
+
         Raises :class:`~aiofrp.errors.AuthError` when its client id is online elsewhere or its run id is another
         client's, and :class:`~aiofrp.errors.ProxyError` when a still newer login replaced this one meanwhile. Nothing
         stays claimed then, nor when the call is cancelled.
         """
         run_id = session.run_id
-        old = self._run_ids.find(run_id)
         online = self._clients.find(_client(session))
-        if online is not None and online is not old:
+        if online is self._run_ids.find(run_id):
+            online = None  # the same session, which is replaced
+        if online is not None and not await gives_way(online, session):
             raise _online(_client(session))
+        old = self._run_ids.find(run_id)
         if old is not None and _client(old) != _client(session):
             raise AuthError(
                 f"run id [{short_id(run_id)}] is in use by a client with another user or client id"
@@ -162,6 +169,19 @@ class Sessions:
     def all(self) -> list[ControlSession]:
         """Every session, in order of login."""
         return list(self._run_ids)
+
+
+async def gives_way(old: ControlSession, newer: ControlSession) -> bool:
+    """Whether ``old`` holds nothing any more: it is asked for a sign of life, and closed when none comes.
+
+    ``newer`` wants what it holds. Only a client with the same right can have it: the same user, by the same
+    credential.
+    """
+    if old is newer or old.user != newer.user or await old.answers():
+        return False
+    old.log.warning("no sign of life, and client [%s] wants what this one holds", short_id(newer.run_id))
+    await old.replaced_by(newer)
+    return True
 
 
 def no_session(run_id: str) -> ProxyError:

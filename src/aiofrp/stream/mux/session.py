@@ -72,6 +72,7 @@ class MuxSession:
         "_streams",
         "_timer",
         "_unacknowledged",
+        "heard_at",
         "lost",
         "queues",
         "receivers",
@@ -110,6 +111,7 @@ class MuxSession:
         self.receivers = Account(self._limits.receivers)
         self.queues = Account(self._limits.queues)
         self.lost = False
+        self.heard_at = self._loop.time()  #: when bytes came last
         self._schedule_tick()
         carrier.attach(self)
 
@@ -155,6 +157,10 @@ class MuxSession:
             self._closing = True
             self._carrier.close()
 
+    def ping(self) -> None:
+        """Send what the peer has to answer; :attr:`heard_at` shows that it did."""
+        self.send(PING, SYN, 0, self._ping_id)
+
     def abort(self) -> None:
         """End the session and its streams now; nothing more is sent."""
         if not self.lost:
@@ -164,6 +170,7 @@ class MuxSession:
     # Receiver of the carrier
 
     def data_received(self, data: Buffer, /) -> None:
+        self.heard_at = self._loop.time()
         try:
             frames = self._decoder.receive_data(data)
         except RemoteProtocolError as exc:  # a peer that does not speak yamux gets no yamux frame

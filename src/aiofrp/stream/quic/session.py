@@ -163,6 +163,18 @@ class QuicSession:
         if self._quota is not None:
             self.close("no login in time")
 
+    @property
+    def heard_at(self) -> float:
+        """When a datagram came last, in monotonic seconds."""
+        return self._timer.received_at
+
+    def ping(self) -> None:
+        """Send what the peer has to answer; :attr:`heard_at` shows that it did."""
+        if self.state is QuicState.OPEN:
+            with contextlib.suppress(*REFUSED):
+                self.core.send_ping(0)
+            self._flush()
+
     def close(self, reason: str = "") -> None:
         """End the connection and every stream on it, with CONNECTION_CLOSE and ``reason`` for the peer; bytes that no
         packet has carried yet are lost (docs/protocol/wire.md §5)."""

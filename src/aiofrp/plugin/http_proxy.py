@@ -15,11 +15,12 @@ from aiofrp.host.contexts import ClientContext, ClientHalf
 from aiofrp.host.relay import client_side
 from aiofrp.http.answers import NO_SNIFFING, PLAIN, Answer, empty, sized
 from aiofrp.http.exchange import Exchange, ExchangeUser, Failure
-from aiofrp.http.programexchange import LateAnswer, ProgramExchange
+from aiofrp.http.programexchange import ProgramExchange
 from aiofrp.http.serve import Engine
 from aiofrp.http.site import RequestRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.plugin.base import ClientPlugin
+from aiofrp.plugin.common.delayed import Delayed
 from aiofrp.plugin.common.targets import PORTS, Targets
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import StartWorkConn
@@ -104,19 +105,6 @@ class ProxySite(Site):
         if b":" not in given:
             return 0
         return None if hmac.compare_digest(given, self._credential) else FAILURE_DELAY
-
-
-class Delayed(RequestRoute):
-    """Answers later."""
-
-    __slots__ = ("_answer", "_seconds")
-
-    def __init__(self, answer: Answer, seconds: float) -> None:
-        self._answer = answer
-        self._seconds = seconds
-
-    def exchange(self, user: ExchangeUser, request: RequestHead, peer: bytes) -> Exchange:
-        return LateAnswer(user, request, self._answer, self._seconds)
 
 
 class TunnelRoute(RequestRoute):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aiofrp.plugin.files.paths import encode
 
 #: The type of the page.
-TYPE = b"text/html; charset=utf-8"
+TYPE = "text/html; charset=utf-8"
 #: What stands before the entries. The first, second and last line are frp's.
 HEAD = (
     b"<!doctype html>\n"

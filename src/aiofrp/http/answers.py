@@ -1,4 +1,4 @@
-"""Answers that come from the program itself and from no service: what one is, and those the engine gives."""
+"""Responses that the program itself makes, without a service: their form, and those of the HTTP engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import lru_cache
 from aiofrp.wire.http.forward import encode_response
 from aiofrp.wire.http.head import Field, HeadError
 
-#: The fields of an answer in plain text.
+#: The field of an answer in plain text, and the one that forbids browsers to guess another type.
 PLAIN = (b"Content-Type", b"text/plain; charset=utf-8")
 NO_SNIFFING = (b"X-Content-Type-Options", b"nosniff")
 _REASONS = {
@@ -25,8 +25,8 @@ _REASONS = {
 class Answer:
     """One response of the program itself: status, reason, fields and a body.
 
-    ``fields`` has no field about the connection; the engine adds those. ``raw``, where it is not empty, is sent to a
-    user of HTTP/1 as it is, in place of everything else, and its connection is closed.
+    ``fields`` has no field about the connection; the engine adds those. If ``raw`` is not empty, an HTTP/1 user gets
+    exactly these bytes in place of the rest, and its connection is closed.
     """
 
     __slots__ = ("body", "fields", "raw", "reason", "status")
@@ -41,29 +41,31 @@ class Answer:
         self.raw = raw
 
     def encode(self, minor: int, connection: Iterable[Field], *, body: bool = True) -> bytes:
-        """All of it for an HTTP/1.``minor`` user. ``connection``: fields about the connection; without ``body`` only
-        the head, as HEAD wants it."""
+        """The bytes for an HTTP/1.``minor`` user, head and body.
+
+        ``connection``: the fields about the connection. Without ``body`` the result is the head alone, as for HEAD.
+        """
         head = encode_response(self.status, self.reason, minor, [*self.fields, *connection])
         return head + self.body if body else head
 
 
 def empty(status: int, reason: bytes) -> Answer:
-    """An answer without a body."""
+    """An answer with Content-Length 0."""
     return Answer(status, reason, sized(b""), b"")
 
 
 def timed_out() -> Answer:
-    """504: the service sent no response head in time."""
+    """The answer 504: the service sent no response head in time."""
     return empty(504, b"Gateway Timeout")
 
 
 def too_slow() -> Answer:
-    """408: the request's body did not come in time."""
+    """The answer 408: the request's body did not arrive in time."""
     return empty(408, _REASONS[408])
 
 
 def refusal(error: HeadError) -> bytes:
-    """The answer to a head that is refused, as the whole of what is sent before the connection closes."""
+    """All bytes that are sent to a user whose head is refused; the connection closes after them."""
     reason = _REASONS[error.status]
     text = str(error)
     if error.status == 501:
@@ -81,7 +83,7 @@ def sized(body: bytes) -> list[Field]:
 
 
 def http_date() -> bytes:
-    """The present time as HTTP writes it."""
+    """The present time in the form of the field Date (RFC 9110 §5.6.7); computed once a second."""
     return _date_text(int(time.time()))
 
 

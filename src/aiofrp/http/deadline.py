@@ -1,6 +1,6 @@
-"""A time by which something has to happen, moved often and rarely reached; and the pace that a peer has to keep.
+"""Deadlines that are set often and rarely missed, and least rates at which a peer has to send or accept bytes.
 
-The numbers of the HTTP service stand here together, because they must fit each other.
+The time limits of the HTTP service stand here together, because they must fit each other.
 """
 
 from __future__ import annotations
@@ -10,26 +10,27 @@ from collections.abc import Callable
 
 from aiofrp.stream.base import Stream, nothing
 
-#: Seconds for a head to come, from the accept or its first byte on
-#: (docs/protocol/server.md §6.5); in HTTP/2 for the preface and
-#: the first request, and for a header block that comes in pieces.
+#: Seconds within which a head must be complete, counted from the accept or from its first byte
+#: (docs/protocol/server.md §6.5). In HTTP/2: for the preface with the first request, and for a header block in several
+#: frames.
 HEAD_TIMEOUT = 60.0
-#: Seconds a connection may be without a request after its last one. frp has no such time; it is for peers that are gone
-#: and never said so.
+#: Seconds a connection may be without a request after its last one. frp has no such limit; it closes connections of
+#: peers that disappeared without closing them.
 IDLE_TIMEOUT = 3600.0
-#: A request's body has to come with so many bytes in each so many seconds, while the service takes it and has not
-#: answered: 68 bytes a second.
+#: In each window of so many seconds at least so many bytes of a request's body must arrive (68 bytes a second), while
+#: the service accepts the body and has not answered.
 BODY_WINDOW, BODY_LEAST = 60.0, 4 * 1024
-#: A user whose output is full has to take so many bytes in each so many seconds: 109 bytes a second. The time is long
-#: because a paused download is honest, and because a peer's kernel with a large buffer opens its window in steps.
+#: A user whose output is full must accept at least so many bytes in each window of so many seconds (109 bytes a
+#: second). The window is long because users pause downloads, and because a kernel with a large buffer opens its TCP
+#: window in steps.
 TAKE_WINDOW, TAKE_LEAST = 600.0, 64 * 1024
 
 
 class Deadline:
-    """Calls ``missed`` when the time passes.
+    """One deadline at a time: calls ``missed`` once when it passes.
 
-    One timer serves many deadlines: when it fires it compares the time, so that a deadline per request costs an
-    assignment and no timer.
+    The timer is kept when the deadline moves to a later time: when it fires it compares the clock and starts again for
+    the rest. So a deadline per request costs an assignment and no timer.
     """
 
     __slots__ = ("_due", "_least", "_loop", "_missed", "_moved", "_timer", "_when", "_window")
@@ -43,8 +44,7 @@ class Deadline:
         self._window, self._least, self._moved = 0.0, 0, 0
 
     def set(self, seconds: float | None) -> None:
-        """Expect something within ``seconds`` from now, instead of what was expected before; ``None``: expect
-        nothing."""
+        """Replace the deadline by one ``seconds`` from now; ``None`` removes it."""
         self._least = 0
         if seconds is None:
             self._when = None
@@ -52,18 +52,20 @@ class Deadline:
             self._until(seconds)
 
     def pace(self, seconds: float, least: int) -> None:
-        """Expect ``least`` bytes within ``seconds`` from now, and so again from then on, instead of what was expected
-        before; :meth:`moved` counts them. What moves less does not get the time anew."""
+        """Replace the deadline by a least rate: ``least`` bytes in each window of ``seconds``, the first from now on.
+
+        :meth:`moved` counts the bytes. ``missed`` is called at the end of the first window with fewer.
+        """
         self._window, self._least, self._moved = seconds, least, 0
         self._until(seconds)
 
     def moved(self, size: int) -> None:
-        """``size`` bytes of what is expected have come."""
+        """Count ``size`` bytes towards the least rate of :meth:`pace`."""
         self._moved += size
 
     @property
     def running(self) -> bool:
-        """Whether something is expected."""
+        """Whether a deadline is set."""
         return self._when is not None
 
     def _until(self, seconds: float) -> None:
@@ -79,11 +81,11 @@ class Deadline:
         self._timer = self._loop.call_later(seconds, self._check)
 
     def clear(self) -> None:
-        """It happened; nothing is expected."""
+        """Remove the deadline; the timer stays for the next one."""
         self._when = None
 
     def close(self) -> None:
-        """Nothing will be expected any more; the owner may go."""
+        """Remove the deadline, the timer and the reference to ``missed``. No other call may follow."""
         self._missed = nothing
         self._when = None
         if self._timer is not None:
@@ -105,7 +107,10 @@ class Deadline:
 
 
 class OutputWatch:
-    """Checks that a user whose output is full accepts some of it; else calls ``missed``, once."""
+    """Checks that a peer whose output is full accepts some of it, by the bytes that ``stream`` has not sent.
+
+    Calls ``missed`` once when the peer accepts fewer than :data:`TAKE_LEAST` bytes in :data:`TAKE_WINDOW` seconds.
+    """
 
     __slots__ = ("_before", "_deadline", "_missed", "_stream")
 
@@ -116,16 +121,16 @@ class OutputWatch:
         self._deadline = Deadline(self._check)
 
     def start(self) -> None:
-        """The output is full."""
+        """The output became full: check from now on."""
         self._before = self._unsent()
         self._deadline.set(TAKE_WINDOW)
 
     def stop(self) -> None:
-        """The output is no longer full."""
+        """The output is no longer full: stop checking."""
         self._deadline.clear()
 
     def close(self) -> None:
-        """The connection is gone."""
+        """The connection has ended: stop the timer. No other call may follow."""
         self._deadline.close()
 
     def _check(self) -> None:

@@ -1,4 +1,5 @@
-"""The heads of one response as they come from a service, interim ones (1xx) first; and which of them open a tunnel."""
+"""The heads of one response in the order in which a service sends them, interim ones (1xx) first; and which of them
+open a tunnel."""
 
 from __future__ import annotations
 
@@ -7,17 +8,18 @@ from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.head import RequestHead, ResponseHead, loose_head_end
 from aiofrp.wire.http.response import parse_response
 
-#: Bytes of the heads of one response, those of its interim responses included.
+#: Bytes of all heads of one response together, interim responses included.
 MAX_RESPONSE_HEAD = 256 * 1024
-#: Bytes an interim response (1xx) counts as at least; so there are at most 1,024 of them.
+#: Bytes that each interim response (1xx) counts at least, so that one response has at most 1,024 of them.
 INTERIM_COST = 256
 _FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class ResponseHeads:
-    """Cuts and parses the heads of one response.
+    """Splits and parses the heads of one response.
 
-    Feed :meth:`receive_data`, then take heads until there is none or the final one; :meth:`rest` is what follows that.
+    After each :meth:`receive_data`, call :meth:`next_head` until it returns ``None`` or the final head (any but 1xx,
+    or 101 that opens a tunnel). Then :meth:`rest` returns the bytes that follow.
     """
 
     __slots__ = ("_left", "_received", "_searched")
@@ -29,19 +31,22 @@ class ResponseHeads:
 
     @property
     def untouched(self) -> bool:
-        """Whether nothing of a response has come."""
+        """Whether no byte of a response was received."""
         return not self._received and self._left == MAX_RESPONSE_HEAD
 
     def receive_data(self, data: Buffer) -> None:
-        """More of what the service sends."""
+        """Add bytes that the service sent."""
         if self._received:
             self._received += data
         else:
             self._received = bytes(data)
 
     def next_head(self) -> ResponseHead | None:
-        """The next head, or ``None`` while it is not whole. Raises RemoteProtocolError for one that is malformed or too
-        large."""
+        """The next head, or ``None`` while it is incomplete.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` for a malformed head, and when all heads together exceed
+        :data:`MAX_RESPONSE_HEAD`.
+        """
         received = self._received
         size = loose_head_end(received, self._searched)
         if size < 0:
@@ -59,16 +64,16 @@ class ResponseHeads:
         return head
 
     def rest(self) -> bytes:
-        """What came after the heads taken so far, once."""
+        """The bytes received after the heads taken so far; they are returned only once."""
         rest, self._received = bytes(self._received), b""
         return rest
 
 
 def opens_tunnel(request: RequestHead, head: ResponseHead) -> bool:
-    """Whether the connection is no longer HTTP after the response ``head`` to ``request``, all of which was sent.
+    """Whether the connection is no longer HTTP after the response ``head`` to ``request``.
 
-    A 2xx answer to CONNECT that has a body is that of a service which takes CONNECT for any other method: one that
-    opens a tunnel must not announce a body (RFC 9110 §9.3.6).
+    All of ``request`` was sent before. A 2xx answer to CONNECT that announces a body opens no tunnel (RFC 9110 §9.3.6
+    forbids such a body): the service treats CONNECT like any other method.
     """
     if request.method == b"CONNECT":
         return 200 <= head.status < 300 and head.noted.keys().isdisjoint(_FRAMING)

@@ -1,6 +1,7 @@
-"""Time for parsing, shared among the connections of one event loop.
+"""Shares the time for parsing among the connections of one event loop.
 
-A connection that sends much at once is served a slice at a time; between two slices the loop serves all others.
+A connection that received many bytes at once is parsed for one slice of time; the rest waits for a later turn of the
+loop, so that the loop serves the other connections in between.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 from time import monotonic
 from typing import Protocol
 
-#: Seconds that one connection may parse at a time, and all of them together before the loop goes on.
+#: Seconds that one connection may parse at a time, and all connections together in one turn of the loop.
 SLICE, ROUND = 0.002, 0.004
 
 
@@ -17,15 +18,15 @@ class Work(Protocol):
     """A connection that has bytes to parse."""
 
     def step(self) -> bool:
-        """Do a small part of it; whether there may be more. Raises nothing."""
+        """Parse a small part, such as one frame. Returns whether there may be more. Raises nothing."""
 
     def turn_ended(self, more: bool) -> None:
-        """No more steps for now; ``more``: the rest follows on a later turn of the loop. Until then the connection
-        is not to read."""
+        """Called after the last step of a slice. ``more``: further steps follow on a later turn of the loop, and the
+        connection must not read until then."""
 
 
 class Scheduler:
-    """Gives connections their slices of time, in the order in which they asked."""
+    """Calls the steps of connections, in the order in which they called :meth:`take`."""
 
     __slots__ = ("_current", "_due", "_spent", "_waiting")
 
@@ -36,8 +37,11 @@ class Scheduler:
         self._current: Work | None = None
 
     def take(self, work: Work) -> None:
-        """Do ``work`` now, as long as its slice and the round last, and the rest later. Called within a step of the
-        same work it does nothing: the step is followed by another one."""
+        """Call ``work.step()`` until it returns false or the time is up, then ``work.turn_ended()`` once.
+
+        The first steps run within this call while this turn of the loop has time left, else on a later turn. A call
+        within a step of the same ``work`` does nothing, because another step follows anyway.
+        """
         if work is self._current or work in self._waiting:
             return
         if self._spent < ROUND and self._current is None:

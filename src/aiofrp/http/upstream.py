@@ -1,7 +1,7 @@
-"""Connections to one service of HTTP: one exchange at a time on each, kept for the next one.
+"""Connections to one HTTP service. Each serves one exchange at a time and is kept idle for the next one.
 
-Knows who uses a connection only as the :class:`~aiofrp.stream.base.Receiver` of what the service sends, and nothing of
-heads and bodies.
+The user of a connection is known here only as the :class:`~aiofrp.stream.base.Receiver` of what the service sends.
+Heads and bodies are not parsed here.
 """
 
 from __future__ import annotations
@@ -18,35 +18,38 @@ from aiofrp.wire.transforms.base import Buffer as TransformBuffer
 
 #: Idle connections that are kept, and for how many seconds (docs/protocol/server.md §6.5).
 KEPT, KEPT_SECONDS = 5, 60.0
-#: What a burst leaves beyond those goes after this many seconds; above this number at once.
+#: Idle connections beyond :data:`KEPT` are closed after this many seconds; beyond :data:`MAX_IDLE` at once.
 SURPLUS_SECONDS, MAX_IDLE = 2.0, 256
 #: Seconds between two checks of idle connections.
 _CHECK_EVERY = 1.0
 
 
 class Counted(Protocol):
-    """A connection to the service, as long as it carries bytes."""
+    """The byte counts of one connection to the service, read while it is open and once more when it has ended."""
 
     @property
     def bytes_in(self) -> int:
-        """Bytes that went to the service."""
+        """Bytes sent to the service so far."""
 
     @property
     def bytes_out(self) -> int:
-        """Bytes that came from it."""
+        """Bytes received from the service so far."""
 
     def abort(self) -> None:
-        """Drop it now."""
+        """Close the connection at once; bytes that were not sent are lost."""
 
 
 class Counter(Protocol):
-    """Keeps the connections of an upstream and counts them."""
+    """Counts the open connections of an upstream and their bytes.
+
+    For each connection :meth:`opened` is called once, then :meth:`closed` once.
+    """
 
     def opened(self, connection: Counted, /) -> None:
-        """There is one more."""
+        """``connection`` was opened."""
 
     def closed(self, connection: Counted, /) -> None:
-        """It is gone, or became another one; its numbers are final."""
+        """``connection`` has ended, or a tunnel counts in its place now; its numbers no longer change."""
 
 
 class Open(Protocol):
@@ -59,15 +62,20 @@ class Open(Protocol):
         failed: Callable[[FrpError], None],
         /,
     ) -> None:
-        """Open one for the user at ``source``: exactly one of ``ready`` and ``failed`` is called, once, within this
-        call or later. Nobody is attached to the stream given to ``ready``."""
+        """Open a connection for the user at ``source``, an address and a port.
+
+        Exactly one of ``ready`` and ``failed`` is called, once, within this call or later. ``ready`` gets the stream;
+        it has no receiver yet.
+        """
 
 
 class UpstreamConnection:
-    """One connection to the service; the receiver of its stream from beginning to end.
+    """One connection to the service; the receiver of its stream, except after :meth:`tunnel`.
 
-    ``bytes_in`` counts what went to the service, ``bytes_out`` what came from it. ``full``: it takes no more for
-    now. ``reused``: it has served an exchange before. ``user`` receives what the service sends during an exchange.
+    ``bytes_in`` counts the bytes sent to the service, ``bytes_out`` those received from it. ``full``: the stream has
+    called ``pause_writing`` and not ``resume_writing`` since. ``reused``: it has served an exchange before.
+    ``idle_since``: when it became idle, in seconds of the loop's clock. ``user`` is the receiver of what the service
+    sends during an exchange; the owner of the exchange sets it, and ``None`` means that the connection is idle.
     """
 
     __slots__ = (
@@ -97,17 +105,17 @@ class UpstreamConnection:
     # For the user
 
     def write(self, data: Buffer) -> None:
-        """Send more of the request."""
+        """Send bytes of the request to the service. ``full`` may be set within this call."""
         self.bytes_in += len(data)
         self.stream.write(data)
 
     def write_eof(self) -> None:
-        """Nothing more goes to the service; it serves no other exchange."""
+        """Send EOF to the service. The connection serves no other exchange afterwards."""
         self._ended = True
         self.stream.write_eof()
 
     def release(self) -> None:
-        """The exchange is over and the service takes another one."""
+        """The exchange is complete: keep the connection for another one, or close it after :meth:`write_eof`."""
         self.user = None
         self.reused = True
         if self._ended:
@@ -116,16 +124,20 @@ class UpstreamConnection:
             self._upstream.put(self)
 
     def close(self) -> None:
-        """No more use: end the connection after what was written."""
+        """Close the connection once the bytes written before are sent. ``user`` gets no further call."""
         self.user = None
         self.stream.close()
 
     def abort(self) -> None:
-        """The exchange broke off, or the program stops: drop the connection."""
+        """Close the connection at once, because the exchange failed or the program stops. ``user`` then gets
+        ``connection_lost``."""
         self.stream.abort()
 
     def tunnel(self, user: Stream, from_user: Buffer = b"", from_service: Buffer = b"") -> None:
-        """Join ``user`` to the service for good; the bytes were already read from either."""
+        """Pass bytes between ``user`` and the service in both directions until both end.
+
+        ``user`` has no receiver. ``from_user`` and ``from_service`` were already read and are passed on first.
+        """
         self.user = None
         self.stream.detach()
         self._upstream.join(user, self, from_user, from_service)
@@ -136,7 +148,7 @@ class UpstreamConnection:
         self.bytes_out += len(data)
         if self.user is not None:
             self.user.data_received(data)
-        else:  # nobody asked
+        else:  # bytes without a request
             self._leave_idle()
             self.stream.abort()
 
@@ -172,12 +184,12 @@ class UpstreamConnection:
 
 
 class Upstream:
-    """The connections to one service: any number in use, a few idle ones."""
+    """The connections to one service: any number in use, and at most :data:`MAX_IDLE` idle ones."""
 
     __slots__ = ("_closed", "_counter", "_idle", "_name", "_open", "_timer")
 
     def __init__(self, name: str, open: Open, counter: Counter) -> None:
-        """``name``: for the log. ``open`` makes a connection, ``counter`` gets each as long as it lives."""
+        """``name`` appears in ``repr``. ``open`` opens a connection. ``counter`` is called when one opens and ends."""
         self._name = name
         self._open = open
         self._counter = counter
@@ -196,8 +208,12 @@ class Upstream:
         *,
         fresh: bool = False,
     ) -> None:
-        """Give a connection for the user at ``source`` to ``ready``: an idle one unless it must be ``fresh``, else a
-        new one as soon as there is one; ``failed`` when none comes."""
+        """Find or open a connection for the user at ``source``, an address and a port.
+
+        Exactly one of ``ready`` and ``failed`` is called, once. ``ready`` gets an idle connection within this call, or
+        a new one within this call or later; with ``fresh`` always a new one. ``failed`` gets the error of ``open``, or
+        :class:`~aiofrp.errors.Closed` after :meth:`close`.
+        """
         if self._closed:
             failed(Closed("the proxy is closed"))
         elif self._idle and not fresh:
@@ -211,7 +227,11 @@ class Upstream:
         ready: Callable[[Stream, Callable[[], None]], None],
         failed: Callable[[FrpError], None],
     ) -> None:
-        """A new connection as a bare stream, for HTTP/2; ``ready`` also gets what to call when it is gone."""
+        """Open a new connection for HTTP/2, for the user at ``source``.
+
+        Exactly one of ``ready`` and ``failed`` is called, once, within this call or later. ``ready`` gets the stream,
+        which has no receiver, and a function that its owner calls once when the stream has ended.
+        """
 
         def opened(stream: Stream) -> None:
             metered = _Metered(stream)
@@ -224,7 +244,7 @@ class Upstream:
             self._open(source, opened, failed)
 
     def put(self, connection: UpstreamConnection) -> None:
-        """A connection became idle."""
+        """Keep ``connection``, which became idle; close it when there are :data:`MAX_IDLE` already."""
         if self._closed or len(self._idle) >= MAX_IDLE:
             connection.close()
             return
@@ -235,12 +255,12 @@ class Upstream:
             self._timer = loop.call_later(_CHECK_EVERY, self._close_surplus)
 
     def lost(self, connection: UpstreamConnection) -> None:
-        """An idle connection ended."""
+        """Remove ``connection``, which ended while it was idle."""
         if connection in self._idle:
             self._idle.remove(connection)
 
     def close(self) -> None:
-        """The proxy is gone: drop idle connections; those in use end with their exchange."""
+        """Close the idle connections, and refuse to open others. Those in use end with their exchange."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -251,13 +271,13 @@ class Upstream:
     # For the connections
 
     def closed(self, connection: UpstreamConnection) -> None:
-        """A connection is gone; its counters are final."""
+        """``connection`` has ended; its counters no longer change."""
         self._counter.closed(connection)
 
     def join(
         self, user: Stream, connection: UpstreamConnection, from_user: Buffer, from_service: Buffer
     ) -> None:
-        """A connection became a tunnel."""
+        """Connect ``user`` and the stream of ``connection`` by a splice, which counts from now on."""
         splice = Splice(user, connection.stream, self._counter.closed)
         self._counter.opened(splice)
         self._counter.closed(connection)
@@ -271,7 +291,7 @@ class Upstream:
         return connection
 
     def _close_surplus(self) -> None:
-        """Close what was idle for too long."""
+        """Close connections that were idle for too long; runs every :data:`_CHECK_EVERY` seconds while any is idle."""
         now = asyncio.get_running_loop().time()
         while self._idle and now - self._idle[0].idle_since >= self._limit():
             self._idle.pop(0).close()
@@ -284,7 +304,7 @@ class Upstream:
 
 
 class _Metered:
-    """Counts what passes through ``stream``, which belongs to somebody else."""
+    """Counts the bytes that pass through ``stream``, whose receiver is another object."""
 
     __slots__ = ("bytes_in", "bytes_out", "stream")
 

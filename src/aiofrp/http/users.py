@@ -1,4 +1,4 @@
-"""What the users of one site share: their set, those without a request, and the time for parsing."""
+"""What all user connections of one site share: the set of them, the idle ones, and the time for parsing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aiofrp.stream.base import Stream
 
 
 class User(Protocol):
-    """A user's connection, whatever version of HTTP it speaks."""
+    """A user's connection, of HTTP/1 or HTTP/2."""
 
     def close_idle(self) -> None:
-        """End the connection, which has no request under way."""
+        """Close a connection in ``Users.idle``, because a new one needs its place or the site stops."""
 
     def abort(self) -> None:
-        """Drop the connection."""
+        """Close the connection at once; requests under way fail."""
 
 
 class Users(ABC):
-    """The users of one site. Each enters and leaves ``users`` and ``idle`` by itself."""
+    """The user connections of one site. Each adds itself to ``users`` and ``idle`` and removes itself."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -32,5 +32,8 @@ class Users(ABC):
 
     @abstractmethod
     def speak_http2(self, stream: Stream, source: tuple[str, int], server_name: str) -> None:
-        """Serve a user that began with the preface of HTTP/2; nobody is attached to ``stream``, which delivers the
-        preface again."""
+        """Serve a connection that began with the HTTP/2 preface.
+
+        ``stream`` has no receiver and delivers the preface again. ``source``: the user's address and port.
+        ``server_name``: the name that the user sent in TLS (SNI), else empty.
+        """

@@ -1,4 +1,4 @@
-"""A service's response as an HTTP/1 user gets it: how it is framed, and whether the connection goes on after it."""
+"""A service's response as an HTTP/1 user gets it: how its body is framed, and whether the connection persists."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ class _Coding(enum.Enum):
 
     AS_IT_IS = 0
     CHUNK = 1  # the body runs to EOF; it is re-framed as chunked so that the user's connection stays
-    UNCHUNK = 2  # comes in chunks, which HTTP/1.0 does not know
+    UNCHUNK = 2  # the body is chunked, which HTTP/1.0 does not know: only its payload is sent
 
 
 class Reply:
-    """One response on its way. ``body`` counts what the service sends; ``keep`` tells whether the user's connection
-    goes on afterwards."""
+    """One response that is being sent. ``body`` counts what the service sends of it. ``keep``: the user's connection
+    persists afterwards."""
 
     __slots__ = ("_coding", "_head", "body", "keep")
 
     def __init__(
         self, head: ResponseHead, size: int, request: RequestHead, changes: HeaderChanges, keep: bool
     ) -> None:
-        """``size``: what the service's body is framed by (see :mod:`aiofrp.wire.http.head`). ``keep``: whether the
-        connection may go on."""
+        """``head``: the service's response to ``request``. ``size``: bytes of its body,
+        :data:`~aiofrp.wire.http.head.CHUNKED` or :data:`~aiofrp.wire.http.head.UNTIL_EOF`. ``keep``: the connection
+        may persist; HTTP/1.0 and ``changes`` may forbid it."""
         fields = response_fields(head, changes, http_date)
         self.keep = keep and not changes.closes
         self._coding = _Coding.AS_IT_IS
@@ -39,7 +40,8 @@ class Reply:
         self.body: Body = body_of(size, decode=self._coding is _Coding.UNCHUNK, of_service=True)
 
     def encode(self, data: Buffer) -> Buffer:
-        """What to write for ``data`` of the service's body, which was just counted; the first time with the head."""
+        """The bytes to send for ``data`` of the service's body, which ``body`` has counted before. The result of the
+        first call begins with the head."""
         if self._coding is not _Coding.AS_IT_IS:
             data = self._encode(data)
         if self._head:
@@ -48,7 +50,7 @@ class Reply:
 
     @property
     def tail(self) -> bytes:
-        """What to write after all of the body."""
+        """The bytes to send after the whole body."""
         return LAST_CHUNK if self._coding is _Coding.CHUNK else b""
 
     def _frame(self, fields: list[Field], head: ResponseHead, size: int, minor: int) -> None:
@@ -74,7 +76,7 @@ class Reply:
 
 
 def connection_fields(minor: int, keep: bool) -> tuple[Field, ...]:
-    """What tells a user of HTTP/1.``minor`` whether its connection goes on, where that does not go without saying."""
+    """The Connection field for a user of HTTP/1.``minor`` where ``keep`` is not the version's default; else none."""
     if minor:
         return () if keep else ((b"Connection", b"close"),)
     return ((b"Connection", b"keep-alive"),) if keep else ()

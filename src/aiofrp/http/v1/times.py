@@ -1,4 +1,4 @@
-"""What has to come in time on a connection of HTTP/1: from its user, or from the service it waits for."""
+"""The time limits of one HTTP/1 user connection, for its user and for the service it waits for."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Callable
 from aiofrp.http.deadline import BODY_LEAST, BODY_WINDOW, HEAD_TIMEOUT, IDLE_TIMEOUT, Deadline, OutputWatch
 from aiofrp.stream.base import Stream, nothing
 
-#: Seconds between a last response and the end of the connection; what the user still sends is dropped.
+#: Seconds between the last response and the end of the connection; bytes that the user sends meanwhile are dropped.
 LINGER = 1.0
-#: Seconds without progress after which a response to a user that finished sending is given up.
+#: Seconds without progress after which a response to a user that sent EOF is aborted.
 HALF_CLOSED = 60.0
 
 
 class UserTimes:
-    """The limits of time of one connection; one is in force at a time, besides that of a full output.
+    """The time limits of one connection.
 
-    ``missed`` is called when what was expected did not come, ``stuck`` when the user accepts too little of a full
-    output.
+    Each ``expect_…`` replaces the limit before it; the limit of a full output runs beside that. ``missed`` is called
+    once when the limit passes, ``stuck`` once when the user accepts too little of a full output
+    (:class:`~aiofrp.http.deadline.OutputWatch`).
     """
 
     __slots__ = ("_deadline", "_output", "_stream", "_stuck")
@@ -29,50 +30,51 @@ class UserTimes:
         self._output: OutputWatch | None = None  # made when the output is full for the first time
 
     def expect_head(self) -> None:
-        """The rest of a head, or the first one, has to come."""
+        """A head must be complete within :data:`~aiofrp.http.deadline.HEAD_TIMEOUT` seconds."""
         self._deadline.set(HEAD_TIMEOUT)
 
     def expect_request(self) -> None:
-        """Another request may come, or the connection ends."""
+        """The next request must begin within :data:`~aiofrp.http.deadline.IDLE_TIMEOUT` seconds."""
         self._deadline.set(IDLE_TIMEOUT)
 
     def expect_body(self) -> None:
-        """The request's body has to come at its least pace; :meth:`received` counts it."""
+        """The request's body must arrive at its least rate; :meth:`received` counts its bytes."""
         self._deadline.pace(BODY_WINDOW, BODY_LEAST)
 
     def received(self, size: int) -> None:
-        """``size`` bytes of the body have come."""
+        """Count ``size`` bytes of the body."""
         self._deadline.moved(size)
 
     def expect_answer(self, seconds: float | None) -> None:
-        """The service has to answer; ``None``: whenever it likes."""
+        """The service must send a response head within ``seconds``; ``None``: without a limit."""
         self._deadline.set(seconds)
 
     def expect_progress(self) -> None:
-        """The response to a user that finished sending has to go on."""
+        """The response must progress within :data:`HALF_CLOSED` seconds, because its user has sent EOF."""
         self._deadline.set(HALF_CLOSED)
 
     def linger(self) -> None:
-        """The user has a moment to read its last response."""
+        """The connection ends in :data:`LINGER` seconds, in which the user reads its last response."""
         self._deadline.set(LINGER)
 
     def clear(self) -> None:
-        """Nothing has to come for now."""
+        """Remove the limit; that of a full output stays."""
         self._deadline.clear()
 
     def output_full(self) -> None:
-        """The user has to accept some of what waits for it."""
+        """The output became full: the user must accept some of it in time."""
         if self._output is None:
             self._output = OutputWatch(self._stream, self._stuck)
         self._output.start()
 
     def output_free(self) -> None:
-        """The output is no longer full."""
+        """The output is no longer full: end its limit."""
         if self._output is not None:
             self._output.stop()
 
     def close(self) -> None:
-        """Nothing is expected any more; the owner is let go, so that memory is freed without the garbage collector."""
+        """End all limits and drop the references to the owner, so that its memory is freed without the garbage
+        collector. No other call may follow."""
         self._stuck = nothing
         self._deadline.close()
         if self._output is not None:

@@ -1,7 +1,7 @@
-"""gRPC through an http proxy: calls of an HTTP/2 user to a service of HTTP/2, stream by stream.
+"""gRPC through an http proxy: each stream of an HTTP/2 user is joined to a stream to an HTTP/2 service.
 
-The reference speaks only HTTP/1.1 to services, over which gRPC cannot work. Services need no announcement: a call says
-by its content type that it needs HTTP/2.
+The reference uses only HTTP/1.1 to services, over which gRPC cannot work. Nothing is configured for it: the content
+type of a request shows that it is a gRPC call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, RequestHead
 
 
 class Service2:
-    """One HTTP/2 connection to a service, for the calls of one user."""
+    """One HTTP/2 connection to a service, for all calls of one user connection to it.
+
+    ``closed``: the connection has ended or could not be opened; a new call needs another one.
+    """
 
     __slots__ = ("_connection", "_gone", "_scheduler", "_waiting", "closed")
 
@@ -37,7 +40,8 @@ class Service2:
         upstream.take_stream(source, self._ready, self._failed)
 
     def start(self, call: Call) -> None:
-        """Send the request of ``call`` as soon as there is a connection; the call fails when none comes."""
+        """Call ``call.start`` once the connection is open, or ``call.fail`` when it cannot be opened, within this call
+        or later."""
         if self._connection is not None:
             call.start(self._connection)
         elif self.closed or len(self._waiting) >= MAX_STREAMS:
@@ -46,7 +50,7 @@ class Service2:
             self._waiting.append(call)
 
     def close(self) -> None:
-        """The user is gone."""
+        """The user's connection has ended: close the one to the service at once."""
         self.closed = True
         if self._connection is not None:
             self._connection.abort()
@@ -74,9 +78,9 @@ class Service2:
 
 
 class Call:
-    """One call: a stream of the user and one to the service. What comes on one goes out on the other.
+    """One gRPC call: what arrives on the user's stream is sent on the service's stream, and the other way round.
 
-    ``near`` is the receiver of the user's stream, ``far`` of the service's. ``peer``: the user's IP address.
+    ``near`` is the receiver of the user's stream, ``far`` of the service's. ``peer``: the user's IP address as text.
     """
 
     __slots__ = ("_deadline", "_peer", "_request", "_responding", "_route", "_site", "far", "near")
@@ -99,7 +103,7 @@ class Call:
         stream.pause_reading(Pause.WAIT)
 
     def start(self, connection: Connection2) -> None:
-        """Send the request on ``connection``, unless the user gave it up meanwhile."""
+        """Send the request on a new stream of ``connection``, unless the user's stream has ended meanwhile."""
         near = self.near.stream
         if near is None or near.closed:
             return
@@ -122,7 +126,7 @@ class Call:
             near.resume_reading(Pause.WAIT)
 
     def fail(self, error: FrpError, failure: Failure = Failure.NOBODY) -> None:
-        """There is no response."""
+        """The service gave no response: send the answer of the site for ``failure``."""
         stream = self.near.stream
         self._deadline.close()
         answer = self._site.failed(self._request, failure, error)
@@ -132,14 +136,17 @@ class Call:
     # For the sides
 
     def ended(self, side: CallSide) -> None:
-        """One side finished."""
+        """``side`` has passed on its whole body. The time for the response begins when the user's side has."""
         if side is self.near and not self._responding:
             self._deadline.set(self._site.response_timeout)
         if self.near.ended and self.far.ended:
             self._deadline.close()
 
     def lost(self, side: CallSide, exc: Exception | None) -> None:
-        """One side is gone, and with it the other one unless the whole response is passed on."""
+        """The stream of ``side`` has ended.
+
+        Without a response the user gets an error; else the other stream is reset, unless the response is complete.
+        """
         self._deadline.close()
         if exc is None and self.far.ended:
             return
@@ -149,7 +156,7 @@ class Call:
             side.other.drop()
 
     def malformed(self) -> None:
-        """The request's body is not as long as its head announced."""
+        """The request's body is longer or shorter than its head announced: reset both streams."""
         self._deadline.close()
         for side in (self.near, self.far):
             side.drop(ErrorCodes.PROTOCOL_ERROR)
@@ -172,9 +179,9 @@ class Call:
 
 
 class CallSide:
-    """One side of a call, the receiver of its stream; what comes is written to the other side's.
+    """One side of a call, the receiver of its stream; data received is written to the stream of ``other``.
 
-    ``ended``: all of the peer's body has been passed on.
+    ``ended``: the peer's whole body has been passed on.
     """
 
     __slots__ = ("_body", "_call", "ended", "other", "stream")
@@ -182,15 +189,15 @@ class CallSide:
     other: CallSide
 
     def __init__(self, call: Call, stream: Stream2 | None, body: Body) -> None:
-        """``body`` counts what comes. The service's side has no ``stream`` at first; nothing is read from the user's
-        until then."""
+        """``body`` counts the bytes received. The service's side has no ``stream`` at first; nothing is read from the
+        user's stream until it has."""
         self.stream = stream
         self.ended = False
         self._body = body
         self._call = call
 
     def drop(self, code: int = ErrorCodes.INTERNAL_ERROR) -> None:
-        """Reset the stream, and receive nothing more from it."""
+        """Reset the stream with ``code``; its receiver gets no further call."""
         if self.stream is not None:
             self.stream.detach()
             self.stream.reset(code)

@@ -1,8 +1,8 @@
-"""One HTTP/2 connection (RFC 9113) over a byte stream, on either side.
+"""One HTTP/2 connection (RFC 9113) over a byte stream, as client or server.
 
-h2 knows the protocol; this module gives it frames one by one, within the share of time of this connection, and passes
-its events on. The peer gets credit only when a receiver has consumed its data. No frame makes work for more streams
-than the one it concerns.
+h2 implements the protocol. This module gives it one frame at a time, as long as the scheduler lets this connection
+parse, and passes its events to the streams. The peer gets flow-control credit only for data that a receiver has
+consumed. A frame causes work only for the stream it names; one for the whole connection counts more in the budget.
 """
 
 from __future__ import annotations
@@ -44,15 +44,16 @@ MAX_RESETS = 200
 #: Seconds between GOAWAY for an error and the end of the connection, for the peer to read it.
 LINGER = 1.0
 Opened = Callable[[Stream2, Headers, bool], None]
-"""Called with a stream the peer opened, to which nobody is attached, the fields of its request and whether it has no
-body."""
+"""Called with a stream that the peer opened and that has no receiver yet, the fields of its request, and whether the
+request has no body."""
 
 
 class Connection2:
-    """One HTTP/2 connection, the receiver of the byte stream below it.
+    """One HTTP/2 connection, the receiver of the byte stream that carries it.
 
-    ``opened`` is called for each stream the peer opens (on a server's side), ``changed`` when an HTTP/2 stream is gone,
-    ``lost`` once when the connection is. ``scheduler`` shares the time for parsing.
+    ``opened`` is called for each stream that the peer opens (server only), ``changed`` after each HTTP/2 stream that
+    ended before the connection, ``lost`` once when the connection has ended, after ``connection_lost`` of all streams.
+    ``scheduler`` shares the time for parsing with other connections.
     """
 
     __slots__ = (
@@ -103,13 +104,15 @@ class Connection2:
 
     @property
     def streams(self) -> dict[int, Stream2]:
-        """The open streams by number."""
+        """The open streams by stream identifier."""
         return self._sender.streams
 
     def open(self, headers: Headers, heads: Heads, *, end: bool) -> Stream2 | None:
-        """Open a stream with a request, on a client's side. ``None`` when the peer allows no more streams.
+        """Open a stream and send a request on it (client only).
 
-        ``heads`` gets the heads of the response. ``end``: the request has no body.
+        ``headers``: the fields of the request, pseudo-header fields first. ``heads`` is called with each head of the
+        response. ``end``: the request has no body. Returns the stream, which has no receiver yet, or ``None`` when the
+        peer allows no more streams or HTTP/2 does not allow the fields.
         """
         conn = self._conn
         try:
@@ -122,12 +125,12 @@ class Connection2:
         return None if stream.closed else stream
 
     def close(self) -> None:
-        """Send GOAWAY and end the connection after what was written."""
-        self._say_goodbye(h2.errors.ErrorCodes.NO_ERROR)
+        """Send GOAWAY, and close the connection once all that was written is sent."""
+        self._send_goaway(h2.errors.ErrorCodes.NO_ERROR)
         self._stream.close()
 
     def abort(self) -> None:
-        """Drop the connection."""
+        """Close the connection at once; its streams get ``connection_lost`` with an error."""
         self._stream.abort()
 
     # Receiver
@@ -138,7 +141,7 @@ class Connection2:
             self._scheduler.take(self)
 
     def step(self) -> bool:
-        """Handle the next frame, if there is one."""
+        """Handle the next frame, if a whole one was received. Returns whether there may be more."""
         try:
             frame = self._reader.next_frame()
             if frame is None:
@@ -158,7 +161,7 @@ class Connection2:
         return not self._over
 
     def turn_ended(self, more: bool) -> None:
-        """The frames that are there are handled, or wait for another turn."""
+        """The received frames are handled, or with ``more`` some wait for a later turn of the loop."""
         if more:
             self._stream.pause_reading(Pause.WAIT)
         else:
@@ -192,10 +195,11 @@ class Connection2:
 
     def _give_up(self, code: h2.errors.ErrorCodes) -> None:
         """Send GOAWAY with an error code, and end the connection."""
-        self._say_goodbye(code)
+        self._send_goaway(code)
         self._linger()
 
-    def _say_goodbye(self, code: h2.errors.ErrorCodes) -> None:
+    def _send_goaway(self, code: h2.errors.ErrorCodes) -> None:
+        """Send GOAWAY, and drop whatever the peer sends from now on."""
         with contextlib.suppress(h2.exceptions.ProtocolError):
             self._conn.close_connection(code)
         self._end_reading()
@@ -207,13 +211,13 @@ class Connection2:
         self._block_deadline.clear()
 
     def _linger(self) -> None:
-        """Leave the peer time to read GOAWAY; what it still sends is dropped."""
+        """Close the connection in :data:`LINGER` seconds, in which the peer reads GOAWAY; what it sends is dropped."""
         self._stream.write_eof()
         self._linger_deadline = Deadline(self._stream.close)
         self._linger_deadline.set(LINGER)
 
     def _judge(self, frame: Frame) -> bytes:
-        """The bytes of a frame that go to h2. Raises RemoteProtocolError for a frame beyond a limit."""
+        """The bytes that h2 gets for ``frame``. Raises RemoteProtocolError when the frame exceeds a limit."""
         now = monotonic()
         self._budget.received(frame, now)
         if frame.kind == HEADERS or (frame.kind == CONTINUATION and self._block):
@@ -224,11 +228,11 @@ class Connection2:
         elif frame.kind == SETTINGS:
             return bounded_settings(frame)
         elif frame.kind == DATA and frame.stream not in self._sender.streams:
-            self._budget.spend(1, now)  # h2 answers each
+            self._budget.spend(1, now)  # h2 answers each such frame
         return frame.data
 
     def _await_block(self) -> None:
-        """A header block that has begun has to end in time."""
+        """A header block that has begun must be complete within HEAD_TIMEOUT seconds."""
         if not self._block:
             self._block_deadline.clear()
         elif not self._block_deadline.running:
@@ -306,7 +310,7 @@ class Connection2:
             stream.body_received(event.data)
 
     def _end(self, number: int, trailers: Headers) -> None:
-        """The peer's side is complete; after trailers h2 reports that a second time."""
+        """The peer has sent all of the stream; after trailers h2 reports that twice."""
         stream = self._sender.streams.get(number)
         if stream is None or stream.peer_ended:
             return

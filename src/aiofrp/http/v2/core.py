@@ -1,4 +1,4 @@
-"""h2's half of an HTTP/2 connection: what of the protocol the library keeps, set up for either side."""
+"""The h2 library's object for one HTTP/2 connection, set up as client or server."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from h2.connection import AllowedStreamIDs, H2Connection
 from h2.settings import SettingCodes, Settings
 from h2.stream import H2Stream
 
-#: What a client says first (RFC 9113 §3.4).
+#: The first bytes that a client sends (RFC 9113 §3.4).
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#: Bytes of a stream's window and of the connection's: what a peer may send before it is consumed.
+#: Bytes of a stream's flow-control window and of the connection's: what a peer may send before it is consumed.
 STREAM_WINDOW, CONNECTION_WINDOW = 256 * 1024, 1024 * 1024
 #: Streams a peer may have open at once, and bytes of its header lists (RFC 9113 §6.5.2).
 MAX_STREAMS, MAX_HEADERS = 128, 64 * 1024
-#: Streams that are over and still known, so that frames on their way to them are no errors.
+#: Ended streams that h2 remembers, so that frames which the peer sent before it knew of the end are no errors.
 MAX_CLOSED = 1024
 
 
 def begin(client: bool) -> H2Connection:
-    """h2's half of a connection, with our settings and windows announced and, on a server's side, past the preface,
-    which the frame reader judges. Fields are checked by :mod:`aiofrp.wire.http.h2fields` and not by h2."""
+    """A new h2 connection whose next ``data_to_send()`` announces our settings and windows.
+
+    A server's one has already received the preface, which the frame reader checks. h2 does not check header fields;
+    :mod:`aiofrp.wire.http.h2fields` does.
+    """
     conn = _Connection(
         H2Configuration(client_side=client, header_encoding=None, validate_inbound_headers=False)
     )
@@ -41,8 +44,10 @@ def begin(client: bool) -> H2Connection:
 
 
 class _Connection(H2Connection):
-    """h2's connection, which leaves the length of bodies to those who count them anyway: for h2 another length than
-    was announced is an error of the whole connection."""
+    """h2's connection without its check of Content-Length: a wrong length would be an error of the whole connection.
+
+    The receivers of streams check it (:mod:`aiofrp.wire.http.body`), and reset their stream only.
+    """
 
     MAX_CLOSED_STREAMS = MAX_CLOSED
 
@@ -53,4 +58,4 @@ class _Connection(H2Connection):
 
 
 def _expect_any_length(headers: object) -> None:
-    """In place of h2's method that notes a Content-Length."""
+    """Replaces h2's method that stores the Content-Length of a stream."""

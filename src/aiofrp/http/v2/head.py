@@ -1,4 +1,4 @@
-"""Heads of HTTP/2 as the requests and responses of HTTP/1.1 that they stand for (RFC 9113 §8.3)."""
+"""Conversion of HTTP/2 heads and trailers to their HTTP/1.1 form and back (RFC 9113 §8.3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _NOT_IN_HEADS = re.compile(rb"[\r\n\0]")
 
 
 def request_of(headers: Headers, ended: bool) -> RequestHead:
-    """The head of a request, judged as if it had come in HTTP/1.1. Raises HeadError."""
+    """The head of a request, checked by the same rules as one of HTTP/1.1.
+
+    ``headers``: the fields of a HEADERS frame, checked by :func:`~aiofrp.wire.http.h2fields.checked_request`.
+    ``ended``: the request has no body. Raises :class:`~aiofrp.wire.http.head.HeadError`.
+    """
     pseudo = {name: value for name, value in headers if name.startswith(b":")}
     method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
     if method == b"CONNECT":
@@ -28,7 +32,7 @@ def request_of(headers: Headers, ended: bool) -> RequestHead:
         b"%b: %b" % pair for pair in headers if not pair[0].startswith(b":") and pair[0] not in left_out
     ]
     cookies = [value for name, value in headers if name == b"cookie"]
-    if cookies:  # they may come in pieces (RFC 9113 §8.2.3)
+    if cookies:  # HTTP/2 may split the field (RFC 9113 §8.2.3)
         lines.append(b"cookie: " + b"; ".join(cookies))
     if not ended and not any(name == b"content-length" for name, _ in headers):
         lines.append(b"transfer-encoding: chunked")
@@ -41,12 +45,14 @@ def request_of(headers: Headers, ended: bool) -> RequestHead:
 
 
 def response_headers(head: ResponseHead, fields: Headers) -> Headers:
-    """The head of a response as HTTP/2 has it: the status of ``head``, with ``fields``, which have no field about the
-    connection."""
+    """The fields of a HEADERS frame: the status of ``head``, then ``fields`` with names in lower case.
+
+    ``fields`` must have no field about the connection.
+    """
     return [(b":status", b"%d" % head.status), *((name.lower(), value) for name, value in fields)]
 
 
 def last_chunk(trailers: Headers) -> bytes:
-    """The end of a chunked body, with those of ``trailers`` that may be trailers."""
+    """The last chunk of a chunked body, with those of ``trailers`` whose names are allowed there."""
     lines = [b"%b: %b\r\n" % pair for pair in trailers if may_be_trailer(pair[0])]
     return b"0\r\n" + b"".join(lines) + b"\r\n"

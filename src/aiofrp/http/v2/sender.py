@@ -1,6 +1,6 @@
-"""The streams of an HTTP/2 connection, and what goes out on them: as much as the windows and the socket allow.
+"""The sending half of an HTTP/2 connection: it sends as much as flow-control windows and the byte stream allow.
 
-A stream that has more than one frame to send takes turns with the others; frames of one turn of the loop leave in one
+Streams with more than one frame to send take turns, one frame each. All frames of one turn of the loop are sent in one
 write.
 """
 
@@ -19,16 +19,21 @@ from aiofrp.http.v2.stream import Headers, Heads, Stream2, ignore
 from aiofrp.stream.base import Pause, Stream
 from aiofrp.wire.http.h2budget import ControlBudget
 
-#: Bytes written in one turn of the loop; the streams that have more go on later, one frame each in turn.
+#: Bytes of bodies written in one turn of the loop; streams with more continue on a later turn.
 MAX_UNFLUSHED = 256 * 1024
-#: Bytes of heads and of answers to the peer's frames written while the byte stream is full; then its frames wait.
+#: Bytes of heads and of answers to the peer's frames that are written while the byte stream is full; above that no
+#: frames are read until it is no longer full.
 MAX_ANSWERS = 64 * 1024
-#: Bytes queued for all streams above which each may queue only a little.
+#: Bytes queued in all streams together above which each stream has a low limit of its own.
 CONNECTION_HIGH_WATER = 2 * 1024 * 1024
 
 
 class Sender2:
-    """The sending half of one HTTP/2 connection. ``changed`` is called when a stream is gone."""
+    """The streams of one HTTP/2 connection and the order in which they send.
+
+    ``streams``: the open streams by stream identifier. ``queued``: bytes that all of them hold. ``finished``: streams
+    that ended in both directions without a reset. ``changed`` is called after a stream was removed from ``streams``.
+    """
 
     __slots__ = (
         "_answers",
@@ -70,13 +75,14 @@ class Sender2:
         self._unflushed = 0
 
     def add(self, number: int, heads: Heads = ignore) -> Stream2:
-        """A new stream with this number; ``heads`` gets the heads of responses."""
+        """A new stream with the identifier ``number``; ``heads`` is called with each head of the response."""
         stream = self.streams[number] = Stream2(self, number, heads)
         return stream
 
     # For streams
 
     def send_headers(self, stream: Stream2, headers: Headers, end: bool) -> None:
+        """Send a HEADERS frame; ``end``: with END_STREAM. The stream is reset when HTTP/2 does not allow it."""
         try:
             self._conn.send_headers(stream.number, headers, end_stream=end)
         except h2.exceptions.ProtocolError:  # fields that HTTP/2 does not allow, or the stream is gone
@@ -92,16 +98,17 @@ class Sender2:
 
     @property
     def timed(self) -> bool:
-        """Whether the peer has to accept what it is sent in time: users have, services not."""
+        """Whether the peer must accept what it is sent within a time limit: true for users, false for services."""
         return not self._client
 
     @property
     def nearly_full(self) -> bool:
-        """Whether streams may queue only a little."""
+        """Whether all streams together hold more than :data:`CONNECTION_HIGH_WATER` bytes."""
         return self.queued > CONNECTION_HIGH_WATER
 
     def pump(self, stream: Stream2) -> None:
-        """Send of the stream's queue what the windows allow, unless others wait for the connection too."""
+        """Send what the windows allow of the stream's queue, unless other streams wait for the connection: then the
+        stream waits behind them."""
         if stream.closed:
             return
         if stream.queued and (self._full or self._waiting or self._unflushed >= MAX_UNFLUSHED):
@@ -115,6 +122,7 @@ class Sender2:
         stream.resume_if_low()
 
     def reset(self, stream: Stream2, code: int) -> None:
+        """Send RST_STREAM with the error ``code``, and remove the stream; nothing happens if it has ended."""
         if not stream.closed:
             with contextlib.suppress(h2.exceptions.ProtocolError):  # both sides had ended
                 self._conn.reset_stream(stream.number, code)
@@ -122,6 +130,7 @@ class Sender2:
             self._flush_soon()
 
     def consumed(self, number: int, size: int) -> None:
+        """Give the peer credit for ``size`` bytes, on the stream ``number`` and on the connection."""
         try:
             self._conn.acknowledge_received_data(size, number)
         except h2.exceptions.ProtocolError:
@@ -131,38 +140,41 @@ class Sender2:
     # For the connection
 
     def finish(self, stream: Stream2) -> None:
-        """Both sides of a stream are complete."""
+        """Both directions of a stream are complete: remove it, and end it without an error."""
         if not stream.closed:
             self.finished += 1
             self.forget(stream)
             stream.over(None)
 
     def forget(self, stream: Stream2) -> None:
-        """A stream is gone."""
+        """Remove a stream that has ended, and call ``changed``."""
         stream.gone()
         self._waiting.pop(stream, None)
         self.streams.pop(stream.number, None)
         self._changed()
 
     def clear(self) -> list[Stream2]:
-        """The connection is gone: all streams that were open."""
+        """The connection has ended: remove and return all open streams."""
         self._waiting.clear()
         streams, self.streams = list(self.streams.values()), {}
         return streams
 
     def pause(self) -> None:
-        """The byte stream is full: no more bodies. The peer's frames are still read, for it may be full as well and
-        wait for us to read."""
+        """The byte stream is full: send no more bodies.
+
+        The peer's frames are still read, up to :data:`MAX_ANSWERS` bytes of answers: if both peers stopped reading
+        while their output is full, neither could go on.
+        """
         self._full, self._answers = True, 0
 
     def resume(self) -> None:
-        """The byte stream accepts more."""
+        """The byte stream is no longer full: read frames and send bodies again."""
         self._full = False
         self._stream.resume_reading(Pause.ANSWERS)
         self._send_waiting()
 
     def window_opened(self, number: int) -> None:
-        """The peer gave credit to a stream, or with 0 to the connection."""
+        """The peer gave credit to the stream ``number``; 0 stands for the connection."""
         stream = self.streams.get(number)
         if stream is not None:
             if stream.queued:
@@ -171,12 +183,12 @@ class Sender2:
             self._send_waiting()
 
     def windows_changed(self) -> None:
-        """The peer changed the size of all streams' windows."""
+        """The peer changed the initial window size, and with it the windows of all streams."""
         self._waiting.update((stream, None) for stream in self.streams.values() if stream.queued)
         self._send_waiting()
 
     def flush(self) -> None:
-        """Write the frames there are, then begin with more."""
+        """Write all frames that h2 has made, then make frames of the streams that wait."""
         self._flush_due = False
         data = self._conn.data_to_send()
         self._unflushed = 0
@@ -195,8 +207,10 @@ class Sender2:
             self._stream.pause_reading(Pause.ANSWERS)
 
     def _send_piece(self, stream: Stream2) -> bool:
-        """Send the next frame of a stream; whether it may send another one. A stream that the connection's window stops
-        waits for it; one that its own window stops waits for that."""
+        """Send the next DATA frame of a stream. Returns whether it may send another one.
+
+        A stream without credit of the connection is added to ``_waiting``; one without credit of its own is not.
+        """
         conn, number = self._conn, stream.number
         try:
             size = min(conn.local_flow_control_window(number), conn.max_outbound_frame_size)
@@ -218,7 +232,7 @@ class Sender2:
         return False
 
     def _send_end(self, stream: Stream2) -> None:
-        """Send the end of a stream's body once nothing is queued."""
+        """Send END_STREAM, with the trailers if there are any, when the stream's body is complete."""
         trailers = stream.take_end()
         if trailers is None:
             return
@@ -229,15 +243,15 @@ class Sender2:
         self._sent_all(stream)
 
     def _sent_all(self, stream: Stream2) -> None:
-        """Our side of a stream is complete."""
+        """END_STREAM was sent: the stream ends now if the peer has sent it too."""
         if stream.peer_ended:
             self.finish(stream)
         else:
             stream.all_sent()
 
     def _send_waiting(self) -> None:
-        """Send of the streams that wait for the connection, a frame of each in turn, as much as goes in one turn of the
-        loop; :meth:`flush` goes on with the rest."""
+        """Send one frame of each waiting stream in turn, up to :data:`MAX_UNFLUSHED` bytes; :meth:`flush` continues on
+        the next turn of the loop."""
         while self._waiting and not self._full and self._unflushed < MAX_UNFLUSHED:
             stream = next(iter(self._waiting))
             if stream.queued and self._conn.outbound_flow_control_window <= 0:
@@ -249,7 +263,7 @@ class Sender2:
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        """Frames of one turn of the loop leave in one write."""
+        """Call :meth:`flush` on the next turn of the loop, once for all frames made until then."""
         if not self._flush_due:
             self._flush_due = True
             asyncio.get_running_loop().call_soon(self.flush)

@@ -33,6 +33,8 @@ COVERED_BY = {
     "stream/base.py": "contract/test_flow.py",
     "stream/kcp/dial.py": "stream/kcp/test_stream.py",
     "stream/layer.py": "contract/test_flow.py",
+    "wire/kcp/flight.py": "wire/kcp/test_core.py",
+    "wire/kcp/receiver.py": "wire/kcp/test_core.py",
     "stream/mux/limits.py": "stream/mux/test_session.py",
     "stream/mux/stream.py": "stream/test_mux_flow.py",
     "stream/stall.py": "e2e/test_stalls.py",

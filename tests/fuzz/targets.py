@@ -237,7 +237,7 @@ def kcp_segments(data: bytes) -> None:
         with suppress(RemoteProtocolError):
             core.receive_data(segments_of(data), now)
         assert len(core.take()) <= len(data)
-        assert len(core._early) <= 16
+        assert len(core._receiver._early) <= 16
         assert all(len(packet) <= MTU for packet in core.data_to_send(now))
         assert core.next_timeout(now) >= now
 

@@ -94,7 +94,7 @@ class Link:
             self._arrive()
 
     def _idle(self) -> bool:
-        return all(not (side.core.queued or side.core._inflight) for side in self.sides)
+        return all(not (side.core.queued or side.core._flight.segments) for side in self.sides)
 
     def _next_event(self) -> int:
         times = [side.core.next_timeout(self.now) for side in self.sides]

@@ -123,8 +123,8 @@ def test_losses_cost_their_share_and_parity() -> None:
 def test_sequence_numbers_wrap() -> None:
     a, b = pair()
     for side in (a, b):
-        side.core._una = side.core._sn = 0xFFFFFFF0
-        side.core._next = 0xFFFFFFF0
+        side.core._flight.una = side.core._flight.sn = 0xFFFFFFF0
+        side.core._receiver.next = 0xFFFFFFF0
     to_b, to_a = noise(200_000), noise(200_000, 2)
     a.write(to_b)
     b.write(to_a)

@@ -80,8 +80,8 @@ async def test_a_session_whose_peer_dies_while_it_sends(rig: Rig) -> None:
     await until(lambda: core.delivered)
     a.stream._endpoint._udp.close()  # type: ignore[attr-defined]
     b.write(bytes(100))
-    await until(lambda: core._inflight)
-    core._progress_at -= 20_000
+    await until(lambda: core._flight.segments)
+    core._flight.progress_at -= 20_000
     b.stream._timed_out()  # type: ignore[attr-defined]
     assert isinstance(b.error, TimedOut)
 

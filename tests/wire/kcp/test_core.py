@@ -110,7 +110,7 @@ def test_data_beyond_the_window_is_ignored() -> None:
     core = KcpCore(7, 0, receive_window=8)
     core.receive_data(segment(PUSH, sn=8, data=b"a") + segment(PUSH, sn=0x80000000, data=b"b"), 0)
     assert [ack["sn"] for ack in sent(core, 0)] == [0x80000000]  # which is old: half the numbers are behind
-    assert not core._early
+    assert not core._receiver._early
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_bytes_too_few_for_a_segment_are_ignored() -> None:
 
 def test_what_is_not_acknowledged_is_sent_again_later_and_later() -> None:
     core = KcpCore(7, 0)
-    core.proven = True
+    core._proof, core.proven = None, True  # the peer has shown its address
     core.send(b"a")
     sent(core, 0)
     times: list[int] = []
@@ -194,10 +194,10 @@ def test_una_acknowledges_everything_below() -> None:
     core.send(noise(5 * MSS))
     sent(core, 0)
     core.receive_data(segment(TELL, una=3), 10)
-    assert sorted(core._inflight) == [3, 4]
+    assert sorted(core._flight.segments) == [3, 4]
     core.receive_data(segment(TELL, una=9), 10)  # more than was sent
     core.receive_data(segment(TELL, una=2), 10)  # less than before
-    assert sorted(core._inflight) == [3, 4]
+    assert sorted(core._flight.segments) == [3, 4]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_peer_that_ignores_the_window_is_cut_off() -> None:
         total += size
         core.hold(size)
     assert total <= 2 * 16 * MSS
-    assert len(core._early) <= 16
+    assert len(core._receiver._early) <= 16
 
 
 # Ends

@@ -1,11 +1,9 @@
-"""Heads of HTTP/1.1 messages: the start line and the fields, for conversations that soon leave HTTP.
+"""Heads of HTTP/1.1 messages on connections that leave HTTP afterwards: websocket upgrades and CONNECT.
 
-WebSocket upgrades and CONNECT requests are all of HTTP that frp speaks itself. Bodies are not parsed here.
-
-These are not the heads of :mod:`aiofrp.wire.http`, and could not be without other behaviour. An upgrade without Host
-gets the reference's answer for just that, where a request to be routed is refused for it. A field that comes twice is
-one list here. A client that is not logged in may fill 8 KiB, not 64. A proxy's answer has to be correct HTTP, while
-those of services are read as browsers read them.
+Bodies are not parsed here. These heads differ from those of :mod:`aiofrp.wire.http`: An upgrade without Host gets the
+reference's own answer. Several fields of one name become one value, joined by commas. The limit is 8 KiB instead of
+64 KiB, because the client has not logged in. A proxy's response must be correct HTTP, while :mod:`aiofrp.wire.http`
+parses those of services leniently.
 """
 
 from __future__ import annotations
@@ -20,14 +18,14 @@ from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.transforms.base import Buffer
 
 MAX_DIAL_HEAD: Final = 8192
-"""Longest head taken, in bytes, with its last empty line."""
+"""Most bytes of a head, its empty line included."""
 
 _END: Final = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """What a client asks for."""
+    """The head of a client's request."""
 
     method: str
     target: str
@@ -36,7 +34,7 @@ class UpgradeRequest:
 
 @dataclass(frozen=True, slots=True)
 class DialResponse:
-    """What a server answers."""
+    """The head of a server's or a proxy's response."""
 
     status: int
     reason: str
@@ -44,7 +42,7 @@ class DialResponse:
 
 
 class HeadReader:
-    """Takes bytes until a head is complete. Holds at most :data:`MAX_DIAL_HEAD` bytes."""
+    """Collects bytes until a head is complete; between two calls it holds fewer than :data:`MAX_DIAL_HEAD` bytes."""
 
     __slots__ = ("_received",)
 
@@ -52,9 +50,9 @@ class HeadReader:
         self._received = b""
 
     def receive_data(self, data: Buffer) -> tuple[bytes, bytes] | None:
-        """The head and the bytes after it, or ``None`` while more is needed.
+        """The head with its empty line, and the bytes after it; ``None`` while the head is incomplete.
 
-        Raises :class:`RemoteProtocolError` for a head that is too long.
+        Raises :class:`RemoteProtocolError` for a head longer than :data:`MAX_DIAL_HEAD`.
         """
         searched = max(0, len(self._received) - len(_END) + 1)
         self._received += data
@@ -68,7 +66,7 @@ class HeadReader:
 
 
 def parse_upgrade(head: bytes) -> UpgradeRequest:
-    """A complete head as a request. Raises :class:`RemoteProtocolError`."""
+    """Parse a complete request head. Raises :class:`RemoteProtocolError`."""
     sink = _Sink()
     parser = httptools.HttpRequestParser(sink)
     _feed(parser, head, sink)
@@ -76,7 +74,7 @@ def parse_upgrade(head: bytes) -> UpgradeRequest:
 
 
 def parse_dial_response(head: bytes) -> DialResponse:
-    """A complete head as a response. Raises :class:`RemoteProtocolError`."""
+    """Parse a complete response head. Raises :class:`RemoteProtocolError`."""
     sink = _Sink()
     parser = httptools.HttpResponseParser(sink)
     _feed(parser, head, sink)
@@ -84,7 +82,7 @@ def parse_dial_response(head: bytes) -> DialResponse:
 
 
 class _Sink:
-    """What the parser calls."""
+    """The callbacks of llhttp; they collect the parts of a head."""
 
     def __init__(self) -> None:
         self.url = self.reason = b""
@@ -110,7 +108,7 @@ def _feed(
     try:
         parser.feed_data(head)
     except (httptools.HttpParserUpgrade, httptools.HttpParserError) as exc:
-        if not sink.complete:  # else the error is about bytes behind the head, which need not be HTTP
+        if not sink.complete:  # else the error is about bytes after the head, which need not be HTTP
             raise RemoteProtocolError(f"malformed HTTP head: {exc}") from None
     if not sink.complete:
         raise RemoteProtocolError("malformed HTTP head: no start line")

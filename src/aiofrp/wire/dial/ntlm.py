@@ -1,7 +1,7 @@
 """CONNECT through an HTTP proxy with NTLM version 2 ([MS-NLMP]; docs/protocol/client.md §1.5).
 
-pyspnego makes the messages; it is imported with this module, which is loaded only for such a proxy. What it would
-accept of a challenge and should not is refused here.
+pyspnego makes the messages. This module imports it, and is itself imported only for such a proxy. Malformed challenges
+that pyspnego would accept are refused here.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from aiofrp.wire.dial.httphead import DialResponse, HeadReader, parse_dial_respo
 
 _SCHEME: Final = "Negotiate "
 _MOST_BODY: Final = 1024 * 1024
-"""Bytes of the page that may come with a challenge."""
+"""Most bytes of the response body that comes with a challenge."""
 _MOST_DIGITS: Final = 20
-"""Digits of a length that are read at all."""
+"""Most digits of a Content-Length that are converted to a number."""
 
 _UNICODE, _LM_KEY = 0x1, 0x80  # flags of a challenge
 _CHALLENGE: Final = struct.Struct("<8sIHHIL8s8xHHI")  # up to the field of the target info
@@ -30,27 +30,28 @@ _CHALLENGE: Final = struct.Struct("<8sIHHIL8s8xHHI")  # up to the field of the t
 class NtlmConnect:
     """A CONNECT request, and a second one on the same connection that answers the proxy's challenge.
 
-    Send :meth:`data_to_send`, feed what comes back.
+    Send :meth:`data_to_send` first and after each :meth:`receive_data` that returned ``None``; pass what the proxy
+    sends to :meth:`receive_data` until it returns bytes.
     """
 
     __slots__ = ("_challenge", "_login", "_outgoing", "_reader", "_skip", "_target")
 
     def __init__(self, target: str, login: tuple[str, str] | None = None) -> None:
-        """``target``: ``host:port``. ``login``: user name, perhaps ``domain\\\\user``, and password."""
+        """``target``: ``host:port``. ``login``: user name, also as ``domain\\\\user``, and password."""
         self._target = target
         self._login = NtlmLogin(*login) if login else None
         self._reader = HeadReader()
         self._challenge: bytes | None = None
-        self._skip = 0  # bytes of the page with the challenge that are still to come, at most _MOST_BODY
+        self._skip = 0  # bytes of the body of the challenge that were not received yet, at most _MOST_BODY
         self._outgoing = self._request_with(self._login.negotiate() if self._login else b"")
 
     def data_to_send(self) -> bytes:
-        """What to send now."""
+        """The bytes to send now; empty when there are none."""
         data, self._outgoing = self._outgoing, b""
         return data
 
     def receive_data(self, data: bytes | memoryview) -> bytes | None:
-        """See :meth:`aiofrp.wire.dial.connect.HttpConnect.receive_data`."""
+        """As :meth:`aiofrp.wire.dial.connect.HttpConnect.receive_data`; raises also for a malformed challenge."""
         if self._skip:
             return self._skip_page(bytes(data))
         parts = self._reader.receive_data(data)
@@ -69,7 +70,7 @@ class NtlmConnect:
         return self._skip_page(rest)
 
     def _challenge_in(self, response: DialResponse) -> bytes | None:
-        """The challenge, the first time there is one."""
+        """The challenge of a first 407 response, or ``None`` when the login cannot continue."""
         if response.status != 407 or self._challenge is not None or self._login is None:
             return None
         for offer in response.fields.get("proxy-authenticate", "").split(","):
@@ -93,7 +94,7 @@ class NtlmConnect:
 
 
 class NtlmLogin:
-    """The two messages of a client, in this order: :meth:`negotiate`, :meth:`authenticate`."""
+    """The two messages of an NTLM client. Call :meth:`negotiate` first, then :meth:`authenticate`, each once."""
 
     __slots__ = ("_context",)
 
@@ -102,15 +103,18 @@ class NtlmLogin:
         credential = spnego.Password(username, password)
         options = (
             spnego.NegotiateOptions.use_ntlm
-        )  # not the system's own, which may ask other places for the login
+        )  # not the implementation of the system, which may use other credentials
         self._context = spnego.client(credential, protocol="ntlm", options=options)
 
     def negotiate(self) -> bytes:
-        """The first message: what the client can do."""
+        """The NEGOTIATE message, which lists the client's capabilities."""
         return self._context.step() or b""
 
     def authenticate(self, challenge: bytes) -> bytes:
-        """The answer to the proxy's challenge; raises RemoteProtocolError for one that cannot be answered."""
+        """The AUTHENTICATE message, which answers the proxy's CHALLENGE message.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` for a challenge that is malformed or cannot be answered.
+        """
         _check(challenge)
         try:
             return self._context.step(challenge) or b""
@@ -119,7 +123,7 @@ class NtlmLogin:
 
 
 def _check(challenge: bytes) -> None:
-    """Raises :class:`RemoteProtocolError` for what is no challenge or asks for less than version 2."""
+    """Raises :class:`RemoteProtocolError` for a malformed challenge, and for one that demands version 1."""
     if len(challenge) < _CHALLENGE.size:
         raise RemoteProtocolError("NTLM: the challenge is too short")
     signature, kind, _, _, _, flags, _, size, _, at = _CHALLENGE.unpack_from(challenge)
@@ -141,7 +145,7 @@ def _decoded(challenge: str) -> bytes:
 
 
 def _page_size(response: DialResponse) -> int:
-    """Bytes of the body of an answer. Raises :class:`RemoteProtocolError` for one in chunks or longer than 1 MiB."""
+    """Bytes of a response's body. Raises :class:`RemoteProtocolError` for one in chunks or longer than 1 MiB."""
     size = response.fields.get("content-length", "0")
     if (
         not size.isdecimal()

@@ -1,7 +1,7 @@
-"""The HTTP exchange that opens a websocket, both sides (RFC 6455 §4;
+"""The opening handshake of a websocket, for clients and servers (RFC 6455 §4;
 docs/protocol/wire.md §1.3, docs/protocol/server.md §1.2).
 
-Requests and refusals are the reference's, to the byte. What follows the handshake is the business of ``websocket``.
+Requests and refusals have the same bytes as the reference's. :mod:`aiofrp.wire.websocket` has the frames that follow.
 """
 
 from __future__ import annotations
@@ -22,34 +22,35 @@ from aiofrp.wire.dial.httphead import (
 )
 
 PATH: Final = "/~!frp"
-"""The path frp's websockets live at."""
+"""The path of frp's websockets."""
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ABSOLUTE: Final = re.compile(
     r"(/|[A-Za-z][A-Za-z0-9+.-]*:)[\x21-\x7e]*"
-)  # what the reference takes for an Origin
+)  # the values of Origin that the reference accepts
 _TEXT: Final = "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
 _NOT_FOUND: Final = "404 page not found\n"
 _ZONE: Final = re.compile(r"%[^\]]*(?=\])")
 
 
 def accept_value(key: str) -> str:
-    """What a server answers to ``Sec-WebSocket-Key``."""
+    """The value of ``Sec-WebSocket-Accept`` for the ``Sec-WebSocket-Key`` ``key`` (RFC 6455 §4.2.2)."""
     return base64.b64encode(
         hashlib.sha1(key.encode("latin-1") + _GUID, usedforsecurity=False).digest()
     ).decode()
 
 
 class ClientUpgrade:
-    """The dialling side: send :meth:`data_to_send`, then feed what comes back."""
+    """The client's side. Send :meth:`data_to_send` once, then pass what the server sends to :meth:`receive_data` until
+    it returns bytes."""
 
     __slots__ = ("_key", "_reader", "_request")
 
     def __init__(self, host: str, *, key: bytes | None = None) -> None:
-        """``host``: for the fields Host and Origin. ``key``: 16 bytes; random unless a test chooses them."""
+        """``host``: the value of Host, also part of Origin. ``key``: 16 bytes, random by default; for tests."""
         self._key = base64.b64encode(key or os.urandom(16)).decode()
         self._reader = HeadReader()
-        host = _ZONE.sub("", host)  # RFC 6874 §1: the zone means nothing elsewhere
+        host = _ZONE.sub("", host)  # RFC 6874 §1: a zone has a meaning only on its own host
         self._request = (
             f"GET {PATH} HTTP/1.1\r\n"
             f"Host: {host}\r\n"
@@ -62,14 +63,14 @@ class ClientUpgrade:
         ).encode()
 
     def data_to_send(self) -> bytes:
-        """The request, once."""
+        """The bytes of the request; empty after the first call."""
         request, self._request = self._request, b""
         return request
 
     def receive_data(self, data: bytes | memoryview) -> bytes | None:
-        """The bytes after the handshake, once the server agreed; ``None`` while more is needed.
+        """The bytes after the response, which may be empty, once the websocket is open; ``None`` before that.
 
-        Raises :class:`RemoteProtocolError` with the reference's text for an answer that opens no websocket.
+        Raises :class:`RemoteProtocolError` with the reference's text for a response that opens no websocket.
         """
         parts = self._reader.receive_data(data)
         if parts is None:
@@ -99,7 +100,8 @@ class ClientUpgrade:
 
 
 class ServerUpgrade:
-    """The accepting side: feed what arrives, send :meth:`data_to_send`."""
+    """The server's side. Pass what the client sends to :meth:`receive_data` until it returns bytes, then send
+    :meth:`data_to_send`. ``accepted``: the response opened the websocket."""
 
     __slots__ = ("_answer", "_reader", "accepted")
 
@@ -109,9 +111,9 @@ class ServerUpgrade:
         self.accepted = False
 
     def receive_data(self, data: bytes | memoryview) -> bytes | None:
-        """The bytes after the request, once it is complete and answered; ``None`` while more is needed.
+        """The bytes after the request, which may be empty, once the request is complete; ``None`` before that.
 
-        The connection goes on only if :attr:`accepted`; otherwise it ends after the answer.
+        Raises nothing. The connection continues only if :attr:`accepted`; otherwise it ends after the response.
         """
         try:
             parts = self._reader.receive_data(data)
@@ -128,12 +130,12 @@ class ServerUpgrade:
         return rest
 
     def data_to_send(self) -> bytes:
-        """The answer to the request; nothing before and after it."""
+        """The bytes of the response once the request is complete; empty before that and after the first call."""
         answer, self._answer = self._answer, b""
         return answer
 
     def _judge(self, request: UpgradeRequest) -> bytes:
-        """The answer, by the reference's rules in its order."""
+        """The response to ``request``; the checks are the reference's, in the same order."""
         fields = request.fields
         key = fields.get("sec-websocket-key", "")
         if "host" not in fields:

@@ -1,1 +1,4 @@
-"""HTTP heads and bodies as values. Knows no frp message, no configuration and no route table."""
+"""HTTP heads, fields, bodies and frames as values, without sockets.
+
+No frp message, configuration or route table is used here.
+"""

@@ -1,7 +1,7 @@
-"""How much of what arrives belongs to an HTTP/1 body (RFC 9112 §6, §7): bodies pass as they are, under a count.
+"""Where an HTTP/1 body ends (RFC 9112 §6, §7). Bodies pass unchanged and are only counted here.
 
-A body says how many bytes of a piece are its own and whether it is whole; it keeps none of them, except the decoded
-payload when that is asked for.
+A body says how many bytes of each piece belong to it and whether it is complete. It keeps none of them, except the
+decoded payload when ``decode`` is set.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Buffer = bytes | memoryview
 MAX_CHUNK_LINE, MAX_TRAILERS = 4096, 16 * 1024
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
-#: As services write it: some fill the line up with blanks.
+#: The same in responses: some services pad the size with blanks.
 _SERVICES_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)")
-#: Fields that would change what was judged or added already (RFC 9110 §6.5.1).
+#: Fields that a trailer must not have, because they act on framing, routing or credentials (RFC 9110 §6.5.1).
 _FORBIDDEN_TRAILERS = frozenset(
     b"content-length transfer-encoding host trailer connection upgrade te authorization proxy-authorization "
     b"content-encoding content-type content-range "
@@ -30,20 +30,23 @@ _FORBIDDEN_TRAILERS = frozenset(
 
 
 class Body(Protocol):
-    """A body that is on its way."""
+    """A body that is being received. Call :meth:`receive_data` until ``done``, or :meth:`receive_eof` at EOF."""
 
     done: bool
-    """Whether the body is whole."""
+    """Whether the body is complete."""
 
     def receive_data(self, data: Buffer, /) -> int:
-        """How many bytes of ``data`` belong to the body. Raises RemoteProtocolError when its form is broken."""
+        """Return how many bytes of ``data`` belong to the body; those after them follow the body.
+
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` when the body is malformed.
+        """
 
     def receive_eof(self) -> None:
-        """The connection ended. Raises RemoteProtocolError when the body is not whole."""
+        """The connection ended. Raises :class:`~aiofrp.errors.RemoteProtocolError` when the body is incomplete."""
 
 
 class SizedBody:
-    """``size`` bytes; none is a body too."""
+    """A body of exactly ``size`` bytes; 0 is an empty body, which is complete at once."""
 
     __slots__ = ("_left", "done")
 
@@ -65,7 +68,7 @@ class SizedBody:
 
 
 class BodyUntilEof:
-    """Everything until the connection ends."""
+    """A body that lasts until the connection ends."""
 
     __slots__ = ("done",)
 
@@ -80,10 +83,10 @@ class BodyUntilEof:
 
 
 class ChunkedBody:
-    """A body in chunks, judged strictly: what one reader takes for the end, no other takes for the middle.
+    """A body in chunks. The grammar is strict, so that every other parser finds the same end.
 
-    With ``decode``, the payload of what was received last waits in ``payload``, and ``trailers`` has the fields
-    after the last chunk. ``of_service``: blanks may follow the size of a chunk.
+    With ``decode``, ``payload`` collects the payload until :meth:`take`, and ``trailers`` has the fields after the
+    last chunk. ``of_service``: blanks may follow the size of a chunk.
     """
 
     __slots__ = (
@@ -110,7 +113,7 @@ class ChunkedBody:
         self._trailers_size = 0
 
     def take(self) -> list[Buffer]:
-        """The payload since the last call, when ``decode`` was asked for."""
+        """The payload received since the last call; empty without ``decode``."""
         payload, self.payload = self.payload, []
         return payload
 
@@ -161,7 +164,7 @@ class ChunkedBody:
                 raise RemoteProtocolError("malformed chunk size")
             self._left = int(found[1], 16)
             self._state = _DATA if self._left else _TRAILERS
-        elif self._state == _CHUNK_END:  # no longer than its CRLF, so the line is empty
+        elif self._state == _CHUNK_END:  # the limit of this line is its CRLF, so it is empty
             self._state = _SIZE
         elif line:
             self._add_trailer(line)
@@ -185,14 +188,15 @@ _LINE_LIMITS = {_SIZE: MAX_CHUNK_LINE, _CHUNK_END: 2, _TRAILERS: MAX_TRAILERS}
 
 
 def body_of(size: int, *, decode: bool = False, of_service: bool = False) -> Body:
-    """The body of a head's ``body_size``; ``of_service``: of a response."""
+    """The body for a head's ``body_size``: bytes, :data:`~aiofrp.wire.http.head.CHUNKED` or
+    :data:`~aiofrp.wire.http.head.UNTIL_EOF`. ``decode`` and ``of_service`` as for :class:`ChunkedBody`."""
     if size == CHUNKED:
         return ChunkedBody(decode, of_service=of_service)
     return BodyUntilEof() if size == UNTIL_EOF else SizedBody(size)
 
 
 def may_be_trailer(name: bytes) -> bool:
-    """Whether a field of this name may come after a body."""
+    """Whether a trailer field may have this name."""
     return plain_name(name) not in _FORBIDDEN_TRAILERS
 
 

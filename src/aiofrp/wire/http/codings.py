@@ -1,4 +1,4 @@
-"""Which content codings a user takes (RFC 9110 §12.5.3)."""
+"""Which content codings a user accepts (RFC 9110 §12.5.3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _REFUSED = re.compile(rb"(?i)[ \t]*q[ \t]*=[ \t]*0(?:\.0{0,3})?[ \t]*")
 
 
 def accepts_gzip(accept_encoding: bytes) -> bool:
-    """Whether a user that sent this Accept-Encoding takes gzip. One that sent ``*`` alone did not ask for it."""
+    """Whether a user that sent this value of Accept-Encoding accepts gzip. The value ``*`` alone does not count."""
     for part in accept_encoding.split(b","):
         name, _, weight = part.partition(b";")
         if _GZIP.fullmatch(name.strip(b" \t")):

@@ -1,4 +1,4 @@
-"""Conditions of requests for a content that has a date and no entity tag (RFC 9110 §13)."""
+"""Conditional requests for a content that has a modification time and no entity tag (RFC 9110 §13)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from aiofrp.wire.http.dates import parse_date
 FIELDS = frozenset(
     (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
 )
-#: A file with one of these times has no date: nobody set it.
+#: Modification times that mean "unknown".
 _NO_DATE = (0, None)
 
 
 class Verdict(enum.Enum):
-    """What the conditions of a request come to."""
+    """The result of evaluating a request's conditions; the values are the statuses of the answers."""
 
     SEND = 200
     NOT_MODIFIED = 304
@@ -24,10 +24,10 @@ class Verdict(enum.Enum):
 
 
 def judge_conditions(fields: Mapping[bytes, bytes], modified: int | None) -> Verdict:
-    """Whether GET or HEAD is to be answered with the content.
+    """Evaluate the conditions of a GET or HEAD request.
 
-    ``fields``: those of :data:`FIELDS` that the request has. ``modified``: when the content was last changed, in
-    seconds since 1970; 0 or ``None``: unknown.
+    ``fields``: the fields of :data:`FIELDS` that the request has, names in lower case. ``modified``: when the content
+    was last changed, in seconds since 1970; 0 or ``None``: unknown.
     """
     if not _passes(fields, modified):
         return Verdict.FAILED
@@ -41,7 +41,7 @@ def judge_conditions(fields: Mapping[bytes, bytes], modified: int | None) -> Ver
 
 
 def _passes(fields: Mapping[bytes, bytes], modified: int | None) -> bool:
-    """If-Match, or else If-Unmodified-Since: a content without a tag matches no tag."""
+    """Whether If-Match holds, or without it If-Unmodified-Since. A content without a tag matches ``*`` only."""
     if (tags := fields.get(b"if-match")) is not None:
         return tags.strip() == b"*"
     text = fields.get(b"if-unmodified-since")
@@ -50,8 +50,11 @@ def _passes(fields: Mapping[bytes, bytes], modified: int | None) -> bool:
 
 
 def wanted_range(fields: Mapping[bytes, bytes], modified: int | None) -> bytes:
-    """The Range field, or empty when all of the content is to be sent: there is none, or If-Range says that the user
-    has a part of another content."""
+    """The value of the Range field, or ``b""`` when the whole content is to be sent.
+
+    That is so without a Range field, and when the date in If-Range is not ``modified``. Arguments as for
+    :func:`judge_conditions`.
+    """
     asked = fields.get(b"range", b"")
     if asked and (text := fields.get(b"if-range")) is not None:
         since = parse_date(text)

@@ -1,4 +1,4 @@
-"""Dates as fields of HTTP have them (RFC 9110 §5.6.7): the usual form, and two old ones that are still read."""
+"""Dates in HTTP fields (RFC 9110 §5.6.7): the present form is written, two obsolete forms are also read."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _LAST = 253_402_300_799
 
 
 def date_text(second: float) -> bytes:
-    """A time in seconds since 1970 as HTTP writes it; times that have no such form are moved to the nearest one."""
+    """``second``, seconds since 1970, in HTTP's form; a time before 1970 or after 9999 becomes the nearest one."""
     return formatdate(min(max(int(second), 0), _LAST), usegmt=True).encode()
 
 
 def parse_date(text: bytes) -> int | None:
-    """The seconds since 1970 that a date says, or ``None`` if it is none."""
+    """The seconds since 1970 of a date in one of the three forms, or ``None`` for any other text."""
     for form in _FORMS:
         found = form.fullmatch(text)
         if found is not None:

@@ -1,7 +1,7 @@
-"""What a service sees of a user's request, and a user of a service's response
+"""The request head that a service gets, and the response head that a user gets
 (docs/protocol/server.md §6.3, §6.4).
 
-Heads are written anew from what was parsed, so that nobody behind can read them in another way.
+Heads are encoded anew from the parsed values, so that the next parser cannot understand them differently.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ from aiofrp.wire.http.head import CHUNKED, Field, RequestHead, ResponseHead, pla
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-#: Fields whose values belong to the message, not to a configuration.
+#: Fields that a configuration cannot set, because the message determines their values.
 _NOT_SET = frozenset((b"host", b"content-length", b"transfer-encoding", b"trailer", b"upgrade"))
-#: Methods whose requests say how long their body is although there is none (RFC 9110 §8.6): some services insist.
+#: Methods whose requests have a Content-Length even for an empty body (RFC 9110 §8.6); some services demand it.
 _WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
 #: Connection options that name no field to be removed.
 _PLAIN_OPTIONS = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te"))
 
 
 class HeaderChanges:
-    """Fields a proxy's configuration sets; they replace those of the same name, and those that services may take for
-    the same. ``connection`` is the Connection field among them, or empty."""
+    """The fields that a proxy's configuration sets.
+
+    They replace fields of the same name, and those whose names some services treat as the same (:func:`plain_name`).
+    ``connection``: the value of the Connection field among them, or empty.
+    """
 
     __slots__ = ("connection", "fields", "names")
 
     def __init__(self, wanted: Mapping[str, str]) -> None:
-        """``wanted``: names and values; what is no field name, or frames the message, is left out."""
+        """``wanted``: names and values. Entries that are no field name, or that would frame the message, are ignored.
+        Control characters in values become blanks."""
         pairs = [(name.encode(), _CONTROL.sub(b" ", value.encode())) for name, value in wanted.items()]
         fields = [p for p in pairs if _TOKEN.fullmatch(p[0]) and p[0].lower() not in _NOT_SET]
         self.fields = [p for p in fields if p[0].lower() != b"connection"]
@@ -37,11 +41,11 @@ class HeaderChanges:
 
     @property
     def closes(self) -> bool:
-        """Whether the connection is to end after the message."""
+        """Whether the configured Connection field contains ``close``."""
         return b"close" in _options([self.connection])
 
     def apply(self, fields: list[Field]) -> list[Field]:
-        """``fields`` with the changes."""
+        """A list of ``fields`` with the changes; ``fields`` itself when there are none."""
         if not self.names:
             return fields
         return [field for field in fields if plain_name(field[0]) not in self.names] + self.fields
@@ -53,29 +57,32 @@ NO_CHANGES = HeaderChanges({})
 def request_fields(
     request: RequestHead, changes: HeaderChanges, peer: bytes, *, trusted: bool = False
 ) -> list[Field]:
-    """The fields a service gets besides Host and those about the connection. ``peer``: the user's IP address.
+    """The fields of the request that a service gets, except Host and those about connection and length.
 
-    X-Forwarded-For goes on with what the user sent, as that of a proxy before us. X-Real-IP, X-Forwarded-Host and
-    X-Forwarded-Proto are those of the user only if it is ``trusted``, as a front end on the same machine is.
+    ``peer``: the user's IP address; it is appended to the X-Forwarded-For that the user sent. The user's X-Real-IP,
+    X-Forwarded-Host and X-Forwarded-Proto pass only if it is ``trusted``, such as a front end on the same machine.
     """
     before = request.noted.get(b"x-forwarded-for")
-    said = request.note if trusted else _said_nothing
+    sent = request.note if trusted else _not_sent
     forwarded = (
         (b"X-Forwarded-For", b", ".join((*before, peer)) if before else peer),
-        (b"X-Forwarded-Host", said(b"x-forwarded-host") or request.host),
-        (b"X-Forwarded-Proto", said(b"x-forwarded-proto") or b"http"),
-        (b"X-Real-IP", said(b"x-real-ip") or peer),
+        (b"X-Forwarded-Host", sent(b"x-forwarded-host") or request.host),
+        (b"X-Forwarded-Proto", sent(b"x-forwarded-proto") or b"http"),
+        (b"X-Real-IP", sent(b"x-real-ip") or peer),
     )
     return passed_fields(request, changes, forwarded)
 
 
-def _said_nothing(name: bytes) -> bytes:
+def _not_sent(name: bytes) -> bytes:
     return b""
 
 
 def passed_fields(request: RequestHead, changes: HeaderChanges, forwarded: Iterable[Field]) -> list[Field]:
-    """The fields that pass to a service unchanged, with ``changes``. ``forwarded``: those about whom the request came
-    from; the user's own of these names do not pass."""
+    """The request's end-to-end fields with ``forwarded`` and ``changes``.
+
+    ``forwarded``: fields about the origin of the request. The user's own fields of these names do not pass; nor do
+    those that its Connection field names.
+    """
     noted = request.noted
     fields = _without_named(request.fields, request.connection)
     fields += forwarded
@@ -87,8 +94,12 @@ def passed_fields(request: RequestHead, changes: HeaderChanges, forwarded: Itera
 def encode_request(
     request: RequestHead, fields: list[Field], rewrite: bytes, connection: bytes = b""
 ) -> bytes:
-    """The head for a service that speaks HTTP/1.1. ``rewrite``: the Host to name instead of the user's, or empty;
-    ``connection``: the Connection field that a configuration sets, as frp does whatever the user asks for."""
+    """The bytes of a request head for a service that speaks HTTP/1.1.
+
+    ``fields``: the result of :func:`request_fields` or :func:`passed_fields`. ``rewrite``: the Host to send instead of
+    the user's, or empty. ``connection``: the configured Connection field, which replaces the user's as in frp, or
+    empty.
+    """
     host = rewrite or request.host
     target = b"http://%b%b" % (host, request.target) if request.absolute else request.target
     lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, target, host)]
@@ -107,7 +118,7 @@ def encode_request(
 
 
 def encode_connect(request: RequestHead) -> bytes:
-    """The head of a CONNECT request for a service that is a proxy; it gets the user's credential too."""
+    """The bytes of a CONNECT request head for a service that is itself a proxy; it gets the user's credential too."""
     lines = [b"CONNECT %b HTTP/1.1\r\nHost: %b" % (request.target, request.host)]
     lines += [b"%b: %b" % field for field in request.fields]
     lines += [b"Proxy-Authorization: %b" % value for value in request.noted.get(b"proxy-authorization", ())]
@@ -116,8 +127,10 @@ def encode_connect(request: RequestHead) -> bytes:
 
 
 def response_fields(response: ResponseHead, changes: HeaderChanges, date: Callable[[], bytes]) -> list[Field]:
-    """The fields a user gets besides those about the connection. ``date``: asked for the present time when a
-    service does not tell it."""
+    """The fields of the response that a user gets, except those about connection and length.
+
+    ``date``: called for the value of the Date field when the service sent none.
+    """
     fields = _without_named(response.fields, response.connection)
     if b"date" not in response.noted:
         fields.append((b"Date", date()))
@@ -125,7 +138,7 @@ def response_fields(response: ResponseHead, changes: HeaderChanges, date: Callab
 
 
 def encode_response(status: int, reason: bytes, minor: int, fields: Iterable[Field]) -> bytes:
-    """The head for a user that speaks HTTP/1.``minor``."""
+    """The bytes of a response head for a user that speaks HTTP/1.``minor``. All ``fields`` are sent as they are."""
     lines = [b"HTTP/1.%d %d %b" % (minor, status, reason)]
     lines += [b"%b: %b" % field for field in fields]
     lines.append(b"\r\n")
@@ -133,7 +146,7 @@ def encode_response(status: int, reason: bytes, minor: int, fields: Iterable[Fie
 
 
 def _without_named(fields: list[Field], options: frozenset[bytes]) -> list[Field]:
-    """A copy of ``fields`` without those the Connection field names."""
+    """A copy of ``fields`` without those that the Connection ``options`` name."""
     named = options - _PLAIN_OPTIONS
     if not named:
         return fields.copy()

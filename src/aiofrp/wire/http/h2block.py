@@ -1,21 +1,21 @@
-"""Header blocks of HTTP/2 before they are decoded: how long they may grow, and what decoding them would cost.
+"""Limits of HTTP/2 header blocks, checked before they are decoded.
 
-A byte of HPACK (RFC 7541) may stand for a field of 4 KiB, and decoding a field costs many times what sending it does,
-so that fields are counted first.
+One byte of HPACK (RFC 7541) may stand for a field of 4 KiB, and decoding a field costs many times what sending it
+costs. So the fields are counted first.
 """
 
 from __future__ import annotations
 
 from aiofrp.wire.http.h2frames import END_HEADERS, HAS_PRIORITY, HEADERS, PADDED, CalmDown, Frame
 
-#: Bytes of a header block, as it is sent; how many of them may be in Huffman code, of which decoding 1 KiB takes about
-#: 1 ms; frames it may come in; and its fields, of which each takes about 20 µs.
+#: Limits of one header block: its bytes as sent; those of them in Huffman code (decoding 1 KiB takes about 1 ms); its
+#: HEADERS and CONTINUATION frames; and its fields (decoding one takes about 20 µs).
 MAX_BLOCK, MAX_HUFFMAN, MAX_PARTS, MAX_FIELDS = 64 * 1024, 16 * 1024, 32, 256
 _PRIORITY = 5
 
 
 class HeaderBlock:
-    """The header block of a connection that is under way."""
+    """The header block that a connection is receiving. It is true while a block has begun and not ended."""
 
     __slots__ = ("_parts", "_size")
 
@@ -24,14 +24,13 @@ class HeaderBlock:
         self._size = 0
 
     def __bool__(self) -> bool:
-        """Whether its end has not come yet."""
+        """Whether a block has begun whose END_HEADERS was not received."""
         return bool(self._parts)
 
     def receive(self, frame: Frame) -> int:
-        """A HEADERS or CONTINUATION frame; returns the number of fields when the block is whole, else 0.
+        """Add a HEADERS or CONTINUATION frame. Returns the number of fields when the block is complete, else 0.
 
-        Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` when a limit is passed. What else is wrong with the frame is
-        left to h2.
+        Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` when a limit is exceeded. h2 finds all other errors.
         """
         part = _fragment(frame) if frame.kind == HEADERS else frame.payload
         self._parts.append(part)
@@ -45,7 +44,7 @@ class HeaderBlock:
 
 
 def _fragment(frame: Frame) -> memoryview:
-    """The part of the block in a HEADERS frame."""
+    """The payload of a HEADERS frame without padding and priority."""
     payload = frame.payload
     start, padding = 0, 0
     if frame.flags & PADDED and payload:
@@ -56,7 +55,7 @@ def _fragment(frame: Frame) -> memoryview:
 
 
 def count_fields(block: bytes) -> int:
-    """The number of fields in ``block``, as far as it can be read.
+    """The number of fields in ``block``; an incomplete last field counts.
 
     Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` for more than :data:`MAX_FIELDS`, or more than
     :data:`MAX_HUFFMAN` bytes in Huffman code.
@@ -65,13 +64,13 @@ def count_fields(block: bytes) -> int:
     while position < size:
         first = block[position]
         fields += 1
-        if first & 0x80:  # an index
+        if first & 0x80:  # an indexed field
             _, position = _integer(block, position, 0x7F)
             strings = 0
-        elif first & 0xE0 == 0x20:  # a table size
+        elif first & 0xE0 == 0x20:  # a dynamic table size update
             _, position = _integer(block, position, 0x1F)
             strings = 0
-        else:  # a literal, whose name has an index or is one too
+        else:  # a literal field; its name is an index or a second literal
             index, position = _integer(block, position, 0x3F if first & 0x40 else 0x0F)
             strings = 1 if index else 2
         for _ in range(strings):
@@ -87,7 +86,8 @@ def count_fields(block: bytes) -> int:
 
 
 def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
-    """An integer of HPACK (RFC 7541 §5.1) and where it ends; one that no block can hold is as long as the block."""
+    """An HPACK integer (RFC 7541 §5.1) and the position after it. For an incomplete integer, and for one of more than
+    five bytes, both are the length of the block."""
     value = block[position] & mask
     position += 1
     if value < mask:

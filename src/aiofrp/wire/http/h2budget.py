@@ -1,7 +1,8 @@
-"""What a peer of HTTP/2 may spend on frames that carry nothing.
+"""How many control frames an HTTP/2 peer may send.
 
-Settings, pings, priorities, window updates, resets and empty data cost their sender nothing and us some 30 µs each. A
-peer that works needs them in proportion to its requests and data; one that sends only them is told to calm down.
+SETTINGS, PING, PRIORITY, WINDOW_UPDATE, RST_STREAM and empty DATA frames cost their sender nothing, and us about 30 µs
+each. A peer needs them in proportion to its requests and data. One that sends many more gets GOAWAY with the error
+ENHANCE_YOUR_CALM.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from aiofrp.wire.http.h2frames import (
     Frame,
 )
 
-#: Control frames a new connection may send, and most that it may save up.
+#: Control frames that a new connection may send, and most that an account may hold.
 START, MOST = 1000, 4000
-#: Control frames a peer gains with each second, request and DATA frame that it was sent (a peer may give windows back
-#: piece by piece: Go does every 4 KiB, others at every frame).
+#: Control frames that a peer gains with each second, each request and each DATA frame we send; and the bytes of such a
+#: frame for which it gains one more. (A peer may send WINDOW_UPDATE often: Go every 4 KiB, others for every frame.)
 PER_SECOND, PER_REQUEST, PER_FRAME_SENT, BYTES_SENT = 10, 8, 4, 1024
-#: Control frames that one SETTINGS frame counts for: it concerns every stream.
+#: Control frames that one SETTINGS frame counts as, because it concerns every stream.
 SETTINGS_COST = 20
-#: Fields of a request that cost nothing, and how many of the others count for a control frame.
+#: Fields of a request that cost nothing, and how many of the further ones count as one control frame.
 FREE_FIELDS, FIELDS_PER_FRAME = 64, 4
 
 
 class ControlBudget:
-    """The account of one connection. ``now``: seconds of a clock that never goes back."""
+    """The account of one connection, in control frames. ``now``: seconds of a monotonic clock."""
 
     __slots__ = ("_left", "_since")
 
@@ -39,13 +40,13 @@ class ControlBudget:
         self._since = now
 
     def received(self, frame: Frame, now: float) -> None:
-        """The peer sent ``frame``. Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` when that is one too many."""
+        """Subtract the cost of ``frame``, which the peer sent. Raises as :meth:`spend` does."""
         cost = _cost(frame)
         if cost:
             self.spend(cost, now)
 
     def spend(self, cost: float, now: float) -> None:
-        """As many control frames. Raises :class:`~aiofrp.wire.http.h2frames.CalmDown`."""
+        """Subtract ``cost`` control frames. Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` below 0."""
         self._left -= cost
         if self._left < 0:
             self._gain((now - self._since) * PER_SECOND)
@@ -54,14 +55,18 @@ class ControlBudget:
                 raise CalmDown("too many HTTP/2 control frames")
 
     def requested(self, fields: int, now: float) -> None:
-        """The peer sent a header block of ``fields``. Raises :class:`~aiofrp.wire.http.h2frames.CalmDown`."""
+        """The peer sent a header block of ``fields`` fields: add what a request gains, subtract what many fields cost.
+        Raises as :meth:`spend` does."""
         self._gain(PER_REQUEST)
         if fields > FREE_FIELDS:
             self.spend((fields - FREE_FIELDS) / FIELDS_PER_FRAME, now)
 
     def sent(self, size: int, cut: bool) -> None:
-        """The peer was sent a DATA frame of ``size`` bytes; ``cut``: its window allowed no more, so that windows of a
-        few bytes gain nothing."""
+        """We sent a DATA frame of ``size`` bytes: add what it gains.
+
+        ``cut``: the flow-control window allowed no more. Such a frame gains only from :data:`BYTES_SENT` bytes on, so
+        that windows of a few bytes gain nothing.
+        """
         if not cut or size >= BYTES_SENT:
             self._gain(PER_FRAME_SENT + size / BYTES_SENT)
 
@@ -79,4 +84,4 @@ def _cost(frame: Frame) -> int:
         return 0
     if kind == SETTINGS and not frame.flags & ACK:
         return SETTINGS_COST
-    return 1  # CONTINUATION too: a block of many is one that a peer made small
+    return 1  # also for CONTINUATION: a peer that needs many of them makes its frames small on purpose

@@ -1,7 +1,7 @@
-"""Fields of HTTP/2 messages, judged (RFC 9113 §8.2, §8.3).
+"""The check of header fields and trailers of HTTP/2 messages (RFC 9113 §8.2, §8.3).
 
-A malformed message is an error of its stream alone (RFC 9113 §8.1.1). h2 would end the connection, and with it the
-other requests, so its own check is off.
+A malformed message is a stream error (RFC 9113 §8.1.1). h2's own check is off, because it would make it a connection
+error, which ends all requests of the connection.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import re
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.http.head import Field
 
-#: Names that h2 and Go take: visible ASCII without upper case and without a colon.
+#: Names that h2 and Go accept: visible ASCII without upper case and without a colon.
 _NAME = re.compile(rb"[\x21-\x39\x3b-\x40\x5b-\x7e]+")
 _NOT_IN_VALUES = re.compile(rb"[\x00\r\n]")
-#: Fields about a connection of HTTP/1 (RFC 9113 §8.2.2).
+#: Connection-specific fields, which only HTTP/1 has (RFC 9113 §8.2.2).
 _OF_CONNECTIONS = frozenset(
     (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
 )
@@ -24,11 +24,14 @@ _STATUS = re.compile(rb"[1-9][0-9]{2}")
 
 
 class Malformed(RemoteProtocolError):
-    """A message that breaks the rules; its stream is reset."""
+    """A malformed message (RFC 9113 §8.1.1); the stream is to be reset with PROTOCOL_ERROR."""
 
 
 def checked_request(fields: list[Field]) -> list[Field]:
-    """The fields of a request, pseudo-header fields first, values trimmed. Raises :class:`Malformed`."""
+    """The fields of a request in their order, values without blanks around them.
+
+    Pseudo-header fields come first. Raises :class:`Malformed`.
+    """
     checked = _checked(fields, _OF_REQUESTS)
     pseudo = {name: value for name, value in checked if name.startswith(b":")}
     if not pseudo.get(b":method"):
@@ -46,7 +49,10 @@ def checked_request(fields: list[Field]) -> list[Field]:
 
 
 def checked_response(fields: list[Field]) -> list[Field]:
-    """The fields of a response, ``:status`` first, values trimmed. Raises :class:`Malformed`."""
+    """The fields of a response in their order, ``:status`` first, values without blanks around them.
+
+    Raises :class:`Malformed`.
+    """
     checked = _checked(fields, _OF_RESPONSES)
     if not checked or checked[0][0] != b":status" or not _STATUS.fullmatch(checked[0][1]):
         raise Malformed("a response without :status")
@@ -54,12 +60,13 @@ def checked_response(fields: list[Field]) -> list[Field]:
 
 
 def checked_trailers(fields: list[Field]) -> list[Field]:
-    """Fields after a body, values trimmed. Raises :class:`Malformed`."""
+    """The fields of trailers in their order, values without blanks around them. Raises :class:`Malformed`."""
     return _checked(fields, frozenset())
 
 
 def _checked(fields: list[Field], pseudo: frozenset[bytes]) -> list[Field]:
-    """``fields`` with trimmed values; ``pseudo``: the pseudo-header fields that may stand before the others, once."""
+    """``fields`` with trimmed values. ``pseudo``: the allowed pseudo-header fields, each at most once and before the
+    others."""
     checked: list[Field] = []
     left = pseudo
     for name, value in fields:

@@ -1,8 +1,8 @@
-"""HTTP/2 frames as they come out of a stream, whole, before h2 sees them (RFC 9113 §4).
+"""Splits a byte stream into HTTP/2 frames and checks their limits before h2 gets them (RFC 9113 §4).
 
-h2 refuses a frame that is too long only when all of it, up to 16 MiB, has come; it keeps every setting a peer names;
-and what it is given, it works through to the end. Here frames are told apart, so that the connection may stop between
-two of them, and what would cost much is refused before it costs.
+h2 refuses a frame that is too long only after all of it, up to 16 MiB, was received. It stores every setting that a
+peer names, and handles all the bytes it is given in one call. With single frames the connection can stop between two
+of them, and expensive ones are refused before they cost anything.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ from typing import NamedTuple
 
 from aiofrp.errors import RemoteProtocolError
 
-#: Bytes of the longest payload a peer may send unless it was told otherwise (RFC 9113 §4.2).
+#: Bytes of the longest payload a peer may send: the initial SETTINGS_MAX_FRAME_SIZE, which we keep (RFC 9113 §4.2).
 MAX_FRAME = 1 << 14
-#: Bytes of a frame's header, and where its payload begins.
+#: Bytes of a frame's header; its payload begins after them.
 HEADER = 9
-#: Settings in one SETTINGS frame; the RFCs know eight.
+#: Most settings in one SETTINGS frame; the RFCs define eight.
 MAX_SETTINGS = 64
-#: Settings h2 is told of (RFC 9113 §6.5.2, RFC 8441); it would keep each of 65,536 others and look at all of them at
-#: every SETTINGS frame.
+#: Settings that pass to h2 (RFC 9113 §6.5.2, RFC 8441). It would store each of the 65,529 others, and go through all
+#: stored ones at every SETTINGS frame.
 _KNOWN_SETTINGS = frozenset((1, 2, 3, 4, 5, 6, 8))
-#: Bytes of the table in which we look up fields that we send, however many the peer would keep.
+#: Most bytes of the HPACK table for fields that we send, even if the peer allows more.
 MAX_ENCODER_TABLE = 4096
 _HEADER_TABLE_SIZE, _SETTING = 1, 6
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
     range(10)
 )
-#: Flags (RFC 9113 §6): the last of a direction (DATA, HEADERS) or an answer (SETTINGS, PING); the end of a header
-#: block; padding; a priority before the header block.
+#: Flags (RFC 9113 §6): END_STREAM of DATA and HEADERS, ACK of SETTINGS and PING; the end of a header block; padding; a
+#: priority before the header block.
 END_STREAM = ACK = 0x1
 END_HEADERS, PADDED, HAS_PRIORITY = 0x4, 0x8, 0x20
 
 
 class FrameTooLong(RemoteProtocolError):
-    """The peer announced a frame that is longer than it was allowed."""
+    """The peer announced a frame above :data:`MAX_FRAME`: a connection error FRAME_SIZE_ERROR."""
 
 
 class CalmDown(RemoteProtocolError):
-    """The peer sends what is allowed, and more of it than it can need."""
+    """The peer sends more of something allowed than it can need: a connection error ENHANCE_YOUR_CALM."""
 
 
 class Frame(NamedTuple):
-    """A whole frame; ``data`` has its header too."""
+    """A complete frame. ``kind``: its type. ``stream``: its stream identifier. ``data``: all bytes, header included."""
 
     kind: int
     flags: int
@@ -51,38 +51,41 @@ class Frame(NamedTuple):
 
     @property
     def payload(self) -> memoryview:
-        """What follows the header."""
+        """The bytes after the header, as a view onto ``data``."""
         return memoryview(self.data)[HEADER:]
 
 
 class FrameReader:
-    """Takes the frames of one direction apart. ``preface``: bytes that come before the first one."""
+    """Splits the bytes of one direction into frames. ``preface``: bytes that must come before the first frame.
+
+    After each :meth:`receive_data`, call :meth:`next_frame` until it returns ``None``, at once or later.
+    """
 
     __slots__ = ("_buffer", "_preface")
 
     def __init__(self, preface: bytes = b"") -> None:
         self._buffer = (
             bytearray()
-        )  # limited by a frame and what arrives at once: the connection reads no more then
+        )  # limited by a frame and one read: the connection does not read while whole frames are here
         self._preface = preface
 
     def __len__(self) -> int:
-        """Bytes that are held."""
+        """How many received bytes no frame has used."""
         return len(self._buffer)
 
     def receive_data(self, data: bytes | memoryview) -> None:
-        """More bytes."""
+        """Add received bytes."""
         self._buffer += data
 
     def clear(self) -> None:
-        """Drop what is held."""
+        """Drop the bytes that no frame has used."""
         self._buffer.clear()
 
     def next_frame(self) -> Frame | None:
-        """The next frame, or ``None`` when more has to come.
+        """The next frame, or ``None`` while it is incomplete.
 
-        Raises :class:`~aiofrp.errors.RemoteProtocolError` for another preface, and :class:`FrameTooLong` as soon as a
-        frame announces more than :data:`MAX_FRAME`.
+        Raises :class:`~aiofrp.errors.RemoteProtocolError` for a wrong preface, and :class:`FrameTooLong` when a header
+        announces more than :data:`MAX_FRAME` bytes of payload.
         """
         if self._preface and not self._skip_preface():
             return None
@@ -100,7 +103,7 @@ class FrameReader:
         return Frame(data[3], data[4], int.from_bytes(data[5:HEADER]) & 0x7FFFFFFF, data)
 
     def _skip_preface(self) -> bool:
-        """Whether the preface is whole, and gone."""
+        """Remove the preface; returns whether it was complete."""
         preface, seen = self._preface, bytes(self._buffer[: len(self._preface)])
         if not preface.startswith(seen):
             raise RemoteProtocolError("no HTTP/2 preface")
@@ -112,12 +115,14 @@ class FrameReader:
 
 
 def bounded_settings(frame: Frame) -> bytes:
-    """A SETTINGS frame as h2 is to see it: without unknown settings (RFC 9113 §6.5.2 tells to ignore them), and with
-    a header table of at most :data:`MAX_ENCODER_TABLE`. Raises :class:`CalmDown` when it
-    has more than :data:`MAX_SETTINGS`."""
+    """The bytes of a SETTINGS frame for h2.
+
+    Unknown settings are left out (RFC 9113 §6.5.2: they are ignored), and the header table size is at most
+    :data:`MAX_ENCODER_TABLE`. Raises :class:`CalmDown` for more than :data:`MAX_SETTINGS` settings.
+    """
     payload = bytes(frame.payload)
     if len(payload) % _SETTING:
-        return frame.data  # h2 says what is wrong
+        return frame.data  # h2 raises FRAME_SIZE_ERROR
     if len(payload) > MAX_SETTINGS * _SETTING:
         raise CalmDown(f"{len(payload) // _SETTING} settings in an HTTP/2 frame")
     kept = bytearray()

@@ -1,9 +1,9 @@
-"""HTTP/1 heads: everything a request or a response says before its body (RFC 9112), and requests' heads as values.
+"""Heads of HTTP/1 requests and responses as values (RFC 9112), and the parser of request heads.
 
-The request line is judged here, because llhttp knows a fixed list of methods and no UTF-8 in targets; the fields are
-judged by llhttp. What is framed twice, folded, or ended by a bare LF is refused in requests. Of a parsed head the
-fields a proxy acts on are in ``noted`` and no longer in ``fields``, unless they simply pass. Responses are read in
-:mod:`aiofrp.wire.http.response`.
+The request line is parsed here, because llhttp knows a fixed list of methods and no UTF-8 in targets; llhttp parses
+the fields. Requests that are framed twice, have folded lines, or lines that end in a bare LF are refused. In a parsed
+head, the fields that a proxy acts on are in ``noted`` and not in ``fields``, unless they also pass unchanged.
+:mod:`aiofrp.wire.http.response` parses response heads.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import httptools
 from aiofrp.errors import RemoteProtocolError
 
 Field = tuple[bytes, bytes]
-"""Name as it was written, and value without the space around it."""
+"""A field's name as it was sent, and its value without the blanks around it."""
 
-#: Bytes of the largest head; the reference allows 1 MiB, which thousands of slow visitors could each fill.
+#: Bytes of the largest request head. The reference allows 1 MiB, which thousands of slow users could each fill.
 MAX_HEAD = 64 * 1024
-#: ``body_size`` of a body in chunks, and of a response whose body ends with the connection.
+#: ``body_size`` of a chunked body, and of a response whose body ends with the connection.
 CHUNKED, UNTIL_EOF = -1, -2
 
-#: Fields of requests that are noted; True: they stay in ``fields`` too (docs/protocol/server.md §6.3).
+#: Fields of requests that go to ``noted``; True: they stay in ``fields`` too (docs/protocol/server.md §6.3).
 _REQUEST_FIELDS = {
     b"host": False,
     b"connection": False,
@@ -45,7 +45,7 @@ _REQUEST_FIELDS = {
     b"x-real-ip": False,
     b"http2-settings": False,
 }
-#: What makes a field's name one that services may take for another, see :func:`plain_name`.
+#: Characters in a field's name that make some services treat it as another name, see :func:`plain_name`.
 _DISGUISED = re.compile(rb"[^0-9A-Za-z-]")
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -57,9 +57,9 @@ _ABSOLUTE = re.compile(
 _PATH = re.compile(rb"(?:[^%]|%[0-9A-Fa-f]{2})*")
 _ILLEGAL_IN_PATH = re.compile(rb"[\x80-\xff\"#<>\\^`{|}]")
 _UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
-#: Protocols to upgrade to in which requests follow: h2c (RFC 7540 §3.2), TLS and HTTP itself (RFC 2817 §3).
+#: Upgrade protocols that carry further requests: h2c (RFC 7540 §3.2), TLS and HTTP itself (RFC 2817 §3).
 _CARRIES_HTTP = re.compile(rb"h2c?|(?:http|tls)(?:/.*)?", re.IGNORECASE)
-#: A Content-Length below 10^18: what is longer is no size of anything, and costly to read.
+#: A Content-Length below 10^18. No body is longer, and converting longer numbers is expensive.
 LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
 _END = re.compile(rb"\n\r?\n")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
@@ -69,7 +69,7 @@ _USUAL_OPTIONS = {
 
 
 class HeadError(RemoteProtocolError):
-    """A head that is refused. ``status`` is what to answer a user, the text its explanation or empty."""
+    """A head that is refused. ``status``: the status of the answer to a user. The text explains it, or is empty."""
 
     def __init__(self, text: str = "", status: int = 400) -> None:
         super().__init__(text)
@@ -77,7 +77,7 @@ class HeadError(RemoteProtocolError):
 
 
 class RequestHead:
-    """What a request says before its body."""
+    """The head of a request."""
 
     __slots__ = (
         "absolute",
@@ -97,37 +97,39 @@ class RequestHead:
 
     method: bytes
     target: bytes
-    """To send on: as the user wrote it, with bytes that are illegal in a path percent-encoded; in absolute form
-    without the scheme and authority."""
+    """The target for the service: as the user sent it, with bytes that are illegal in a path percent-encoded. The
+    scheme and authority of an absolute form are left out."""
     minor: int
-    """1 of HTTP/1.1."""
+    """The minor version: 1 for HTTP/1.1."""
     host: bytes
-    """Whom the request is for: the authority of the target, else the Host field."""
+    """The authority of the target, else the Host field; with the port if there is one."""
     path: bytes
-    """The percent-decoded path, which routes are judged by; empty for CONNECT."""
+    """The percent-decoded path, by which routes are matched; empty for CONNECT."""
     absolute: bool
-    """Whether the target names the authority itself, as users of a proxy write it; so does CONNECT."""
+    """Whether the target contains the authority: in absolute form, which users of a proxy send, and for CONNECT."""
     scheme: bytes
-    """That of a target in absolute form, in lower case; else empty."""
+    """The scheme of a target in absolute form, in lower case; else empty."""
     fields: list[Field]
+    """The fields in their order, without those that are only noted."""
     noted: dict[bytes, list[bytes]]
+    """The values of the fields that a proxy acts on, by name in lower case."""
     connection: frozenset[bytes]
     """Options of the Connection field, in lower case."""
     upgrade: bytes
-    """The protocols asked for, when the connection is to be upgraded."""
+    """The value of the Upgrade field when Connection contains ``upgrade``, without protocols that carry HTTP."""
     body_size: int
     """Bytes of the body, or :data:`CHUNKED`."""
     keep_alive: bool
-    """Whether the user wants another request on the connection."""
+    """Whether the user lets the connection persist after the response."""
 
     def note(self, name: bytes) -> bytes:
-        """The first value of a noted field, or ``b""``."""
+        """The first value of the noted field ``name``, which is in lower case, or ``b""``."""
         values = self.noted.get(name)
         return values[0] if values else b""
 
 
 class ResponseHead:
-    """What a response says before its body."""
+    """The head of a response. ``fields``, ``noted``, ``minor`` and ``connection`` as in :class:`RequestHead`."""
 
     __slots__ = ("body_size", "connection", "fields", "keep_alive", "minor", "noted", "reason", "status")
 
@@ -138,14 +140,17 @@ class ResponseHead:
     noted: dict[bytes, list[bytes]]
     connection: frozenset[bytes]
     body_size: int
-    """Bytes of the body, :data:`CHUNKED` or :data:`UNTIL_EOF`; what the status and the method say about bodies is
-    not in it."""
+    """Bytes of the body, :data:`CHUNKED` or :data:`UNTIL_EOF`, by the fields alone: that some statuses and HEAD have
+    no body is not considered."""
     keep_alive: bool
-    """Whether the service takes another request on the connection."""
+    """Whether the service lets the connection persist after the response."""
 
 
 def made_response(status: int, reason: bytes, fields: list[Field], size: int = UNTIL_EOF) -> ResponseHead:
-    """The head of a response that the program itself makes; ``fields``: without those about connection and length."""
+    """The head of a response that the program itself makes.
+
+    ``fields``: without fields about connection and length. ``size``: bytes of the body, or :data:`UNTIL_EOF`.
+    """
     head = ResponseHead()
     head.status, head.reason, head.minor = status, reason, 1
     head.fields, head.connection, head.keep_alive = fields, _NO_OPTIONS, True
@@ -155,7 +160,7 @@ def made_response(status: int, reason: bytes, fields: list[Field], size: int = U
 
 
 def parse_request(head: bytes) -> RequestHead:
-    """A request's head, its empty line included, as a value. Raises :class:`HeadError`."""
+    """Parse a complete request head, its empty line included. Raises :class:`HeadError`."""
     line = _REQUEST_LINE.match(head)
     if line is None:
         raise HeadError
@@ -175,20 +180,24 @@ def parse_request(head: bytes) -> RequestHead:
 
 
 def plain_name(name: bytes) -> bytes:
-    """``name`` in lower case, and with hyphens for all that is no letter or digit, which is how CGI and its
-    descendants tell names apart."""
+    """``name`` in lower case, with a hyphen for each character that is no letter or digit.
+
+    CGI and similar interfaces cannot distinguish two names for which the result is the same.
+    """
     return _DISGUISED.sub(b"-", name).lower()
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
-    """Where the head in ``data`` ends: the position after its empty line, or -1. ``start``: bytes known not to
-    hold the end."""
+    """The position after the empty line that ends the head in ``data``, or -1.
+
+    ``start``: how many bytes at the beginning were searched before without success.
+    """
     end = data.find(b"\r\n\r\n", max(0, start - 3))
     return end + 4 if end >= 0 else -1
 
 
 def loose_head_end(data: bytes | bytearray, start: int = 0) -> int:
-    """Like :func:`head_end`, for responses whose lines may end in a bare LF."""
+    """As :func:`head_end`; lines may end in a bare LF, as some services send them."""
     found = _END.search(data, max(0, start - 2))
     return found.end() if found else -1
 
@@ -197,7 +206,7 @@ def loose_head_end(data: bytes | bytearray, start: int = 0) -> int:
 
 
 class _Found:
-    """What llhttp reports."""
+    """The callbacks of llhttp; they collect the fields."""
 
     __slots__ = ("complete", "on_header", "pairs")
 
@@ -212,7 +221,7 @@ class _Found:
 
 
 def _request_fields(lines: bytes) -> list[Field]:
-    """The fields, without those that services may take for one that is noted."""
+    """The fields, without those whose names some services treat as that of a noted field."""
     found = _Found()
     pairs = _run(httptools.HttpRequestParser(found), found, b"POST / HTTP/1.1\r\n" + lines)
     return [
@@ -223,7 +232,7 @@ def _request_fields(lines: bytes) -> list[Field]:
 def _run(parser: Any, found: _Found, text: bytes) -> list[Field]:
     try:
         parser.feed_data(text)
-    except httptools.HttpParserUpgrade:  # what follows the head is not looked at here
+    except httptools.HttpParserUpgrade:  # about bytes after the head, which are not parsed here
         pass
     except httptools.HttpParserError as exc:
         raise HeadError from exc
@@ -233,7 +242,10 @@ def _run(parser: Any, found: _Found, text: bytes) -> list[Field]:
 
 
 def sort_fields(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Field], dict[bytes, list[bytes]]]:
-    """The fields that pass, and the values by lower-case name of those to note."""
+    """Separate parsed fields: those that pass in their order, and the values of those to note by lower-case name.
+
+    ``known``: the names to note in lower case; the value says whether the field passes too.
+    """
     passing: list[Field] = []
     noted: dict[bytes, list[bytes]] = {}
     for pair in pairs:
@@ -249,7 +261,7 @@ def sort_fields(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Fiel
 
 
 def connection_options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
-    """The options of the Connection fields among ``noted`` ones, in lower case."""
+    """The options of all Connection fields in ``noted``, in lower case."""
     values = noted.get(b"connection")
     if values is None:
         return _NO_OPTIONS
@@ -260,13 +272,13 @@ def connection_options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
 
 
 def keeps_alive(minor: int, options: frozenset[bytes]) -> bool:
-    """Whether a peer of HTTP/1.``minor`` that sent these Connection options takes another message."""
+    """Whether the connection persists, by the version HTTP/1.``minor`` and the Connection options of a message."""
     return b"close" not in options and (minor == 1 or b"keep-alive" in options)
 
 
 def _upgrade(request: RequestHead) -> bytes:
-    """The protocols asked for. Those that carry HTTP are left out: a service that agreed to one would be sent requests
-    that nobody routed or asked for a password."""
+    """The value of ``upgrade``. Protocols that carry HTTP are left out: after such an upgrade requests would pass
+    without routing and without a check of the password."""
     if b"upgrade" not in request.connection or request.minor == 0:
         return b""
     asked = (name.strip(b" \t") for value in request.noted.get(b"upgrade", ()) for name in value.split(b","))
@@ -300,11 +312,11 @@ def _content_length(noted: dict[bytes, list[bytes]]) -> int:
 
 
 def whole_number(digits: bytes) -> int:
-    """``int()`` takes no number of thousands of digits, zeros or not."""
+    """The number of a text that :data:`LENGTH` matches. ``int()`` would refuse thousands of leading zeros."""
     return int(digits.lstrip(b"0") or b"0")
 
 
-# Private: whom and what a request is for
+# Private: the authority and the target of a request
 
 
 def _judge_host(request: RequestHead) -> None:

@@ -1,16 +1,16 @@
-"""What a user of HTTP/1 sent and nobody used yet: where one head ends, and that none grows without measure."""
+"""The bytes of an HTTP/1 user that are not parsed yet: finds the ends of heads and limits their size."""
 
 from __future__ import annotations
 
 from aiofrp.wire.http.head import MAX_HEAD, HeadError, head_end, loose_head_end
 
-#: Bytes it takes, in whatever state its connection is: a head, and what a loop reads at once before it can be told to
-#: stop (uvloop and asyncio read 256 KB).
+#: Most bytes it holds, in any state of its connection: a head, and what the loop may read before reading is paused
+#: (uvloop and asyncio read 256 KB at once).
 MAX_HELD = MAX_HEAD + 512 * 1024
 
 
 class HeadBuffer:
-    """Bytes ahead of their use. Whoever fills it stops reading while no head is asked for."""
+    """Received bytes before they are parsed. Its owner pauses reading while it takes no head."""
 
     __slots__ = ("_data", "_known")
 
@@ -22,15 +22,16 @@ class HeadBuffer:
         return len(self._data)
 
     def receive_data(self, data: bytes | memoryview) -> None:
-        """More bytes. Raises :class:`~aiofrp.wire.http.head.HeadError` for more than :data:`MAX_HELD`."""
+        """Add received bytes. Raises :class:`~aiofrp.wire.http.head.HeadError` (431) above :data:`MAX_HELD` bytes."""
         if len(self._data) + len(data) > MAX_HELD:
             raise HeadError(status=431)
         self._data += data
 
     def next_head(self) -> bytes | None:
-        """The next head, its empty line included, or ``None`` when more has to come.
+        """Remove and return the next head, its empty line included; ``None`` while it is incomplete.
 
-        Raises :class:`~aiofrp.wire.http.head.HeadError` for one that is too long, or that a bare LF ended.
+        Raises :class:`~aiofrp.wire.http.head.HeadError`: 431 above :data:`~aiofrp.wire.http.head.MAX_HEAD` bytes, 400
+        when a bare LF ends the head.
         """
         end = head_end(self._data, self._known)
         if end > MAX_HEAD or (end < 0 and len(self._data) > MAX_HEAD):
@@ -46,7 +47,7 @@ class HeadBuffer:
         return head
 
     def take(self) -> bytes:
-        """Everything, and be empty."""
+        """Remove and return all bytes."""
         data = bytes(self._data)
         self._data.clear()
         self._known = 0

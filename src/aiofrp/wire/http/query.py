@@ -1,19 +1,19 @@
-"""The query of a request's target, where services disagree about how it is read."""
+"""Queries of request targets that services parse differently, brought to one form."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import quote_plus, unquote_to_bytes
 
-#: What some services take for the end of a parameter and others not, and what is no percent-encoding.
+#: ``;``, which only some services treat as a separator, and a ``%`` that begins no percent-encoding.
 _AMBIGUOUS = re.compile(rb";|%(?![0-9A-Fa-f]{2})")
 
 
 def clean_query(target: bytes) -> bytes:
-    """``target`` with a query that everybody reads alike (docs/protocol/client.md §4).
+    """``target`` with a query that all services parse alike (docs/protocol/client.md §4).
 
-    A query with a ``;`` or a broken percent-encoding loses the parameters that have one; the others are encoded anew,
-    in the order of their names. Any other target stays as it is.
+    If the query contains a ``;`` or an invalid percent-encoding, the parameters with one are removed, and the others
+    are sorted by name and encoded anew. Any other target is returned unchanged.
     """
     path, mark, query = target.partition(b"?")
     if not _AMBIGUOUS.search(query):

@@ -1,4 +1,4 @@
-"""Which bytes of a content a request asks for (RFC 9110 §14), and how several ranges are sent at once."""
+"""Range requests (RFC 9110 §14): the parser of the Range field, and the body of a response with several ranges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from aiofrp.errors import RemoteProtocolError
 
-#: Ranges of one request that are answered; one that asks for more gets the whole content (RFC 9110 §14.2).
+#: Most ranges of one request; a request for more gets the whole content (RFC 9110 §14.2).
 MAX_RANGES = 100
 
 _UNIT = b"bytes="
@@ -16,30 +16,30 @@ _ONE = re.compile(rb"(%b)[ \t]*-[ \t]*(%b)" % (_NUMBER, _NUMBER))
 
 
 class ByteRange(NamedTuple):
-    """Some bytes of a content."""
+    """A range of bytes of a content."""
 
-    start: int  #: of the first byte, from 0
-    length: int
+    start: int  #: position of the first byte, from 0
+    length: int  #: bytes, above 0
 
     def field(self, size: int) -> bytes:
-        """The value of Content-Range for it in a content of ``size`` bytes."""
+        """The value of the Content-Range field for a content of ``size`` bytes."""
         return b"bytes %d-%d/%d" % (self.start, self.start + self.length - 1, size)
 
 
 class RangeError(RemoteProtocolError):
-    """A Range field that cannot be answered."""
+    """A Range field that is malformed; the answer is 416."""
 
 
 class NoOverlap(RangeError):
-    """All ranges lie behind the end of the content."""
+    """All ranges begin after the end of the content; the answer is 416 with the size in Content-Range."""
 
 
 def parse_ranges(value: bytes, size: int) -> list[ByteRange]:
-    """The ranges that a Range field asks for of a content of ``size`` bytes; none: all of it is sent.
+    """The ranges that the Range field ``value`` selects in a content of ``size`` bytes; an empty list: all of it.
 
-    Ranges behind the end are left out, and so is a field with more than :data:`MAX_RANGES`, or that asks for more
-    bytes than there are. Raises :class:`NoOverlap` when nothing is left of one that was well formed, and
-    :class:`RangeError` for one that was not.
+    Ranges that begin after the end are left out. The list is empty for more than :data:`MAX_RANGES` ranges and for more
+    than ``size`` bytes in total. Raises :class:`NoOverlap` when no range is left, and :class:`RangeError` for a
+    malformed field.
     """
     if not value.startswith(_UNIT):
         raise RangeError("invalid range")
@@ -49,14 +49,14 @@ def parse_ranges(value: bytes, size: int) -> list[ByteRange]:
     if asked and not ranges:
         if size:
             raise NoOverlap("invalid range: failed to overlap")
-        return []  # some clients limit the size of every response in this way
+        return []  # the content is empty: some clients send Range with every request to limit responses
     if len(ranges) > MAX_RANGES or sum(part.length for part in ranges) > size:
         return []
     return ranges
 
 
 def _range(text: bytes, size: int) -> ByteRange | None:
-    """One range, or ``None`` when it lies behind the end."""
+    """One range, or ``None`` when it begins after the end. Raises :class:`RangeError` for a malformed one."""
     form = _ONE.fullmatch(text)
     if form is None:
         raise RangeError("invalid range")
@@ -76,13 +76,14 @@ def _range(text: bytes, size: int) -> ByteRange | None:
 class Multipart:
     """The body of a response with several ranges, ``multipart/byteranges`` (RFC 9110 §14.6).
 
-    ``heads`` has what stands before each range, ``tail`` what follows the last one.
+    The body is ``heads[0]``, the first range, ``heads[1]``, the second range and so on, then ``tail``. ``type``: its
+    Content-Type. ``length``: its bytes.
     """
 
     __slots__ = ("heads", "length", "tail", "type")
 
     def __init__(self, ranges: list[ByteRange], size: int, content_type: bytes, boundary: bytes) -> None:
-        """``size``: of the whole content. ``boundary`` must not occur in it."""
+        """``size``: bytes of the whole content. ``boundary`` must not occur in the content."""
         self.type = b"multipart/byteranges; boundary=" + boundary
         self.heads = [
             b"%b--%b\r\nContent-Range: %b\r\nContent-Type: %b\r\n\r\n"
@@ -90,5 +91,4 @@ class Multipart:
             for number, part in enumerate(ranges)
         ]
         self.tail = b"\r\n--%b--\r\n" % boundary
-        #: Bytes of the whole body.
         self.length = sum(map(len, self.heads)) + sum(part.length for part in ranges) + len(self.tail)

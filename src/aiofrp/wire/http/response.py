@@ -1,7 +1,7 @@
-"""Heads of responses as values, read as browsers and Go read them (RFC 9112).
+"""The parser of HTTP/1 response heads (RFC 9112), as lenient as browsers and Go.
 
-Old and small servers write what no standard allows. What is unambiguous is taken; what leaves open where the body ends
-is refused.
+Old and small servers send heads that the standard forbids. Those with one possible meaning are accepted; those that do
+not say clearly where the body ends are refused.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ _RESPONSE_FIELDS = {
     b"date": True,
 }
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([^\x00-\x08\x0a-\x1f\x7f]*))?\r?\n")
-#: What services write that are no model, and what Go, curl and browsers take: an empty line before, ``ICY`` of radio
-#: servers, other versions, several blanks.
+#: Status lines outside the standard that Go, curl and browsers accept: an empty line before, ``ICY`` of radio servers,
+#: other versions, several blanks.
 _ODD_STATUS_LINE = re.compile(
     rb"\r?\n?(?:(?i:http)/(?P<major>[0-9])(?:\.(?P<minor>[0-9]))?|ICY)[ \t]+(?P<status>[1-9][0-9]{2})"
     rb"(?:[ \t]+(?P<reason>[^\x00\r\n]*))?\r?\n"
 )
-# A + after a token makes it possessive: no second try at what was read once.
+# *+ and ++ are possessive: what they matched is not tried again, so that the time is linear.
 _FIELDS = re.compile(rb"(?:%b+:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n" % TOKEN)
 _FIELD = re.compile(rb"(%b+):[ \t]*+([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % TOKEN)
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _MALFORMED = "malformed HTTP response"
-#: Names that say how a body is framed: where one of them is spelt in a way that some readers take for it and some do
-#: not, the response is refused.
+#: The beginning of a malformed line that some parsers would accept as Content-Length or Transfer-Encoding: the response
+#: is refused.
 _FRAMING = re.compile(rb"(?i)[^0-9a-z]*(?:content[-_ ]length|transfer[-_ ]encoding)(?![-_0-9a-z])")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(TOKEN)
 
 
 def parse_response(head: bytes) -> ResponseHead:
-    """A response's head, its empty line included, as a value.
+    """Parse a complete response head, its empty line included.
 
-    It is read as browsers and Go read it, since old and small servers write what no standard allows: lines may be
-    folded and end in a bare LF, blanks may stand before a colon, and a line that is no field is left out. What leaves
-    open where the body ends is refused. Raises :class:`HeadError`; the text names the service's fault.
+    Lines may be folded and may end in a bare LF, blanks may stand before a colon, and a line that is no field is
+    ignored. Raises :class:`~aiofrp.wire.http.head.HeadError` with a text that names the service's fault, also when it
+    is unclear where the body ends.
     """
     response = ResponseHead()
     start = _read_status_line(head, response)
@@ -69,7 +69,7 @@ def parse_response(head: bytes) -> ResponseHead:
 
 
 def _read_status_line(head: bytes, response: ResponseHead) -> int:
-    """Put version, status and reason into ``response``; returns where the fields begin."""
+    """Set version, status and reason of ``response``. Returns the position where the fields begin."""
     line = _STATUS_LINE.match(head)
     if line is not None:
         minor, status, reason = line.groups()
@@ -86,7 +86,7 @@ def _read_status_line(head: bytes, response: ResponseHead) -> int:
 
 
 def _shown(text: bytes) -> str:
-    """What a service sent, for a message."""
+    """At most 60 bytes that a service sent, quoted for an error text."""
     return repr(text[:60].decode("latin-1"))
 
 
@@ -96,8 +96,8 @@ def _shown(text: bytes) -> str:
 def _response_fields(head: bytes, start: int) -> list[Field]:
     """The fields from ``start`` on.
 
-    Fast path: one expression for well-formed fields. Anything else is read line by line; the head is written anew, so
-    that no user gets its form.
+    Fast path: one expression for well-formed fields. Anything else is parsed line by line; the head is encoded anew for
+    the user, so that malformed lines never reach it.
     """
     if _FIELDS.fullmatch(head, start):
         return _FIELD.findall(head, start)
@@ -131,8 +131,8 @@ def _response_body_size(response: ResponseHead) -> int:
 
 
 def _response_length(response: ResponseHead) -> int:
-    """The Content-Length of a response, which is noted once afterwards. Some services say the same length twice, in two
-    fields or in one (RFC 9110 §8.6)."""
+    """The Content-Length of a response, or UNTIL_EOF. Some services send the same length twice, in two fields or in one
+    (RFC 9110 §8.6); ``noted`` has it once afterwards."""
     values = response.noted.get(b"content-length")
     if values is None:
         return UNTIL_EOF
@@ -147,6 +147,6 @@ def _response_length(response: ResponseHead) -> int:
 
 
 def _is_framed_once(response: ResponseHead) -> bool:
-    """Whether it is certain where the body ends; if not, its connection serves nothing else (RFC 9112 §6.1, §6.3)."""
+    """Whether only one field frames the body. If not, the connection is not used again (RFC 9112 §6.1, §6.3)."""
     noted = response.noted
     return b"transfer-encoding" not in noted or (response.minor == 1 and b"content-length" not in noted)

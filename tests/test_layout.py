@@ -101,6 +101,7 @@ COVERED_BY = {
     "webserver/server.py": "client/api/test_admin.py",
     "stream/quic/core/connection.py": "stream/quic/core/test_credit.py",
     "stream/quic/dial.py": "stream/quic/test_session.py",
+    "stream/quic/endpoint.py": "stream/quic/test_listener.py",
     "stream/quic/core/calls.py": "stream/quic/core/test_library.py",
     "stream/quic/core/errors.py": "stream/quic/test_session.py",
     "stream/quic/core/limits.py": "stream/quic/core/test_credit.py",

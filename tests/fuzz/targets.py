@@ -43,8 +43,8 @@ from aiofrp.wire.frp.translate import Translation
 from aiofrp.wire.frp.udppacket import encode_udp
 from aiofrp.wire.http.body import ChunkedBody
 from aiofrp.wire.http.forward import NO_CHANGES, encode_request, request_fields
-from aiofrp.wire.http.h2block import HeaderBlock
-from aiofrp.wire.http.h2frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
+from aiofrp.wire.http.h2.block import HeaderBlock
+from aiofrp.wire.http.h2.frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
 from aiofrp.wire.http.head import CHUNKED, parse_request
 from aiofrp.wire.http.response import parse_response
 from aiofrp.wire.kcp.core import KcpCore

@@ -90,16 +90,8 @@ async def expose(
     """
     name = name or f"expose-{secrets.token_hex(4)}"
     kind = _kind(type)
-    local = _plugin(plugin, options) if plugin else _local(target)
-    if options and not plugin:
-        raise ConfigError(f"without a plugin there is no option {next(iter(options))}")
-    if plugin and target is not None:
-        raise ConfigError("a plugin serves users itself: leave target out")
-    asked: dict[str, Any] = {"type": type, **local, **(proxy or {}), "name": name}
-    if kind.place is Place.PORT:
-        asked["remotePort"] = remote_port
-    if custom_domains or subdomain:
-        asked |= {"customDomains": list(custom_domains), "subdomain": subdomain}
+    asked: dict[str, Any] = {"type": type, **_service(target, plugin, options), **(proxy or {}), "name": name}
+    asked |= _place(kind, remote_port, custom_domains, subdomain)
     settings = _client_settings(server, token, client or {}) | {"proxies": [asked]}
     if not callable(target):
         serving = _running(Client(settings), name, timeout)
@@ -109,6 +101,24 @@ async def expose(
         serving = _running_application(target, settings, name, timeout)
     async with serving as tunnel:
         yield tunnel
+
+
+def _place(kind: type[ProxyType], remote_port: int, domains: Sequence[str], subdomain: str) -> dict[str, Any]:
+    """The settings of a proxy that say where its users enter."""
+    place: dict[str, Any] = {"remotePort": remote_port} if kind.place is Place.PORT else {}
+    if domains or subdomain:
+        place |= {"customDomains": list(domains), "subdomain": subdomain}
+    return place
+
+
+def _service(target: Target | None, plugin: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a proxy that say who serves its users. Raises :class:`~aiofrp.errors.ConfigError`."""
+    local = _plugin(plugin, options) if plugin else _local(target)
+    if options and not plugin:
+        raise ConfigError(f"without a plugin there is no option {next(iter(options))}")
+    if plugin and target is not None:
+        raise ConfigError("a plugin serves users itself: leave target out")
+    return local
 
 
 @asynccontextmanager

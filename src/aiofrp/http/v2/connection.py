@@ -24,10 +24,10 @@ from aiofrp.http.v2.sender import Sender2
 from aiofrp.http.v2.stream import Headers, Heads, Stream2
 from aiofrp.stream.base import Buffer, Pause, Stream, nothing
 from aiofrp.stream.layer import hand_out
-from aiofrp.wire.http.h2block import HeaderBlock
-from aiofrp.wire.http.h2budget import ControlBudget
-from aiofrp.wire.http.h2fields import Malformed, checked_request, checked_response, checked_trailers
-from aiofrp.wire.http.h2frames import (
+from aiofrp.wire.http.h2.block import HeaderBlock
+from aiofrp.wire.http.h2.budget import ControlBudget
+from aiofrp.wire.http.h2.fields import Malformed, checked_request, checked_response, checked_trailers
+from aiofrp.wire.http.h2.frames import (
     CONTINUATION,
     DATA,
     HEADERS,

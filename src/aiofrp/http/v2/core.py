@@ -21,7 +21,7 @@ def begin(client: bool) -> H2Connection:
     """A new h2 connection whose next ``data_to_send()`` announces our settings and windows.
 
     A server's one has already received the preface, which the frame reader checks. h2 does not check header fields;
-    :mod:`aiofrp.wire.http.h2fields` does.
+    :mod:`aiofrp.wire.http.h2.fields` does.
     """
     conn = _Connection(
         H2Configuration(client_side=client, header_encoding=None, validate_inbound_headers=False)

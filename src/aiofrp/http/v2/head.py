@@ -14,7 +14,7 @@ _NOT_IN_HEADS = re.compile(rb"[\r\n\0]")
 def request_of(headers: Headers, ended: bool) -> RequestHead:
     """The head of a request, checked by the same rules as one of HTTP/1.1.
 
-    ``headers``: the fields of a HEADERS frame, checked by :func:`~aiofrp.wire.http.h2fields.checked_request`.
+    ``headers``: the fields of a HEADERS frame, checked by :func:`~aiofrp.wire.http.h2.fields.checked_request`.
     ``ended``: the request has no body. Raises :class:`~aiofrp.wire.http.head.HeadError`.
     """
     pseudo = {name: value for name, value in headers if name.startswith(b":")}

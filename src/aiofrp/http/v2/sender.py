@@ -17,7 +17,7 @@ import h2.exceptions
 from aiofrp.errors import Closed
 from aiofrp.http.v2.stream import Headers, Heads, Stream2, ignore
 from aiofrp.stream.base import Pause, Stream
-from aiofrp.wire.http.h2budget import ControlBudget
+from aiofrp.wire.http.h2.budget import ControlBudget
 
 #: Bytes of bodies written in one turn of the loop; streams with more continue on a later turn.
 MAX_UNFLUSHED = 256 * 1024

@@ -62,10 +62,8 @@ class ServerControl:
         carrier: object | None,
     ) -> None:
         """``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
-        self.login = login
-        self.run_id = run_id
-        self.codec = codec
-        self.carrier = carrier
+        self.login, self.run_id = login, run_id
+        self.codec, self.carrier = codec, carrier
         self.log = _log.bind(short_id(run_id))
         self.message_log = self.log.limited(logs.CLIENT)  # for lines that the client's messages cause
         self.user_log = self.log.limited(logs.USERS)  # for the line about each user

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from aiofrp import faults
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
@@ -25,6 +24,7 @@ from aiofrp.stream.quic.core.errors import NoMoreStreams, QuicFailed, explain
 from aiofrp.stream.quic.core.ids import PeerIds
 from aiofrp.stream.quic.core.library import REFUSED, Refused
 from aiofrp.stream.quic.core.limits import QuicLimits
+from aiofrp.stream.quic.endpoint import QuicEndpoint, send_all
 from aiofrp.stream.quic.quota import LoginQuota
 from aiofrp.stream.quic.state import QuicState
 from aiofrp.stream.quic.stream import LOW_WATER, QuicStream
@@ -38,22 +38,6 @@ from aiofrp.stream.udp.socket import Address
 CLOSING_SECONDS = 1.0
 #: Error codes of the application; frp has no others (docs/protocol/wire.md §5).
 _NO_ERROR = 0
-
-
-class QuicEndpoint(Protocol):
-    """What carries a connection's datagrams."""
-
-    def send(self, datagrams: list[bytes], address: Address, /) -> None:
-        """Send them."""
-
-    def poll(self) -> None:
-        """Take in what has arrived already."""
-
-    def connection_id(self, session: QuicSession, cid: bytes, valid: bool, /) -> None:
-        """The peer may use ``cid`` from now on, or does not any more."""
-
-    def gone(self, session: QuicSession, /) -> None:
-        """The connection needs no datagrams any more."""
 
 
 class QuicSession:
@@ -90,7 +74,7 @@ class QuicSession:
     def __init__(
         self,
         make_core: Callable[[QuicSession], QuicCore],
-        endpoint: QuicEndpoint,
+        endpoint: QuicEndpoint[QuicSession],
         *,
         peer: Address,
         sockname: Address,
@@ -326,7 +310,7 @@ class QuicSession:
     def _send_first(self) -> None:
         """Send the first packets of a turn of the loop at once; the rest of the turn leaves together."""
         with contextlib.suppress(RemoteProtocolError):  # the flush at the end of the turn meets it again
-            self._send(self.core.to_send(time.monotonic()))
+            send_all(self._endpoint, self.core.to_send(time.monotonic()))
 
     def _flush_turn(self) -> None:
         self._flush_scheduled = False
@@ -342,23 +326,13 @@ class QuicSession:
         except RemoteProtocolError as exc:
             self._fail(exc)
             return
-        self._send(transmits)
+        send_all(self._endpoint, transmits)
         if self._waiting:
             for stream in list(self._waiting):
                 if self.unsent(stream) <= LOW_WATER:
                     self._waiting.discard(stream)
                     stream.resume()
         self._timer.set(now)
-
-    def _send(self, transmits: list[tuple[bytes, Any]]) -> None:
-        if not transmits:
-            return
-        address = transmits[0][1]
-        if all(other is address or other == address for _, other in transmits):
-            self._endpoint.send([data for data, _ in transmits], address)
-        else:
-            for data, other in transmits:
-                self._endpoint.send([data], other)
 
     def _timed_out(self) -> None:
         self._endpoint.poll()  # the loop may have been busy: datagrams may have arrived
@@ -383,7 +357,7 @@ class QuicSession:
     def _fail(self, exc: Exception) -> None:
         if self.state is not QuicState.OVER:
             with contextlib.suppress(RemoteProtocolError):  # a packet with the reason, if there can be one
-                self._send(self.core.to_send(time.monotonic()))
+                send_all(self._endpoint, self.core.to_send(time.monotonic()))
         self._stop()
         self._end(exc)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.wire.http.h2budget import MOST, PER_SECOND, SETTINGS_COST, START, ControlBudget
-from aiofrp.wire.http.h2frames import (
+from aiofrp.wire.http.h2.budget import MOST, PER_SECOND, SETTINGS_COST, START, ControlBudget
+from aiofrp.wire.http.h2.frames import (
     ACK,
     CONTINUATION,
     DATA,

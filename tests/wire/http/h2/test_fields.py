@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.wire.http.h2fields import Malformed, checked_request, checked_response, checked_trailers
+from aiofrp.wire.http.h2.fields import Malformed, checked_request, checked_response, checked_trailers
 from aiofrp.wire.http.head import Field
 
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"a")]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.wire.http.h2frames import (
+from aiofrp.wire.http.h2.frames import (
     HEADER,
     MAX_ENCODER_TABLE,
     MAX_FRAME,

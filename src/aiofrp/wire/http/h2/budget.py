@@ -7,7 +7,7 @@ ENHANCE_YOUR_CALM.
 
 from __future__ import annotations
 
-from aiofrp.wire.http.h2frames import (
+from aiofrp.wire.http.h2.frames import (
     ACK,
     DATA,
     END_STREAM,
@@ -46,7 +46,7 @@ class ControlBudget:
             self.spend(cost, now)
 
     def spend(self, cost: float, now: float) -> None:
-        """Subtract ``cost`` control frames. Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` below 0."""
+        """Subtract ``cost`` control frames. Raises :class:`~aiofrp.wire.http.h2.frames.CalmDown` below 0."""
         self._left -= cost
         if self._left < 0:
             self._gain((now - self._since) * PER_SECOND)

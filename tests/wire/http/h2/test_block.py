@@ -9,8 +9,8 @@ from hpack import Decoder, Encoder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.wire.http.h2block import MAX_BLOCK, MAX_FIELDS, MAX_HUFFMAN, MAX_PARTS, HeaderBlock, count_fields
-from aiofrp.wire.http.h2frames import (
+from aiofrp.wire.http.h2.block import MAX_BLOCK, MAX_FIELDS, MAX_HUFFMAN, MAX_PARTS, HeaderBlock, count_fields
+from aiofrp.wire.http.h2.frames import (
     CONTINUATION,
     END_HEADERS,
     HAS_PRIORITY,

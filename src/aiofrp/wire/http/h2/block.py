@@ -6,7 +6,7 @@ costs. So the fields are counted first.
 
 from __future__ import annotations
 
-from aiofrp.wire.http.h2frames import END_HEADERS, HAS_PRIORITY, HEADERS, PADDED, CalmDown, Frame
+from aiofrp.wire.http.h2.frames import END_HEADERS, HAS_PRIORITY, HEADERS, PADDED, CalmDown, Frame
 
 #: Limits of one header block: its bytes as sent; those of them in Huffman code (decoding 1 KiB takes about 1 ms); its
 #: HEADERS and CONTINUATION frames; and its fields (decoding one takes about 20 µs).
@@ -30,7 +30,7 @@ class HeaderBlock:
     def receive(self, frame: Frame) -> int:
         """Add a HEADERS or CONTINUATION frame. Returns the number of fields when the block is complete, else 0.
 
-        Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` when a limit is exceeded. h2 finds all other errors.
+        Raises :class:`~aiofrp.wire.http.h2.frames.CalmDown` when a limit is exceeded. h2 finds all other errors.
         """
         part = _fragment(frame) if frame.kind == HEADERS else frame.payload
         self._parts.append(part)
@@ -57,7 +57,7 @@ def _fragment(frame: Frame) -> memoryview:
 def count_fields(block: bytes) -> int:
     """The number of fields in ``block``; an incomplete last field counts.
 
-    Raises :class:`~aiofrp.wire.http.h2frames.CalmDown` for more than :data:`MAX_FIELDS`, or more than
+    Raises :class:`~aiofrp.wire.http.h2.frames.CalmDown` for more than :data:`MAX_FIELDS`, or more than
     :data:`MAX_HUFFMAN` bytes in Huffman code.
     """
     position, fields, coded, size = 0, 0, 0, len(block)

@@ -1,1 +1,4 @@
-"""The HTTP server of the APIs of both programs: credentials, guards, profiling. Knows no route of theirs."""
+"""The web server of both programs' APIs: credentials, guards against other web sites, profiling.
+
+The programs add their routes themselves.
+"""

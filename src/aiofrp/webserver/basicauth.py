@@ -1,4 +1,4 @@
-"""HTTP basic authentication (RFC 7617), checked in constant time, and how often a source may guess."""
+"""HTTP basic authentication (RFC 7617), compared in constant time, and a limit of guesses for each source."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Final
 from aiofrp.config.models.types import Secret
 from aiofrp.errors import AuthError
 
-#: Seconds until a wrong credential is answered (docs/protocol/client.md §6).
+#: Seconds before a wrong credential is answered (docs/protocol/client.md §6).
 FAILURE_DELAY: Final = 0.2
-#: Credentials of one source that wait for their turn; those beyond are refused unseen.
+#: Most credentials of one source that wait to be checked; further ones are refused without a check.
 MAX_WAITING: Final = 10
-#: What a refused client is told, in the header and in the body.
+#: The WWW-Authenticate field and the body of the answer to a refused client.
 CHALLENGE: Final = 'Basic realm="Restricted"'
 REFUSED: Final = "Unauthorized\n"
 
 
 class BasicAuth:
-    """One user and password; both empty let everybody in."""
+    """The check of one user name and password. ``open``: both are empty, and every request is admitted."""
 
     __slots__ = ("_expected", "open")
 
@@ -30,7 +30,7 @@ class BasicAuth:
         self._expected = f"{user}:{password.reveal()}".encode("utf-8", "surrogateescape")
 
     def admits(self, header: str) -> bool:
-        """Whether an ``Authorization`` header (empty: there is none) shows the right user and password."""
+        """Whether the value of an ``Authorization`` field (empty: there is none) has the right user and password."""
         if self.open:
             return True
         scheme, _, encoded = header.partition(" ")
@@ -44,33 +44,35 @@ class BasicAuth:
 
 
 class TooManyGuesses(AuthError):
-    """A source shows more credentials at once than are looked at."""
+    """More than :data:`MAX_WAITING` credentials of one source wait to be checked."""
 
 
 class Guesses:
-    """Looks at the credentials of each source one after the other.
+    """Checks the credentials of each source one after the other.
 
-    A wrong one takes :data:`FAILURE_DELAY` seconds, in which the next one of the same source is not looked at; so a
-    source has ``1 / FAILURE_DELAY`` guesses a second. Other sources do not wait.
+    A wrong one takes :data:`FAILURE_DELAY` seconds, and the next one of the same source is checked afterwards; so a
+    source has ``1 / FAILURE_DELAY`` guesses a second. Other sources do not wait. The length is the number of sources
+    whose credentials are being checked.
     """
 
     __slots__ = ("_auth", "_queues")
 
     def __init__(self, auth: BasicAuth) -> None:
         self._auth = auth
-        self._queues: dict[str, _Queue] = {}  # of sources whose requests are looked at now
+        self._queues: dict[str, _Queue] = {}  # by source, while one of its credentials is being checked
 
     def __len__(self) -> int:
         return len(self._queues)
 
     async def admits(self, source: str, header: str) -> bool:
-        """Whether the ``Authorization`` header (empty: there is none) of a request from ``source`` is right.
+        """Whether the ``Authorization`` field ``header`` (empty: there is none) of a request from ``source`` is right.
 
-        Raises :class:`TooManyGuesses` when :data:`MAX_WAITING` credentials of the source wait.
+        ``source``: the result of :func:`~aiofrp.webserver.guard.source_of`. Raises :class:`TooManyGuesses` when
+        :data:`MAX_WAITING` credentials of the source wait.
         """
         if self._auth.open:
             return True
-        if not header:  # that is no guess, and not in anybody's way
+        if not header:  # this is no guess, so it does not delay the guesses of the source
             await asyncio.sleep(FAILURE_DELAY)
             return False
         queue = self._queues.setdefault(source, _Queue())
@@ -93,7 +95,7 @@ class Guesses:
 
 
 class _Queue:
-    """Requests of one source: the lock is taken in the order they came."""
+    """The credentials of one source that wait; the lock is acquired in the order of arrival."""
 
     __slots__ = ("length", "lock")
 

@@ -1,8 +1,8 @@
-"""What stands between the sockets of the web server and aiohttp: heads of requests are read here.
+"""The protocol between the sockets of the web server and aiohttp: it parses request heads before aiohttp does.
 
-aiohttp's parser has limits of its own (8 KiB a field, 128 fields), refuses what old clients send, and logs a traceback
-for each request that it cannot read. Here heads are read as on the vhosts (:mod:`aiofrp.wire.http.head`) and given on
-in one plain form; bodies pass under a count.
+aiohttp's parser has limits of its own (8 KiB a field, 128 fields), refuses heads that old clients send, and logs a
+traceback for each request that it cannot parse. Here heads are parsed as on the vhosts (:mod:`aiofrp.wire.http.head`)
+and passed to aiohttp in one plain form. Bodies pass unchanged and are counted.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from aiofrp.http.answers import refusal
 from aiofrp.wire.http.body import Body, ChunkedBody, SizedBody
 from aiofrp.wire.http.head import CHUNKED, MAX_HEAD, HeadError, RequestHead, loose_head_end, parse_request
 
-#: Seconds in which the first head of a connection must come; aiohttp ends idle connections after the first.
+#: Seconds within which the first head of a connection must be complete; later aiohttp closes idle connections.
 HEAD_SECONDS: Final = 60.0
 
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
-#: What asks for another protocol: none is served here, and aiohttp would take later requests for its bytes.
+#: The Upgrade field, which is removed: no other protocol is served, and aiohttp would treat later requests as bytes of
+#: that protocol.
 _UPGRADE = re.compile(rb"(?im)^upgrade:[^\n]*\n")
-#: Stands for methods that aiohttp's parser does not know: no route has it, so the answer is 404 or 405 as for them.
+#: Replaces methods that aiohttp's parser does not know. No route has it, so the answer is 404 or 405.
 _NO_ROUTES_METHOD = b"TRACE"
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 class Front(asyncio.Protocol):
-    """The protocol of one connection; ``handler``, aiohttp's, gets requests whose heads are well-formed."""
+    """The protocol of one connection. ``handler`` is aiohttp's protocol; it gets well-formed requests only."""
 
     __slots__ = (
         "_body",
@@ -50,12 +51,12 @@ class Front(asyncio.Protocol):
     def __init__(self, handler: asyncio.Protocol) -> None:
         self._handler = handler
         self._head = bytearray()  # the beginning of a head, limited by MAX_HEAD and one read of the socket
-        self._known = 0  # bytes of it that hold no end
-        self._body: Body | None = None  # of the request that is coming
-        self._waiting = 0  # requests given on and not answered yet
-        self._served = False  # a request was given on
-        self._ended = False  # the client sends nothing more
-        self._over = False  # nothing is read any more
+        self._known = 0  # bytes of it that were searched for the end without success
+        self._body: Body | None = None  # of the request that is being received
+        self._waiting = 0  # requests passed to aiohttp and not answered yet
+        self._served = False  # a request was passed to aiohttp
+        self._ended = False  # the client has sent EOF
+        self._over = False  # received bytes are dropped
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -74,7 +75,7 @@ class Front(asyncio.Protocol):
         self._handler.resume_writing()
 
     def eof_received(self) -> bool | None:
-        """A client that only finished sending, as ``printf ... | nc`` does, still gets its answers."""
+        """Keep the connection open for the answers of a client that ended its side only, as ``printf … | nc`` does."""
         self._ended = True
         if self._body is not None or not self._waiting or self._transport.get_extra_info("sslcontext"):
             return self._handler.eof_received()
@@ -90,14 +91,14 @@ class Front(asyncio.Protocol):
             self._end()
 
     def answering(self) -> bool:
-        """The head of a response is about to be written; returns whether the connection ends after it."""
+        """Called before the head of each response is written. Returns whether the connection closes after it."""
         self._waiting -= 1
         return self._ended and not self._waiting
 
     # Private
 
     def _pass_body(self, data: bytes) -> bytes:
-        """Give on what belongs to the body; returns the rest."""
+        """Pass the bytes of the body to aiohttp; returns the bytes after it."""
         assert self._body is not None
         size = self._body.receive_data(data)
         if self._body.done:
@@ -106,7 +107,7 @@ class Front(asyncio.Protocol):
         return data[size:]
 
     def _take_head(self, data: bytes) -> bytes:
-        """Add to the head and give it on when it is whole; returns what follows it."""
+        """Add ``data`` to the head, and pass it to aiohttp when it is complete; returns the bytes after it."""
         self._head += (
             data if self._head else data.lstrip(b"\r\n")
         )  # RFC 9112 §2.2: empty lines before a request
@@ -119,10 +120,10 @@ class Front(asyncio.Protocol):
         head, rest = bytes(self._head[:end]), bytes(self._head[end:])
         self._head.clear()
         self._known = 0
-        self._give(_BARE_LF.sub(b"\r\n", _FOLD.sub(b" ", head)))
+        self._pass_head(_BARE_LF.sub(b"\r\n", _FOLD.sub(b" ", head)))
         return rest
 
-    def _give(self, head: bytes) -> None:
+    def _pass_head(self, head: bytes) -> None:
         request = parse_request(head)
         if request.method == b"CONNECT":
             raise HeadError("this is no proxy")
@@ -135,7 +136,7 @@ class Front(asyncio.Protocol):
         self._handler.data_received(_plain(request, head))
 
     def _refuse(self, error: HeadError) -> None:
-        """Answer the first request of a connection; after others, whose answers may be on their way, end it."""
+        """Close the connection, with an answer if this is its first request: others may have unsent answers."""
         if not self._served:
             self._transport.write(refusal(error))
         self._end()
@@ -146,7 +147,7 @@ class Front(asyncio.Protocol):
 
 
 def _plain(request: RequestHead, head: bytes) -> bytes:
-    """A head whose form aiohttp takes: the target is a path, all of it ASCII."""
+    """The head in a form that aiohttp accepts: the target is a path in ASCII, the method a known one."""
     target = _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], request.target)
     method = request.method if _is_known(request.method) else _NO_ROUTES_METHOD
     line = b"%b %b HTTP/1.%d" % (method, target, request.minor)

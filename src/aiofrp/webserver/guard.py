@@ -1,6 +1,6 @@
-"""Whether a request to a web server comes from where it should: of its Host field, and of who made a browser send it.
+"""Checks whether another web site caused a request: by the Host field, and by the fields that browsers send.
 
-Values only: header fields in, answers out.
+The functions take header fields and have no state.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 
 from aiofrp.wire.router import canonical_host
 
-#: A field that a program may send to show that it is no browser. Web pages cannot make a browser send it to another
-#: site: the browser would ask first, and the answer to that is 405.
+#: A field that a program may send to show that it is no web page of another site. A browser sends it to another site
+#: only after a CORS preflight request, which gets the answer 405.
 PROOF: Final = "X-Requested-With"
 
 _BROWSER: Final = ("mozilla/", "opera/")  # how the User-Agent of every graphical browser begins
@@ -23,7 +23,7 @@ _AUTHORITY: Final = re.compile(r"[a-z][a-z0-9+.-]*://([^/?#]*)", re.I)
 def foreign_host(hosts: Iterable[str], own: str) -> str | None:
     """The first of the Host fields that is no IP address, not ``localhost`` and not the name ``own``; else ``None``.
 
-    A web page can reach a server on this machine by a name of its own (DNS rebinding), which then stands in Host.
+    A web page can reach a server on this machine by a host name of its own (DNS rebinding); Host then has this name.
     """
     known = {"localhost", canonical_host(own)} - {""}
     for host in hosts:
@@ -34,11 +34,11 @@ def foreign_host(hosts: Iterable[str], own: str) -> str | None:
 
 
 def same_site(headers: Mapping[str, str]) -> bool:
-    """Whether no other web site is behind a request.
+    """Whether a request was not caused by a page of another web site.
 
-    Browsers say whose page sent it: in Sec-Fetch-Site, which they leave out where the server has no TLS and no address
-    of this machine; in Origin, which they leave out of GET; in Referer, which a page can turn off. A browser that says
-    nothing is refused. Programs say nothing either, and are served.
+    Browsers name the page in three fields: Sec-Fetch-Site, which they omit when the server has neither TLS nor a
+    loopback address; Origin, which they omit from GET; Referer, which a page can turn off. A browser's request with
+    none of them is refused. Programs send none of them either; their requests are served.
     """
     fetch_site = headers.get("Sec-Fetch-Site")
     if fetch_site is not None:
@@ -51,7 +51,7 @@ def same_site(headers: Mapping[str, str]) -> bool:
 
 
 def source_of(address: str) -> str:
-    """Who is behind an IP address: that address itself, or the /64 network of an IPv6 address."""
+    """The key under which requests from an IP address are counted: the address, or the /64 network of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

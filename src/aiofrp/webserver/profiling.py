@@ -1,8 +1,8 @@
-"""``webServer.pprofEnable``: what a running program does, under the reference's paths
+"""The pages of ``webServer.pprofEnable`` about a running program, under the reference's paths
 (docs/protocol/server.md §13).
 
-The pages answer the questions of the reference's in Python's terms: tasks stand for goroutines, and a profile is one
-of :mod:`cProfile`, to be read with :mod:`pstats`. Unlike there, they want the web server's credentials.
+The pages have the facts of Python instead of Go: tasks instead of goroutines, and a profile of :mod:`cProfile`, which
+:mod:`pstats` reads. Unlike the reference's, they require the web server's credentials.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from aiohttp import web
 
 from aiofrp.webserver.server import ApiError, Handler, WebServer, text_response
 
-#: Seconds a profile takes when the request names none (the reference's), and at most (the web server's limit is 60).
+#: Seconds of a profile when the request names none (as in the reference), and at most (the web server's limit is 60).
 _PROFILE_SECONDS, _PROFILE_LIMIT = 30.0, 55.0
-#: Flags whose values are secret, with the "=" that may follow: long ones by the words of their names, and -t, also
-#: behind other letters. A value that holds a t behind another letter is masked from there on.
+#: Flags whose values are secret, with the "=" that may follow: long ones with such a word in their name, and -t, also
+#: after other letters. The value of a short flag that contains a t is masked from there on.
 _SECRET_FLAG = re.compile(
     r"--(?:\w+[-_])*(?:token|pwd|passwd|password|sk|secret)(?:=|$)|-(?!-)[^t]*t=?", re.S
 )
 _MASK = "***"
-#: Types the page on memory lists, those with most objects first.
+#: Most types on the page about memory, those with most objects first.
 _TYPES = 100
 
 
 def add_profiling(server: WebServer) -> None:
-    """Serve the pages."""
+    """Add the routes of the pages below ``/debug/pprof/`` to ``server``."""
     pages: tuple[tuple[str, str, Handler], ...] = (
         ("cmdline", "the command line, its words separated by NUL", _command_line),
         ("goroutine", "what every task and thread waits for", _tasks),
@@ -50,7 +50,7 @@ def add_profiling(server: WebServer) -> None:
 
     for path in ("/debug/pprof", "/debug/pprof/"):
         server.route("GET", path, index)
-    for name, _, page in pages:  # a profile slows the program down, which no other web site may bring about
+    for name, _, page in pages:  # a profile slows the program down, so no other web site may cause one
         server.route("GET", f"/debug/pprof/{name}", page, changes=name == "profile")
 
 
@@ -59,7 +59,7 @@ async def _command_line(request: web.Request) -> web.Response:
 
 
 def without_secrets(words: Iterable[str]) -> list[str]:
-    """A command line whose tokens, passwords and keys are masked, however their flags are written."""
+    """The words of a command line with ``***`` in place of tokens, passwords and keys, in each form of their flags."""
     shown: list[str] = []
     hide = False  # whether the word is the value of the flag before it
     for word in words:
@@ -90,7 +90,7 @@ async def _objects(request: web.Request) -> web.Response:
 
 
 class _Profiler:
-    """One profile at a time: the interpreter cannot do more."""
+    """Takes one profile at a time, because the interpreter cannot take more; others get 409."""
 
     def __init__(self) -> None:
         self._running = False
@@ -116,7 +116,7 @@ class _Profiler:
 
 
 def _seconds(text: str) -> float:
-    """The time asked for; the usual one where none is, or nonsense, as in the reference."""
+    """The seconds in a request; the default for an empty or invalid text, as in the reference."""
     try:
         asked = float(text)
     except ValueError:

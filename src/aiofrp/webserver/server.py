@@ -1,8 +1,8 @@
-"""The web server of both programs: listening, credentials, guards, and the shape of answers
+"""The web server of both programs: the listener, credentials, guards and the forms of answers
 (docs/protocol/client.md §6).
 
-Knows no route: a program registers its own. Imported only where ``webServer.port`` is set, since aiohttp is slow to
-load.
+The programs add their routes. This module is imported only when ``webServer.port`` is set, because aiohttp loads
+slowly.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from aiofrp.webserver.guard import PROOF, foreign_host, same_site, source_of
 from aiofrp.wire.http.head import MAX_HEAD
 from aiofrp.wire.jsontext import json_text
 
-#: Seconds for reading a request and answering it (docs/protocol/client.md §6).
+#: Seconds within which a request must be read and answered (docs/protocol/client.md §6).
 _TIME_LIMIT = 60.0
-#: Seconds running requests may take when the server closes.
+#: Seconds that running requests have to end when the server closes.
 _GRACE = 1.0
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -41,22 +41,22 @@ _SLASHES = re.compile(r"//+")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_OPEN: Final = web.AppKey("open", set[Handler])  # handlers that ask for no credentials
+_OPEN: Final = web.AppKey("open", set[Handler])  # handlers that need no credentials
 _CHANGES: Final = web.AppKey("changes", set[Handler])  # handlers that change something
 _GUESSES: Final = web.AppKey("guesses", Guesses)
-_OWN_NAME: Final = web.AppKey("own_name", str)  # given where there are no credentials: see _wrong_host
+_OWN_NAME: Final = web.AppKey("own_name", str)  # set when there are no credentials: see _wrong_host
 
 _log = logs.get(__name__)
-#: For lines that anybody can cause.
+#: Rate-limited, for log lines that anybody can cause.
 _refused = _log.limited(logs.ANYONE)
 
 
-#: aiohttp's own lines, which anybody can cause as well.
+#: aiohttp's own log lines, which anybody can cause too.
 _library_log = logs.get("aiofrp.webserver.aiohttp").limited(logs.ANYONE)
 
 
 class ApiError(FrpError):
-    """A request is refused: ``status`` is that of the answer, the text its message."""
+    """Raised by handlers to refuse a request: ``status`` is the status of the answer, the text its message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -64,9 +64,10 @@ class ApiError(FrpError):
 
 
 class WebServer:
-    """Routes, and the socket they are served on."""
+    """One web server. Call :meth:`route` for each route, then :meth:`start`, and at the end :meth:`close`."""
 
     def __init__(self, config: WebServerConfig) -> None:
+        """``config``: address, port, credentials and certificates."""
         self._config = config
         self._app = web.Application(middlewares=[_gate], client_max_size=MAX_SIZE)
         self._app[_OPEN], self._app[_CHANGES] = set(), set()
@@ -81,7 +82,11 @@ class WebServer:
     def route(
         self, method: str, path: str, handler: Handler, *, open_to_all: bool = False, changes: bool = False
     ) -> None:
-        """Serve ``path``. ``open_to_all``: without credentials; ``changes``: not at another site's wish."""
+        """Serve ``path`` by ``handler``.
+
+        ``open_to_all``: without credentials. ``changes``: the handler changes something, so requests that another web
+        site caused get 403.
+        """
         self._app.router.add_route(method, path, handler)
         if open_to_all:
             self._app[_OPEN].add(handler)
@@ -89,7 +94,7 @@ class WebServer:
             self._app[_CHANGES].add(handler)
 
     async def start(self) -> None:
-        """Listen. Raises :class:`~aiofrp.errors.FrpError` for a taken port or unusable certificates."""
+        """Start to listen. Raises :class:`~aiofrp.errors.FrpError` for a port in use or unusable certificates."""
         config = self._config
         tls: ssl.SSLContext | None = None
         if config.tls is not None:  # a CA has no effect here (docs/protocol/configuration.md §2.1)
@@ -104,7 +109,7 @@ class WebServer:
             lingering_time=_GRACE,
             keepalive_timeout=_TIME_LIMIT,
             auto_decompress=False,
-            # The front has the limit of a head as a whole.
+            # Front limits the head as a whole.
             max_line_size=MAX_HEAD,
             max_field_size=MAX_HEAD,
             max_headers=MAX_HEAD,
@@ -123,7 +128,7 @@ class WebServer:
         return join_host_port(self._config.addr, self._config.port)
 
     async def close(self) -> None:
-        """Stop listening; running requests get a moment to end."""
+        """Stop listening; running requests have :data:`_GRACE` seconds to end."""
         if self._listener is not None:
             self._listener.close()
         if self._runner is not None:
@@ -134,7 +139,8 @@ class WebServer:
 
 
 def json_response(value: Any, status: int = 200) -> web.Response:
-    """``value`` as JSON, ended by a newline; harmless also where a browser takes it for HTML."""
+    """An answer with ``value`` as JSON and a newline. ``<``, ``>`` and ``&`` are escaped, so that a browser that treats
+    it as HTML finds no tags."""
     body = json_text(value)
     for sign in b"<>&":
         body = body.replace(bytes([sign]), b"\\u%04x" % sign)
@@ -142,7 +148,7 @@ def json_response(value: Any, status: int = 200) -> web.Response:
 
 
 def text_response(text: str, status: int = 200) -> web.Response:
-    """A plain text, of an error unless ``status`` is 200."""
+    """An answer with a plain text; for other statuses than 200, browsers must not guess another type."""
     response = web.Response(text=text, status=status)
     response.headers["Content-Type"] = "text/plain; charset=utf-8"
     if status != 200:
@@ -151,12 +157,12 @@ def text_response(text: str, status: int = 200) -> web.Response:
 
 
 def not_found() -> web.Response:
-    """The answer where nothing is."""
+    """The answer 404 to a path without a route."""
     return text_response("404 page not found\n", 404)
 
 
 async def to_pages(request: web.Request) -> web.Response:
-    """``/``: the pages are in ``/static/``."""
+    """The handler of ``/``: a redirect to the pages in ``/static/``."""
     return _moved("/static/")
 
 
@@ -166,7 +172,7 @@ def _moved(path: str) -> web.Response:
 
 
 async def _plain_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Say neither what serves nor the type of nothing; end the connection with its last answer."""
+    """Remove Server, and Content-Type from empty answers; close the connection after its last answer."""
     response.headers.popall("Server", None)
     if response.content_length == 0:
         response.headers.popall("Content-Type", None)
@@ -175,7 +181,7 @@ async def _plain_headers(request: web.Request, response: web.StreamResponse) -> 
         response.force_close()
 
 
-# The way of a request
+# Handling of a request: path, method, credentials, guard, handler
 
 
 @web.middleware
@@ -199,7 +205,7 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _wrong_host(request: web.Request) -> web.Response | None:
-    """The refusal of a name that a web page elsewhere may have chosen, where there is no password to keep it out."""
+    """The refusal of a host name that another web site may have chosen; only for a web server without a password."""
     own = request.app.get(_OWN_NAME)
     host = None if own is None else foreign_host(request.headers.getall("Host", ()), own)
     if host is None:
@@ -228,7 +234,7 @@ async def _unauthorized(request: web.Request) -> web.Response | None:
 
 
 def _wrong_path(request: web.Request) -> web.Response | None:
-    """The answer to a path that cannot be decoded, or has a better spelling."""
+    """The answer to a path that cannot be decoded (400), or that is not in its shortest form (301)."""
     target = request.raw_path
     if _BAD_ESCAPE.search(target.partition("?")[0]):
         response = web.Response(text="400 Bad Request", status=400)
@@ -277,5 +283,5 @@ def _failed(request: web.Request, error: ApiError) -> web.Response:
 
 
 def log_error(request: web.Request, error: ApiError, log: Log = _log) -> None:
-    """Log why a request is answered with an error."""
+    """Log one line with the reason for which ``request`` gets an error."""
     log.warning("http response [%s]: error: %s", request.rel_url.raw_path, error)

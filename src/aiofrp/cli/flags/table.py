@@ -100,7 +100,7 @@ SERVER = (
     Flag(
         "dashboard-pwd",
         "string",
-        "Password for HTTP basic authentication; with an empty user and password everybody may enter.",
+        "Password for HTTP basic authentication; with an empty user and password everybody has access.",
         default="admin",
         path="web_server.password",
     ),

@@ -1,4 +1,4 @@
-"""The rules for annotations of a proxy: keys are Kubernetes qualified names
+"""The rules for a proxy's annotations: keys are Kubernetes qualified names, and the total size is limited
 (docs/protocol/configuration.md §2.4)."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from aiofrp.config.golang.literals import to_bytes
 
-#: Bytes of all keys and values together.
+#: Most bytes of all keys and values together, in UTF-8; the reference's limit.
 MAX_SIZE = 256 * 1024
 
 _NAME = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
@@ -27,7 +27,10 @@ _DOMAIN_RULE = (
 
 
 def annotation_problems(annotations: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """What is wrong, in the reference's words, each with the key it is about (empty: with all together)."""
+    """Check annotations. Yields a pair for each problem: its key, and the reference's error text.
+
+    The key is empty for the problem of the total size.
+    """
     for key in sorted(annotations):
         for text in name_problems(key.lower()):
             yield key, f"annotation key {key} is invalid: {text}"
@@ -37,7 +40,7 @@ def annotation_problems(annotations: Mapping[str, str]) -> Iterator[tuple[str, s
 
 
 def name_problems(name: str) -> Iterator[str]:
-    """Why a text is no qualified name ``[prefix/]name``."""
+    """Yield the reference's error text for each reason why ``name`` is no qualified name ``[prefix/]name``."""
     prefix, slash, rest = name.partition("/")
     if "/" in rest:
         optional = " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"

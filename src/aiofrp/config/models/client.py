@@ -1,4 +1,7 @@
-"""The configuration of frpc (docs/protocol/configuration.md §2.3)."""
+"""The models of frpc's configuration file (docs/protocol/configuration.md §2.3).
+
+Defaults are those of the reference; fields that it does not have are marked ``ours``.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ WIRE_PROTOCOLS = ("v1", "v2")
 
 
 class AuthOidcClientConfig(Model):
-    """Where frpc gets OIDC tokens."""
+    """The table ``auth.oidc``: from where frpc gets OIDC tokens."""
 
     reference_name: ClassVar[str] = "AuthOIDCClientConfig"
 
@@ -50,7 +53,7 @@ class AuthOidcClientConfig(Model):
 
 
 class AuthClientConfig(AuthBase):
-    """How frpc authenticates to the server."""
+    """The table ``auth``: how frpc authenticates to the server."""
 
     oidc: AuthOidcClientConfig = field(
         alias="oidc", help="Where OIDC tokens come from.", factory=AuthOidcClientConfig
@@ -58,7 +61,7 @@ class AuthClientConfig(AuthBase):
 
 
 class ClientTlsConfig(TlsConfig):
-    """TLS of connections to the server."""
+    """The table ``transport.tls``: TLS of connections to the server."""
 
     reference_name: ClassVar[str] = "TLSClientConfig"
 
@@ -71,7 +74,7 @@ class ClientTlsConfig(TlsConfig):
 
 
 class ClientTransport(Model):
-    """How frpc reaches the server."""
+    """The table ``transport``: how frpc connects to the server, and the limits of these connections."""
 
     reference_name: ClassVar[str] = "ClientTransportConfig"
 
@@ -131,7 +134,8 @@ class ClientTransport(Model):
     )
 
     def complete(self) -> None:
-        """Fill the proxy from ``http_proxy``, and the seconds of heartbeats: none with ``tcpMux``, else 30 and 90."""
+        """Set ``proxyURL`` from the environment's ``http_proxy`` or ``HTTP_PROXY``, and the seconds of heartbeats: -1
+        (off) with ``tcpMux``, else 30 and 90."""
         self.fill(
             "proxy_url", self.proxy_url or os.environ.get("http_proxy") or os.environ.get("HTTP_PROXY", "")
         )
@@ -140,7 +144,7 @@ class ClientTransport(Model):
 
 
 class VirtualNetConfig(Model):
-    """The client's place in a virtual network."""
+    """The table ``virtualNet``: the client's address in a virtual network."""
 
     address: Str = field(
         "",
@@ -150,7 +154,7 @@ class VirtualNetConfig(Model):
 
 
 class StoreConfig(Model):
-    """Proxies and visitors made at run time."""
+    """The table ``store``: where proxies and visitors are saved that the admin API creates at run time."""
 
     path: Str = field(
         "",
@@ -160,7 +164,7 @@ class StoreConfig(Model):
 
 
 class ClientCommonConfig(ApiMetadata):
-    """All settings of frpc besides its proxies and visitors."""
+    """All settings of frpc except its proxies and visitors."""
 
     reference_name: ClassVar[str] = "ClientCommonConfig"
 
@@ -205,7 +209,7 @@ class ClientCommonConfig(ApiMetadata):
         alias="transport", help="How the server is reached.", factory=ClientTransport
     )
     virtual_net: VirtualNetConfig = field(
-        alias="virtualNet", help="The client's place in a virtual network.", factory=VirtualNetConfig
+        alias="virtualNet", help="The client's address in a virtual network.", factory=VirtualNetConfig
     )
     feature_gates: Annotated[dict[Str, Bool], Want("map[string]bool")] = field(
         alias="featureGates",
@@ -229,7 +233,7 @@ class ClientCommonConfig(ApiMetadata):
 
 
 class ClientConfig(ClientCommonConfig):
-    """All settings of frpc: the root of its file."""
+    """All settings of frpc: the root table of its file."""
 
     reference_name: ClassVar[str] = "rawClientConfig"
 

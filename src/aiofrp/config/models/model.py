@@ -1,7 +1,7 @@
-"""The base of all configuration models, and the one way to declare a field.
+"""The base class of all configuration models, and the function that declares their fields.
 
-A declaration serves decoding, validation, JSON Schema, the reference page of the documents, the flags of the
-commands and the fields of ``NewProxy``. No field of frp is declared here.
+One declaration is used for decoding, validation, JSON Schema, the reference page of the documents, the flags of the
+commands and the fields of the message ``NewProxy``. The fields themselves are declared in the other modules.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from pydantic.fields import FieldInfo
 
 from aiofrp.config.models.types import Secret
 
-_ABOUT = "frp"  # where a field keeps what pydantic has no name for
+_ABOUT = "frp"  # the key in pydantic's json_schema_extra under which a field keeps the facts of Declared
 
 
 @dataclass(frozen=True, slots=True)
 class FieldFlag:
     """A command-line flag that sets a field."""
 
-    name: str  #: with dashes, without the leading ones
-    short: str = ""
-    default: Any = None  #: where the commands' default differs from the file's
+    name: str  #: the long name without the leading dashes
+    short: str = ""  #: the letter of the short form, or empty
+    default: Any = None  #: the flag's default where it differs from the field's, else ``None``
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The facts in a field's declaration besides its type."""
+    """One declared field of a model: the arguments of :func:`field` and its type."""
 
-    name: str  #: attribute
-    alias: str  #: key in a file
-    help: str
+    name: str  #: the attribute of the model
+    alias: str  #: the key in a file
+    help: str  #: one sentence, with units
     default: Any
-    optional: bool  #: absent means ``None``, which differs from empty
+    optional: bool  #: an absent field is ``None``, which differs from empty
     annotation: Any
     metadata: tuple[Any, ...]  #: the further arguments of ``Annotated``
-    wire: str = ""  #: field of ``NewProxy``
+    wire: str = ""  #: the field of the message ``NewProxy`` that gets the value, or empty
     flag: FieldFlag | None = None
     flags: Mapping[str, FieldFlag] = item(
         default_factory=dict
-    )  #: flags of the fields below: dotted attribute → flag
-    choices: tuple[str, ...] = ()  #: the only texts allowed, besides empty
-    port: bool = False  #: 0 to 65535
-    ours: bool = False  #: not known to the reference
-    zero: bool = False  #: the zero value is kept and not replaced by the default
+    )  #: flags of fields of a table, by dotted attribute below this field
+    choices: tuple[str, ...] = ()  #: the only texts allowed, besides empty; no choices: any text
+    port: bool = False  #: a port number, 0 to 65535
+    ours: bool = False  #: the reference does not have the field
+    zero: bool = False  #: the zero value stays and is not replaced by the default
 
 
 def field(
@@ -67,10 +67,12 @@ def field(
     ours: bool = False,
     factory: Callable[[], Any] | None = None,
 ) -> Any:
-    """Declare a field of a model: ``alias`` is its key in a file, ``help`` one sentence with units.
+    """Declare a field of a model. Returns the value for the class attribute.
 
-    ``default`` also replaces the zero value of its type, unless ``zero``. ``factory`` makes a default that
-    is a model or a map. ``ours`` is a field that the reference does not have.
+    ``alias``: its key in a file. ``help``: one sentence with units, for documents and flags. ``default``: the value of
+    an absent field; it also replaces the zero value of its type (0 or an empty text), as in the reference, unless
+    ``zero``. ``factory`` makes a default that is a model or a map. The other arguments are explained in
+    :class:`Declared`; ``flag``, ``short`` and ``flag_default`` make one :class:`FieldFlag`.
     """
     about: dict[str, Any] = {
         "wire": wire,
@@ -88,9 +90,10 @@ def field(
 
 
 class Model(BaseModel):
-    """A table of a configuration file: frozen, complete once made.
+    """The base class of a table in a configuration file. Instances are immutable.
 
-    Making one fills defaults: the zero value of a text or number is the default, as in the reference.
+    pydantic checks the types; :exc:`pydantic.ValidationError` is raised for wrong ones and for unknown keys. Then
+    defaults replace zero values of texts and numbers, as in the reference, and :meth:`complete` is called.
     """
 
     model_config = ConfigDict(
@@ -109,16 +112,16 @@ class Model(BaseModel):
         return self
 
     def complete(self) -> None:
-        """Fill defaults that depend on other fields, with :meth:`fill`."""
+        """Set defaults that depend on other fields, with :meth:`fill`. Called once, after other defaults."""
 
     def fill(self, name: str, value: Any) -> None:
-        """Set an attribute while the model is being completed."""
+        """Set the attribute ``name``; for :meth:`complete` only, since a model is immutable afterwards."""
         self.__dict__[name] = value
 
 
 @cache
 def declared(model: type[Model]) -> Mapping[str, Declared]:
-    """The declarations of a model by attribute, in the order of the file format."""
+    """The declared fields of a model by attribute, those of base classes first, each in the order of the source."""
     return {name: _declared(name, info) for name, info in model.model_fields.items()}
 
 
@@ -139,7 +142,7 @@ def _declared(name: str, info: FieldInfo) -> Declared:
 
 @cache
 def fills(model: type[Model]) -> tuple[tuple[str, Any], ...]:
-    """The attributes whose zero value means a default, with that default."""
+    """The attributes whose zero value is replaced by a default, each with that default."""
     return tuple(
         (item.name, item.default)
         for item in declared(model).values()
@@ -151,9 +154,9 @@ def fills(model: type[Model]) -> tuple[tuple[str, Any], ...]:
 
 
 def to_tree(value: Any, *, reveal: bool = True, ours: bool = True) -> Any:
-    """A model as a tree of plain values with the file's keys; secrets as ``***`` unless ``reveal``.
+    """Convert a model to dictionaries, lists and plain values, with the keys of a file.
 
-    Without ``ours`` there are only the fields that the reference has.
+    Without ``reveal``, secrets become ``***``. Without ``ours``, only the fields that the reference has are included.
     """
 
     def inner(value: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Lists of numbers as users write them: ``1000-1002,2000``.
+"""The parser of lists of numbers such as ``1000-1002,2000``.
 
-Used by ``parseNumberRange`` of templates, ``range:`` sections and ``allow_ports`` of INI files. Knows nothing
-about ports: any 64-bit number is fine here.
+It serves ``parseNumberRange`` of templates, ``range:`` sections and ``allow_ports`` of INI files. Any 64-bit number is
+allowed, not only ports.
 """
 
 from __future__ import annotations
@@ -12,31 +12,36 @@ from typing import Final
 from aiofrp.config.golang.literals import SPACE, parse_int
 
 MAX_NUMBERS: Final = 262_144
-"""How many numbers one list may hold: four times all ports. The reference has no limit, only memory."""
+"""Most numbers in one list: four times the number of ports. The reference has no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """One item of a list of numbers: a number, or a span with both ends."""
+    """One item of a list: a single number, or a range that includes both ends."""
 
     first: int
     last: int | None
-    """``None`` for an item that is a single number."""
+    """The end of a range, or ``None`` for a single number."""
 
     def count(self) -> int:
-        """How many numbers the item contains."""
+        """How many numbers the item contains, at least 1."""
         return 1 if self.last is None else self.last - self.first + 1
 
 
 def parse(text: str) -> list[NumberRange]:
-    """Split a list into its items. Raises :exc:`ValueError` (``range number is invalid…``)."""
+    """Parse a list into its items, in order.
+
+    Raises :exc:`ValueError` with the reference's text (``range number is invalid…``), and for more than
+    :data:`MAX_NUMBERS` items.
+    """
     items = text.strip(SPACE).split(",", MAX_NUMBERS)
     _check_size(len(items))
     return [_parse_item(item) for item in items]
 
 
 def expand(text: str) -> list[int]:
-    """All numbers of a list, in the order written. Raises :exc:`ValueError`."""
+    """All numbers of a list, in order. Raises :exc:`ValueError` as :func:`parse` does, and above
+    :data:`MAX_NUMBERS` numbers."""
     numbers: list[int] = []
     for item in parse(text):
         _check_size(len(numbers) + item.count())

@@ -1,6 +1,7 @@
-"""What all proxies, visitors and plugins have in common (docs/protocol/configuration.md §2.4 to §2.6).
+"""The models that all proxies, visitors and plugins have in common (docs/protocol/configuration.md §2.4 to §2.6).
 
-The types themselves are in ``aiofrp.proxy`` and ``aiofrp.plugin``; this module names none of them.
+The models of the single types are in ``aiofrp.proxy`` and ``aiofrp.plugin``; no type is named here. Defaults are those
+of the reference; fields that it does not have are marked ``ours``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ BANDWIDTH_MODES = ("client", "server")
 
 
 class PluginConfig(Model):
-    """Base of client plugins: who answers connections instead of a local port."""
+    """The base of the models of client plugins, which serve connections instead of a local port."""
 
     type: Str = field("", alias="type", help="Kind of the plugin.")
 
@@ -24,13 +25,13 @@ class PluginConfig(Model):
 
 
 class VisitorPluginConfig(Model):
-    """Base of visitor plugins: who makes connections instead of a local port."""
+    """The base of the models of visitor plugins, which open connections instead of a local port."""
 
     type: Str = field("", alias="type", help="Kind of the plugin.")
 
 
 class PluginKind:
-    """The configuration's part of a plugin; a row of the registry leads to each."""
+    """What the configuration uses of a plugin's class; the registry has a row for each plugin."""
 
     #: The value of ``type`` in a configuration.
     name: ClassVar[str]
@@ -38,7 +39,7 @@ class PluginKind:
 
 
 class ProxyTransport(Model):
-    """How a proxy's connections travel."""
+    """The table ``transport`` of a proxy: what happens to the bytes of its connections between frps and frpc."""
 
     reference_name: ClassVar[str] = "ProxyTransport"
 
@@ -76,7 +77,7 @@ class ProxyTransport(Model):
 
 
 class LoadBalancer(Model):
-    """Several proxies behind one remote port or domain."""
+    """The table ``loadBalancer``: several proxies that share one remote port or domain."""
 
     reference_name: ClassVar[str] = "LoadBalancerConfig"
 
@@ -89,7 +90,7 @@ class LoadBalancer(Model):
 
 
 class HealthCheck(Model):
-    """Checks whether the local service answers; a proxy whose service does not is withdrawn."""
+    """The table ``healthCheck``: checks of the local service; the proxy is closed while they fail."""
 
     reference_name: ClassVar[str] = "HealthCheckConfig"
 
@@ -100,7 +101,7 @@ class HealthCheck(Model):
     max_failed: Int = field(
         0,
         alias="maxFailed",
-        help="Failures in a row after which the service counts as dead; 0 or less means 1.",
+        help="Failures in a row after which the service counts as failed; 0 or less means 1.",
     )
     interval_seconds: Int = field(
         0, alias="intervalSeconds", help="Seconds between two checks; 0 or less means 10."
@@ -112,7 +113,7 @@ class HealthCheck(Model):
 
 
 class ProxyBase(Model):
-    """What a proxy is and how it is treated."""
+    """The fields of a proxy besides those of its local service: name, type, transport, load balancing, checks."""
 
     reference_name: ClassVar[str] = "ProxyBaseConfig"
 
@@ -147,7 +148,7 @@ class ProxyBase(Model):
 
 
 class ProxyBackend(Model):
-    """Where a proxy's connections go."""
+    """The fields of a proxy that say which local service or plugin serves its connections."""
 
     reference_name: ClassVar[str] = "ProxyBaseConfig.ProxyBackend"
 
@@ -167,10 +168,13 @@ class ProxyBackend(Model):
 
 
 class ProxyConfig(ProxyBackend, ProxyBase):
-    """The settings that all proxy types have; the base of the model of each."""
+    """The settings that all proxy types have; the base of the model of each type."""
 
     def wire_values(self) -> dict[str, Any]:
-        """The arguments of :class:`aiofrp.wire.frp.messages.NewProxy` besides name and type."""
+        """The arguments of :class:`aiofrp.wire.frp.messages.NewProxy`, except name and type, by their names there.
+
+        Secrets are in plain text. The bandwidth limit mode is left out when it is ``client``, as in the reference.
+        """
         values = _wire_values(self)
         if values["bandwidth_limit_mode"] == "client":
             del values["bandwidth_limit_mode"]
@@ -196,12 +200,12 @@ def _wire_value(value: Any) -> Any:
     return value.text if isinstance(value, Bandwidth) else value
 
 
-#: Routes (a domain with a location) that frps enters for one proxy. The reference has no limit.
+#: Most routes (pairs of a domain and a location) of one proxy at frps. The reference has no limit.
 MAX_ROUTES: Final = 1000
 
 
 class DomainConfig(Model):
-    """Names a proxy is known by on a shared port."""
+    """The fields of proxies that share a port of frps: the host names of their requests."""
 
     reference_name: ClassVar[str] = "DomainConfig"
 
@@ -223,12 +227,12 @@ class DomainConfig(Model):
 
     @property
     def routes(self) -> int:
-        """How many routes the proxy asks for: one for each custom domain and one for its subdomain."""
+        """How many routes the proxy needs: one for each custom domain and one for its subdomain."""
         return len([domain for domain in (*self.custom_domains, self.subdomain) if domain])
 
 
 class VisitorTransport(Model):
-    """How a visitor's connections travel; both must match the proxy's."""
+    """The table ``transport`` of a visitor; both values must equal those of the visited proxy."""
 
     reference_name: ClassVar[str] = "VisitorTransport"
 
@@ -239,7 +243,10 @@ class VisitorTransport(Model):
 
 
 class VisitorConfig(Model):
-    """Base of all visitors: a local port that leads to another client's secret proxy."""
+    """The settings that all visitor types have; the base of the model of each type.
+
+    A visitor is a local port whose connections go to the secret proxy of another client.
+    """
 
     reference_name: ClassVar[str] = "VisitorBaseConfig"
 
@@ -274,7 +281,7 @@ class VisitorConfig(Model):
 
 
 class ProxyKind:
-    """The configuration's part of a proxy type; a row of :data:`aiofrp.registry.PROXIES` leads to each."""
+    """What the configuration uses of a proxy type's class; :data:`aiofrp.registry.PROXIES` has a row for each type."""
 
     #: The value of ``type`` in a configuration.
     name: ClassVar[str]

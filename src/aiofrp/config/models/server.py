@@ -1,4 +1,7 @@
-"""The configuration of frps (docs/protocol/configuration.md §2.2)."""
+"""The models of frps' configuration file (docs/protocol/configuration.md §2.2).
+
+Defaults are those of the reference; fields that it does not have are marked ``ours``.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ HTTP_PLUGIN_OPS = ("Login", "NewProxy", "CloseProxy", "Ping", "NewWorkConn", "Ne
 
 
 class AuthOidcServerConfig(Model):
-    """What frps demands of OIDC tokens."""
+    """The table ``auth.oidc``: which OIDC tokens frps accepts."""
 
     reference_name: ClassVar[str] = "AuthOIDCServerConfig"
 
@@ -30,7 +33,7 @@ class AuthOidcServerConfig(Model):
 
 
 class AuthServerConfig(AuthBase):
-    """How frps authenticates its clients."""
+    """The table ``auth``: how frps authenticates its clients."""
 
     oidc: AuthOidcServerConfig = field(
         alias="oidc", help="Verification of OIDC tokens.", factory=AuthOidcServerConfig
@@ -44,7 +47,7 @@ class AuthServerConfig(AuthBase):
 
 
 class ServerTlsConfig(TlsConfig):
-    """TLS of control and work connections."""
+    """The table ``transport.tls``: TLS of control and work connections."""
 
     reference_name: ClassVar[str] = "TLSServerConfig"
 
@@ -56,12 +59,12 @@ class ServerTlsConfig(TlsConfig):
     )
 
     def complete(self) -> None:
-        """Demand TLS where client certificates are verified."""
+        """Set ``force`` when client certificates are verified."""
         self.fill("force", self.force or bool(self.trusted_ca_file))
 
 
 class ServerTransport(Model):
-    """How frps talks to its clients."""
+    """The table ``transport``: connections between frps and its clients, and their limits."""
 
     reference_name: ClassVar[str] = "ServerTransportConfig"
 
@@ -88,12 +91,12 @@ class ServerTransport(Model):
     tls: ServerTlsConfig = field(alias="tls", help="TLS of connections to clients.", factory=ServerTlsConfig)
 
     def complete(self) -> None:
-        """Fill the seconds of heartbeats: no limit with ``tcpMux``, else 90."""
+        """Set the seconds of heartbeats: -1 (no limit) with ``tcpMux``, else 90."""
         self.fill("heartbeat_timeout", self.heartbeat_timeout or (-1 if self.tcp_mux else 90))
 
 
 class SshTunnelGateway(Model):
-    """Clients that are plain SSH programs."""
+    """The table ``sshTunnelGateway``: clients that are plain SSH programs."""
 
     reference_name: ClassVar[str] = "SSHTunnelGateway"
 
@@ -107,18 +110,18 @@ class SshTunnelGateway(Model):
     authorized_keys_file: Str = field(
         "",
         alias="authorizedKeysFile",
-        help="Path of the public keys that may connect; empty lets everybody in.",
+        help="Path of the public keys that may connect; empty accepts every client.",
     )
 
 
 class PortsRange(Model):
-    """A span of ports, or a single one."""
+    """A range of ports, or a single port."""
 
     reference_name: ClassVar[str] = "PortsRange"
 
     start: Int = field(0, alias="start", help="First port.")
     end: Int = field(0, alias="end", help="Last port.")
-    single: Int = field(0, alias="single", help="One port; above 0 it wins over start and end.")
+    single: Int = field(0, alias="single", help="One port; above 0 it replaces start and end.")
 
     @property
     def pair(self) -> tuple[int, int]:
@@ -127,7 +130,7 @@ class PortsRange(Model):
 
 
 class HttpPluginConfig(Model):
-    """An HTTP service that frps asks for permission, or informs, when a client acts."""
+    """An HTTP service that frps asks before an operation of a client, or informs after it."""
 
     reference_name: ClassVar[str] = "HTTPPluginOptions"
 
@@ -153,7 +156,7 @@ _DASHBOARD_FLAGS = {
 
 
 class ServerConfig(ApiMetadata):
-    """All settings of frps: the root of its file."""
+    """All settings of frps: the root table of its file."""
 
     reference_name: ClassVar[str] = "ServerConfig"
 
@@ -243,10 +246,12 @@ class ServerConfig(ApiMetadata):
     )
     log: LogConfig = field(alias="log", help="Logging.", factory=LogConfig)
     transport: ServerTransport = field(
-        alias="transport", help="How the server talks to its clients.", factory=ServerTransport
+        alias="transport", help="Connections between the server and its clients.", factory=ServerTransport
     )
     detailed_errors_to_client: Bool = field(
-        True, alias="detailedErrorsToClient", help="Tell clients why something failed, not only that it did."
+        True,
+        alias="detailedErrorsToClient",
+        help="Send clients the reason of a failure, not only that there was one.",
     )
     max_ports_per_client: Int64 = field(
         0,
@@ -263,7 +268,7 @@ class ServerConfig(ApiMetadata):
     nathole_analysis_data_reserve_hours: Int64 = field(
         168,
         alias="natholeAnalysisDataReserveHours",
-        help="Hours that what was learned about punching holes is kept.",
+        help="Hours that the results of earlier hole punching are kept.",
     )
     allow_ports: Annotated[tuple[PortsRange, ...], Want("[]types.PortsRange")] = field(
         (), alias="allowPorts", help="Remote ports clients may ask for; empty allows all.", flag="allow-ports"
@@ -273,5 +278,5 @@ class ServerConfig(ApiMetadata):
     )
 
     def complete(self) -> None:
-        """Ports of proxies listen at ``bindAddr`` where no address is set."""
+        """Set ``proxyBindAddr`` to ``bindAddr`` when it is empty."""
         self.fill("proxy_bind_addr", self.proxy_bind_addr or self.bind_addr)

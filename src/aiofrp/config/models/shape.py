@@ -1,4 +1,4 @@
-"""The types of fields, taken apart: what decoding, the JSON Schema and the writer of files go by."""
+"""The types of configuration fields in a simple form, for decoding, the JSON Schema and the TOML writer."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from aiofrp.config.models.types import Want
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The type of a value in a file."""
+    """The type of a value in a configuration file."""
 
     kind: Literal["table", "list", "map", "scalar"]
-    type: type  #: the model of a table, the Python type of a scalar
-    want: str  #: the reference's name, part of its error texts
-    item: Shape | None = None  #: of a list or a map
+    type: type  #: the model of a table, the Python type of any other value
+    want: str  #: the reference's name of the type, part of its error texts
+    item: Shape | None = None  #: the shape of the items of a list or a map
 
     @property
     def element(self) -> Shape:
-        """What a list or a map holds."""
+        """The shape of the items of a list or a map; only for those."""
         assert self.item is not None
         return self.item
 
@@ -68,9 +68,9 @@ def _renamed(shape: Shape, want: str) -> Shape:
 
 @cache
 def holder(model: type[Model], name: str) -> str:
-    """The reference's names of the types between a model's and the one that declares an attribute.
+    """The path of embedded types in the reference from ``model`` to the type that declares the attribute ``name``.
 
-    Those are embedded in each other and part of the paths in its error texts; empty if there are none.
+    It is part of the paths in the reference's error texts: type names joined by dots, or empty.
     """
     bases = model.__mro__
     owner = next(base for base in bases if name in get_annotations(base))
@@ -81,5 +81,5 @@ def holder(model: type[Model], name: str) -> str:
 
 @cache
 def folded(model: type[Model]) -> Mapping[str, Declared]:
-    """The fields of a model by key in lower case."""
+    """The declared fields of a model by their key in a file, in lower case: keys match without regard to case."""
     return {item.alias.lower(): item for item in declared(model).values()}

@@ -1,4 +1,7 @@
-"""The tables frps and frpc have in common (docs/protocol/configuration.md §2.1)."""
+"""The models of tables that both frps and frpc have (docs/protocol/configuration.md §2.1).
+
+Defaults are those of the reference; fields that it does not have are marked ``ours``.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ AUTH_SCOPES = ("HeartBeats", "NewWorkConns")
 
 
 class ApiMetadata(Model):
-    """What both programs' configurations begin with."""
+    """The fields at the root of both programs' files."""
 
     reference_name: ClassVar[str] = "APIMetadata"
 
@@ -21,7 +24,7 @@ class ApiMetadata(Model):
 
 
 class LogConfig(Model):
-    """Where and how much is logged."""
+    """The table ``log``: destination, level and rotation of the log."""
 
     reference_name: ClassVar[str] = "LogConfig"
 
@@ -43,7 +46,7 @@ class LogConfig(Model):
 
 
 class TlsConfig(Model):
-    """Certificates of one side of a TLS connection."""
+    """The certificate files of one side of a TLS connection; empty paths mean that there are none."""
 
     reference_name: ClassVar[str] = "TLSConfig"
 
@@ -58,7 +61,7 @@ class TlsConfig(Model):
 
 
 class WebServerConfig(Model):
-    """The dashboard of frps, the admin API of frpc."""
+    """The table ``webServer``: the dashboard of frps, or the admin API of frpc."""
 
     reference_name: ClassVar[str] = "WebServerConfig"
 
@@ -68,7 +71,7 @@ class WebServerConfig(Model):
     password: Secret = field(
         Secret(),
         alias="password",
-        help="Password for HTTP basic authentication; with an empty user and password everybody may enter.",
+        help="Password for HTTP basic authentication; with an empty user and password everybody has access.",
     )
     assets_dir: Str = field(
         "", alias="assetsDir", help="Directory served as user interface instead of the built-in one."
@@ -84,7 +87,7 @@ class WebServerConfig(Model):
 
 
 class QuicOptions(Model):
-    """Limits of QUIC connections."""
+    """The table ``transport.quic``: limits of QUIC connections between frpc and frps."""
 
     reference_name: ClassVar[str] = "QUICOptions"
 
@@ -98,20 +101,20 @@ class QuicOptions(Model):
 
 
 class FileSource(Model):
-    """A value read from a file."""
+    """The file of a :class:`ValueSource`."""
 
     path: Str = field("", alias="path", help="Path of the file whose trimmed content is the value.")
 
 
 class ExecEnvVar(Model):
-    """A variable of a command's environment."""
+    """An environment variable of an :class:`ExecSource`."""
 
     name: Str = field("", alias="name", help="Name of the variable, without `=`.")
     value: Secret = field(Secret(), alias="value", help="Value of the variable.")
 
 
 class ExecSource(Model):
-    """A value printed by a command."""
+    """The command of a :class:`ValueSource`; its standard output is the value."""
 
     command: Str = field("", alias="command", help="Program to run, without a shell.")
     args: StrList = field((), alias="args", help="Arguments of the program.")
@@ -121,7 +124,7 @@ class ExecSource(Model):
 
 
 class ValueSource(Model):
-    """Where a secret comes from instead of standing in the configuration."""
+    """The file or command from which a secret is read, so that it need not be in the configuration."""
 
     type: Str = field("", alias="type", help="Kind of the source.", choices=("file", "exec"))
     file: FileSource | None = field(None, alias="file", help="The file, with type `file`.")
@@ -131,7 +134,7 @@ class ValueSource(Model):
 
 
 class AuthBase(Model):
-    """How a client shows who it is: the part both programs share."""
+    """The fields of the table ``auth`` that both programs have: how clients authenticate."""
 
     method: Annotated[Str, Want("v1.AuthMethod")] = field(
         "token", alias="method", help="How clients authenticate.", choices=AUTH_METHODS
@@ -154,7 +157,7 @@ class AuthBase(Model):
 
 
 class HeaderOperations(Model):
-    """Changes to HTTP headers."""
+    """Changes to the header fields of HTTP requests or responses."""
 
     reference_name: ClassVar[str] = "HeaderOperations"
 
@@ -162,7 +165,7 @@ class HeaderOperations(Model):
 
 
 class HttpHeader(Model):
-    """One HTTP header."""
+    """One header field of an HTTP request."""
 
     reference_name: ClassVar[str] = "HTTPHeader"
 
@@ -171,10 +174,10 @@ class HttpHeader(Model):
 
 
 class NatTraversalConfig(Model):
-    """How a hole is punched."""
+    """The table ``natTraversal`` of xtcp: how a direct connection through two NATs is made."""
 
     reference_name: ClassVar[str] = "NatTraversalConfig"
 
     disable_assisted_addrs: Bool = field(
-        False, alias="disableAssistedAddrs", help="Do not tell the peer the addresses of local interfaces."
+        False, alias="disableAssistedAddrs", help="Do not send the addresses of local interfaces to the peer."
     )

@@ -1,4 +1,4 @@
-"""Values of a configuration that are more than a number or a text. No model and no file is read here."""
+"""The types of configuration values: strict numbers and texts, secrets, bandwidths and lists of ports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ MB: Final = 1024 * 1024
 
 
 def kind(value: object) -> str:
-    """What the reference calls the JSON type of ``value`` in its error texts."""
+    """The reference's name of the JSON type of ``value``, as in its error texts: ``null``, ``bool``, ``string``,
+    ``number``, ``object`` or ``array``."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -30,7 +31,7 @@ def kind(value: object) -> str:
 
 
 def mismatch(got: str, want: str) -> PydanticCustomError:
-    """A value of the wrong type; ``got`` and ``want`` are the reference's words."""
+    """The error for a value of the wrong type; ``got`` and ``want`` are the reference's names of types."""
     return PydanticCustomError("wrong_type", "cannot unmarshal {got} into {want}", {"got": got, "want": want})
 
 
@@ -48,13 +49,13 @@ def _integer(want: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Marks a type with the name the reference gives it in error texts."""
+    """An argument of ``Annotated``: the reference's name of the type in error texts."""
 
     name: str
 
 
 Int = Annotated[int, _integer("int"), Want("int")]
-"""A whole number of 64 bits; ``7000.0`` is one, ``"7000"`` and ``true`` are not."""
+"""A signed whole number of 64 bits; ``7000.0`` is accepted, ``"7000"`` and ``true`` are not."""
 
 Int64 = Annotated[int, _integer("int64"), Want("int64")]
 """The same, where the reference's error texts contain ``int64``."""
@@ -66,7 +67,7 @@ StrMap = Annotated[dict[Str, Str], Want("map[string]string")]
 
 
 class Secret(str):
-    """A text that never prints: ``str()``, ``repr()`` and formatting give ``***``."""
+    """A text that is never printed: ``str()``, ``repr()`` and formatting give ``***``, or nothing if it is empty."""
 
     __slots__ = ()
 
@@ -80,7 +81,7 @@ class Secret(str):
         return format(str(self), spec)
 
     def reveal(self) -> str:
-        """The secret in plain text; use it where it is sent, never in a log."""
+        """The secret in plain text, for sending or comparing it, never for a log."""
         return str.__str__(self)
 
     @classmethod
@@ -90,8 +91,10 @@ class Secret(str):
 
 @dataclass(frozen=True, slots=True)
 class Bandwidth:
-    """A rate limit: the text as configured, trimmed, and its bytes per second
-    (docs/protocol/configuration.md §2.4)."""
+    """A bandwidth limit (docs/protocol/configuration.md §2.4).
+
+    ``text``: as configured, without blanks around it; empty means no limit. ``bytes``: bytes per second.
+    """
 
     text: str = ""
     bytes: int = 0
@@ -104,7 +107,10 @@ class Bandwidth:
 
     @classmethod
     def parse(cls, text: str) -> Bandwidth:
-        """Read ``100KB`` or ``1.5MB`` (powers of 1024); raises ValueError in the reference's words."""
+        """Parse a text such as ``100KB`` or ``1.5MB`` (powers of 1024), or an empty one.
+
+        Raises :exc:`ValueError` with the reference's text.
+        """
         text = text.strip(SPACE)
         if not text:
             return cls()
@@ -138,7 +144,10 @@ def _bandwidth(value: object) -> Bandwidth:
 
 
 def parse_ports(text: str) -> tuple[tuple[int, int], ...]:
-    """Read ``1000-2000,3000`` as inclusive pairs; raises :class:`~aiofrp.errors.ConfigError`."""
+    """Parse a list of ports such as ``1000-2000,3000`` into pairs of first and last port, both included.
+
+    Raises :class:`~aiofrp.errors.ConfigError` with the reference's text. Numbers outside 0 to 65535 are not refused.
+    """
     return tuple(_ports(part) for part in text.strip(SPACE).split(","))
 
 

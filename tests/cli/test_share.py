@@ -15,7 +15,7 @@ import pytest
 from aiofrp.cli.aiofrp import main
 from tests.support.procs import Program, running
 from tests.support.tunnel import echo, exchange, local_service, running_server, server_config, unix_service
-from tests.support.web import saying
+from tests.support.web import saying, user_of
 
 SERVER = ["--server", "127.0.0.1:7"]
 
@@ -53,6 +53,20 @@ async def test_a_web_service_with_https_in_front(tmp_path: Path) -> None:
         async with asyncio.timeout(30):
             assert (await reader.read()).endswith(b"\r\n\r\nhi")
         writer.transport.abort()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="static_file")
+async def test_a_folder_with_a_password(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "a.txt").write_text("hi")
+    async with (
+        shared(tmp_path, str(folder), "--password", "u:p:q") as (_, address),
+        user_of(port_of(address)) as user,
+    ):
+        assert address.startswith("http://")
+        assert (await user.get("a", "/a.txt")).status == 401
+        assert (await user.get("a", "/a.txt", "Authorization: Basic dTpwOnE=")).body == b"hi"
 
 
 async def test_a_unix_socket(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiofrp.plugin.files import listing
 from aiofrp.plugin.files.listing import HEAD, TAIL, ListedFile, piece, size_text, sorted_names
 
 NAMES = st.binary(min_size=1, max_size=20).filter(lambda name: b"/" not in name and b"\0" not in name)
@@ -87,6 +88,14 @@ def test_a_name_that_is_no_utf8_is_linked_by_its_bytes() -> None:
 def test_the_order_is_that_of_the_bytes() -> None:
     names = [b"b/", b"a/", b"a.txt", b"B", "ä".encode(), b"a-b"]
     assert sorted_names(names) == [b"B", b"a/", b"a-b", b"a.txt", b"b/", "ä".encode()]
+
+
+def test_many_names_are_in_order_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [b"%d/" % number if number % 3 else b"%d" % number for number in range(1000)]
+    once = sorted_names(names)
+    monkeypatch.setattr(listing, "_RUN", 64)
+    assert sorted_names(names) == once
+    assert sorted_names([]) == []
 
 
 @pytest.mark.parametrize("modified", [1e18, -1e18, float(2**63)])

@@ -22,8 +22,8 @@ _FOLDER = getattr(os, "O_DIRECTORY", 0)
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | _FOLDER
 #: Nothing is waited for when an entry became a pipe after it was looked at.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-#: Errors that say there is no such file, in whatever way.
-_ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO))
+#: Errors that say there is no such file, in whatever way; EINVAL: a link became something else after it was looked at.
+_ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EINVAL))
 
 
 class LeadsOut(FileNotFoundError):

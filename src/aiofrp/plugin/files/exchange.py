@@ -94,6 +94,8 @@ class FileExchange(ProgramExchange):
     # ProgramExchange
 
     def respond(self) -> None:
+        if self.whole:
+            self.user.request_sent()  # the answer is waited for as that of a service
         file = self._host.cache.find(self.request.path)
         if file is not None:
             self._opened(file.use())
@@ -102,9 +104,6 @@ class FileExchange(ProgramExchange):
             self._host.cache.open(self.request.path, self._place, self._opened, self._fail)
         except TooManyOpen as exc:
             self._fail(exc)
-            return
-        if self.whole:
-            self.user.request_sent()  # the answer is waited for as that of a service
 
     def writable(self) -> None:
         if not self._reads and not self._due and self._pieces is not None:

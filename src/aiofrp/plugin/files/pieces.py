@@ -18,7 +18,7 @@ PIECE = 128 * 1024
 #: Entries of a folder in one piece.
 ENTRIES = 256
 #: Bytes of a compressed piece at least, unless so many bytes were compressed for it or it is the last.
-_GZIP_LEAST, _GZIP_MOST = 32 * 1024, 2 * 1024 * 1024
+_GZIP_LEAST, _GZIP_MOST = 64 * 1024, 2 * 1024 * 1024
 #: How hard is compressed: the fastest levels find much less, those above 6 cost much more.
 _LEVEL = 5
 #: ``wbits`` of zlib for the format of gzip.

@@ -18,9 +18,9 @@ SOURCE = ("192.0.2.1", 1)
 class Rig:
     """An upstream, and what it gave."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, half_closes: bool = True) -> None:
         self.openings = Openings()
-        self.upstream = Upstream("one", self.openings.open, self.openings)
+        self.upstream = Upstream("one", self.openings.open, self.openings, half_closes=half_closes)
         self.given: list[UpstreamConnection] = []
         self.errors: list[FrpError] = []
 
@@ -82,6 +82,22 @@ async def test_a_connection_that_was_half_closed_serves_no_other() -> None:
     connection.release()
     assert rig.take() is not connection
     rig.given[-1].close()
+    await until(lambda: not rig.openings.running)
+
+
+async def test_a_service_that_would_not_answer_then_is_not_half_closed() -> None:
+    """In TLS a peer may drop what it has to send when the other one finished sending (RFC 5246 §7.2.1)."""
+    rig = Rig(half_closes=False)
+    connection = rig.take()
+    connection.write(b"request")
+    connection.write_eof()
+    service = await rig.openings.service()
+    await until(lambda: bytes(service.data) == b"request")
+    assert not service.eofs
+    connection.release()
+    assert rig.take() is connection
+    connection.close()
+    rig.upstream.close()
     await until(lambda: not rig.openings.running)
 
 

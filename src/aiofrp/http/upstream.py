@@ -110,9 +110,11 @@ class UpstreamConnection:
         self.stream.write(data)
 
     def write_eof(self) -> None:
-        """Send EOF to the service. The connection serves no other exchange afterwards."""
-        self._ended = True
-        self.stream.write_eof()
+        """Send EOF to the service, unless it would not answer then. The connection serves no other exchange
+        afterwards."""
+        if self._upstream.half_closes:
+            self._ended = True
+            self.stream.write_eof()
 
     def release(self) -> None:
         """The exchange is complete: keep the connection for another one, or close it after :meth:`write_eof`."""
@@ -186,10 +188,13 @@ class UpstreamConnection:
 class Upstream:
     """The connections to one service: any number in use, and at most :data:`MAX_IDLE` idle ones."""
 
-    __slots__ = ("_closed", "_counter", "_idle", "_name", "_open", "_timer")
+    __slots__ = ("_closed", "_counter", "_idle", "_name", "_open", "_timer", "half_closes")
 
-    def __init__(self, name: str, open: Open, counter: Counter) -> None:
-        """``name`` appears in ``repr``. ``open`` opens a connection. ``counter`` is called when one opens and ends."""
+    def __init__(self, name: str, open: Open, counter: Counter, *, half_closes: bool = True) -> None:
+        """``name`` appears in ``repr``. ``open`` opens a connection. ``counter`` is called when one opens and ends.
+        ``half_closes``: whether the service answers after EOF; one that speaks TLS may drop its response (RFC 5246
+        §7.2.1)."""
+        self.half_closes = half_closes
         self._name = name
         self._open = open
         self._counter = counter

@@ -78,7 +78,9 @@ class LocalSite(Site, ServiceRoute):
         self, context: ClientContext, options: Options, *, secure: bool, forwarded: Forwarded
     ) -> None:
         self.rewrite = options.host_header_rewrite.encode()
-        self.upstream = Upstream(options.local_addr, opening(context, self._dial), context.connections)
+        self.upstream = Upstream(
+            options.local_addr, opening(context, self._dial), context.connections, half_closes=not secure
+        )
         self._context = context
         self._address = _address(options.local_addr, 443 if secure else 80)
         self._secure = secure

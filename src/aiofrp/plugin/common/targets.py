@@ -7,7 +7,7 @@ import os
 import ssl
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from aiofrp.errors import ConnectFailed
 from aiofrp.host.contexts import ClientContext
@@ -100,15 +100,23 @@ class Targets:
         host, port = _split(authority, PORTS[scheme])
         url = self._proxies.url_for(scheme.decode(), host, port)
         if not url:
-            return TargetRoute(self._upstream(authority, lambda: _reach(scheme, host, port)))
+            plain = scheme == b"http"
+            return TargetRoute(
+                self._upstream(authority, lambda: _reach(scheme, host, port), half_closes=plain)
+            )
         proxy = parse_proxy_url(url)
         if scheme == b"http" and proxy.kind in ("http", "https"):
-            upstream = self._upstream(authority, lambda: _reach(proxy.kind.encode(), proxy.host, proxy.port))
+            kind, plain = proxy.kind.encode(), proxy.kind == "http"
+            upstream = self._upstream(
+                authority, lambda: _reach(kind, proxy.host, proxy.port), half_closes=plain
+            )
             return TargetRoute(upstream, True, _login_of(proxy))
-        return TargetRoute(self._upstream(authority, lambda: _reach_through(proxy, scheme, host, port)))
+        reach = partial(_reach_through, proxy, scheme, host, port)
+        return TargetRoute(self._upstream(authority, reach, half_closes=scheme == b"http"))
 
-    def _upstream(self, name: bytes, connect: Connect) -> Upstream:
-        return Upstream(name.decode("latin-1"), opening(self._context, connect), self._context.connections)
+    def _upstream(self, name: bytes, connect: Connect, *, half_closes: bool = True) -> Upstream:
+        open_ = opening(self._context, connect)
+        return Upstream(name.decode("latin-1"), open_, self._context.connections, half_closes=half_closes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parent
@@ -72,6 +73,7 @@ COVERED_BY = {
     "http/users.py": "http/test_serve.py",
     "http/v1/reply.py": "e2e/test_http.py",
     "http/v1/request.py": "e2e/test_http_streams.py",
+    "http/v1/state.py": "e2e/test_http_limits.py",
     "http/v1/times.py": "e2e/test_http_limits.py",
     "http/v1/user.py": "e2e/test_http_limits.py",
     "http/v2/call.py": "e2e/test_http2.py",
@@ -110,17 +112,31 @@ COVERED_BY = {
     "stream/quic/stream.py": "stream/quic/test_session.py",
 }
 
+#: Lines of a file, lines of a function, and files of a folder without its ``__init__.py``, at most.
+MOST_LINES, MOST_FUNCTION_LINES, MOST_FILES = 400, 40, 13
+#: Files that may be longer, each with the reason.
+LONG = {
+    "cli/flags/table.py": "scripts/flagtable makes it, and nobody edits it",
+    "stream/quic/core/library.py": "the one file that may import qh3 holds everything that leans on its inner parts",
+}
+
 #: Names that more than one class has, and how many: a library's word for a thing and the program's.
 SAME_NAME_BY_DESIGN = {"Client": 2, "Server": 2}
 #: Classes inside a class that every proxy type and plugin has under the same name.
 INNER = {"Client", "Config", "Server", "Visitor"}
 
 
+@cache
+def tree_of(text: str) -> ast.Module:
+    """The syntax of a file's text."""
+    return ast.parse(text)
+
+
 def test_every_module_has_a_docstring() -> None:
     without = [
         str(path.relative_to(SOURCE))
         for path in sorted(SOURCE.rglob("*.py"))
-        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if not ast.get_docstring(tree_of(path.read_text(encoding="utf-8")))
     ]
     assert not without
 
@@ -134,11 +150,57 @@ def test_every_file_has_its_test() -> None:
     assert not [test for test in COVERED_BY.values() if not (TESTS / test).exists()]
 
 
+def too_large(source: Path) -> list[str]:
+    """What is larger below ``source`` than a reader should meet: files, functions, folders."""
+    found = []
+    folders: Counter[Path] = Counter()
+    for path in sorted(source.rglob("*.py")):
+        where = path.relative_to(source)
+        folders[where.parent] += path.name != "__init__.py"
+        text = path.read_text(encoding="utf-8")
+        if (lines := len(text.splitlines())) > MOST_LINES and where.as_posix() not in LONG:
+            found.append(f"{where} has {lines} lines")
+        for node in ast.walk(tree_of(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                if (lines := node.end_lineno - node.lineno + 1) > MOST_FUNCTION_LINES:
+                    found.append(f"{where}:{node.lineno} {node.name} has {lines} lines")
+    return [*found, *(f"{where} has {count} files" for where, count in folders.items() if count > MOST_FILES)]
+
+
+def test_files_functions_and_folders_are_small() -> None:
+    found = too_large(SOURCE)
+    assert not found, "split by concept, see docs/howto/develop.md:\n" + "\n".join(found)
+
+
+def test_the_list_of_long_files_is_short_and_true() -> None:
+    sizes = {path: len((SOURCE / path).read_text(encoding="utf-8").splitlines()) for path in LONG}
+    assert all(size > MOST_LINES for size in sizes.values()), f"no longer long, take it out of LONG: {sizes}"
+
+
+def test_the_check_sees_what_is_too_large(tmp_path: Path) -> None:
+    for count in range(MOST_FILES):
+        (tmp_path / f"f{count}.py").write_text("x = 1\n")
+    body = "    x = 1\n"
+    (tmp_path / "f0.py").write_text("x = 1\n" * MOST_LINES)
+    (tmp_path / "f1.py").write_text("def f():\n" + body * (MOST_FUNCTION_LINES - 1))
+    (tmp_path / "__init__.py").write_text("")
+    assert not too_large(tmp_path)
+    (tmp_path / "f0.py").write_text("x = 1\n" * (MOST_LINES + 1))
+    (tmp_path / "f1.py").write_text("class C:\n    async def f():\n" + f"    {body}" * MOST_FUNCTION_LINES)
+    (tmp_path / "more.py").write_text("")
+    assert too_large(tmp_path) == [
+        "f0.py has 401 lines",
+        "f1.py:2 f has 41 lines",
+        ". has 14 files",
+    ]
+
+
 def classes(source: Path) -> Counter[str]:
     """How many classes of each name there are; the inner classes that every proxy type has do not count."""
     found: Counter[str] = Counter()
     for path in sorted(source.rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = tree_of(path.read_text(encoding="utf-8"))
         inner = {
             node
             for outer in ast.walk(tree)

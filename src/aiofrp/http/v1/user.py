@@ -5,8 +5,6 @@ Heads are parsed and judged here; a request that has a route is a :class:`~aiofr
 
 from __future__ import annotations
 
-import enum
-
 from aiofrp.errors import FrpError, RemoteProtocolError
 from aiofrp.http.answers import Answer, refusal
 from aiofrp.http.exchange import Failure
@@ -15,6 +13,7 @@ from aiofrp.http.upstream import UpstreamConnection
 from aiofrp.http.users import Users
 from aiofrp.http.v1.reply import connection_fields
 from aiofrp.http.v1.request import Request1
+from aiofrp.http.v1.state import AHEAD, UserState
 from aiofrp.http.v1.times import UserTimes
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.head import HeadError, RequestHead, head_end, parse_request
@@ -24,20 +23,6 @@ from aiofrp.wire.http.headbuffer import HeadBuffer
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"
 #: Bytes of the next requests read while one is under way.
 MAX_AHEAD = 64 * 1024
-
-
-class UserState(enum.Enum):
-    """What is expected of the user."""
-
-    HEAD = "head"
-    BODY = "body"
-    WAIT = "wait"  # for the response; what comes is the next request
-    CLOSING = "closing"
-    GONE = "gone"
-
-
-#: States in which what the user sends waits.
-_AHEAD = (UserState.HEAD, UserState.WAIT)
 
 
 class User1:
@@ -261,7 +246,7 @@ class User1:
     def _regulate(self) -> None:
         """Read no more while nothing can be done with it: heads and what follows a request wait in ``_ahead``, which
         must not grow; bodies are bounded by the service."""
-        if self._state in _AHEAD and (self.full or self._late or len(self._ahead) > MAX_AHEAD):
+        if self._state in AHEAD and (self.full or self._late or len(self._ahead) > MAX_AHEAD):
             self.stream.pause_reading(Pause.WAIT)
         elif self._state is not UserState.GONE:
             self.stream.resume_reading(Pause.WAIT)

@@ -7,6 +7,7 @@ import base64
 import re
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from aiofrp.aio import Scope
@@ -168,9 +169,7 @@ def _address(target: SplitResult) -> tuple[str, int]:
 
 def _request(target: SplitResult, fields: dict[str, str], body: bytes | None) -> bytes:
     """A request with the fields in the order of Go's client: a POST of ``body``, or a GET without one."""
-    path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-    path = quote(path, safe="!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", errors="surrogateescape")
-    lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", f"Host: {_host(target)}"]
+    lines = [f"{'GET' if body is None else 'POST'} {_path(target)} HTTP/1.1", f"Host: {_host(target)}"]
     lines.append("User-Agent: Go-http-client/1.1")
     if target.username is not None:
         login = f"{unquote(target.username)}:{unquote(target.password or '')}"
@@ -181,6 +180,13 @@ def _request(target: SplitResult, fields: dict[str, str], body: bytes | None) ->
     lines += [f"{name}: {fields[name]}" for name in sorted(fields)]
     lines += ["Accept-Encoding: gzip", "", ""]
     return "\r\n".join(lines).encode() + (body or b"")
+
+
+@lru_cache(32)  # each plugin has one for each operation
+def _path(target: SplitResult) -> str:
+    """The request target, escaped where it has to be."""
+    path = (target.path or "/") + (f"?{target.query}" if target.query else "")
+    return quote(path, safe="!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", errors="surrogateescape")
 
 
 def _host(target: SplitResult) -> str:

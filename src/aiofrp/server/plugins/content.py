@@ -13,13 +13,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 from msgspec.inspect import is_struct_type
-from msgspec.structs import fields, replace
+from msgspec.structs import replace
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.host.gate import UserInfo
 from aiofrp.server.hooks import ClientInfo, Op
 from aiofrp.transport.net import join_host_port
-from aiofrp.wire.frp.jsonbody import encode_body, read_json, value_of
+from aiofrp.wire.frp.jsonbody import encode_body, field_types, read_json, value_of
 from aiofrp.wire.frp.messages import CloseProxy, Login, NewProxy, NewWorkConn, Ping
 
 #: The version of the plugins' protocol.
@@ -133,12 +133,13 @@ def decode_answer(kind: type[_M], body: bytes) -> Decision[_M]:
     """
     tree = _read(body)
     ruling = value_of(_Ruling, _folded(tree, _Ruling))
-    value: Any = {}  # none at all replaces everything with nothing
+    passes = ruling.reject or ruling.unchange
+    value: Any = None if passes else {}  # none at all replaces everything with nothing
     for name, item in tree.items():
         if name.casefold() == "content":
             value = item
     content = None if value is None else content_of(kind, value)
-    if ruling.reject or ruling.unchange:
+    if passes:
         return Decision(ruling.reject, ruling.reject_reason, None)
     if content is None:
         raise RemoteProtocolError("the content of the answer is null")
@@ -177,7 +178,7 @@ def _folded(value: Any, cls: type[Struct]) -> Any:
     """``value``, meant to become a ``cls``, with the names as they are declared and no others."""
     if not isinstance(value, dict):
         return value
-    types = {known.encode_name: known.type for known in fields(cls)}
+    types = field_types(cls)
     result = {}
     for name, item in value.items():
         name = name if name in types else name.casefold()

@@ -92,7 +92,7 @@ def _repaired(value: Any, kind: Any) -> Any:
         zero: object = {} if inner is not str else ""
         return [_repaired(zero if item is None else item, inner) for item in value]
     if isinstance(value, dict) and is_struct_type(inner):
-        types = {known.encode_name: known.type for known in fields(inner)}
+        types = field_types(inner)
         return {k: _repaired(item, types[k]) for k, item in value.items() if item is not None and k in types}
     if isinstance(value, dict):
         return {_repaired(k, str): _repaired("" if item is None else item, str) for k, item in value.items()}
@@ -105,3 +105,9 @@ def _inner_kind(kind: Any) -> Any:
         return kind
     arguments = get_args(kind)
     return arguments[0] if arguments else str
+
+
+@cache  # one entry per class
+def field_types(cls: Any) -> dict[str, Any]:
+    """The type of each field of a struct, by its name in JSON."""
+    return {known.encode_name: known.type for known in fields(cls)}

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "aiofrp"
 #: From the top down; parts on one line are neighbours, and a neighbour may not be imported either.
 ORDER = [
     {""},  # the package itself, which leads to the library
-    {"pytest_plugin"},
+    {"pytest_plugin", "hooks"},
     {"cli"},
     {"library"},
     {"server", "client"},

@@ -13,7 +13,7 @@ import pytest
 from aiofrp.client.service import Client
 from aiofrp.errors import AuthError, ProxyError
 from aiofrp.host.gate import UserInfo
-from aiofrp.server.hooks import ClientInfo, NoHooks, Op
+from aiofrp.server.hooks import ClientInfo, NoHooks, Op, in_turn
 from aiofrp.server.service import Server
 from aiofrp.server.session.auth import TokenVerifier
 from aiofrp.wire.frp.messages import (
@@ -104,6 +104,44 @@ async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not done():
             await asyncio.sleep(0.01)
+
+
+# Several hooks
+
+
+async def test_hooks_in_turn_are_each_asked_about_what_the_one_before_left() -> None:
+    async def more(message: Any) -> Any:
+        return Ping(timestamp=message.timestamp + 1)
+
+    client = ClientInfo("u", {}, "r")
+    first, silent, second = Noting(Op.PING, more), Noting(Op.LOGIN, refuse), Noting(Op.PING, more)
+    hooks = in_turn(first, silent, second)
+    assert hooks.asked == {Op.PING, Op.LOGIN}
+    assert await hooks.ping(Ping(timestamp=1), client) == Ping(timestamp=3)
+    assert (first.seen[0][0], second.seen[0][0]) == (Ping(timestamp=1), Ping(timestamp=2))
+    with pytest.raises(AuthError):
+        await hooks.login(Login(), "")
+    assert in_turn(first) is first
+    assert not in_turn().asked
+
+
+async def test_all_hooks_in_turn_note_the_end_of_a_proxy_and_users_are_asked_about_by_type() -> None:
+    class Tcp(Noting):
+        def asks_about_users(self, proxy_type: str) -> bool:
+            return proxy_type == "tcp"
+
+    client = ClientInfo("u", {}, "r")
+    first, second = Noting(Op.CLOSE_PROXY, refuse), Noting(Op.CLOSE_PROXY, allow)
+    with pytest.raises(AuthError):
+        await in_turn(first, second).close_proxy(CloseProxy(), client)
+    assert len(first.seen) == len(second.seen) == 1
+    first, second = Tcp(Op.NEW_USER_CONN, allow), Tcp(Op.NEW_USER_CONN, allow)
+    hooks = in_turn(first, second)
+    assert hooks.asks_about_users("tcp")
+    assert not hooks.asks_about_users("udp")
+    await hooks.new_user_conn(UserInfo("p", "tcp", ("", 0)), client)
+    await hooks.new_user_conn(UserInfo("p", "udp", ("", 0)), client)
+    assert len(first.seen) == len(second.seen) == 1
 
 
 # Messages of clients

@@ -10,6 +10,7 @@ from typing import Any, Self
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.library.options import server_config
 from aiofrp.server import service
+from aiofrp.server.hooks import Hooks
 from aiofrp.transport.net import join_host_port
 
 _WILDCARDS = ("0.0.0.0", "::", "")
@@ -24,12 +25,21 @@ class Server:
     It is started once. One event loop may run many.
     """
 
-    def __init__(self, config: ServerConfig | Mapping[str, Any] | None = None, /, **options: Any) -> None:
+    def __init__(
+        self,
+        config: ServerConfig | Mapping[str, Any] | None = None,
+        /,
+        *,
+        hooks: Hooks | None = None,
+        **options: Any,
+    ) -> None:
         """``config`` is a finished configuration or a dictionary as in a file; ``options`` are added to a dictionary.
 
-        A ``bind_port`` of 0 is any free port. Raises :class:`~aiofrp.errors.ConfigError` with all problems.
+        ``hooks`` (see :mod:`aiofrp.hooks`) decide what clients and users may do, after the plugins of the
+        configuration. A ``bind_port`` of 0 is any free port. Raises :class:`~aiofrp.errors.ConfigError` with all
+        problems.
         """
-        self._service = service.Server(server_config(config, options))
+        self._service = service.Server(server_config(config, options), hooks=hooks)
         self._stopped = asyncio.Event()
 
     def __repr__(self) -> str:

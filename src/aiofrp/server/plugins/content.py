@@ -21,6 +21,7 @@ from aiofrp.server.hooks import ClientInfo, Op
 from aiofrp.transport.net import join_host_port
 from aiofrp.wire.frp.jsonbody import encode_body, field_types, read_json, value_of
 from aiofrp.wire.frp.messages import CloseProxy, Login, NewProxy, NewWorkConn, Ping
+from aiofrp.wire.jsontext import json_text
 
 #: The version of the plugins' protocol.
 VERSION = "0.1.0"
@@ -97,10 +98,26 @@ def encode_request(op: Op, content: Content[Any]) -> bytes:
     )
 
 
+def decode_request(body: bytes) -> tuple[Op, Content[Any]]:
+    """What a request asks about, for those who are plugins. Raises :class:`~aiofrp.errors.RemoteProtocolError`."""
+    tree = _read(body, "the request")
+    asked = value_of(_Question, _folded(tree, _Question))
+    try:
+        op = Op(asked.op)
+    except ValueError:
+        raise RemoteProtocolError(f"the operation {asked.op!r} is none of {', '.join(Op)}") from None
+    return op, content_of(MESSAGES[op], asked.content)
+
+
+class _Question(Struct, frozen=True):
+    op: str = ""
+    content: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
 def _encode(content: Content[Any]) -> bytes:
     body = encode_body(content.message)
     if content.client is None:
-        address = msgspec.json.encode(content.address)
+        address = json_text(content.address)
         return body[:-1] + (b',"client_address":%b}' % address if content.address else b"}")
     head = b'{"user":' + encode_body(content.client)
     return head + (b"}" if body == b"{}" else b"," + body[1:])
@@ -131,7 +148,7 @@ def decode_answer(kind: type[_M], body: bytes) -> Decision[_M]:
     has the wrong type spoils the answer even where it does not count. Without ``unchange`` the content replaces
     everything; a ``null`` there is refused. Raises :class:`~aiofrp.errors.RemoteProtocolError`.
     """
-    tree = _read(body)
+    tree = _read(body, "the answer")
     ruling = value_of(_Ruling, _folded(tree, _Ruling))
     passes = ruling.reject or ruling.unchange
     value: Any = None if passes else {}  # none at all replaces everything with nothing
@@ -144,6 +161,15 @@ def decode_answer(kind: type[_M], body: bytes) -> Decision[_M]:
     if content is None:
         raise RemoteProtocolError("the content of the answer is null")
     return Decision(False, "", content)
+
+
+def encode_answer(refusal: str | None, content: Content[Any] | None) -> bytes:
+    """The answer of a plugin: a refusal with its reason, another content, or neither: nothing changes."""
+    if refusal is not None:
+        return b'{"reject":true,"reject_reason":%b}' % json_text(refusal)
+    if content is None:
+        return b'{"reject":false,"unchange":true}'
+    return b'{"reject":false,"unchange":false,"content":%b}' % _encode(content)
 
 
 def content_of(kind: type[_M], value: Any) -> Content[_M]:
@@ -162,15 +188,15 @@ class _Address(Struct, frozen=True):
     client_address: str = ""
 
 
-def _read(body: bytes) -> dict[str, Any]:
+def _read(body: bytes, what: str) -> dict[str, Any]:
     try:
         tree = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        tree = read_json(body, "the answer")
+        tree = read_json(body, what)
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise RemoteProtocolError("the answer is no JSON object")
+        raise RemoteProtocolError(f"{what} is no JSON object")
     return tree
 
 

@@ -72,7 +72,7 @@ class Tunnel:
             env=environment,
         )
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(3 * PATIENCE):  # git starts many programs
                 printed, errors = await process.communicate(given)
         finally:
             if process.returncode is None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
+import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -188,3 +191,25 @@ async def test_a_proxy_of_the_environment_gets_the_target_whole() -> None:
         "host: far.test",
         "proxy-authorization: basic bwu6c2vjcmv0",
     }
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "GET"])
+async def test_names_are_looked_up_in_threads_that_nobody_else_needs(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who asks for names of a silent server holds up other users of the proxy at most."""
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def seen(host: str, *more: Any, **options: Any) -> Any:
+        if host == "localhost" and "flags" not in options:
+            asked.append(threading.current_thread().name)
+        return real(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", seen)
+    async with local_service(echoing()) as local, proxied("") as user:
+        name = f"localhost:{local}"
+        target = name if method == "CONNECT" else f"http://{name}/"
+        user.send(f"{method} {target} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+        assert (await user.read_until(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+    assert set(asked) == {"aiofrp-user"}

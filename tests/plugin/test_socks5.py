@@ -207,9 +207,9 @@ async def test_a_name_server_that_is_silent_holds_up_nobody_else(monkeypatch: py
     async with local_service(echo) as target, tunnel() as remote:
         slow = [
             asyncio.create_task(exchange(remote, NO_LOGIN + to(target, named(b"slow.test"))))
-            for _ in range(socks5.LOOKUPS + 4)
+            for _ in range(resolving.USER_LOOKUPS + 4)
         ]
-        await until(lambda: len(asked) == socks5.LOOKUPS)
+        await until(lambda: len(asked) == resolving.USER_LOOKUPS)
         assert (await exchange(remote, NO_LOGIN + to(target) + b"quick"))[12:] == b"quick"
         async with asyncio.timeout(PATIENCE):
             assert await resolving.resolve("localhost", 80)

@@ -17,6 +17,7 @@ from aiofrp.plugin.base import ClientPlugin
 from aiofrp.plugin.common.openings import Openings, OpeningUser
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.transport.net import address_of, dial, join_host_port
+from aiofrp.transport.resolve import USER_LOOKUPS
 from aiofrp.transport.threads import UserThreads
 from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.socks5 import Socks5Accept, Socks5Refused, SocksReply, encode_reply
@@ -29,8 +30,6 @@ MAX_CONVERSATIONS = 4096
 TARGET_TIMEOUT = 30.0
 #: Seconds the answer to a wrong password waits.
 WRONG_LOGIN_DELAY = 0.2
-#: Names of one proxy that are looked up at once.
-LOOKUPS = 16
 
 
 class Socks5PluginConfig(PluginConfig):
@@ -53,7 +52,7 @@ class Socks5Server(ClientHalf):
         self._context = context
         self._transport = proxy.transport
         self._openings = Openings(context, "socks5", CONVERSATION_TIMEOUT, MAX_CONVERSATIONS)
-        self._threads = UserThreads(LOOKUPS)
+        self._threads = UserThreads(USER_LOOKUPS)
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
         work = client_side(stream, self._transport, self._context)

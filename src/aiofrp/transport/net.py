@@ -174,10 +174,11 @@ async def dial(
             else:
                 stream = await _connect_name(host, port, local_ip, threads)
         if for_user:
-            if _has_last_file(stream):
+            sock = stream.info("socket")
+            if sock is not None and is_last(sock.fileno()):
                 stream.abort()
                 raise ConnectFailed("too many open files")
-            _take_little_ahead(stream.info("socket"))
+            _take_little_ahead(sock)
         return stream
     except TimeoutError:
         raise ConnectFailed(f"{where}: i/o timeout after {timeout:g} s") from None

@@ -25,6 +25,8 @@ AddrInfo: TypeAlias = tuple[int, int, int, str, tuple[Any, ...]]
 #: Seconds one look-up at a chosen server may take, all tries together.
 LIFETIME = 10.0
 DNS_PORT = 53
+#: Names of one proxy, chosen by users, that the system is asked for at once.
+USER_LOOKUPS = 16
 #: Bytes of the hosts file that are read.
 _HOSTS_LIMIT = 1024 * 1024
 

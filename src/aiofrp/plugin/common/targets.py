@@ -20,7 +20,8 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.stream import TlsStream, handshake
 from aiofrp.transport.net import dial
 from aiofrp.transport.outbound import Proxy, parse_proxy_url, through
-from aiofrp.transport.resolve import split_address
+from aiofrp.transport.resolve import USER_LOOKUPS, split_address
+from aiofrp.transport.threads import UserThreads
 from aiofrp.wire.http.forward import NO_CHANGES, passed_fields
 from aiofrp.wire.http.head import Field, RequestHead
 
@@ -67,6 +68,7 @@ class Targets:
     def __init__(self, context: ClientContext) -> None:
         self._context = context
         self._proxies = EnvironmentProxies(os.environ)
+        self._threads = UserThreads(USER_LOOKUPS)
         self._known: OrderedDict[tuple[bytes, bytes], TargetRoute] = OrderedDict()  # limited by MAX_TARGETS
 
     def route(self, scheme: bytes, authority: bytes) -> TargetRoute:
@@ -86,7 +88,7 @@ class Targets:
         host, port = _split(authority, 0)
         if not port:
             raise ConnectFailed(f"address {authority.decode('latin-1')}: missing port in address")
-        return self._upstream(authority, lambda: _dial(host, port))
+        return self._upstream(authority, lambda: self._dial(host, port))
 
     def close(self) -> None:
         """Drop idle connections; those in use end with their request."""
@@ -102,21 +104,32 @@ class Targets:
         if not url:
             plain = scheme == b"http"
             return TargetRoute(
-                self._upstream(authority, lambda: _reach(scheme, host, port), half_closes=plain)
+                self._upstream(authority, lambda: self._reach(scheme, host, port), half_closes=plain)
             )
         proxy = parse_proxy_url(url)
         if scheme == b"http" and proxy.kind in ("http", "https"):
             kind, plain = proxy.kind.encode(), proxy.kind == "http"
             upstream = self._upstream(
-                authority, lambda: _reach(kind, proxy.host, proxy.port), half_closes=plain
+                authority, lambda: self._reach(kind, proxy.host, proxy.port), half_closes=plain
             )
             return TargetRoute(upstream, True, _login_of(proxy))
-        reach = partial(_reach_through, proxy, scheme, host, port)
+        reach = partial(self._reach_through, proxy, scheme, host, port)
         return TargetRoute(self._upstream(authority, reach, half_closes=scheme == b"http"))
 
     def _upstream(self, name: bytes, connect: Connect, *, half_closes: bool = True) -> Upstream:
         open_ = opening(self._context, connect)
         return Upstream(name.decode("latin-1"), open_, self._context.connections, half_closes=half_closes)
+
+    async def _dial(self, host: str, port: int) -> Stream:
+        return await dial(host, port, timeout=DIAL_TIMEOUT, for_user=True, threads=self._threads)
+
+    async def _reach(self, scheme: bytes, host: str, port: int) -> Stream:
+        stream = await self._dial(host, port)
+        return await _secured(stream, host) if scheme == b"https" else stream
+
+    async def _reach_through(self, proxy: Proxy, scheme: bytes, host: str, port: int) -> Stream:
+        stream = await through(await self._dial(proxy.host, proxy.port), proxy, _Target(host, port))
+        return await _secured(stream, host) if scheme == b"https" else stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +137,6 @@ class _Target:
     host: str
     port: int
     timeout: float = DIAL_TIMEOUT
-
-
-async def _dial(host: str, port: int) -> Stream:
-    return await dial(host, port, timeout=DIAL_TIMEOUT, for_user=True)
-
-
-async def _reach(scheme: bytes, host: str, port: int) -> Stream:
-    stream = await _dial(host, port)
-    return await _secured(stream, host) if scheme == b"https" else stream
-
-
-async def _reach_through(proxy: Proxy, scheme: bytes, host: str, port: int) -> Stream:
-    stream = await through(await _dial(proxy.host, proxy.port), proxy, _Target(host, port))
-    return await _secured(stream, host) if scheme == b"https" else stream
 
 
 async def _secured(stream: Stream, host: str) -> Stream:

@@ -1,4 +1,4 @@
-"""The plugins socks5 and tls2raw with the programs people use: curl, git, openssl; beside the reference, too."""
+"""The plugins socks5, tls2raw, http_proxy and https2http with curl, git and openssl; beside the reference, too."""
 
 from __future__ import annotations
 
@@ -45,6 +45,18 @@ proxies:
     localAddr: 127.0.0.1:{local}
     crtPath: {folder}/tls.crt
     keyPath: {folder}/tls.key
+- name: proxy
+  type: tcp
+  remotePort: {proxy}
+  plugin: {{type: http_proxy, httpUser: abc, httpPassword: def}}
+- name: secure
+  type: tcp
+  remotePort: {secure}
+  plugin:
+    type: https2http
+    localAddr: 127.0.0.1:{web}
+    crtPath: {folder}/tls.crt
+    keyPath: {folder}/tls.key
 """
 
 
@@ -56,6 +68,8 @@ class Tunnel:
     socks: int
     tls: int
     web: int
+    proxy: int
+    secure: int
 
     async def run(self, *arguments: str, given: bytes = b"") -> bytes:
         """What a program prints, which must succeed; it knows no proxies and settings of this machine."""
@@ -89,7 +103,7 @@ async def one_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def tunnel(folder: Path, sides: Sides) -> AsyncIterator[Tunnel]:
-    made = Tunnel(folder, free_port(), free_port(), free_port())
+    made = Tunnel(folder, *(free_port() for _ in range(5)))
     server = free_port()
     (folder / "tls.crt").write_bytes(authority().certificate)
     (folder / "tls.key").write_bytes(authority().key)
@@ -102,11 +116,20 @@ async def tunnel(folder: Path, sides: Sides) -> AsyncIterator[Tunnel]:
         frps(folder, f"bindPort = {server}\n", side=sides[0]),
     ):
         config.write_text(
-            PROXIES.format(server=server, socks=made.socks, tls=made.tls, local=local, folder=folder)
+            PROXIES.format(
+                server=server,
+                socks=made.socks,
+                tls=made.tls,
+                web=made.web,
+                proxy=made.proxy,
+                secure=made.secure,
+                local=local,
+                folder=folder,
+            )
         )
         client = [*command("frpc", sides[1]), "-c", str(config)]
         async with running(client, folder / "frpc.log") as frpc:
-            await frpc.line("start proxy success", count=2)
+            await frpc.line("start proxy success", count=4)
             await files.line("Serving HTTP")
             yield made
 
@@ -129,8 +152,10 @@ async def test_curl_git_and_openssl(tmp_path: Path, sides: Sides) -> None:
         await made.run("git", "clone", "-q", "--bare", "work", "work.git")
         await made.run("git", "-C", "work.git", "update-server-info")
         url = f"http://localhost:{made.web}/work.git"
-        await made.run("git", "-c", f"http.proxy=socks5h://{proxy}", "clone", "-q", url, "copy")
-        assert (tmp_path / "copy" / "page").read_text() == "a page"
+        through = {"copy": f"socks5h://{proxy}", "another": f"http://abc:def@127.0.0.1:{made.proxy}"}
+        for copy, via in through.items():
+            await made.run("git", "-c", f"http.proxy={via}", "clone", "-q", url, copy)
+            assert (tmp_path / copy / "page").read_text() == "a page"
 
         (tmp_path / "ca.crt").write_bytes(authority().ca)
         options = ["-connect", f"127.0.0.1:{made.tls}", "-servername", NAME, "-verify_return_error"]
@@ -139,3 +164,7 @@ async def test_curl_git_and_openssl(tmp_path: Path, sides: Sides) -> None:
                 "openssl", "s_client", "-quiet", "-CAfile", "ca.crt", version, *options, given=b"hello\n"
             )
             assert printed == b"hello\n"
+
+        for version in ("--http1.1", "--http2"):
+            options = ["--cacert", "ca.crt", "--connect-to", f"::127.0.0.1:{made.secure}"]
+            assert await made.run("curl", "-sS", "--fail", version, *options, f"https://{NAME}/file") == FILE

@@ -552,7 +552,7 @@ async def test_secret_dns(tmp_path: Path, sides: Sides, form: Form) -> None:
             assert ADDRESS in answer
 
 
-# Plugins: these run once the plugins do
+# Plugins
 
 
 @with_web
@@ -563,6 +563,21 @@ async def test_a_unix_socket(tmp_path: Path, form: Form) -> None:
     async with nginx(tmp_path, {"docker": socket}) as web, site.frps(), site.frpc("unix-socket.frpc"):
         assert await site.type("curl http://x.x.x.x:6000/version") == "docker\n"
         assert [request["uri"] for request in await web.seen(1)] == ["/version"]
+
+
+@with_web
+@in_each_form
+async def test_an_http_proxy(tmp_path: Path, form: Form) -> None:
+    """What the visitor names is reached from the machine of frpc: a target in a request, and one of CONNECT."""
+    site = Site(tmp_path, form)
+    async with nginx(tmp_path, {"web": 0}) as web, site.frps(), site.frpc("http-proxy.frpc"):
+        site.place({8000: web.ports["web"]})
+        for tunnel in ("", "--proxytunnel "):
+            get = f"curl {tunnel}-x http://abc:abc@x.x.x.x:6000 http://x.x.x.x:8000/page"
+            assert await site.type(get) == "web\n"
+        wrong = "curl -o /dev/null -w '%{http_code}' -x http://abc:wrong@x.x.x.x:6000 http://x.x.x.x:8000"
+        assert await site.type(wrong) == "407"
+        assert [request["host"] for request in await web.seen(2)] == [site.command("x.x.x.x:8000")] * 2
 
 
 @needs("curl")

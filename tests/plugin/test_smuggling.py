@@ -7,10 +7,8 @@ those of the vhosts: :mod:`tests.e2e.test_smuggling` and :mod:`tests.e2e.test_sm
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import re
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,18 +24,10 @@ from aiofrp.stream.base import Stream
 from aiofrp.transport.net import dial
 from tests.e2e import test_smuggling as corpus1
 from tests.e2e import test_smuggling_http2 as corpus2
-from tests.support.certs import authority
-from tests.support.ports import free_port
+from tests.support.httpplugins import Plugin, running
 from tests.support.rawuser2 import RawUser
-from tests.support.tunnel import (
-    Handler,
-    client_config,
-    local_service,
-    running_client,
-    running_server,
-    server_config,
-)
-from tests.support.web import Request, Service, User, ok
+from tests.support.tunnel import Handler, local_service
+from tests.support.web import Request, Service, ok
 
 HIDDEN = corpus1.HIDDEN
 END = corpus1.END
@@ -127,68 +117,6 @@ class Services:
         """Every byte belongs to a request that h11 understands; the last of a connection may be broken off."""
         for service in self.made:
             await corpus1._check_what_services_received([*service.received])
-
-
-@dataclass(frozen=True, slots=True)
-class Plugin:
-    """A running plugin. ``connect`` makes a user."""
-
-    port: int
-    tls: ssl.SSLContext | None = None
-
-    @asynccontextmanager
-    async def user(self) -> AsyncIterator[User]:
-        name = "" if self.tls else None
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self.port, ssl=self.tls, server_hostname=name
-        )
-        try:
-            yield User(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    async def ask(self, data: bytes) -> bytes:
-        """Send ``data``, end the sending where that is possible, and read to the end."""
-        async with self.user() as user:
-            user.send(data)
-            if not self.tls:
-                user.writer.write_eof()
-            with contextlib.suppress(ConnectionError):
-                return await user.rest()
-        return b""
-
-
-@asynccontextmanager
-async def running(plugin: str, service: Handler | None = None, *protocols: str) -> AsyncIterator[Plugin]:
-    """``plugin`` on a remote port. ``protocols``: what users offer by ALPN."""
-    remote = free_port()
-    local_tls = authority().server_context() if plugin.endswith("2https") else None
-    async with (
-        local_service(service or Service(), tls=local_tls) as local,
-        running_server(server_config()) as frps,
-        running_client(client_config(frps.address[1], _proxy(plugin, remote, local))),
-    ):
-        yield Plugin(remote, _trusting(*protocols) if plugin.startswith("https2") else None)
-
-
-def _proxy(plugin: str, remote: int, local: int) -> str:
-    address = "" if plugin == "http_proxy" else f'localAddr = "127.0.0.1:{local}"'
-    return f"""
-[[proxies]]
-name = "web"
-type = "tcp"
-remotePort = {remote}
-[proxies.plugin]
-type = "{plugin}"
-{address}
-"""
-
-
-def _trusting(*protocols: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.set_alpn_protocols(list(protocols) or ["http/1.1"])
-    return context
 
 
 #: Lines that only the plugins accept, and what the service gets of them: bytes above ASCII are percent-encoded.

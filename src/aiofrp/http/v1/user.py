@@ -168,7 +168,7 @@ class User1:
         self._times.clear()
         if self._state is UserState.BODY or linger:
             self._linger()
-        elif keep:
+        elif keep and not self._users.stopping:  # it may have stopped after the response began
             self._wait_for_head()
             self._next()
         else:

@@ -34,7 +34,7 @@ ORDER = [
     {"registry"},
     {"wire"},
     {"aio", "logs", "errors", "version"},
-    {"faults"},
+    {"faults", "output"},
 ]
 STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}
 

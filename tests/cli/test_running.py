@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import shutil
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,56 @@ async def test_a_terminal_that_is_closed(tmp_path: Path, free_port: int, ignored
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="this system has no bash")
+@pytest.mark.parametrize(("after", "stays"), [("", False), ("&", False), ("& disown", True)], ids=str)
+async def test_a_shell_whose_terminal_is_closed(
+    tmp_path: Path, free_port: int, after: str, stays: bool
+) -> None:
+    """As Go's: a job of the shell ends; a program that the shell has let go serves on without its terminal."""
+    number, file = tmp_path / "pid", tmp_path / "frps.toml"
+    file.write_text(SERVER.format(port=free_port))
+    program = f"{sys.executable} -m aiofrp.cli.frps -c {file}"
+    shell, terminal = pty.fork()
+    if shell == 0:
+        os.execvp("bash", ["bash", "--norc", "-i"])
+    pid = 0
+    try:
+        os.write(terminal, f"sh -c 'echo $$ >{number}; exec {program}' {after}\n".encode())
+        await accepting(free_port)
+        pid = int(number.read_text())
+        os.close(terminal)
+        await asyncio.to_thread(os.waitpid, shell, 0)
+        shell = 0
+        if stays:
+            for _ in range(3):
+                await accepting(free_port)
+            os.kill(pid, signal.SIGTERM)
+        await gone(pid)
+        pid = 0
+    finally:
+        for left in (shell, pid):
+            if left:
+                os.kill(left, signal.SIGKILL)
+
+
+async def accepting(port: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.01)
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process that is no child of ours has ended; one that nobody waited for has."""
+    async with asyncio.timeout(PATIENCE):
+        with suppress(OSError):
+            while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                await asyncio.sleep(0.01)
 
 
 async def said(output: Path, text: str) -> None:

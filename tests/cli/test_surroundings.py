@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,6 +108,81 @@ async def test_a_console_that_cannot_be_written_costs_lines_only(tmp_path: Path)
         assert await program.ended() == 0
 
 
+@contextmanager
+def a_pipe_nobody_reads(folder: Path) -> Iterator[tuple[str, int, Callable[[], object]]]:
+    """Its name, the descriptor to read it, and what makes it go on: the test reads it anyway."""
+    path = folder / "pipe"
+    os.mkfifo(path)
+    both = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        with suppress(BlockingIOError):
+            while True:
+                os.write(both, b"x" * 4096)
+        yield str(path), both, lambda: None
+    finally:
+        os.close(both)
+
+
+@contextmanager
+def a_terminal_that_was_stopped(folder: Path) -> Iterator[tuple[str, int, Callable[[], object]]]:
+    """The same of a terminal; it goes on as with Ctrl-Q."""
+    ours, theirs = os.openpty()
+    try:
+        os.set_blocking(ours, False)
+        os.write(ours, b"\x13")
+        yield os.ttyname(theirs), ours, lambda: os.write(ours, b"\x11")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("stopped", [a_pipe_nobody_reads, a_terminal_that_was_stopped])
+async def test_a_reader_that_stops_stops_no_program(tmp_path: Path, stopped: Any) -> None:
+    port, remote = free_port(), free_port()
+    server_file, client_file = tmp_path / "frps.toml", tmp_path / "frpc.toml"
+    server_file.write_text(f"bindPort = {port}\n")
+    with stopped(tmp_path) as (path, reading, go_on):
+        async with tcp_echo() as local:
+            proxy = f'[[proxies]]\nname = "t"\ntype = "tcp"\nlocalPort = {local}\nremotePort = {remote}\n'
+            common = f'serverAddr = "127.0.0.1"\nserverPort = {port}\nloginFailExit = false\n'
+            client_file.write_text(f"{common}{proxy}")
+            to = f">{path} 2>&1"
+            server = f"exec {sys.executable} -m aiofrp.cli.frps -c {server_file} {to}"
+            client = f"exec {frpc_line('-c', str(client_file), to)}"
+            async with (
+                running(["sh", "-c", server], tmp_path / "a") as frps_,
+                running(["sh", "-c", client], tmp_path / "b") as frpc_,
+            ):
+                await echoed(remote)
+                frpc_.send(signal.SIGTERM)
+                assert await frpc_.ended() == 0
+                go_on()
+                await shown(reading, b"client exit success")
+                frps_.send(signal.SIGTERM)
+                assert await frps_.ended() == 0
+
+
+async def echoed(port: int) -> None:
+    """Wait until a service answers through its tunnel."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(OSError):
+                if await exchange(port, b"hello") == b"hello":
+                    return
+            await asyncio.sleep(0.01)
+
+
+async def shown(reading: int, text: bytes) -> None:
+    """Read until some text was shown."""
+    seen = b""
+    async with asyncio.timeout(30):
+        while text not in seen:
+            try:
+                seen += os.read(reading, 65536)
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
+
+
 def test_a_terminal_that_is_gone_costs_lines_only(tmp_path: Path) -> None:
     ours, theirs = os.openpty()
     try:
@@ -179,6 +256,44 @@ async def test_a_name_that_is_no_text_is_published_as_go_does(tmp_path: Path) ->
         async with running(["sh", "-c", f"exec {line}"], tmp_path / "frpc.log") as client:
             await client.line("start proxy success")
             await server.line("new proxy \\[x\ufffd\\] type \\[tcp\\] success")
+
+
+async def test_names_that_are_no_text_are_json_in_both_apis(tmp_path: Path) -> None:
+    """Of an INI file in Latin-1, and of half a surrogate pair in a JSON file."""
+    port, api, webs = free_port(), free_port(), [free_port(), free_port()]
+    ini, other = tmp_path / "frpc.ini", tmp_path / "frpc.json"
+    head = f"[common]\nserver_addr = 127.0.0.1\nserver_port = {port}\nadmin_port = {webs[0]}\nuser = é\n"
+    section = f"[café]\ntype = tcp\nlocal_port = 1\nremote_port = {free_port()}\nmeta_ö = ü\n"
+    ini.write_text(head + section, encoding="latin-1")
+    proxy = {"name": "x\ud800", "type": "tcp", "localPort": 1, "remotePort": free_port()}
+    common = {"serverAddr": "127.0.0.1", "serverPort": port, "webServer": {"port": webs[1]}}
+    other.write_text(json.dumps({**common, "proxies": [proxy]}))
+    async with AsyncExitStack() as stack:
+        text = f"bindPort = {port}\nwebServer.port = {api}\n"
+        server = await stack.enter_async_context(frps(tmp_path, text))
+        for file, line in ((ini, "start error: proxy"), (other, "start proxy success")):
+            words = [sys.executable, "-m", "aiofrp.cli.frpc", "-c", str(file)]
+            client = await stack.enter_async_context(running(words, tmp_path / f"{file.name}.log"))
+            await client.line(line)
+        await server.line("new proxy \\[\ufffd.caf\ufffd\\] type \\[tcp\\] success")
+        status = await answer(webs[0], "/api/status")
+        assert [row["name"] for row in status["tcp"]] == ["caf\ufffd"]
+        status = await answer(webs[1], "/api/status")
+        assert [(row["name"], row["status"]) for row in status["tcp"]] == [("x\ufffd", "running")]
+        rows = (await answer(api, "/api/proxy/tcp"))["proxies"]
+        assert sorted(row["name"] for row in rows) == ["x\ufffd", "\ufffd.caf\ufffd"]
+        assert [row["conf"].get("metadatas") for row in rows] == [None, {"\ufffd": "\ufffd"}]
+        ini.write_text(f"{head}[zé]\ntype = é\n", encoding="latin-1")
+        refused = await answer(webs[0], "/api/reload")
+        assert refused["Msg"] == (
+            "invalid argument: failed to parse proxy z\ufffd, err: invalid type [\ufffd]"
+        )
+
+
+async def answer(port: int, path: str) -> Any:
+    """The JSON that an API answers with."""
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    return json.loads((await exchange(port, request.encode())).partition(b"\r\n\r\n")[2].decode())
 
 
 # Signals

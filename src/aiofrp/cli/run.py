@@ -17,6 +17,8 @@ from aiofrp.cli import signals, streams
 from aiofrp.config.models.shared import LogConfig
 from aiofrp.transport.files import raise_file_limit
 
+_log = logs.get(__name__)
+
 #: Allocations between two runs of the collector of reference cycles: connections make few, and each run costs latency.
 _GC_THRESHOLD = (50_000, 20, 20)
 
@@ -28,13 +30,18 @@ _KEEP, _LARGE = 32 * 1024 * 1024, 4 * 1024 * 1024
 
 
 def set_up_logs(config: LogConfig) -> None:
-    """Send log lines to the destination that ``log`` of the configuration names."""
+    """Send log lines to the destination that ``log`` of the configuration names; no line waits for a reader."""
+    streams.never_wait(_count_lost)
     handler: logging.Handler
     if config.to == "console":
         handler = logs.Console(colour=not config.disable_print_color)
     else:
         handler = logs.DailyFile(config.to, config.max_days)
     logs.setup(handler, config.level)
+
+
+def _count_lost(name: str, lines: int) -> None:
+    _log.warning("%d lines were lost, as nobody read %s", lines, name)
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:

@@ -32,8 +32,11 @@ def test_numbers_remember_how_they_were_written() -> None:
     assert (number, type(number), number.text) == (7.0, JsonFloat, "7.0")
 
 
-def test_bytes_that_are_no_utf8_are_replaced() -> None:
+def test_text_that_is_no_unicode_is_replaced() -> None:
     assert parse_json('{"a": "x\udcff"}') == {"a": "x\ufffd"}
+    assert parse_json(r'{"\uD800a": ["\udc00\ud83d\ude00", {"b": "\ud83d"}]}') == {
+        "\ufffda": ["\ufffd\U0001f600", {"b": "\ufffd"}]
+    }
 
 
 @every(

@@ -14,13 +14,16 @@ from aiofrp.config.golang.jsonnumber import JsonFloat
 from aiofrp.config.problem import InvalidConfig, Problem
 from aiofrp.errors import ConfigError
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
 
 def parse_json(text: str, *, strict: bool = True) -> Any:
     """Parse JSON: a repeated object merges, another repeated key's last value wins.
 
     What follows the first value is ignored when strict, an error otherwise, as in the reference.
     """
-    text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    text = _SURROGATE.sub("\ufffd", text)
     start = len(text) - len(text.lstrip(" \t\n\r"))
     try:
         tree, end = within_depth(_JSON.raw_decode, text, idx=start)
@@ -29,6 +32,17 @@ def parse_json(text: str, *, strict: bool = True) -> Any:
     rest = text[end:].lstrip(" \t\n\r")
     if rest and not strict:
         _json_error(text, text.index(rest, end), "after top-level value")
+    return _whole(tree) if _ESCAPED_SURROGATE.search(text) else tree
+
+
+def _whole(tree: Any) -> Any:
+    """``tree`` with U+FFFD for each half of a surrogate pair, as Go reads an escape such as ``\\ud800``."""
+    if isinstance(tree, str):
+        return _SURROGATE.sub("\ufffd", tree)
+    if isinstance(tree, list):
+        return [_whole(item) for item in tree]
+    if isinstance(tree, dict):
+        return {_whole(key): _whole(value) for key, value in tree.items()}
     return tree
 
 

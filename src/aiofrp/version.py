@@ -6,5 +6,5 @@ from typing import Final
 
 __version__ = "0.1.0"
 
-#: The release of frp whose behaviour is matched; told to peers and printed by ``-v``.
+#: The release of frp whose behaviour is matched; sent to peers and printed by ``-v``.
 FRP_VERSION: Final = "0.70.1"

@@ -24,7 +24,7 @@ import pytest
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.wire.frp.codec import V1
 from aiofrp.wire.frp.messages import Login, NewWorkConn
-from aiofrp.wire.kcp.segment import ACK, ASK, FIN, PUSH
+from aiofrp.wire.kcp.segment import ACK, FIN, PUSH, WASK
 from tests.e2e.test_floods import client_toml, pinging
 from tests.support import flood
 from tests.support.certs import authority
@@ -99,7 +99,7 @@ def kcp_questions(dice: random.Random) -> Iterator[bytes]:
     (conv,) = struct.unpack_from("<I", opening, 8)
     yield opening
     while True:
-        command = dice.choice((ASK, FIN, PUSH, ACK))
+        command = dice.choice((WASK, FIN, PUSH, ACK))
         sn, stamp = dice.randrange(5), dice.getrandbits(32)
         yield segment(command, conv=conv, sn=sn, una=dice.randrange(2), stamp=stamp) * dice.randint(1, 3)
         yield opening
@@ -111,7 +111,7 @@ def kcp_login(dice: random.Random) -> Iterator[bytes]:
         conv = dice.getrandbits(32)
         yield segment(PUSH, conv=conv, data=V1.encode(message))
         for _ in range(3):
-            yield segment(ASK, conv=conv)
+            yield segment(WASK, conv=conv)
 
 
 def quic_hello(dice: random.Random) -> Iterator[bytes]:

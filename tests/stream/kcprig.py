@@ -14,7 +14,7 @@ from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
 from aiofrp.stream.kcp.stream import KcpStream
 from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import segments_of
-from aiofrp.wire.kcp.segment import OVERHEAD, TELL, unpack_from
+from aiofrp.wire.kcp.segment import OVERHEAD, WINS, unpack_from
 from tests.support.ends import End
 
 
@@ -86,7 +86,7 @@ class RawPeer:
         known = 0
         for command, end in _segments(packet):
             self.commands.append(command)
-            if command > TELL:
+            if command > WINS:
                 break  # the reference ignores the rest
             known = end
         if not self.deaf:

@@ -49,8 +49,8 @@ class InstantCredentials(ABC):
 class TokenCredentials(InstantCredentials):
     """The shared token.
 
-    ``prove_work``: send its digest with every work connection, whatever the scopes, as is right where the server cannot
-    tell by the carrier which client opened it. A server that does not need it ignores it.
+    ``prove_work``: send its digest with every work connection, whatever the scopes. This is needed where the server
+    cannot see from the carrier which client opened the connection; other servers ignore the digest.
     """
 
     def __init__(self, token: str, scopes: Collection[str], *, prove_work: bool = False) -> None:

@@ -139,8 +139,8 @@ class ServiceExchange:
     def half_close(self) -> None:
         """The user finished sending, after all of its request.
 
-        The service is told once it has the request, as if the user were connected to it: it may answer or leave. When
-        a tunnel is asked for, the service learns it from the tunnel, after what the user sent ahead.
+        The service gets EOF after the whole request, as if the user were connected to it: it may answer or close. When
+        the request asks for a tunnel, the tunnel passes EOF on, after the bytes that the user sent early.
         """
         if self._request.upgrade or self._request.method == b"CONNECT":
             return

@@ -64,7 +64,7 @@ class AsgiServer:
             raise FrpError(
                 "the ASGI application failed to start: the reason is in the log of uvicorn.error, or its lifespan"
             )
-        self._scope.spawn(self._tell_the_time(), "date")
+        self._scope.spawn(self._update_date(), "date")
 
     def accept(self, stream: Stream, start: StartWorkConn) -> None:
         """Serve the requests that come over ``stream``."""
@@ -91,8 +91,8 @@ class AsgiServer:
         if self._lifespan is not None and not self._lifespan.should_exit:
             await self._lifespan.shutdown()
 
-    async def _tell_the_time(self) -> None:
-        """The ``Date`` of responses has seconds."""
+    async def _update_date(self) -> None:
+        """Update the ``Date`` field of responses every second."""
         while True:
             date = (b"date", formatdate(usegmt=True).encode())
             self._state.default_headers = [date, *self._config.encoded_headers]

@@ -156,7 +156,7 @@ class _InTurn:
         return message
 
     async def close_proxy(self, message: CloseProxy, client: ClientInfo) -> None:
-        """Tell all of them; the first failure is raised afterwards."""
+        """Call all hooks, also when one fails; the first failure is raised afterwards."""
         results = [await _outcome(each.close_proxy(message, client)) for each in self._asking(Op.CLOSE_PROXY)]
         for error in filter(None, results):
             raise error
@@ -182,9 +182,9 @@ class _InTurn:
         return (hooks for hooks in self._asking(Op.NEW_USER_CONN) if hooks.asks_about_users(proxy_type))
 
 
-async def _outcome(telling: Awaitable[None]) -> Exception | None:
+async def _outcome(call: Awaitable[None]) -> Exception | None:
     try:
-        await telling
+        await call
     except Exception as exc:  # noqa: BLE001 - raised by the caller
         return exc
     return None

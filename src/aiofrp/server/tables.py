@@ -42,7 +42,7 @@ class Tables:
     udp_ports: PortTable
     vhosts: Mapping[str, SharedPort]  #: by proxy type
     scope: Scope  #: of tasks that belong to no session
-    notices: Notices  #: to hooks, told by tasks of ``scope``
+    notices: Notices  #: to hooks, sent by tasks of ``scope``
     sessions: Sessions = field(default_factory=Sessions)
     clients: Clients = field(default_factory=Clients)
     published: Directory[str, Published] = field(

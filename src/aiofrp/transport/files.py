@@ -46,9 +46,9 @@ def udp_files() -> int:
 
 
 def is_last(descriptor: int) -> bool:
-    """Whether a file just opened is one of the last, which users leave for others.
+    """Whether a file that was just opened is one of the last of the limit, which user connections must not take.
 
-    A system gives the lowest number that is free, so the number tells how many are open.
+    A system assigns the lowest free number, so the number of a descriptor shows how many are open.
     """
     limit = file_limit()
     return descriptor >= limit - min(limit // 8, MOST_KEPT)

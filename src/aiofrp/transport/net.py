@@ -24,8 +24,8 @@ from aiofrp.transport.threads import UserThreads
 BACKLOG = 4096
 #: Seconds after which the next address of a name is tried as well (RFC 8305 §5).
 NEXT_ADDRESS_AFTER = 0.25
-#: Bytes that the kernel takes ahead of what it can send to a user or a service. By itself it takes megabytes: one that
-#: reads slowly then looks for a minute as if it did not read, and one that does not read fills them.
+#: Bytes that the kernel queues ahead of what it can send to a user or a service. Its default is megabytes: a peer
+#: that reads slowly could then not be distinguished for a minute from one that does not read, which would fill them.
 MOST_AHEAD = 128 * 1024
 _WILDCARDS = ("", "0.0.0.0", "::")
 #: Characters of the longest IP address as text: IPv6 with IPv4 inside, ``%`` and the name of an interface.

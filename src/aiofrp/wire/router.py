@@ -75,7 +75,7 @@ class Router(Generic[_T]):
         return first is not None and first.is_whole
 
     def _tables(self, host: str, user: str) -> Iterator[_Locations[_T]]:
-        """Where to look, in order."""
+        """The tables to search, in order."""
         for domain in _domains(host):
             users = self._by_domain.get(domain)
             if users is not None:

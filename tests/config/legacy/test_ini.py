@@ -22,7 +22,7 @@ def common(text: str) -> dict[str, str | None]:
 
 @every(load("ini")["cases"], lambda case: case["ini"][:30])
 def test_reads_as_recorded(case: dict[str, Any]) -> None:
-    assert ini.looks_like_ini(case["ini"].encode()) is case["detected"]
+    assert ini.is_ini(case["ini"].encode()) is case["detected"]
     if "error" in case:
         with pytest.raises(IniError):
             ini.parse(case["ini"])
@@ -149,7 +149,7 @@ def test_errors(text: str, message: str) -> None:
     ]
 )
 def test_detection(raw: bytes, expected: bool) -> None:
-    assert ini.looks_like_ini(raw) is expected
+    assert ini.is_ini(raw) is expected
 
 
 def test_lines_are_known() -> None:
@@ -203,7 +203,7 @@ def test_any_mix(text: str) -> None:
 
 @given(st.binary())
 def test_any_bytes(raw: bytes) -> None:
-    assert ini.looks_like_ini(raw) in (True, False)
+    assert ini.is_ini(raw) in (True, False)
 
 
 @given(st.text(st.characters(exclude_categories=())))

@@ -12,7 +12,7 @@ from aiofrp.server.session.probe import Probe
 
 class Carrier:
     def __init__(self) -> None:
-        self.heard_at = 0.0
+        self.received_at = 0.0
         self.pings = 0
 
     def ping(self) -> None:
@@ -33,7 +33,7 @@ class Rig:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_LOOK_EVERY", 0.005)
+    monkeypatch.setattr(probe, "_CHECK_EVERY", 0.005)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -42,7 +42,7 @@ async def test_a_message_or_a_connection_is_an_answer(shared: bool) -> None:
     asked = [asyncio.create_task(rig.probe.answers()) for _ in range(3)]
     await asyncio.sleep(0)
     assert rig.requests == 1
-    rig.probe.heard()
+    rig.probe.answered()
     assert await asyncio.gather(*asked) == [True] * 3
     assert await rig.probe.answers()
     assert rig.requests == 1, "an answer counts for a while"
@@ -54,7 +54,7 @@ async def test_bytes_of_the_carrier_are_an_answer() -> None:
     asked = asyncio.create_task(rig.probe.answers())
     await asyncio.sleep(0)
     assert rig.carrier.pings == 1
-    rig.carrier.heard_at = 1.0
+    rig.carrier.received_at = 1.0
     assert await asked
 
 
@@ -64,14 +64,14 @@ async def test_silence_is_none_and_the_next_question_is_a_new_one(
 ) -> None:
     monkeypatch.setattr(probe, "ANSWER_TIMEOUT", 0.02)
     rig = Rig(shared=shared)
-    rig.probe.heard()
+    rig.probe.answered()
     assert not await rig.probe.answers()
     assert not await rig.probe.answers()
     assert rig.requests == 2
     monkeypatch.setattr(probe, "ANSWER_TIMEOUT", 30)
     asked = asyncio.create_task(rig.probe.answers())
     await asyncio.sleep(0)
-    rig.probe.heard()
+    rig.probe.answered()
     assert await asked
 
 
@@ -81,5 +81,5 @@ async def test_who_asks_may_stop_asking() -> None:
     await asyncio.sleep(0)
     one.cancel()
     await asyncio.wait([one])
-    rig.probe.heard()
+    rig.probe.answered()
     assert await other

@@ -10,7 +10,7 @@ import pytest
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.kcp.core import DEAD_AFTER, IDLE, KcpCore
 from aiofrp.wire.kcp.pace import MIN_WINDOW
-from aiofrp.wire.kcp.segment import ACK, ASK, FIN, MSS, MTU, OVERHEAD, PUSH, TELL, reset_segment
+from aiofrp.wire.kcp.segment import ACK, FIN, MSS, MTU, OVERHEAD, PUSH, WASK, WINS, reset_segment
 from tests.wire.kcplink import segment
 
 
@@ -193,10 +193,10 @@ def test_una_acknowledges_everything_below() -> None:
     core = KcpCore(7, 0)
     core.send(noise(5 * MSS))
     sent(core, 0)
-    core.receive_data(segment(TELL, una=3), 10)
+    core.receive_data(segment(WINS, una=3), 10)
     assert sorted(core._flight.segments) == [3, 4]
-    core.receive_data(segment(TELL, una=9), 10)  # more than was sent
-    core.receive_data(segment(TELL, una=2), 10)  # less than before
+    core.receive_data(segment(WINS, una=9), 10)  # more than was sent
+    core.receive_data(segment(WINS, una=2), 10)  # less than before
     assert sorted(core._flight.segments) == [3, 4]
 
 
@@ -243,21 +243,21 @@ def test_a_sender_starts_with_a_small_window_and_keeps_to_the_peers() -> None:
     assert len(core.data_to_send(0)) == MIN_WINDOW
     core.receive_data(segment(ACK, sn=9, una=10, window=100), 5)
     assert len(core.data_to_send(5)) == 0
-    core.receive_data(segment(TELL, una=128, window=100), 6)
+    core.receive_data(segment(WINS, una=128, window=100), 6)
     assert len(core.data_to_send(6)) == 100
 
 
 def test_a_sender_asks_for_the_window_less_and_less_often() -> None:
     core = KcpCore(7, 0)
     core.send(b"a")
-    core.receive_data(segment(TELL, window=0), 0)
+    core.receive_data(segment(WINS, window=0), 0)
     assert not sent(core, 0)
     asked: list[int] = []
     now = 0
     while len(asked) < 4:
         now = core.next_timeout(now)
         core._received_at = now  # the peer lives
-        if ASK in commands(core, now):
+        if WASK in commands(core, now):
             asked.append(now)
     assert asked == [7000, 17_500, 33_250, 56_875]
 
@@ -265,9 +265,9 @@ def test_a_sender_asks_for_the_window_less_and_less_often() -> None:
 def test_the_window_is_told_when_asked() -> None:
     core = KcpCore(7, 0, receive_window=50)
     core.hold(10 * MSS + 1)
-    core.receive_data(segment(ASK), 0)
+    core.receive_data(segment(WASK), 0)
     (answer,) = sent(core, 0)
-    assert (answer["command"], answer["window"]) == (TELL, 39)
+    assert (answer["command"], answer["window"]) == (WINS, 39)
     assert not sent(core, 1000)
 
 
@@ -291,11 +291,11 @@ def test_an_idle_peer_is_asked_for_a_sign_of_life() -> None:
     core.receive_data(segment(PUSH, sn=0, data=b"a"), 0)
     sent(core, 0)
     assert core.next_timeout(0) == IDLE
-    assert commands(core, IDLE) == [ASK]
+    assert commands(core, IDLE) == [WASK]
     assert core.next_timeout(IDLE) == IDLE + 5000
     assert not core.dead(IDLE + DEAD_AFTER - 1)
     assert core.dead(IDLE + DEAD_AFTER)
-    core.receive_data(segment(TELL), IDLE + 6000)
+    core.receive_data(segment(WINS), IDLE + 6000)
     assert not core.dead(IDLE + DEAD_AFTER)
     assert core.silent(IDLE + 6500) == 500
 
@@ -330,8 +330,8 @@ def test_a_server_that_forgot_everything_has_no_conversation_with_us_any_more() 
     core.send(b"a")
     sent(core, 0)
     core.receive_data(segment(ACK, sn=0, una=1), 1)
-    assert commands(core, IDLE + 1) == [ASK]
-    core.receive_data(segment(TELL, una=0), IDLE + 20)
+    assert commands(core, IDLE + 1) == [WASK]
+    core.receive_data(segment(WINS, una=0), IDLE + 20)
     assert core.reset
     assert commands(core, IDLE + 20) == [PUSH]
 
@@ -350,7 +350,7 @@ def test_a_peer_that_acknowledges_nothing_is_dead() -> None:
     core = KcpCore(7, 0)
     core.send(b"a")
     sent(core, 1000)
-    core.receive_data(segment(TELL), 20_000)
+    core.receive_data(segment(WINS), 20_000)
     assert not core.dead(1000 + DEAD_AFTER - 1)
     assert core.dead(1000 + DEAD_AFTER)
 
@@ -359,7 +359,7 @@ def test_an_end_takes_a_number_and_comes_after_all_data() -> None:
     core = KcpCore(7, 0)
     core.send(b"a")
     core.finish()
-    assert [(part["command"], part["sn"]) for part in sent(core, 0)] == [(PUSH, 0), (ASK, 0), (FIN, 1)]
+    assert [(part["command"], part["sn"]) for part in sent(core, 0)] == [(PUSH, 0), (WASK, 0), (FIN, 1)]
     assert not core.finished
     assert not core.delivered
     core.receive_data(segment(ACK, sn=0, una=1), 1)

@@ -12,7 +12,7 @@ from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecEncoder
 from aiofrp.wire.kcp.proof import FACTOR, MOST_TIMES, Proof
-from aiofrp.wire.kcp.segment import ACK, ASK, FIN, MSS, PUSH, TELL
+from aiofrp.wire.kcp.segment import ACK, FIN, MSS, PUSH, WASK, WINS
 from tests.wire.kcplink import Link, Side, pair, segment
 
 #: Bytes an answering side wants to send: the certificates of a TLS handshake, and much more than that.
@@ -38,7 +38,7 @@ def questions(dice: random.Random) -> Iterator[tuple[int, list[bytes]]]:
     """A hello, then whatever KCP answers: questions, ends, data out of order and again, openings of the window."""
     yield 0, [segment(PUSH, data=dice.randbytes(300))]
     for number in range(2000):
-        command = dice.choice((ASK, FIN, PUSH, PUSH, TELL))
+        command = dice.choice((WASK, FIN, PUSH, PUSH, WINS))
         data = dice.randbytes(dice.randrange(3)) if command == PUSH else b""
         yield (
             5 * number,
@@ -167,7 +167,7 @@ def test_who_dialled_is_not_limited() -> None:
 def test_times_that_prove_are_few() -> None:
     proof = Proof(0, limited=True)
     for time in range(1000):
-        proof.told(time, time)
+        proof.sent(time, time)
     assert [time for time in range(2000) if proof.echoed(time)] == list(range(1000 - MOST_TIMES, 1000))
 
 

@@ -24,7 +24,7 @@ def client_includes(file: IniFile) -> list[str]:
     """The patterns of the files to read with an frpc.ini, whose [common] is checked first, as the reference
     does.
 
-    The reference looks for the directory of each next, and says ``parse config error: include: directory of
+    The reference checks the directory of each next, and fails with ``parse config error: include: directory of
     PATTERN not exist`` if there is none. Raises :class:`~aiofrp.errors.ConfigError`.
     """
     warnings: list[LegacyWarning] = []

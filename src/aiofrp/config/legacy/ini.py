@@ -154,7 +154,7 @@ def parse(text: str) -> IniFile:
     return _IniParser(text, bare_keys=True).parse()
 
 
-def looks_like_ini(raw: bytes) -> bool:
+def is_ini(raw: bytes) -> bool:
     """Whether the reference takes a file for INI: it has a section ``common``, and every line is INI.
 
     This is stricter than :func:`parse`, which takes a line without ``=`` or ``:`` for a key that is ``true``.

@@ -116,7 +116,7 @@ def open_source(
     path: str, raw: bytes, environ: Mapping[str, str], *, program: str, strict: bool = True
 ) -> Source:
     """Parse the content of a file, found out to be INI or not; ``program`` is ``frps`` or ``frpc``."""
-    if not ini.looks_like_ini(raw):
+    if not ini.is_ini(raw):
         return _parsed(path, raw, environ, strict=strict)
     text = render(_text(raw), environ, number_ranges=False)
     file = ini.parse(text)

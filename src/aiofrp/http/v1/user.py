@@ -19,7 +19,7 @@ from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.head import HeadError, RequestHead, head_end, parse_request
 from aiofrp.wire.http.headbuffer import HeadBuffer
 
-#: What a connection with prior knowledge of HTTP/2 begins with, as far as it looks like a head (RFC 9113 §3.4).
+#: What a connection with prior knowledge of HTTP/2 begins with, up to the first empty line (RFC 9113 §3.4).
 HTTP2 = b"PRI * HTTP/2.0\r\n\r\n"
 #: Bytes of the next requests read while one is under way.
 MAX_AHEAD = 64 * 1024

@@ -20,9 +20,9 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _FOLDER = getattr(os, "O_DIRECTORY", 0)
 #: A folder on the way is only passed, which needs no right to list it where the system knows that.
 _PASS = getattr(os, "O_PATH", os.O_RDONLY) | _FOLDER
-#: Nothing is waited for when an entry became a pipe after it was looked at.
+#: Nothing is waited for when an entry became a pipe after its type was read.
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
-#: Errors that say there is no such file, in whatever way; EINVAL: a link became something else after it was looked at.
+#: Errors that say there is no such file, in whatever way; EINVAL: a link became something else after its type was read.
 _ABSENT = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EINVAL))
 
 

@@ -179,12 +179,12 @@ class ListingPieces(ThreadPieces):
         head = b"" if self._next else HEAD
         self._next += len(some)
         self.done = self._next >= len(names)
-        return head + piece(map(self._look_at, some)) + (TAIL if self.done else b"")
+        return head + piece(map(self._facts_of, some)) + (TAIL if self.done else b"")
 
-    def _look_at(self, name: bytes) -> ListedFile:
+    def _facts_of(self, name: bytes) -> ListedFile:
         try:
             facts = os.stat(name.rstrip(b"/"), dir_fd=self._file.descriptor, follow_symlinks=False)
-        except OSError:  # it went away, or may not be looked at
+        except OSError:  # it was removed, or its facts may not be read
             return ListedFile(name, None, None)
         return ListedFile(name, facts.st_size if stat.S_ISREG(facts.st_mode) else None, facts.st_mtime)
 

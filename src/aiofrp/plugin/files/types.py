@@ -1,4 +1,4 @@
-"""The media type of a file: by its extension, or else by how its content begins, as frp tells it."""
+"""The media type of a file: by its extension, or else by the beginning of its content, as in frp."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import re
 from functools import cache
 
-#: Bytes of a content that its type is told by.
+#: Bytes of a content by which its type is found.
 SNIFFED = 512
 #: The type where nothing else is known.
 BINARY = "application/octet-stream"

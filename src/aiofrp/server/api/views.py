@@ -105,7 +105,7 @@ def client(record: ClientRecord, shown: Shown) -> Object:
 
 
 def phase(online: bool) -> str:
-    """The API's word for the status: ``online`` or ``offline``."""
+    """The status of a proxy or client in the API: ``online`` or ``offline``."""
     return "online" if online else "offline"
 
 

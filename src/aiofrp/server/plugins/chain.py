@@ -70,7 +70,7 @@ class HttpPlugins:
         return await self._ask(Op.NEW_PROXY, of_client(message, client))
 
     async def close_proxy(self, message: CloseProxy, client: ClientInfo) -> None:
-        """Tell every plugin, also when one fails; what they answer is ignored."""
+        """Ask every plugin, also when one fails; their answers are ignored."""
         content = of_client(message, client)
         request_id = secrets.token_hex(8)
         for plugin in self._by_op[Op.CLOSE_PROXY]:

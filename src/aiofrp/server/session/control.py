@@ -80,7 +80,7 @@ class ServerControl:
         self._lease: Lease | None = None  # of the run id and the client id
         self._stream: Stream | None = None
         self._inbox = Inbox(codec.decoder())
-        self._notices = 0  # that hooks were not told yet; limited by MAX_PROXIES
+        self._notices = 0  # that hooks did not get yet; limited by MAX_PROXIES
         self._proxies: dict[str, str] = {}  # wire name → type; the halves live in the server's table
         self._requests = 0  # ReqWorkConn to send when the control connection takes them; _MOST_REQUESTS
         self._now = asyncio.get_running_loop().time
@@ -179,7 +179,7 @@ class ServerControl:
 
     def data_received(self, data: Buffer, /) -> None:
         """Keep the messages for :meth:`_handle_messages`; end the session at one that cannot be decoded."""
-        self._probe.heard()
+        self._probe.answered()
         try:
             self._inbox.data_received(data)
         except ProtocolError as exc:
@@ -217,7 +217,7 @@ class ServerControl:
         It came over the carrier of the login or, where carriers are not shared, over one of its own. The token is
         verified wherever it is shown; a client that has shown it once must always show it.
         """
-        self._probe.heard()
+        self._probe.answered()
         verifier = self._verifier
         if Op.NEW_WORK_CONN in self._tables.hooks.asked or not isinstance(verifier, InstantVerifier):
             task = self._scope.spawn(self._judge_work_connection(arrival, message), "work connection")

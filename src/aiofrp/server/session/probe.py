@@ -1,7 +1,7 @@
-"""Whether a client is still there: asked when a newer one wants what it holds.
+"""The check whether a client still answers, made when a newer client wants names or ports that it holds.
 
-A link that is lost without a word shows only when heartbeats stay away, for half a minute or more. A client that came
-back would wait that long for its names and ports.
+A connection that was lost without FIN or RST is noticed only when heartbeats are missing, after half a minute or more.
+A client that connects again would wait that long for its names and ports.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from typing import Protocol
 ANSWER_TIMEOUT = 2.0
 #: Seconds an answer counts for those who ask again: nobody can make a client answer more often.
 FRESH = 1.0
-#: Seconds between two looks at whether anything came over the carrier.
-_LOOK_EVERY = 0.1
+#: Seconds between two checks whether the carrier has received bytes.
+_CHECK_EVERY = 0.1
 
 
 class ProbedCarrier(Protocol):
     """A carrier that many logical connections share: a yamux session or a QUIC connection."""
 
     @property
-    def heard_at(self) -> float:
-        """Another number after each time that bytes came from the peer."""
+    def received_at(self) -> float:
+        """A number that differs after bytes were received from the peer."""
 
     def ping(self) -> None:
         """Send what the peer has to answer."""
 
 
 class Probe:
-    """Asks one client for a sign of life: by a ping of its carrier, and for a work connection.
+    """Checks one client by a ping of its carrier and a request for a work connection.
 
-    Every client answers a request for a work connection with a new connection, whatever carries it. Anything that comes
-    from the client counts as its answer. One question at a time is under way, whoever asks.
+    Every client answers a request for a work connection with a new connection, on any transport. Any bytes from the
+    client count as its answer. At most one check runs at a time; all callers of :meth:`answers` share it.
     """
 
     __slots__ = ("_alive_until", "_carrier", "_request", "_waiting")
@@ -45,14 +45,15 @@ class Probe:
         self._alive_until = 0.0  # loop time
         self._waiting: asyncio.Future[None] | None = None
 
-    def heard(self) -> None:
-        """Something came from the client."""
+    def answered(self) -> None:
+        """Bytes were received from the client: this is the answer to a check that runs."""
         if self._waiting is not None:
             self._waiting.set_result(None)
             self._waiting = None
 
     async def answers(self) -> bool:
-        """Whether the client gives a sign of life within :data:`ANSWER_TIMEOUT` seconds, or gave one just now."""
+        """Whether the client answers within :data:`ANSWER_TIMEOUT` seconds, or did less than :data:`FRESH` seconds
+        ago."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._alive_until:
             return True
@@ -60,12 +61,12 @@ class Probe:
         if waiting is None:
             waiting = self._waiting = loop.create_future()
             self._ask()
-        heard_at = self._carrier.heard_at if self._carrier is not None else 0.0
+        received_at = self._carrier.received_at if self._carrier is not None else 0.0
         due = loop.time() + ANSWER_TIMEOUT
         while not waiting.done() and loop.time() < due:
-            await asyncio.wait((waiting,), timeout=_LOOK_EVERY)
-            if self._carrier is not None and self._carrier.heard_at != heard_at:
-                self.heard()
+            await asyncio.wait((waiting,), timeout=_CHECK_EVERY)
+            if self._carrier is not None and self._carrier.received_at != received_at:
+                self.answered()
         if not waiting.done():
             if self._waiting is waiting:
                 self._waiting = None  # who asks next asks anew

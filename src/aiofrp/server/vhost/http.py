@@ -52,7 +52,7 @@ class HttpVhost(Site):
 
 
 class HttpUsers:
-    """A :class:`~aiofrp.host.route.Route` to the HTTP engine, which looks for a route of its own for each request."""
+    """A :class:`~aiofrp.host.route.Route` to the HTTP engine, which finds a route of its own for each request."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

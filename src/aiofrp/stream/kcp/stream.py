@@ -114,7 +114,7 @@ class KcpStream(LayerStream):
         self._over = False  # no datagrams any more
         self._eof_seen = self._eof_sent = False
         self._closed_at: int | None = None
-        self._quiet_until: int | None = None  # both directions ended, and the receiver was told
+        self._quiet_until: int | None = None  # both directions ended, and the receiver got connection_lost
         self._flush_scheduled = False
         self._in_batch = False  # a flush follows
         self._timer: asyncio.TimerHandle | None = None

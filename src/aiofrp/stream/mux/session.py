@@ -72,9 +72,9 @@ class MuxSession:
         "_streams",
         "_timer",
         "_unacknowledged",
-        "heard_at",
         "lost",
         "queues",
+        "received_at",
         "receivers",
     )
 
@@ -111,7 +111,7 @@ class MuxSession:
         self.receivers = Account(self._limits.receivers)
         self.queues = Account(self._limits.queues)
         self.lost = False
-        self.heard_at = self._loop.time()  #: when bytes came last
+        self.received_at = self._loop.time()  #: when bytes were received last, in loop time
         self._schedule_tick()
         carrier.attach(self)
 
@@ -158,7 +158,7 @@ class MuxSession:
             self._carrier.close()
 
     def ping(self) -> None:
-        """Send what the peer has to answer; :attr:`heard_at` shows that it did."""
+        """Send a ping, which the peer must answer; :attr:`received_at` changes when it does."""
         self.send(PING, SYN, 0, self._ping_id)
 
     def abort(self) -> None:
@@ -170,7 +170,7 @@ class MuxSession:
     # Receiver of the carrier
 
     def data_received(self, data: Buffer, /) -> None:
-        self.heard_at = self._loop.time()
+        self.received_at = self._loop.time()
         try:
             frames = self._decoder.receive_data(data)
         except RemoteProtocolError as exc:  # a peer that does not speak yamux gets no yamux frame

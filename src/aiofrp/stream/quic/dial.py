@@ -30,7 +30,7 @@ class _QuicSocket:
         self._udp.poll()
 
     def connection_id(self, session: QuicSession, cid: bytes, valid: bool, /) -> None:
-        """One socket, one connection: nothing to tell apart."""
+        """Connection IDs are not needed: the socket has one connection."""
 
     def gone(self, session: QuicSession, /) -> None:
         self._udp.close()

@@ -148,12 +148,12 @@ class QuicSession:
             self.close("no login in time")
 
     @property
-    def heard_at(self) -> float:
-        """When a datagram came last, in monotonic seconds."""
+    def received_at(self) -> float:
+        """When a datagram was received last, in monotonic seconds."""
         return self._timer.received_at
 
     def ping(self) -> None:
-        """Send what the peer has to answer; :attr:`heard_at` shows that it did."""
+        """Send a PING frame, which the peer must acknowledge; :attr:`received_at` changes when it does."""
         if self.state is QuicState.OPEN:
             with contextlib.suppress(*REFUSED):
                 self.core.send_ping(0)

@@ -1,4 +1,4 @@
-"""What is dropped, counted and told: at most one log line a minute for each cause, nothing while all is well."""
+"""Dropped datagrams and bytes, counted and logged: at most one log line a minute for each cause."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Losses:
             self._log.warning(text, *args)
 
     def close(self) -> None:
-        """Write at once what no line has told yet, and from now on; idempotent."""
+        """Log what was not logged yet; later losses are logged at once. Idempotent."""
         self._closed = True
         for known in self._causes.values():
             known.write()

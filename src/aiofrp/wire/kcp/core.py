@@ -18,7 +18,6 @@ from aiofrp.wire.kcp.proof import Proof
 from aiofrp.wire.kcp.receiver import KcpReceiver
 from aiofrp.wire.kcp.segment import (
     ACK,
-    ASK,
     FIN,
     HALF,
     MASK,
@@ -26,6 +25,7 @@ from aiofrp.wire.kcp.segment import (
     OVERHEAD,
     PUSH,
     RST,
+    WASK,
     Buffer,
     join,
     pack,
@@ -138,7 +138,7 @@ class KcpCore:
                 if self._proof is not None:
                     self._check_proof(self._proof, stamp)
                 flight.ack(sn, stamp, acked)
-            elif command >= ASK:
+            elif command >= WASK:
                 self._control(command, sn, stamp)
             if peer_una != una & MASK and command != RST and not flight.ack_below(peer_una, now):
                 self._peer_forgot(now)
@@ -175,7 +175,7 @@ class KcpCore:
         return self._receiver.hold(size, self._received_at)
 
     def _control(self, command: int, sn: int, stamp: int) -> None:
-        if command == ASK:
+        if command == WASK:
             self._receiver.asked(self._received_at)
         elif command == FIN:
             self._receiver.push(sn, stamp, None)
@@ -257,8 +257,8 @@ class KcpCore:
         if receiver.acks:
             receiver.answer(segments, self.conv, free, proof)
         self._probe(segments, free, now)
-        if receiver.tells and now >= receiver.tell_at:
-            receiver.tell(segments, self.conv, free, now, proof)
+        if receiver.announcements and now >= receiver.announce_at:
+            receiver.announce(segments, self.conv, free, now, proof)
         if flight.segments and (flight.skips_below or now >= flight.due):
             self._resend(segments, free, now)
         if self.queued or self._fin_queued:
@@ -277,7 +277,7 @@ class KcpCore:
     def _ask_proof(self, segments: list[bytes], free: int, now: int, proof: Proof) -> None:
         """What the peer acknowledges and otherwise ignores."""
         stamp = (now + self._clock) & MASK
-        proof.told(stamp, now)
+        proof.sent(stamp, now)
         before = (self._flight.una - 1) & MASK
         segments.append(pack(self.conv, PUSH, 0, free, stamp, before, self._receiver.next, 0))
 
@@ -300,7 +300,7 @@ class KcpCore:
 
     def _question(self, free: int) -> bytes:
         """What the peer answers with its window, and what it received."""
-        return pack(self.conv, ASK, 0, free, 0, 0, self._receiver.next, 0)
+        return pack(self.conv, WASK, 0, free, 0, 0, self._receiver.next, 0)
 
     def _resend(self, segments: list[bytes], free: int, now: int) -> None:
         """What was overtaken twice, once when there is nothing new to send, or has waited too long."""
@@ -308,7 +308,7 @@ class KcpCore:
         patience = _SKIPS if self.queued and self._window_left() > 0 else 1
         overdue = self._flight.overdue(now, patience, proof)
         if overdue and proof is not None:
-            proof.told(overdue[0][1].stamp, now)
+            proof.sent(overdue[0][1].stamp, now)
         for number, segment in overdue:
             command, data = segment.command, segment.data
             if command == FIN:
@@ -355,7 +355,7 @@ class KcpCore:
             segments.append(pack(conv, FIN, 0, free, stamp, number & MASK, next_, 0))
             number += 1
         if proof is not None and number > first:
-            proof.told(stamp, now)
+            proof.sent(stamp, now)
         flight.sn = number
         flight.due = min(flight.due, due)
         self._pace.sent(number - first, now)
@@ -374,8 +374,8 @@ class KcpCore:
             due = min(due, flight.progress_at + DEAD_AFTER)
         if self._probe_wait:
             due = min(due, self._probe_at)
-        if self._receiver.tells:
-            due = min(due, self._receiver.tell_at)
+        if self._receiver.announcements:
+            due = min(due, self._receiver.announce_at)
         return max(due, now)
 
     def silent(self, now: int) -> int:

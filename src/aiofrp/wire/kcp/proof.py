@@ -81,7 +81,7 @@ class Proof:
         part = left - _QUESTION
         return (1, part) if most and part >= min(queued, _SMALLEST) else (0, MSS)
 
-    def told(self, time: int, now: int) -> None:
+    def sent(self, time: int, now: int) -> None:
         """A segment that will be acknowledged leaves with ``time``."""
         self._times[time] = None
         if len(self._times) > MOST_TIMES:

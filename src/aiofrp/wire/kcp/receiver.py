@@ -6,11 +6,11 @@ Sequence numbers here are those of the wire, and every ``now`` is in millisecond
 from __future__ import annotations
 
 from aiofrp.wire.kcp.proof import Proof
-from aiofrp.wire.kcp.segment import ACK, HALF, MASK, MSS, OVERHEAD, TELL, Buffer, pack
+from aiofrp.wire.kcp.segment import ACK, HALF, MASK, MSS, OVERHEAD, WINS, Buffer, pack
 
 #: How often a window that opened again is announced, unless data comes first, and milliseconds between: an
 #: announcement may get lost.
-_TELL_TIMES, _TELL_EVERY = 3, 100
+_ANNOUNCE_TIMES, _ANNOUNCE_EVERY = 3, 100
 
 
 class KcpReceiver:
@@ -26,10 +26,10 @@ class KcpReceiver:
         "_window",
         "acks",
         "advertised",
+        "announce_at",
+        "announcements",
         "eof",
         "next",
-        "tell_at",
-        "tells",
     )
 
     def __init__(self, window: int, now: int) -> None:
@@ -42,7 +42,7 @@ class KcpReceiver:
         self._ready: list[Buffer] = []  # in order, not taken yet
         self._early: dict[int, bytes | None] = {}  # by sn, None for a FIN; limited by the window
         self._unread = 0  # bytes the owner holds for a user who does not read
-        self.tells, self.tell_at = 0, now  #: announcements to send, and when the next is due
+        self.announcements, self.announce_at = 0, now  #: announcements to send, and when the next is due
 
     def __repr__(self) -> str:
         return f"<KcpReceiver next={self.next} early={len(self._early)} eof={self.eof}>"
@@ -69,7 +69,7 @@ class KcpReceiver:
 
     def _in_order(self, data: Buffer | None) -> None:
         self.next = (self.next + 1) & MASK
-        self.tells = 0
+        self.announcements = 0
         if data is None:
             self.eof = True
             self._early.clear()
@@ -98,13 +98,13 @@ class KcpReceiver:
         self._unread += size
         half = self._window // 2
         if size < 0 and self.advertised < half <= self.free():
-            self.tells, self.tell_at = _TELL_TIMES, now
+            self.announcements, self.announce_at = _ANNOUNCE_TIMES, now
             return True
         return False
 
     def asked(self, now: int) -> None:
         """The peer asked for the window."""
-        self.tells, self.tell_at = max(1, self.tells), now
+        self.announcements, self.announce_at = max(1, self.announcements), now
 
     # Sending
 
@@ -122,8 +122,8 @@ class KcpReceiver:
         if proof is None or proof.take(OVERHEAD):
             segments.append(pack(conv, ACK, 0, free, last[1], last[0], una, 0))
 
-    def tell(self, segments: list[bytes], conv: int, free: int, now: int, proof: Proof | None) -> None:
-        """Announce the window: one of :attr:`tells`."""
-        self.tells, self.tell_at = self.tells - 1, now + _TELL_EVERY
+    def announce(self, segments: list[bytes], conv: int, free: int, now: int, proof: Proof | None) -> None:
+        """Announce the window: one of :attr:`announcements`."""
+        self.announcements, self.announce_at = self.announcements - 1, now + _ANNOUNCE_EVERY
         if proof is None or proof.take(OVERHEAD):
-            segments.append(pack(conv, TELL, 0, free, 0, 0, self.next, 0))
+            segments.append(pack(conv, WINS, 0, free, 0, 0, self.next, 0))

@@ -19,7 +19,7 @@ from typing import TypeAlias
 #: (docs/protocol/wire.md §4).
 OVERHEAD, MTU = 24, 1350
 MSS = MTU - OVERHEAD
-PUSH, ACK, ASK, TELL, FIN, RST = 81, 82, 83, 84, 85, 86
+PUSH, ACK, WASK, WINS, FIN, RST = 81, 82, 83, 84, 85, 86
 #: Sequence numbers and times are 32 bits wide and go round; what lies in the upper half is behind.
 MASK, HALF = 0xFFFFFFFF, 0x80000000
 
@@ -40,7 +40,7 @@ def first_segment(packet: Buffer) -> tuple[int, int, int, int] | None:
 
 
 def reset_segment(conv: int) -> bytes:
-    """Tells a peer of our kind that conversation ``conv`` is over."""
+    """A RST segment, by which an aiofrp peer learns that conversation ``conv`` has ended."""
     return pack(conv, RST, 0, 0, 0, 0, 0, 0)
 
 

@@ -11,7 +11,7 @@ from aiofrp.config.golang.template.syntax.lex import Token, TokenKind
 from aiofrp.config.golang.template.syntax.tokens import Tokens
 
 MAX_VARIABLES: Final = 1000
-"""How many variables may be in scope at once: looking one up is a search."""
+"""How many variables may be in scope at once: finding one is a linear search."""
 
 REFUSED: Final = frozenset({"call", "html", "js", "urlquery"})
 """Functions of Go that no configuration uses: its data holds nothing to call, and it is no web page."""

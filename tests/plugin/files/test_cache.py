@@ -144,6 +144,20 @@ async def test_the_number_of_open_files_is_limited(
     files.close()
 
 
+async def test_the_last_descriptors_are_for_others(
+    make: Callable[[], Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = make()
+    kept = await files.open(b"a")
+    monkeypatch.setattr(module, "is_last", lambda descriptor: True)
+    files.ask(b"b")
+    await until(lambda: files.errors)
+    assert isinstance(files.errors[0], TooManyOpen)
+    files.cache._drop_all()
+    assert await files.open(b"a") is kept, "a file in use takes no further one"
+    files.close()
+
+
 async def test_an_absent_file(make: Callable[[], Files]) -> None:
     files = make()
     files.ask(b"none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import re
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -281,6 +282,26 @@ async def test_what_may_not_be_seen(root: Path, tmp_path: Path, caplog: pytest.L
         page = (await web.ask("/"))[2]
     assert b'<a href="link">' in page
     assert "a link leads out of localPath" in caplog.text
+
+
+async def test_no_path_shows_what_is_outside(root: Path, tmp_path: Path) -> None:
+    """Paths of every shape, with links that lead out on the way."""
+    (tmp_path / "secret").write_bytes(b"secret")
+    (root / "sub").mkdir()
+    (root / "out").symlink_to("..")
+    (root / "sub" / "far").symlink_to(tmp_path)
+    odd = ["/", "//", ".", "..", "%2e%2e", "%2E.", "%2f", ".%00", "\\", "..\\", ";", "%252e%252e"]
+    parts = [*odd, "sub", "out", "far", "a.txt", "secret", "files"]
+    chosen = random.Random(7)
+    async with serving(root) as web:
+        for _ in range(300):
+            path = "/" + "".join(
+                chosen.choice(parts) + chosen.choice(("/", "")) for _ in range(chosen.randrange(7))
+            )
+            status, _, body = await web.ask(path)
+            assert body != b"secret", path
+            assert b">secret<" not in body, path
+            assert int(status.split()[0]) in (200, 301, 404), path
 
 
 @pytest.mark.parametrize(

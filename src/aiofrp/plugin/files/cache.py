@@ -12,6 +12,7 @@ from aiofrp.faults import call
 from aiofrp.plugin.files.opened import OpenedFile, open_place
 from aiofrp.plugin.files.paths import FilePlace
 from aiofrp.plugin.files.threads import FileThreads
+from aiofrp.transport.files import is_last
 
 #: Seconds for which a file that was opened is taken for the one its name leads to.
 FRESH = 0.1
@@ -25,7 +26,8 @@ _Failed = Callable[[Exception], None]
 
 
 class TooManyOpen(OSError):
-    """:data:`MAX_OPEN` files are in use."""
+    """:data:`MAX_OPEN` files are in use, or all that the process may have but for the last ones (see
+    :mod:`aiofrp.transport.files`)."""
 
 
 class _Cached:
@@ -90,13 +92,18 @@ class FileCache:
     # Private
 
     def _opened(self, path: bytes, file: OpenedFile) -> None:
-        known = self._open.setdefault(file.identity, file)
-        if known is file:
-            file.when_closed = partial(self._open.pop, file.identity)
-        else:
+        known = self._open.get(file.identity)
+        if known is not None:
             file.release()
             file = known.use()  # the same for all users, with what was made of it
             file.checked()
+        elif is_last(file.descriptor):
+            file.release()
+            self._failed(path, TooManyOpen("the program has as many files open as it may"))
+            return
+        else:
+            self._open[file.identity] = file
+            file.when_closed = partial(self._open.pop, file.identity)
         self._drop(path)
         for done, _ in self._opening.pop(path):
             call("a file could not be served", done, file.use())

@@ -29,7 +29,7 @@ from tests.support.tunnel import (
     server_config,
 )
 
-ROUNDS = 50 if os.environ.get("AIOFRP_SOAK") else 1
+ROUNDS = int(os.environ.get("AIOFRP_ROUNDS", "50")) if os.environ.get("AIOFRP_SOAK") else 1
 
 
 @pytest.fixture(autouse=True)

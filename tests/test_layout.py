@@ -56,6 +56,7 @@ COVERED_BY = {
     "plugin/common/connecting.py": "plugin/test_reverse_plugins.py",
     "plugin/common/reverseproxy.py": "plugin/test_reverse_plugins.py",
     "plugin/common/targets.py": "plugin/test_http_proxy.py",
+    "plugin/common/webhalf.py": "plugin/test_reverse_plugins.py",
     "plugin/common/tlsproxy.py": "plugin/test_tls_plugins.py",
     "plugin/https2http.py": "plugin/test_tls_plugins.py",
     "plugin/https2https.py": "plugin/test_tls_plugins.py",

@@ -230,7 +230,7 @@ async def test_a_client_that_stops_ends_idle_users_and_lets_a_response_finish() 
             busy.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             await asked.wait()
             (running,) = client.proxies.running()
-            engine = running.half._engine  # type: ignore[union-attr]
+            engine = running.half.engine  # type: ignore[union-attr]
             await until(lambda: len(engine.users) == 2)
             client.stop(grace=20)
             assert await idle.rest() == b""

@@ -90,6 +90,9 @@ class Site(ABC):
     def failed(self, request: RequestHead, failure: Failure, error: FrpError) -> Answer:
         """No service responded to ``request``: log it, and return what the user gets."""
 
+    def close(self) -> None:  # noqa: B027 - most hold nothing
+        """No more requests come: give back what is held. Those under way end by themselves."""
+
     @abstractmethod
     def broke_off(self, request: RequestHead, error: Exception | None) -> None:
         """The response ended in the middle, ``None``: by an early end of the service's connection. Log it; the user's

@@ -11,19 +11,16 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig, ProxyConfig
 from aiofrp.config.models.types import Secret, Str
 from aiofrp.errors import ConnectFailed, FrpError
-from aiofrp.host.contexts import ClientContext, ClientHalf
-from aiofrp.host.relay import client_side
+from aiofrp.host.contexts import ClientContext
 from aiofrp.http.answers import NO_SNIFFING, PLAIN, Answer, empty, sized
 from aiofrp.http.exchange import Exchange, ExchangeUser, Failure
 from aiofrp.http.programexchange import ProgramExchange
-from aiofrp.http.serve import Engine
 from aiofrp.http.site import RequestRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream, UpstreamConnection
 from aiofrp.plugin.base import ClientPlugin
 from aiofrp.plugin.common.delayed import Delayed
 from aiofrp.plugin.common.targets import PORTS, Targets
-from aiofrp.stream.base import Stream
-from aiofrp.wire.frp.messages import StartWorkConn
+from aiofrp.plugin.common.webhalf import WebHalf
 from aiofrp.wire.http.head import HeadError, RequestHead, ResponseHead, made_response
 
 #: Seconds until a wrong credential is answered (docs/protocol/client.md §4).
@@ -85,6 +82,9 @@ class ProxySite(Site):
             "http_proxy: the response of [%s] broke off: %s", _name(request), error or "EOF"
         )
 
+    def close(self) -> None:
+        self.targets.close()
+
     def unreachable(self, request: RequestHead, error: FrpError) -> Answer:
         """The answer to a CONNECT whose target cannot be reached."""
         self._context.log.seldom.warning("http_proxy: no tunnel to [%s]: %s", _name(request), error)
@@ -145,22 +145,11 @@ class TunnelExchange(ProgramExchange):
             self.answer(self._site.unreachable(self.request, error))
 
 
-class HttpProxyService(ClientHalf):
-    """Serves each work connection as a user of the HTTP engine."""
+class HttpProxyService(WebHalf):
+    """Serves each work connection as a user of a :class:`ProxySite`."""
 
     def __init__(self, context: ClientContext, proxy: ProxyConfig) -> None:
-        self._context = context
-        self._transport = proxy.transport
-        self._site = ProxySite(context, cast(HttpProxyPluginConfig, proxy.plugin))
-        self._engine = Engine(self._site)
-
-    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        work = client_side(stream, self._transport, self._context)
-        self._engine.accept(work, (start.src_addr, start.src_port))
-
-    async def close(self) -> None:
-        self._engine.close()
-        self._site.targets.close()
+        super().__init__(context, proxy, ProxySite(context, cast(HttpProxyPluginConfig, proxy.plugin)))
 
 
 class HttpProxy(ClientPlugin):

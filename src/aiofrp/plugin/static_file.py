@@ -8,14 +8,11 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import PluginConfig, ProxyConfig
 from aiofrp.config.models.types import Secret, Str
 from aiofrp.errors import ConfigError
-from aiofrp.host.contexts import ClientContext, ClientHalf
-from aiofrp.host.relay import client_side
-from aiofrp.http.serve import Engine
+from aiofrp.host.contexts import ClientContext
 from aiofrp.plugin.base import ClientPlugin
+from aiofrp.plugin.common.webhalf import WebHalf
 from aiofrp.plugin.files.confined import POSSIBLE
 from aiofrp.plugin.files.site import FileSite
-from aiofrp.stream.base import Stream
-from aiofrp.wire.frp.messages import StartWorkConn
 
 
 class StaticFilePluginConfig(PluginConfig):
@@ -34,8 +31,8 @@ class StaticFilePluginConfig(PluginConfig):
     )
 
 
-class FileService(ClientHalf):
-    """Serves each work connection as a user of the HTTP engine."""
+class FileService(WebHalf):
+    """Serves each work connection as a user of a :class:`~aiofrp.plugin.files.site.FileSite`."""
 
     def __init__(self, context: ClientContext, proxy: ProxyConfig) -> None:
         if not POSSIBLE:
@@ -43,20 +40,10 @@ class FileService(ClientHalf):
                 "plugin static_file: this system cannot keep links from leading out of localPath"
             )
         options = cast(StaticFilePluginConfig, proxy.plugin)
-        self._context = context
-        self._transport = proxy.transport
-        self._site = FileSite(
+        site = FileSite(
             context.log, options.local_path, options.strip_prefix, options.http_user, options.http_password
         )
-        self._engine = Engine(self._site)
-
-    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        work = client_side(stream, self._transport, self._context)
-        self._engine.accept(work, (start.src_addr, start.src_port))
-
-    async def close(self) -> None:
-        self._engine.close()
-        self._site.close()
+        super().__init__(context, proxy, site)
 
 
 class StaticFile(ClientPlugin):

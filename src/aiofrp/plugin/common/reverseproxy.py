@@ -10,20 +10,18 @@ from typing import ClassVar, Protocol, cast
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.config.models.shared import HeaderOperations
 from aiofrp.errors import ConfigError, ConnectFailed, FrpError
-from aiofrp.host.contexts import ClientContext, ClientHalf
-from aiofrp.host.relay import client_side
+from aiofrp.host.contexts import ClientContext
 from aiofrp.host.service import DIAL_TIMEOUT
 from aiofrp.http.answers import Answer, empty
 from aiofrp.http.exchange import Failure
-from aiofrp.http.serve import Engine
 from aiofrp.http.site import RequestRoute, ServiceRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream
 from aiofrp.plugin.common.connecting import opening
+from aiofrp.plugin.common.webhalf import WebHalf
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.stream import TlsStream, handshake
 from aiofrp.transport.net import dial
 from aiofrp.transport.resolve import split_address
-from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges, passed_fields
 from aiofrp.wire.http.head import Field, RequestHead
 from aiofrp.wire.http.query import clean_query
@@ -106,6 +104,9 @@ class LocalSite(Site, ServiceRoute):
     def broke_off(self, request: RequestHead, error: Exception | None) -> None:
         self._context.log.seldom.warning("http: proxy error: the response broke off: %s", error or "EOF")
 
+    def close(self) -> None:
+        self.upstream.close()
+
     # Route
 
     @property
@@ -167,27 +168,14 @@ def _trusting() -> ssl.SSLContext:
     return context
 
 
-class ReverseProxy(ClientHalf):
-    """Serves each work connection as a user of the HTTP engine."""
+class ReverseProxy(WebHalf):
+    """Serves each work connection as a user of a :class:`LocalSite`."""
 
     #: Whether the local service speaks TLS, and what it sees of X-Forwarded-*.
     secure: ClassVar[bool]
     forwarded: ClassVar[Forwarded]
 
     def __init__(self, context: ClientContext, proxy: ProxyConfig) -> None:
-        self._context = context
-        self._transport = proxy.transport
         options = cast(Options, proxy.plugin)
-        self._site = LocalSite(context, options, secure=self.secure, forwarded=self.forwarded)
-        self._engine = Engine(self._site)
-
-    def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
-        self.serve(client_side(stream, self._transport, self._context), (start.src_addr, start.src_port))
-
-    def serve(self, user: Stream, source: tuple[str, int]) -> None:
-        """Serve the requests of the user at ``source``; nobody is attached to ``user``."""
-        self._engine.accept(user, source)
-
-    async def close(self) -> None:
-        self._engine.close()
-        self._site.upstream.close()
+        site = LocalSite(context, options, secure=self.secure, forwarded=self.forwarded)
+        super().__init__(context, proxy, site)

@@ -28,12 +28,12 @@ class TlsReverseProxy(ReverseProxy):
     def __init__(self, context: ClientContext, proxy: ProxyConfig) -> None:
         super().__init__(context, proxy)
         options = cast(TlsOptions, proxy.plugin)
-        self._site.http2 = options.enable_http2
+        self.engine.site.http2 = options.enable_http2
         protocols = ("h2", "http/1.1") if options.enable_http2 else ("http/1.1",)
         self._front = TlsFront(context, options, protocols)
 
     def serve(self, user: Stream, source: tuple[str, int]) -> None:
         def ready(tls: TlsStream) -> None:
-            self._engine.accept(tls, source, tls.info("ssl_object").server_name.lower().removesuffix("."))
+            self.engine.accept(tls, source, tls.info("ssl_object").server_name.lower().removesuffix("."))
 
         self._front.accept(user, ready)

@@ -20,7 +20,6 @@ from aiofrp.config.legacy import ini
 from aiofrp.config.load.decode import Rules, decode_client, decode_server
 from aiofrp.config.load.glob import included_files
 from aiofrp.config.load.locate import ini_locator, locator
-from aiofrp.config.load.template import render
 from aiofrp.config.load.validate import (
     client_problems,
     client_warnings,
@@ -112,13 +111,24 @@ def _text(raw: bytes) -> str:
     return from_bytes(raw.removeprefix(codecs.BOM_UTF8))
 
 
+def _rendered(text: str, environ: Mapping[str, str], *, number_ranges: bool = True) -> str:
+    """The text with its templates rendered; see :func:`aiofrp.config.load.template.render`."""
+    if "{{" not in text:
+        return text
+    from aiofrp.config.load.template import (
+        render,
+    )  # here, as few files have templates and it takes long to load
+
+    return render(text, environ, number_ranges=number_ranges)
+
+
 def open_source(
     path: str, raw: bytes, environ: Mapping[str, str], *, program: str, strict: bool = True
 ) -> Source:
     """Parse the content of a file, found out to be INI or not; ``program`` is ``frps`` or ``frpc``."""
     if not ini.is_ini(raw):
         return _parsed(path, raw, environ, strict=strict)
-    text = render(_text(raw), environ, number_ranges=False)
+    text = _rendered(_text(raw), environ, number_ranges=False)
     file = ini.parse(text)
     parts: tuple[str, ...] = ()
     if program == "frps":
@@ -147,7 +157,7 @@ def _ini_includes(file: ini.IniFile, environ: Mapping[str, str]) -> tuple[tuple[
 
 def _ini_include(path: str, environ: Mapping[str, str]) -> str:
     try:
-        return render(_text(read(path)), environ, number_ranges=False)
+        return _rendered(_text(read(path)), environ, number_ranges=False)
     except ConfigError as error:
         before = f"getIncludeContents error: render extra config {path} error"
         raise ConfigError(f"{before}: {error}", "includes") from None
@@ -159,7 +169,7 @@ def _parsed(path: str, raw: bytes, environ: Mapping[str, str], *, strict: bool) 
         problem = Problem(f"read {path}: invalid UTF-8", hint="the file is UTF-16; save it as UTF-8")
         raise InvalidConfig([problem.at(path)])
     plain = _text(raw)
-    text = render(plain, environ)
+    text = _rendered(plain, environ)
     try:
         document = parse(text, os.path.splitext(path)[1], strict=strict)
     except InvalidConfig as error:

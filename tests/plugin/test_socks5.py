@@ -10,13 +10,16 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aiofrp.errors import ConnectFailed
 from aiofrp.plugin import socks5
 from aiofrp.transport import resolve as resolving
+from aiofrp.transport.net import dial
 from aiofrp.wire.socks5 import Socks5Connect, SocksReply
 from tests.support.dns import name_server
 from tests.support.ends import until
@@ -215,6 +218,41 @@ async def test_a_name_server_that_is_silent_holds_up_nobody_else(monkeypatch: py
             assert await resolving.resolve("localhost", 80)
         answer.set()
         assert set(await asyncio.gather(*slow)) == {b"\5\0\5\4" + FAILED}
+
+
+async def test_of_too_many_targets_the_one_asked_for_first_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socks5, "MAX_DIALS", 3)
+    dials = asyncio.Event()
+    begun: list[str] = []
+
+    async def silent(host: str, port: int, **more: Any) -> Any:
+        if port != 1:
+            return await real(host, port, **more)
+        begun.append(host)
+        await dials.wait()
+        raise ConnectFailed("no answer")
+
+    def reached(count: int) -> bool:
+        return len(begun) == count
+
+    real = dial
+    monkeypatch.setattr(socks5, "dial", silent)
+    async with local_service(echo) as target, tunnel() as remote, contextlib.AsyncExitStack() as stack:
+        users = []
+        for number in range(4):
+            users.append(await stack.enter_async_context(user_of(remote)))
+            users[-1].writer.write(NO_LOGIN + to(1))
+            await until(partial(reached, number + 1))
+        with contextlib.suppress(ConnectionError):
+            assert await users[0].rest() == b"\5\0"
+        assert (await exchange(remote, NO_LOGIN + to(target) + b"quick"))[12:] == b"quick"
+        with contextlib.suppress(ConnectionError):
+            assert await users[1].rest() == b"\5\0"
+        dials.set()
+        for user in users[2:]:
+            assert await user.rest() == b"\5\0\5\4" + FAILED
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,9 @@ CONVERSATION_TIMEOUT = 30.0
 MAX_CONVERSATIONS = 4096
 #: Seconds to find and reach what a user asks for.
 TARGET_TIMEOUT = 30.0
+#: Targets of one proxy that are being found and reached at once, each of some 10 KiB; the oldest is given up for a new
+#: one.
+MAX_DIALS = 1024
 #: Seconds the answer to a wrong password waits.
 WRONG_LOGIN_DELAY = 0.2
 
@@ -53,6 +56,7 @@ class Socks5Server(ClientHalf):
         self._transport = proxy.transport
         self._openings = Openings(context, "socks5", CONVERSATION_TIMEOUT, MAX_CONVERSATIONS)
         self._threads = UserThreads(USER_LOOKUPS)
+        self._dials: dict[asyncio.Task[None], None] = {}  # in order of their start; limited by MAX_DIALS
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
         work = client_side(stream, self._transport, self._context)
@@ -63,6 +67,7 @@ class Socks5Server(ClientHalf):
         self._context.spawn(self._connect(user, host, port, early), "connect")
 
     async def _connect(self, user: Stream, host: str, port: int, early: bytes) -> None:
+        this = self._begin_dial()
         try:
             target = await dial(host, port, timeout=TARGET_TIMEOUT, for_user=True, threads=self._threads)
         except ConnectFailed as exc:
@@ -75,8 +80,21 @@ class Socks5Server(ClientHalf):
         except BaseException:
             user.abort()
             raise
+        finally:
+            self._dials.pop(this, None)
         user.write(encode_reply(SocksReply.SUCCEEDED, *address_of(target.info("sockname"))))
         join_for(self._context, user, target, early)
+
+    def _begin_dial(self) -> asyncio.Task[None]:
+        """Note the task that calls this; the oldest of too many is cancelled."""
+        if len(self._dials) >= MAX_DIALS:
+            oldest = next(iter(self._dials))
+            del self._dials[oldest]
+            oldest.cancel()
+            self._openings.failed(f"more than {MAX_DIALS} targets are being reached at once")
+        this = cast("asyncio.Task[None]", asyncio.current_task())
+        self._dials[this] = None
+        return this
 
 
 class _Socks5User(OpeningUser):

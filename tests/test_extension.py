@@ -147,8 +147,7 @@ def test_a_file_with_an_unknown_transport_names_those_there_are(
 
 async def test_a_hook_refuses_a_login_and_changes_a_proxy() -> None:
     asked, given = free_port(), free_port()
-    async with running_server(server_config()) as server:
-        server.tables.hooks = Usher(given)
+    async with running_server(server_config(), hooks=Usher(given)) as server:
         with pytest.raises(LoginFailed, match="nobody is not let in"):
             async with running_client(client_config(server.address[1], 'user = "nobody"\n' + mirror(asked))):
                 pass

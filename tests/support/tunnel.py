@@ -12,6 +12,7 @@ from aiofrp.client.service import Client
 from aiofrp.config.load.decode import decode_client, decode_server
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.server import ServerConfig
+from aiofrp.server.hooks import Hooks
 from aiofrp.server.service import Server
 from tests.support.ports import free_port
 
@@ -34,9 +35,9 @@ def client_config(server: int, toml: str = "") -> ClientConfig:
 
 
 @asynccontextmanager
-async def running_server(config: ServerConfig) -> AsyncIterator[Server]:
-    """frps in this loop."""
-    server = Server(config)
+async def running_server(config: ServerConfig, *, hooks: Hooks | None = None) -> AsyncIterator[Server]:
+    """frps in this loop, which asks ``hooks``."""
+    server = Server(config, hooks=hooks)
     await server.start()
     try:
         yield server

@@ -79,9 +79,10 @@ class PluginService:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
         self._writers.add(writer)
-        port = writer.get_extra_info("peername")[1]
+        peer = writer.get_extra_info("peername")
         try:
-            while True:
+            while peer is not None:  # else it is gone already
+                _, port = peer
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 asked = Asked(head, b"", port)
                 body = await reader.readexactly(int(asked.field("Content-Length") or 0))

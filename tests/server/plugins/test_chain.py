@@ -216,6 +216,32 @@ async def test_each_plugin_sees_what_the_one_before_left_under_one_request_id() 
             assert asked[3][1].request_id != asked[0][1].request_id
 
 
+async def test_the_example_of_the_documents() -> None:
+    """A user manager and a port manager; metadatas of the client and of the proxy."""
+    remote = free_port()
+    async with plugin_service() as users, plugin_service() as ports:
+        frps = (
+            '[[httpPlugins]]\nname = "user-manager"\n'
+            f'addr = "127.0.0.1:{users.port}"\npath = "/handler"\nops = ["Login"]\n'
+            '[[httpPlugins]]\nname = "port-manager"\n'
+            f'addr = "127.0.0.1:{ports.port}"\npath = "/handler"\nops = ["NewProxy"]\n'
+        )
+        frpc = (
+            'user = "fake"\nmetadatas.token = "fake"\nmetadatas.version = "1.0.0"\n\n[[proxies]]\nname = "ssh"\n'
+            f'type = "tcp"\nlocalPort = 22\nremotePort = {remote}\nmetadatas.id = "123"\n'
+        )
+        async with (
+            running_server(server_config(frps)) as server,
+            running_client(client_config(server.address[1], frpc)) as client,
+        ):
+            assert states(client) == {"ssh": (f":{remote}", "")}
+        (login_asked,), (proxy_asked,) = users.asked, ports.asked
+        metas = {"token": "fake", "version": "1.0.0"}
+        assert (login_asked.op, login_asked.content["metas"]) == ("Login", metas)
+        assert (proxy_asked.op, proxy_asked.content["metas"]) == ("NewProxy", {"id": "123"})
+        assert proxy_asked.content["user"]["metas"] == metas
+
+
 # Proxies
 
 

@@ -26,6 +26,10 @@ DIAL_TIMEOUT = 10.0
 REDIRECTS = 10
 
 _PASSWORD = re.compile(r"^(https?://[^/?#:@]*):[^/?#]*@")
+#: Characters of a URL that are not escaped: what is escaped already stays.
+_URL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+_USER_AGENT = "User-Agent: Go-http-client/1.1\r\n"
+_END_OF_HEAD = b"\r\nAccept-Encoding: gzip\r\n\r\n"
 _PORTS = {"http": 80, "https": 443}
 _AS_POST, _AS_GET = frozenset((307, 308)), frozenset((301, 302, 303))
 
@@ -75,20 +79,19 @@ class PluginCaller:
     # Private: requests
 
     async def _follow(self, url: str, request_id: str, body: bytes, for_user: bool) -> Fetched:
-        fields = {"X-Frp-Reqid": request_id}
         content: bytes | None = body
-        target, first = urlsplit(url), urlsplit(url)
+        referer = ""
+        target = first = urlsplit(url)
         for _ in range(REDIRECTS + 1):
-            request = _request(target, fields, content)
+            request = _request(target, referer, request_id, content)
             reply = await self._send(target, request, for_user=for_user, elsewhere=target is not first)
             if not reply.location or reply.status not in _AS_POST | _AS_GET:
                 return reply
             if reply.status in _AS_GET:
                 content = None
             before, target = target, urlsplit(urljoin(target.geturl(), reply.location))
-            fields = {"X-Frp-Reqid": request_id}
-            if before.scheme == target.scheme or target.scheme == "https":
-                fields["Referer"] = before._replace(netloc=_host(before)).geturl()
+            follows = before.scheme == target.scheme or target.scheme == "https"
+            referer = before._replace(netloc=_host(before)).geturl() if follows else ""
         raise Closed(f"stopped after {REDIRECTS} redirects")
 
     async def _send(self, target: SplitResult, request: bytes, *, for_user: bool, elsewhere: bool) -> Fetched:
@@ -167,26 +170,28 @@ def _address(target: SplitResult) -> tuple[str, int]:
     return target.hostname, target.port or _PORTS[target.scheme]
 
 
-def _request(target: SplitResult, fields: dict[str, str], body: bytes | None) -> bytes:
+def _request(target: SplitResult, referer: str, request_id: str, body: bytes | None) -> bytes:
     """A request with the fields in the order of Go's client: a POST of ``body``, or a GET without one."""
-    lines = [f"{'GET' if body is None else 'POST'} {_path(target)} HTTP/1.1", f"Host: {_host(target)}"]
-    lines.append("User-Agent: Go-http-client/1.1")
-    if target.username is not None:
-        login = f"{unquote(target.username)}:{unquote(target.password or '')}"
-        fields = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} | fields
-    if body is not None:
-        lines.append(f"Content-Length: {len(body)}")
-        fields = {"Content-Type": "application/json"} | fields
-    lines += [f"{name}: {fields[name]}" for name in sorted(fields)]
-    lines += ["Accept-Encoding: gzip", "", ""]
-    return "\r\n".join(lines).encode() + (body or b"")
+    begin, fields = _head(target, referer, body is not None)
+    length = b"" if body is None else b"Content-Length: %d\r\n" % len(body)
+    return b"".join((begin, length, fields, request_id.encode(), _END_OF_HEAD, body or b""))
 
 
 @lru_cache(32)  # each plugin has one for each operation
-def _path(target: SplitResult) -> str:
-    """The request target, escaped where it has to be."""
+def _head(target: SplitResult, referer: str, has_body: bool) -> tuple[bytes, bytes]:
+    """What stands before the Content-Length field of a request, and between that and the id."""
     path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-    return quote(path, safe="!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", errors="surrogateescape")
+    path = quote(path, safe=_URL, errors="surrogateescape")
+    begin = f"{'POST' if has_body else 'GET'} {path} HTTP/1.1\r\nHost: {_host(target)}\r\n{_USER_AGENT}"
+    fields = ""
+    if target.username is not None:
+        login = f"{unquote(target.username)}:{unquote(target.password or '')}"
+        fields += f"Authorization: Basic {base64.b64encode(login.encode()).decode()}\r\n"
+    if has_body:
+        fields += "Content-Type: application/json\r\n"
+    if referer:
+        fields += f"Referer: {quote(referer, safe=_URL)}\r\n"
+    return begin.encode(), f"{fields}X-Frp-Reqid: ".encode()
 
 
 def _host(target: SplitResult) -> str:

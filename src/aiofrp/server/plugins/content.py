@@ -148,6 +148,8 @@ def decode_answer(kind: type[_M], body: bytes) -> Decision[_M]:
     has the wrong type spoils the answer even where it does not count. Without ``unchange`` the content replaces
     everything; a ``null`` there is refused. Raises :class:`~aiofrp.errors.RemoteProtocolError`.
     """
+    if (plain := _plain(body)) is not None:
+        return Decision(plain.reject, plain.reject_reason, None)
     tree = _read(body, "the answer")
     ruling = value_of(_Ruling, _folded(tree, _Ruling))
     passes = ruling.reject or ruling.unchange
@@ -161,6 +163,22 @@ def decode_answer(kind: type[_M], body: bytes) -> Decision[_M]:
     if content is None:
         raise RemoteProtocolError("the content of the answer is null")
     return Decision(False, "", content)
+
+
+class _PlainRuling(_Ruling, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+_decode_plain = msgspec.json.Decoder(_PlainRuling).decode
+
+
+def _plain(body: bytes) -> _Ruling | None:
+    """The answer in ``body`` where it has no content and needs none, as most have not; ``None``: it may be another."""
+    try:
+        ruling = _decode_plain(body)
+    except (ValueError, RecursionError):
+        return None
+    return ruling if ruling.reject or ruling.unchange else None
 
 
 def encode_answer(refusal: str | None, content: Content[Any] | None) -> bytes:

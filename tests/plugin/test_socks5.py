@@ -391,3 +391,29 @@ async def test_a_changed_plugin_replaces_the_old_one_and_running_connections_go_
             assert (await exchange(remote, new + to(target) + b"new"))[14:] == b"new"
             user.writer.write(b"after")
             await user.expect(b"after")
+
+
+async def test_behind_a_secret_door() -> None:
+    """A proxy of type stcp: who knows its key alone gets to the network."""
+    door = free_port()
+    text = f"""
+[[proxies]]
+name = "network"
+type = "stcp"
+secretKey = "secret"
+[proxies.plugin]
+type = "socks5"
+[[visitors]]
+name = "visitor"
+type = "stcp"
+serverName = "network"
+secretKey = "secret"
+bindPort = {door}
+"""
+    async with (
+        local_service(echo) as target,
+        running_server(server_config()) as server,
+        running_client(client_config(server.address[1], text)) as client,
+    ):
+        await until(lambda: client.visitors.find("visitor"))
+        assert (await exchange(door, NO_LOGIN + to(target) + b"there"))[12:] == b"there"

@@ -162,3 +162,17 @@ async def test_random_first_bytes() -> None:
 
         await asyncio.gather(*(some(63) for _ in range(8)))
         assert await exchange_tls(remote, b"still") == b"still"
+
+
+async def test_behind_an_https_proxy() -> None:
+    """frps finds the proxy by the name in the ClientHello, and the plugin ends the TLS."""
+    port = free_port()
+    async with (
+        local_service(echo) as local,
+        running_server(server_config(f"vhostHTTPSPort = {port}")) as server,
+    ):
+        text = proxy(f"127.0.0.1:{local}", 0).replace(
+            'type = "tcp"\nremotePort = 0', f'type = "https"\ncustomDomains = ["{NAME}"]'
+        )
+        async with running_client(client_config(server.address[1], text)):
+            assert await exchange_tls(port, b"by its name") == b"by its name"

@@ -1,1 +1,1 @@
-"""Byte streams and their layers. Knows no configuration and no frp messages."""
+"""Byte streams and their layers. Configuration and frp messages are not used here."""

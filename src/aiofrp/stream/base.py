@@ -1,7 +1,7 @@
-"""The contract between streams and what stands above and below them.
+"""The interface of byte streams and of their receivers.
 
-A :class:`Stream` stands below and carries bytes; a :class:`Receiver` stands above and is called. The names are
-asyncio's own, so that a receiver may be any :class:`asyncio.Protocol` and a TCP stream costs no wrapper call.
+A :class:`Stream` carries bytes and calls a :class:`Receiver`. The names are asyncio's own, so that a receiver may be
+any :class:`asyncio.Protocol` and a TCP stream costs no wrapper call.
 
 Rules every implementation keeps (the contract suite in ``tests/contract`` checks them):
 
@@ -11,15 +11,15 @@ Rules every implementation keeps (the contract suite in ``tests/contract`` check
 3. Delivered buffers are immutable (``bytes`` or a view onto ``bytes``): keep or slice them without copying.
 4. ``eof_received`` comes at most once, after all data. A stream with one direction ended stays open until the
    other direction ends too (then it ends by itself) or it is closed.
-5. Several parties may pause reading, each with its own :class:`Pause` flag; reading goes on when all are clear.
+5. Several objects may pause reading, each with its own :class:`Pause` flag; reading continues when all are clear.
 6. ``close`` and ``abort`` are idempotent, writing after the end is dropped, and no method ever raises for a
    network reason. ``connection_lost`` comes exactly once, last, never from within ``close`` or ``abort``.
 7. A receiver attached later gets the calls for everything that still holds: ``pause_writing``, ``eof_received``,
-   ``connection_lost``. So nothing is lost when a conversation hands the stream on after the peer ended it.
+   ``connection_lost``. So nothing is lost when the receiver changes after the peer ended the stream.
 8. A receiver that raises ends its own stream and nothing else: the exception goes to the log, the stream is aborted
-   on the next loop turn, and ``connection_lost`` comes with an error. Neighbours on the same carrier go on.
+   on the next loop turn, and ``connection_lost`` comes with an error. Other streams on the same carrier continue.
 
-This module knows no sockets and no layers; what layers share is :mod:`aiofrp.stream.layer`.
+Sockets and layers are not defined here; :mod:`aiofrp.stream.layer` has what layers share.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Buffer: TypeAlias = bytes | memoryview
 
 
 class Pause(enum.IntEnum):
-    """Why reading is paused; each reason is a bit of its own, set and cleared alone."""
+    """Why reading is paused. Each reason is one bit, which is set and cleared independently."""
 
     PEER = 1  #: the stream we forward to is full
     RATE = 2  #: a bandwidth limit is in debt
@@ -42,64 +42,64 @@ class Pause(enum.IntEnum):
 
 
 class Receiver(Protocol):
-    """The upper side of a stream, which the stream calls.
+    """The object that a stream calls.
 
     Order of calls: ``data_received`` any number of times, ``eof_received`` at most once, ``connection_lost`` exactly
-    once and last; ``pause_writing`` and ``resume_writing`` in turns, until ``connection_lost``.
+    once and last; ``pause_writing`` and ``resume_writing`` alternate until ``connection_lost``.
     """
 
     def data_received(self, data: Buffer, /) -> None:
-        """Bytes arrived, in order."""
+        """``data`` was received, in order."""
 
     def eof_received(self) -> Any:
-        """The peer finished sending; we may still write."""
+        """The peer has ended its direction; writing is still possible."""
 
     def connection_lost(self, exc: Exception | None, /) -> None:
-        """The stream is gone: ``None`` after an orderly end, else a :class:`aiofrp.errors.FrpError`."""
+        """The stream has ended. ``exc``: ``None`` after an orderly end, else a :class:`aiofrp.errors.FrpError`."""
 
     def pause_writing(self) -> None:
-        """The stream buffers too much: stop writing until ``resume_writing``."""
+        """The stream buffers too many bytes: write nothing until ``resume_writing``."""
 
     def resume_writing(self) -> None:
-        """The stream takes data again."""
+        """The stream accepts data again."""
 
 
 class Stream(Protocol):
-    """A byte stream with flow control and half-close, whatever carries it."""
+    """A byte stream with flow control and half-close, over any transport."""
 
     def attach(self, receiver: Receiver, /) -> None:
-        """Deliver to ``receiver`` from now on; may be called again to hand the stream over."""
+        """Deliver to ``receiver`` from now on; a further call replaces the receiver."""
 
     def detach(self) -> None:
-        """Stop delivering: what arrives is held until the next ``attach``."""
+        """Stop delivering: received bytes are held until the next ``attach``."""
 
     def unread(self, data: Buffer, /) -> None:
-        """Give back bytes read too far from a detached stream; the next receiver gets them first."""
+        """Return received bytes to a detached stream; the next receiver gets them first."""
 
     def write(self, data: Buffer, /) -> None:
         """Queue ``data``; never blocks, never raises for a network reason."""
 
     def write_eof(self) -> None:
-        """Finish sending after what was written; receiving goes on."""
+        """End our direction after the bytes written before; receiving continues."""
 
     def close(self) -> None:
-        """Send what was written, then end both directions."""
+        """Send the bytes written before, then end both directions."""
 
     def abort(self) -> None:
-        """Drop everything and end now; the peer sees an error where its transport can show one."""
+        """Drop unsent bytes and end at once; the peer gets an error where the transport has one."""
 
     def pause_reading(self, why: Pause = Pause.PEER, /) -> None:
-        """Stop delivering, for this reason."""
+        """Stop delivering, for this reason; idempotent."""
 
     def resume_reading(self, why: Pause = Pause.PEER, /) -> None:
-        """Lift this reason; delivery goes on when no other remains."""
+        """Clear this reason; delivery continues when no other is set."""
 
     def info(self, key: str, /) -> Any:
-        """A fact about the stream (``peername``, ``sockname``, ``layers``), or ``None``."""
+        """A fact about the stream by its name (``peername``, ``sockname``, ``layers``), or ``None``."""
 
 
 class NullReceiver:
-    """A receiver that ignores everything: the state before attach and after the end."""
+    """A receiver that ignores all calls; streams use it before ``attach`` and after the end."""
 
     __slots__ = ()
 

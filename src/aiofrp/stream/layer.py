@@ -1,7 +1,7 @@
-"""The receiving half of every stream that is no plain socket: what arrives is held until it may be delivered.
+"""The receiving half of every stream that is no plain socket: received bytes are held until they may be delivered.
 
-It keeps rules 1 to 3 and 5 to 8 of :mod:`aiofrp.stream.base`; where bytes come from and go to is the layer's. This
-module knows no sockets and no protocol.
+It implements rules 1 to 3 and 5 to 8 of :mod:`aiofrp.stream.base`. The layers read and write the bytes; sockets and
+protocols are not used here.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _MERGE_BELOW = 4096
 
 
 class LayerStream:
-    """The receiving half that every layered stream shares: gate, held bytes, one end, the guard around the receiver.
+    """The base class of layered streams: pauses, held bytes, the end, and the guard around calls of the receiver.
 
     A layer calls :meth:`_deliver`, :meth:`_deliver_eof` and :meth:`_deliver_lost`; this class holds them back while
     no receiver is attached or reading is paused, and delivers them in order later. Layers override :meth:`_gate_closed`
-    and :meth:`_gate_opened` to pass the pressure down, and :meth:`_consumed` to reopen windows.
+    and :meth:`_gate_opened` to pause the lower stream, and :meth:`_consumed` to return flow-control credit.
 
     Every call of the receiver stands in a ``try`` (rule 8). A layer that calls it directly, to save a call for each
     chunk, does the same and ends in :meth:`receiver_failed`.

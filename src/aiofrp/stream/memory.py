@@ -1,6 +1,6 @@
-"""A pair of streams in memory, for tests and for programs that talk to themselves.
+"""A pair of connected streams in memory, for tests and for connections within one process.
 
-Bytes written on one end are delivered on the other on a later loop turn, cut into chunks of a chosen size.
+Bytes written on one end are delivered on the other on a later loop turn, in chunks of a chosen size.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class MemoryStream(LayerStream):
             asyncio.get_running_loop().call_soon(self._step)
 
     def _step(self) -> None:
-        """Deliver one chunk, then let others have their turn."""
+        """Deliver one chunk; the next one follows on a later turn of the loop."""
         self._scheduled = False
         if self._gate or self._lost or not self._flight:
             return

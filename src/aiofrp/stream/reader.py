@@ -1,7 +1,7 @@
-"""Reading a stream in straight-line ``async`` code, for handshakes and other conversations.
+"""Reading a stream by ``await``, for handshakes.
 
-When the conversation is over, :meth:`Reader.detach` puts back what was read too far, and the stream is joined or
-attached elsewhere: nothing reads a stream both ways.
+After the handshake, :meth:`Reader.detach` returns the bytes that it did not use to the stream, which then gets another
+receiver. No stream has a reader and another receiver at the same time.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import asyncio
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.stream.base import Buffer, Pause, Stream
 
-#: Bytes held before the peer is made to wait.
+#: Bytes held above which reading from the peer is paused.
 LIMIT = 64 * 1024
 
 
 class Reader:
-    """The receiver of ``stream`` while a conversation goes on."""
+    """The receiver of ``stream`` during a handshake."""
 
     __slots__ = ("_buffer", "_eof", "_exc", "_limit", "_paused", "_stream", "_waiter")
 
@@ -34,7 +34,7 @@ class Reader:
     # Reading
 
     async def read(self) -> bytes:
-        """Some bytes; ``b""`` at the end. Raises the stream's error when it broke."""
+        """Wait for some bytes; ``b""`` at EOF. Raises the stream's error when it ended with one."""
         while not self._buffer and not self._eof:
             await self._more()
         if self._exc is not None and not self._buffer:
@@ -72,7 +72,7 @@ class Reader:
         return self._take(at + len(mark))
 
     def detach(self) -> None:
-        """Stop reading; bytes read and not taken go back into the stream."""
+        """Detach from the stream; bytes received and not read go back into it."""
         self._stream.detach()
         self._stream.unread(bytes(self._buffer))
         self._buffer.clear()

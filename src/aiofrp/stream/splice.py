@@ -1,8 +1,8 @@
-"""Joining two streams: everything that arrives on one is written to the other.
+"""Joining two streams: all bytes received on one are written to the other.
 
 No task, future or queue: each side's receiver calls the other side's ``write``. Half-close is passed on; back-pressure
-goes through ``pause_reading``. The reference closes both sides as soon as one direction ends and so loses late data;
-here the other direction goes on while it makes progress, and ends after ``linger`` seconds without any.
+uses ``pause_reading``. The reference closes both sides when one direction ends, and so loses late data. Here the other
+direction continues while it makes progress, and ends after ``linger`` seconds without any.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Protocol
 from aiofrp.aio import check_after
 from aiofrp.stream.base import Buffer, Pause, Stream, drop
 
-#: Seconds the second direction may be silent after the first one ended.
+#: Seconds without bytes after which the second direction is ended once the first one has ended.
 LINGER = 60.0
-#: Seconds in which a connection has to move something while its program ends.
+#: Seconds without bytes after which a connection is ended while its program ends.
 IDLE = 1.0
 
 
 class Splice:
     """Two joined streams.
 
-    ``bytes_in`` counts what came from ``a``, ``bytes_out`` what came from ``b``. ``done`` is called once with the
-    splice when both streams are gone.
+    ``bytes_in`` counts the bytes received from ``a``, ``bytes_out`` those from ``b``. ``done`` is called once with the
+    splice when both streams have ended.
     """
 
     __slots__ = ("_a", "_b", "_done", "_linger", "_seen", "_timer")
@@ -51,7 +51,7 @@ class Splice:
         return self._b.count
 
     def start(self, from_a: Buffer = b"", from_b: Buffer = b"") -> None:
-        """Begin: ``from_a`` and ``from_b`` are bytes already read from each side, passed on first."""
+        """Attach to both streams. ``from_a``, ``from_b``: bytes already read from each; they are passed on first."""
         if from_a:
             self._a.data_received(from_a)
         if from_b:
@@ -60,7 +60,7 @@ class Splice:
         self._b.stream.attach(self._b)
 
     def abort(self) -> None:
-        """Drop both streams now."""
+        """Abort both streams."""
         self._a.stream.abort()
         self._b.stream.abort()
 
@@ -75,7 +75,7 @@ class Splice:
             self._arm()
 
     def lost(self, end: _End, exc: Exception | None) -> None:
-        """A stream is gone: end the other one the same way, and call ``done`` after the second one."""
+        """A stream has ended: end the other one the same way, and call ``done`` after the second one."""
         other = self._b if end is self._a else self._a
         if not other.gone:
             other.stop_writing_back()
@@ -109,18 +109,18 @@ class Splice:
 
 
 class Running(Protocol):
-    """A splice, or another connection that comes to its end by itself."""
+    """A splice, or another connection that ends by itself."""
 
     @property
     def bytes_in(self) -> int:
-        """Bytes that came from one side."""
+        """Bytes received from one side."""
 
     @property
     def bytes_out(self) -> int:
-        """Bytes that came from the other."""
+        """Bytes received from the other side."""
 
     def abort(self) -> None:
-        """Drop it now."""
+        """End the connection at once."""
 
 
 async def let_finish(running: Callable[[], Iterable[Running]], finished: asyncio.Event, grace: float) -> None:
@@ -159,11 +159,11 @@ class Splices:
         return len(self._open)
 
     def opened(self, splice: Running) -> None:
-        """One began."""
+        """Add a connection that began."""
         self._open.add(splice)
 
     def closed(self, splice: Running) -> None:
-        """One ended; give it to :class:`Splice` as ``done``."""
+        """Remove a connection that has ended; suitable as ``done`` of :class:`Splice`."""
         self._open.discard(splice)
         if self._drained is not None and not self._open:
             self._drained.set()
@@ -213,7 +213,7 @@ class _End:
         del self._splice
 
     def stop_writing_back(self) -> None:
-        """The other stream is gone: what still arrives here goes nowhere."""
+        """The other stream has ended: drop what is still received here."""
         self._write = drop
 
 
@@ -226,10 +226,10 @@ def join(
     done: Callable[[Splice], None] | None = None,
     linger: float = LINGER,
 ) -> Splice:
-    """Join two streams until both are gone.
+    """Join two streams until both have ended.
 
-    ``from_a``/``from_b``: bytes already read from each side. ``linger``: seconds the second direction may stay
-    silent after the first one ended. ``done`` is called once at the end.
+    ``from_a``, ``from_b``: bytes already read from each side. ``linger``: seconds without bytes after which the second
+    direction is ended once the first one has ended. ``done`` is called once at the end.
     """
     splice = Splice(a, b, done, linger)
     splice.start(from_a, from_b)

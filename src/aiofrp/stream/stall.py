@@ -31,7 +31,7 @@ _CHECKS = 4
 
 @dataclass(frozen=True, slots=True)
 class StallLimits:
-    """What one session may hold. Bytes and seconds."""
+    """What one session may hold, in bytes and seconds."""
 
     mark: int = 16 * MIB  #: held: above for ``stall``, receivers that took nothing for that time are ended
     most: int = 64 * MIB  #: held: above, the worst are ended at once
@@ -40,7 +40,7 @@ class StallLimits:
 
 
 class Account:
-    """What one session holds, and the credit it has given. Everything happens in the loop's thread."""
+    """What one session holds, and the credit it has given. All methods are called in the thread of the loop."""
 
     __slots__ = ("_above_since", "_holdings", "_limits", "_loop", "_relieving", "_timer", "credit", "held")
 
@@ -56,7 +56,7 @@ class Account:
         self.credit = 0  #: bytes of windows beyond the first; limits.credit
 
     def window(self, first: int, largest: int, taken: int, holding: int) -> int:
-        """The window a stream may have from now on.
+        """The flow-control window, in bytes, that a stream may have from now on.
 
         ``first``, ``largest``: what it begins with, and its maximum. ``taken``: bytes its receiver has taken in all.
         ``holding``: bytes held for it now.
@@ -75,7 +75,7 @@ class Account:
         return self._above_since is not None
 
     def close(self) -> None:
-        """The session is over: nothing is checked or ended any more."""
+        """The session has ended: end no holding from now on."""
         self._relieving = True
         if self._timer is not None:
             self._timer.cancel()
@@ -104,7 +104,7 @@ class Account:
     # Private
 
     def _relieve(self) -> None:
-        """End the worst, so many that one check serves many chunks."""
+        """End the worst holdings, so many that the next check is needed only after many chunks."""
         self._relieving = False
         now = self._loop.time()
         worst = sorted(self._holdings, key=lambda holding: holding.badness(now), reverse=True)
@@ -115,7 +115,7 @@ class Account:
             self._timer = check_after(self._limits.stall / _CHECKS, self._check)
 
     def _check(self, now: float) -> None:
-        """End who took nothing for the stall time, while the mark is exceeded."""
+        """While the mark is exceeded: end holdings whose receivers took nothing for the stall time."""
         self._timer = None
         if self._above_since is None:
             return
@@ -141,7 +141,8 @@ class Account:
 
 
 class Holding:
-    """Bytes held for one receiver; ``end`` ends it with an error and lets its bytes go."""
+    """Bytes held for one receiver. ``end`` is called when it must end: it ends the stream with an error and drops its
+    bytes."""
 
     __slots__ = ("_account", "_took", "end", "since", "size")
 
@@ -164,7 +165,7 @@ class Holding:
         account.changed(self, size)
 
     def badness(self, now: float) -> tuple[bool, float, int]:
-        """What orders holdings when some must end; the greatest first."""
+        """The sort key when some holdings must end; the greatest end first."""
         silent = now - self.since
         return self.size >= _SMALL, silent if self._took else silent * _NEVER_TOOK, self.size
 

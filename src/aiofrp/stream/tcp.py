@@ -41,7 +41,7 @@ _LOOPS = {"asyncio", "uvloop", "winloop"}
 
 
 class TcpStream(LayerStream, asyncio.Protocol):
-    """A socket's transport seen as a stream; made by the event loop as the socket's protocol."""
+    """A stream over a socket's transport; the event loop creates it as the socket's protocol."""
 
     __slots__ = (
         "_closing",
@@ -279,7 +279,7 @@ def _closed(exc: Exception) -> Closed:
 
 
 class TcpListener:
-    """A listening socket whose connections arrive as streams."""
+    """A listening socket; each connection becomes a stream."""
 
     def __init__(self, server: asyncio.Server) -> None:
         self._server = server
@@ -300,7 +300,7 @@ class TcpListener:
         self._server.close()
 
     async def drain(self, seconds: float) -> None:
-        """Stop accepting. Connections belong to whoever took them, so ``seconds`` are not waited for."""
+        """Stop accepting. It does not wait ``seconds``, because other objects own the connections."""
         self.close()
 
 

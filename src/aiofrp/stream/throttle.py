@@ -1,7 +1,7 @@
 """A bandwidth limit shared by streams: bytes beyond it wait in order, and their sender is paused.
 
-No task and no sleep: bytes that cannot be paid for wait in their stream, reading from below pauses, and one timer of
-the limit lets the next ones through. This module knows no proxies and no configuration.
+No task and no sleep: bytes without tokens wait in their stream, reading from the lower stream is paused, and one timer
+of the limit passes the next ones on. Proxies and configuration are not used here.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from aiofrp.stream.layer import LayerStream
 
 #: Bytes waiting to be written above which ``pause_writing`` is called, and at which ``resume_writing`` is.
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
-#: What one stream may send in its turn: this part of a second's worth, but not fewer bytes than these.
+#: What one stream may send in its turn: this share of the bytes of a second, but at least so many bytes.
 _TURN, _MIN_TURN = 50, 1024
-#: Seconds between two services of those who wait, at least: the resolution of the loop's clock.
+#: Least seconds between two runs of the timer: the resolution of the loop's clock.
 _SERVE_EVERY = 0.001
 
 
 class TokenBucket:
-    """Plain arithmetic of a limit: ``rate`` bytes a second, one second's worth at once at most, full in the beginning
-    (docs/protocol/server.md §4.3). Times are seconds of any steady clock."""
+    """A token bucket: ``rate`` bytes a second, at most the bytes of one second at once, full at first
+    (docs/protocol/server.md §4.3). Times are seconds of a monotonic clock."""
 
     __slots__ = ("_stamp", "_tokens", "rate")
 
@@ -36,7 +36,7 @@ class TokenBucket:
         self._stamp = now
 
     def take(self, wanted: int, now: float) -> int:
-        """How many of ``wanted`` bytes may pass now; they are paid for. Time never goes back."""
+        """Subtract as many of ``wanted`` bytes as may pass now, and return their number."""
         now = max(now, self._stamp)
         self._tokens = min(float(self.rate), self._tokens + (now - self._stamp) * self.rate)
         self._stamp = now
@@ -50,7 +50,7 @@ class TokenBucket:
 
 
 class Limit:
-    """The bandwidth limit of one proxy: both directions of all its connections share it, and wait for it by turns."""
+    """The bandwidth limit of one proxy, shared by both directions of all its connections, which take turns."""
 
     __slots__ = ("_bucket", "_loop", "_timer", "_turn", "_waiting")
 
@@ -66,7 +66,7 @@ class Limit:
         return f"<Limit {self._bucket.rate} B/s waiting={len(self._waiting)}>"
 
     def throttle(self, stream: Stream) -> Stream:
-        """``stream`` within the limit."""
+        """A stream over ``stream`` that keeps the limit."""
         return ThrottledStream(stream, self)
 
     # For the queues
@@ -81,7 +81,7 @@ class Limit:
         self._arm()
 
     def leave(self, queue: _ThrottleQueue) -> None:
-        """Take ``queue`` out of the waiting ones."""
+        """Remove ``queue`` from the waiting ones."""
         if queue in self._waiting:
             self._waiting.remove(queue)
         if not self._waiting and self._timer is not None:
@@ -112,12 +112,12 @@ class Limit:
 
 
 class _ThrottleQueue:
-    """One direction of one stream: bytes that wait to be paid for."""
+    """One direction of one stream: bytes that wait for tokens."""
 
     __slots__ = ("_chunks", "_limit", "_passed", "_relieved", "size")
 
     def __init__(self, limit: Limit, passed: Callable[[Buffer], None], relieved: Callable[[], None]) -> None:
-        """``passed`` gets bytes that are paid for; ``relieved`` is called when fewer wait."""
+        """``passed`` is called with bytes that may pass; ``relieved`` is called when fewer wait."""
         self._limit = limit
         self._passed = passed
         self._relieved = relieved
@@ -125,7 +125,7 @@ class _ThrottleQueue:
         self.size = 0
 
     def put(self, data: Buffer) -> None:
-        """Let ``data`` pass, now or when its turn comes."""
+        """Pass ``data`` on, now or in its turn."""
         size = len(data)
         paid = 0 if self.size else self._limit.spend(size)
         if paid == size:
@@ -140,7 +140,7 @@ class _ThrottleQueue:
             self._passed(data[:paid])
 
     def let(self, paid: int) -> None:
-        """Let ``paid`` bytes pass."""
+        """Pass ``paid`` waiting bytes on."""
         while paid and self._chunks:
             data = self._chunks.popleft()
             if len(data) > paid:
@@ -160,7 +160,7 @@ class _ThrottleQueue:
 
 
 class ThrottledStream(LayerStream):
-    """A stream within a limit: bytes count when they pass, in either direction.
+    """A stream that keeps a limit: bytes count when they pass, in either direction.
 
     The end of a direction comes after the bytes that wait; an error drops them.
     """

@@ -12,7 +12,8 @@ from aiofrp.wire.transforms.base import Transform
 
 
 def through(stream: Stream, transforms: Sequence[Transform]) -> Stream:
-    """``stream`` seen through ``transforms``, listed from the wire inwards; the stream itself when there are none."""
+    """A stream whose bytes pass through ``transforms``, the one nearest to the wire first; ``stream`` itself when there
+    are none."""
     return TransformStream(stream, transforms) if transforms else stream
 
 

@@ -1,8 +1,8 @@
-"""A websocket over any stream, seen as a plain stream itself (docs/protocol/wire.md §1.3).
+"""A websocket over any stream, which is a byte stream itself (docs/protocol/wire.md §1.3).
 
-The first write of a loop turn leaves at once, as layers above mostly gather theirs already; what follows in the same
-turn leaves as one frame. Half-close is a close frame: the other direction goes on until its
-own. A carrier that ends without one is an error, never a clean end.
+The first write of a loop turn is sent at once, because most layers above already gather their writes; the rest of the
+turn is sent as one frame. Half-close is a close frame: the other direction continues until its own one. A carrier that
+ends without a close frame is an error, never an orderly end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _JOIN_BELOW = 32 * 1024
 
 
 class WebSocketStream(LayerStream):
-    """An open websocket on ``lower``, the handshake done."""
+    """An open websocket over ``lower``, after the handshake."""
 
     __slots__ = (
         "_closing",

@@ -1,7 +1,7 @@
-"""KCP sessions that others open towards one UDP port (docs/protocol/wire.md §4).
+"""KCP sessions that peers open to one UDP port (docs/protocol/wire.md §4).
 
-Anybody can send anything under any address here. So a peer costs little until it has proved its address, that is, has
-shown that it receives what is sent there:
+Anybody can send any datagram with any source address. So a peer costs little until it has proved its address, that
+is, has shown that it receives what is sent there:
 
 - no state before a datagram that begins a conversation: data with sequence number 0;
 - sessions are limited in all and by source;
@@ -91,11 +91,11 @@ class KcpListener:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens: host and port."""
+        """The local address: host and port."""
         return str(self._name[0]), int(self._name[1])
 
     def close(self) -> None:
-        """Take no new sessions; the socket is closed with the last one that is left."""
+        """Accept no new sessions; the socket is closed when the last session ends."""
         self._end.close()
 
     async def drain(self, seconds: float) -> None:

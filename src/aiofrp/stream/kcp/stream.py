@@ -40,13 +40,13 @@ _SLACK = 2
 
 
 class KcpEndpoint(Protocol):
-    """What carries a stream's datagrams."""
+    """The UDP socket of a stream: its own, or that of a listener."""
 
     def send(self, datagrams: list[bytes], address: Address, /) -> None:
-        """Send them."""
+        """Send ``datagrams`` in order."""
 
     def poll(self) -> None:
-        """Take in what has arrived already."""
+        """Read datagrams that the socket has received already."""
 
 
 class KcpStream(LayerStream):
@@ -189,7 +189,7 @@ class KcpStream(LayerStream):
         self._flush()
 
     def refused(self) -> None:
-        """Nobody listens at the peer's address."""
+        """An ICMP error says that no socket is bound to the peer's address."""
         self._end_by_peer(Closed(f"kcp: nothing answers at {self.peername}: connection refused"))
 
     # Stream
@@ -214,7 +214,7 @@ class KcpStream(LayerStream):
             self._schedule_flush()
 
     def close(self) -> None:
-        """Send what was written, then end; the session lives on until that is acknowledged."""
+        """Send what was written, then end; the session stays until that is acknowledged."""
         if self._closed_at is None and not self._over:
             self._closed_at = self._now()
             self._discard_held()

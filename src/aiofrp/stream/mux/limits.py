@@ -9,7 +9,7 @@ from aiofrp.stream.stall import MIB, StallLimits
 
 @dataclass(frozen=True, slots=True)
 class MuxLimits:
-    """What one session may cost, and its times in seconds."""
+    """The limits of one session; times in seconds."""
 
     keepalive_interval: float = 30.0  #: between pings; 0 or less sends none
     ping_timeout: float = 10.0  #: for the answer to a ping

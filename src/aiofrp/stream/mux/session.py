@@ -4,7 +4,7 @@ The receive side delivers slices of the chunk that arrived and reopens a stream'
 so a paused stream fills its own window and never blocks other streams; :mod:`aiofrp.stream.stall` decides how large
 windows are and which streams are reset when all together hold too much. The send side writes straight through while
 the carrier takes data; when it is full, streams queue, pause their writers, and send round-robin with a quantum,
-so that one bulk stream cannot starve a small message.
+so that one bulk stream cannot delay a small message for long.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class MuxSession:
 
     @property
     def carrier(self) -> Stream:
-        """The stream below."""
+        """The stream that carries the session."""
         return self._carrier
 
     # Public: open and close
@@ -152,7 +152,7 @@ class MuxSession:
         return stream
 
     def close(self) -> None:
-        """End the session and every stream on it; what the carrier took is flushed, what streams queue is not."""
+        """End the session and all its streams. What the carrier has accepted is sent; what streams queue is dropped."""
         if not self._closing and not self.lost:
             self._closing = True
             self._carrier.close()
@@ -162,7 +162,7 @@ class MuxSession:
         self.send(PING, SYN, 0, self._ping_id)
 
     def abort(self) -> None:
-        """End the session and its streams now; nothing more is sent."""
+        """End the session and its streams at once; unsent bytes are dropped."""
         if not self.lost:
             self._closing = True
             self._carrier.abort()
@@ -211,11 +211,11 @@ class MuxSession:
     # For streams: sending
 
     def may_write(self) -> bool:
-        """Whether a frame may go to the carrier right now."""
+        """Whether the carrier accepts a data frame now."""
         return not self._congested
 
     def send(self, kind: int, flags: int, stream_id: int, length: int) -> None:
-        """Send a frame without payload: at once, whatever waits for the carrier."""
+        """Send a frame without payload at once, ahead of data that waits for the carrier."""
         if self.lost:
             return
         self._carrier.write(header(kind, flags, stream_id, length))
@@ -230,7 +230,7 @@ class MuxSession:
         self._carrier.write(b"".join((header(DATA, 0, stream_id, len(data)), data)))
 
     def queue(self, stream: MuxStream) -> None:
-        """Let the stream, which has queued bytes and window left, send in its turn; one turn however often called."""
+        """Add the stream, which has queued bytes and credit, to those that send in turn; idempotent until its turn."""
         if not stream.in_turn:
             stream.in_turn = True
             self._ready.append(stream)

@@ -27,7 +27,7 @@ _QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
 
 
 class StreamSession(Protocol):
-    """What a stream needs of its session."""
+    """The methods of a session that its streams use."""
 
     receivers: Account  #: bytes held for receivers that do not take them
     queues: Account  #: bytes queued for a peer that gives no credit
@@ -184,7 +184,7 @@ class MuxStream(LayerStream):
                 self._consumed(len(payload))
 
     def fin_received(self) -> None:
-        """The peer finished sending."""
+        """The peer sent FIN."""
         if self.dead:
             return
         if self._fin_seen:
@@ -195,11 +195,11 @@ class MuxStream(LayerStream):
         self._check_finished()
 
     def reset_received(self) -> None:
-        """The peer dropped the stream."""
+        """The peer sent RST."""
         self._die(Closed("the peer reset the stream"))
 
     def add_window(self, credit: int) -> None:
-        """The peer gave ``credit`` bytes more to send."""
+        """The peer sent a window update: ``credit`` bytes more may be sent."""
         self._send_window += credit
         if self._send_window > 0xFFFFFFFF:
             raise RemoteProtocolError(f"yamux: the window of stream {self.id} overflows")
@@ -207,27 +207,27 @@ class MuxStream(LayerStream):
             self._session.queue(self)
 
     def opened(self) -> None:
-        """Our SYN went out."""
+        """Our SYN was sent."""
         self._is_open = True
         if self._queued or (self._fin_queued and not self._fin_sent):
             self._session.queue(self)
 
     def session_lost(self, exc: Exception | None) -> None:
-        """The session is over: with one direction unfinished that is never an orderly end."""
+        """The session has ended: an error for the stream, unless both directions have ended."""
         finished = self._closed_at is not None or (self._fin_seen and self._fin_sent)
         self._die(None if finished else exc or Closed("the multiplexed session was closed"))
 
     @property
     def finished_sending(self) -> bool:
-        """Whether our FIN went out."""
+        """Whether our FIN was sent."""
         return self._fin_sent
 
     def overdue(self, now: float) -> bool:
-        """Whether the stream was closed here long ago and the peer never finished."""
+        """Whether the peer has not sent FIN within ``close_timeout`` seconds after our close."""
         return self._closed_at is not None and now - self._closed_at >= self._session.close_timeout
 
     def reset(self, exc: Exception | None) -> None:
-        """Drop the stream and send RST; its receiver gets ``connection_lost(exc)``."""
+        """End the stream at once and send RST; its receiver gets ``connection_lost(exc)``."""
         if not self.dead:
             if self._is_open:
                 self._session.send(WINDOW_UPDATE, RST, self.id, 0)

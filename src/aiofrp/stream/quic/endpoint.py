@@ -1,4 +1,4 @@
-"""What carries the datagrams of QUIC connections: a socket of one, or the socket of a listener."""
+"""The UDP socket of QUIC connections: one connection's own, or that of a listener."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ class QuicEndpoint(Protocol[C]):
     """A connection calls :meth:`gone` once and last."""
 
     def send(self, datagrams: list[bytes], address: Address, /) -> None:
-        """Send them."""
+        """Send ``datagrams`` in order."""
 
     def poll(self) -> None:
-        """Take in what has arrived already."""
+        """Read datagrams that the socket has received already."""
 
     def connection_id(self, session: C, cid: bytes, valid: bool, /) -> None:
-        """The peer may use ``cid`` from now on, or does not any more."""
+        """The peer may use the connection ID ``cid`` from now on, or with ``valid`` false no longer."""
 
     def gone(self, session: C, /) -> None:
-        """The connection needs no datagrams any more."""
+        """The connection has ended: it sends and receives no further datagram."""
 
 
 def send_all(endpoint: QuicEndpoint[C], transmits: list[tuple[bytes, Address]]) -> None:

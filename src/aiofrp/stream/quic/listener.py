@@ -1,8 +1,8 @@
-"""QUIC connections that others open towards one UDP port (docs/protocol/wire.md §5).
+"""QUIC connections that peers open to one UDP port (docs/protocol/wire.md §5).
 
-Anybody can send anything under any address here, and a handshake costs a thousand times what its first datagram costs
-the sender. So the handshakes under way are limited. While many are, a client must first prove its address with the
-token of a Retry packet (RFC 9000 §8.1), which costs no memory.
+Anybody can send any datagram with any source address, and a handshake costs a thousand times what its first datagram
+costs the sender. So the number of handshakes at one time is limited. While there are many, a client must first prove
+its address with the token of a Retry packet (RFC 9000 §8.1), which costs no memory.
 """
 
 from __future__ import annotations
@@ -78,15 +78,15 @@ class QuicListener:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens: host and port."""
+        """The local address: host and port."""
         return str(self._name[0]), int(self._name[1])
 
     def close(self) -> None:
-        """Take no new connections; the socket is closed with the last one that is left."""
+        """Accept no new connections; the socket is closed when the last connection ends."""
         self._end.close()
 
     def abort(self) -> None:
-        """Close, and end every connection now."""
+        """Accept no new connections, and end all connections at once."""
         for session in list(self._sessions):
             session.abort()
         self.close()

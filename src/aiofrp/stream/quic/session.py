@@ -172,7 +172,7 @@ class QuicSession:
                 self._loop.call_later(CLOSING_SECONDS, self._stop)
 
     def abort(self) -> None:
-        """End it now and send nothing."""
+        """End the connection at once and send nothing."""
         self._stop()
         self._loop.call_soon(self._end, None)
 
@@ -184,7 +184,7 @@ class QuicSession:
         self._flush()
 
     def receive(self, data: bytes, size: int, address: Address) -> None:
-        """Take datagrams of ``size`` bytes each."""
+        """Process received datagrams of ``size`` bytes each; :meth:`received` follows after the batch."""
         quota = self._quota
         if self.state is QuicState.OVER or not (quota is None or quota.take(len(data))):
             return
@@ -196,14 +196,14 @@ class QuicSession:
             self._fail(exc)
 
     def received(self) -> None:
-        """The end of a batch: send what it made necessary."""
+        """The batch of :meth:`receive` calls has ended: send the answers."""
         self._in_batch = False
         if self._waiters:
             self._waiters.serve(self.open)
         self._flush()
 
     def refused(self) -> None:
-        """Nobody listens at the peer's address."""
+        """An ICMP error says that no socket is bound to the peer's address."""
         self._fail(QuicFailed(f"quic: nothing answers at {self.peername}: connection refused"))
 
     # Handler of the core

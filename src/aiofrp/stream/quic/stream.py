@@ -17,7 +17,7 @@ HIGH_WATER, LOW_WATER = 512 * 1024, 128 * 1024
 
 
 class StreamOwner(Protocol):
-    """What a stream needs of its connection."""
+    """The methods of a connection that its streams use."""
 
     receivers: Account  #: bytes held for receivers that do not take them
 
@@ -42,7 +42,7 @@ class StreamOwner(Protocol):
         """Send STOP_SENDING for ``stream``, and RESET_STREAM if ``reset``."""
 
     def forget(self, stream: QuicStream) -> None:
-        """``stream`` is over."""
+        """``stream`` has ended in both directions."""
 
     def held_changed(self, stream: QuicStream, size: int) -> None:
         """``size`` bytes more of ``stream`` are held for its receiver, or less when negative."""
@@ -109,7 +109,7 @@ class QuicStream(LayerStream):
                 asyncio.get_running_loop().call_soon(self._finish_both)
 
     def close(self) -> None:
-        """Both directions, as the reference says it: STOP_SENDING and FIN (docs/protocol/wire.md §5)."""
+        """End both directions with the frames of the reference: STOP_SENDING and FIN (docs/protocol/wire.md §5)."""
         if not self._closed:
             self._closed = True
             self._discard_held()
@@ -147,22 +147,22 @@ class QuicStream(LayerStream):
                 self._finish_both()
 
     def reset_received(self) -> None:
-        """The peer dropped what it was sending."""
+        """The peer sent RESET_STREAM."""
         self.drop(Closed("the peer reset the stream"))
 
     def stop_received(self) -> None:
-        """The peer does not read any more: what is written from here on is lost."""
+        """The peer sent STOP_SENDING: bytes written from now on are dropped."""
         self._stopped = True
         self.resume()
 
     def session_lost(self, exc: Exception | None) -> None:
-        """The connection is over: with one direction unfinished that is never an orderly end."""
+        """The connection has ended: an error for the stream, unless both directions have ended."""
         if not self.dead:
             self.dead = True
             self._deliver_lost(exc or Closed("the QUIC connection was closed"))
 
     def resume(self) -> None:
-        """The queue is short again."""
+        """The unsent bytes are at or below :data:`LOW_WATER`: resume the writer."""
         self._unsent = 0
         self._resume_writer()
 

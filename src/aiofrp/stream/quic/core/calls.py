@@ -18,22 +18,22 @@ class Handler(Protocol):
     """Receives what the core found, in the order in which it happened."""
 
     def handshake_done(self) -> None:
-        """The peer speaks frp and is who it must be; streams may be opened."""
+        """The handshake is complete and the peer's certificate is accepted; streams may be opened."""
 
     def stream_data(self, stream_id: int, data: bytes, end: bool, /) -> None:
-        """Bytes of a stream, perhaps none, perhaps its last."""
+        """Bytes of a stream were received, in order; they may be empty or the last ones."""
 
     def stream_reset(self, stream_id: int, /) -> None:
-        """The peer dropped what it was sending."""
+        """The peer sent RESET_STREAM."""
 
     def stream_stopped(self, stream_id: int, /) -> None:
-        """The peer does not read a stream any more."""
+        """The peer sent STOP_SENDING."""
 
     def connection_id(self, cid: bytes, valid: bool, /) -> None:
-        """The peer may use a connection id from now on, or does not any more."""
+        """The peer may use a connection ID from now on, or no longer."""
 
     def terminated(self, code: int, reason: str, by_peer: bool, /) -> None:
-        """The connection is over, called once; ``by_peer``: the peer sent the code."""
+        """The connection has ended; called once and last. ``by_peer``: the peer sent the code."""
 
 
 class _Guard:

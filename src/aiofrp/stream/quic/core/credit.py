@@ -43,13 +43,13 @@ class Credit:
         return bool(self._kept or self._unsent) and not self._blind
 
     def withhold(self, stream: int) -> None:
-        """Give the stream no more credit from now on."""
+        """Send no credit for the stream from now on."""
         if stream not in self._kept:
             self._kept[stream] = self._grants.pop(stream, 0)
             self._unsent.discard(stream)
 
     def release(self, stream: int) -> None:
-        """Give credit again; :meth:`announce` sends what was withheld."""
+        """Send credit for the stream again; :meth:`announce` sends what was withheld."""
         if kept := self._kept.pop(stream, 0):
             self._grants[stream] = kept
         self._settle()
@@ -66,7 +66,7 @@ class Credit:
         self._settle()
 
     def received(self, stream: int, total: int) -> None:
-        """``total`` bytes of the stream were received so far: a peer that sent so many has its credit."""
+        """``total`` bytes of the stream were received so far; this may prove that the peer has received its credit."""
         if total >= self._grants.get(stream, total + 1):
             self.forget(stream)
 

@@ -29,6 +29,10 @@ from aiofrp.transport.net import ListenFailed, bind_tcp, bind_udp
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.messages import NewProxy
 
+#: Bytes of the error a client is answered with: names in it are the client's, and hooks word some of them. The answer
+#: must stay below the limit for messages.
+MAX_ERROR = 4096
+
 
 @dataclass(slots=True, eq=False)
 class Tables:
@@ -72,8 +76,10 @@ class Tables:
         return found.half.context.message, found.remote_addr
 
     def explain(self, error: FrpError, summary: str) -> str:
-        """The text a client gets: the error, or only ``summary`` without ``detailedErrorsToClient``."""
-        return str(error) if self.config.detailed_errors_to_client else summary
+        """The text a client gets: the error, or only ``summary`` without ``detailedErrorsToClient``. It has
+        :data:`MAX_ERROR` bytes at most."""
+        text = str(error) if self.config.detailed_errors_to_client else summary
+        return text.encode("utf-8", "replace")[:MAX_ERROR].decode("utf-8", "ignore")
 
 
 def tables_of(config: ServerConfig, vhosts: Mapping[str, SharedPort]) -> Tables:

@@ -98,6 +98,7 @@ async def test_a_login_is_allowed_changed_or_rejected() -> None:
         for decide, error in (
             (rejecting("not you"), "not you"),
             (rejecting(""), "rejected by plugin [p]"),
+            (rejecting("é" * 20_000), "é" * 2048),
             (instead(pool_count=-1), "pool_count -1 is out of range 0..1000000"),
         ):
             plugin.decide = decide

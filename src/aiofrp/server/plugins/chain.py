@@ -35,7 +35,8 @@ _M = TypeVar("_M", bound=Struct)
 _SILENT = frozenset(("http", "udp", "xtcp"))
 
 _log = logs.get(__name__)
-_by_clients, _by_users = _log.limited(logs.ANYONE), _log.limited(logs.USERS)
+#: For lines about failures: who can cause one kind of event hides no line about another.
+_failures = {op: _log.limited(logs.USERS if op is Op.NEW_USER_CONN else logs.ANYONE) for op in Op}
 
 
 class HttpPlugins:
@@ -126,7 +127,6 @@ class _Plugin:
 
 
 def _log_failure(op: Op, plugin: _Plugin, request_id: str, error: FrpError) -> None:
-    by_user = op is Op.NEW_USER_CONN
-    log = (_by_users if by_user else _by_clients).bind(f"reqid: {request_id}")
-    level = logging.INFO if by_user else logging.WARNING
+    log = _failures[op].bind(f"reqid: {request_id}")
+    level = logging.INFO if op is Op.NEW_USER_CONN else logging.WARNING
     log.log(level, "send %s request to plugin [%s] error: %s", op, plugin.name, error)

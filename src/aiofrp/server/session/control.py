@@ -41,8 +41,6 @@ from aiofrp.wire.frp.messages import (
 _MOST_REQUESTS = MAX_WAITING + 100
 #: Seconds a hook may take to note that a proxy is closed.
 _NOTIFY_TIMEOUT = 60.0
-#: Characters of the error a refused proxy is answered with: the answer must stay below the limit for messages.
-_MAX_ERROR = 4096
 _log = logs.get(__name__)
 
 
@@ -320,7 +318,7 @@ class ServerControl:
         except FrpError as exc:
             self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
             error = self._tables.explain(exc, f"new proxy [{name}] error")
-            self.send(NewProxyResp(proxy_name=name, error=error[:_MAX_ERROR]))
+            self.send(NewProxyResp(proxy_name=name, error=error))
             return
         self._proxies[name] = kind
         self.message_log.info("new proxy [%s] type [%s] success", name, kind)

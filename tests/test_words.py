@@ -85,3 +85,17 @@ def test_the_check_reads_docstrings_comments_and_names() -> None:
         "7: told",
     ]
     assert violations("link = 1\n", {"link"}) == []
+
+
+def test_public_names_have_docstrings() -> None:
+    """Each public class and function of a module says what it is, in more than two words."""
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if (
+                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+                and node.name[0] != "_"
+            ):
+                text = ast.get_docstring(node) or ""
+                found += [f"{path.relative_to(SOURCE)}: {node.name}"] if len(text.split()) < 3 else []
+    assert not found

@@ -55,7 +55,7 @@ class Monitor:
         self._changed = changed
 
     async def run(self) -> None:
-        """Check for ever."""
+        """Check every ``intervalSeconds`` until cancelled; ``changed`` is called with the new state after a change."""
         while True:
             try:
                 await self._check_once()

@@ -23,7 +23,7 @@ class Phase(enum.Enum):
 
 
 class Action(enum.Enum):
-    """What to send."""
+    """The message to send to the server for a proxy, if any."""
 
     NOTHING = enum.auto()
     ANNOUNCE = enum.auto()  #: NewProxy

@@ -74,11 +74,11 @@ class ClientVisitors:
         return f"<ClientVisitors running={sorted(self._running)} of {sorted(self._configs)}>"
 
     def find(self, name: str) -> VisitorHalf | None:
-        """A running visitor."""
+        """The running visitor with this name, or ``None``."""
         return self._running.get(name)
 
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
-        """A logical connection of the present session."""
+        """Open a logical connection of the present session. Exactly one of ``ready`` and ``failed`` is called, once."""
         if self._open is None:
             failed(Closed("connect to server error: there is no session"))
         else:

@@ -45,7 +45,7 @@ class Joined(Protocol):
         """Bytes that went to them."""
 
     def abort(self) -> None:
-        """Drop it now."""
+        """End the connection at once."""
 
 
 class ProxyTraffic(Protocol):

@@ -1,4 +1,4 @@
-"""What was claimed for a proxy, until it is given back."""
+"""Leases: names and ports that a proxy holds until it ends the lease."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Lease:
 
 
 class PortLease(Lease):
-    """A port."""
+    """The lease of a TCP or UDP port, whose number is ``port``."""
 
     __slots__ = ("port",)
 

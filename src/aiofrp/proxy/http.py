@@ -27,7 +27,7 @@ from aiofrp.wire.http.head import Field, RequestHead
 
 
 class HttpConfig(DomainConfig, ProxyConfig):
-    """An http proxy."""
+    """The configuration of an http proxy: domains, locations, credentials and changes to header fields."""
 
     reference_name: ClassVar[str] = "HTTPProxyConfig"
 

@@ -18,7 +18,7 @@ from aiofrp.proxy.local import LocalService
 
 
 class HttpsConfig(DomainConfig, ProxyConfig):
-    """An https proxy."""
+    """The configuration of an https proxy: domains by which the SNI of TLS connections is matched."""
 
     reference_name: ClassVar[str] = "HTTPSProxyConfig"
 

@@ -19,7 +19,7 @@ from aiofrp.transport.net import listen
 
 
 class StcpConfig(ProxyConfig):
-    """A stcp proxy."""
+    """The configuration of a stcp proxy: a TCP service for visitors that have the secret key."""
 
     reference_name: ClassVar[str] = "STCPProxyConfig"
 

@@ -29,7 +29,7 @@ MAX_WAITING = 1024
 
 
 class SudpConfig(ProxyConfig):
-    """A sudp proxy."""
+    """The configuration of a sudp proxy: a UDP service for visitors that have the secret key."""
 
     reference_name: ClassVar[str] = "SUDPProxyConfig"
 

@@ -17,7 +17,7 @@ from aiofrp.transport.net import listen
 
 
 class TcpConfig(ProxyConfig):
-    """A tcp proxy."""
+    """The configuration of a tcp proxy: a TCP service on a remote port."""
 
     reference_name: ClassVar[str] = "TCPProxyConfig"
 

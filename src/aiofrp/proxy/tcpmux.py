@@ -20,7 +20,7 @@ from aiofrp.wire.frp.messages import NewProxy
 
 
 class TcpMuxConfig(DomainConfig, ProxyConfig):
-    """A tcpmux proxy."""
+    """The configuration of a tcpmux proxy: domains by which CONNECT requests are matched, and credentials."""
 
     reference_name: ClassVar[str] = "TCPMuxProxyConfig"
 

@@ -31,7 +31,7 @@ MAX_WAITING = 1024
 
 
 class UdpConfig(ProxyConfig):
-    """A udp proxy."""
+    """The configuration of a udp proxy: a UDP service on a remote port."""
 
     reference_name: ClassVar[str] = "UDPProxyConfig"
 

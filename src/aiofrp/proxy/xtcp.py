@@ -12,7 +12,7 @@ from aiofrp.proxy.base import Place, ProxyType
 
 
 class XtcpConfig(ProxyConfig):
-    """An xtcp proxy."""
+    """The configuration of an xtcp proxy: a TCP service for visitors that connect to frpc directly."""
 
     reference_name: ClassVar[str] = "XTCPProxyConfig"
 

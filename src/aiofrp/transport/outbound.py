@@ -53,11 +53,11 @@ class Target(Protocol):
 
     @property
     def host(self) -> str:
-        """Its name or address."""
+        """The host name or IP address of the target."""
 
     @property
     def port(self) -> int:
-        """Its TCP port."""
+        """The TCP port of the target."""
 
     @property
     def timeout(self) -> float:

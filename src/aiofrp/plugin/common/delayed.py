@@ -10,7 +10,7 @@ from aiofrp.wire.http.head import RequestHead
 
 
 class Delayed(RequestRoute):
-    """Answers later."""
+    """Every request gets ``answer`` after ``seconds`` seconds; no service is asked."""
 
     __slots__ = ("_answer", "_seconds")
 

@@ -77,12 +77,12 @@ class OpenedFile:
         return f"<OpenedFile {self.descriptor} users={self._users} size={self.size}>"
 
     def use(self) -> OpenedFile:
-        """One more user."""
+        """Count one more user of the file; each calls :meth:`release` once."""
         self._users += 1
         return self
 
     def release(self) -> None:
-        """One user less."""
+        """Count one user less; the file is closed after the last one."""
         self._users -= 1
         if not self._users:
             os.close(self.descriptor)

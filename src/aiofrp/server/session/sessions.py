@@ -58,7 +58,7 @@ class ControlSession(Protocol):
 
     @property
     def pool(self) -> WorkPool:
-        """Its work connections."""
+        """The client's work connections that no user has yet."""
 
     @property
     def log(self) -> Log:

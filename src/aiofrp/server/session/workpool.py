@@ -57,7 +57,7 @@ class WorkConnection(NullReceiver):
         self._leave()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
-        """Leave the pool."""
+        """The connection ended while it waited: leave the pool."""
         self._leave()
 
     def _leave(self) -> None:

@@ -136,7 +136,7 @@ class QuicStream(LayerStream):
     # For the session
 
     def receive(self, data: bytes, end: bool) -> None:
-        """Bytes arrived."""
+        """``data`` was received, in order; ``end``: with FIN."""
         if data and not self._eof_seen:
             self.received += len(data)
             self._deliver(data)

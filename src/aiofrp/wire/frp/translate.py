@@ -39,7 +39,7 @@ class Translation:
         self._pings = pings
 
     def encode(self, data: Buffer) -> bytes:
-        """Nothing to change."""
+        """Return ``data`` unchanged: only the other direction is translated."""
         return bytes(data)
 
     def decode(self, data: Buffer) -> bytes:

@@ -31,7 +31,7 @@ async def crowded(kind: str, service: Handler) -> AsyncIterator[tuple[Plugin, Us
     """A plugin and a user that was served; checks that it is served again afterwards and nobody else is left."""
     async with running(kind, service) as plugin, plugin.user() as other:
         (proxy,) = plugin.client.proxies.running()
-        engine = proxy.half._engine  # type: ignore[union-attr]
+        engine = proxy.half.engine  # type: ignore[union-attr]
         assert await served(plugin, other) == b"hello"
         yield plugin, other
         assert await served(plugin, other) == b"hello"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import ssl
 from collections.abc import Iterator
@@ -300,3 +301,20 @@ async def test_a_plugin_that_fails_on_a_user_ends_him_alone(log: pytest.LogCaptu
     assert end.error is not None
     assert "mistake" in log.text
     await rig.enter()
+
+
+async def test_a_handshake_that_fails_leaves_nothing_for_the_garbage_collector() -> None:
+    """Each holds some 40 KiB, and whoever sends nonsense may do so thousands of times between two collections."""
+    rig = Rig()
+    gc.collect()
+    gc.disable()
+    try:
+        users = [End(rig.connect()).attach() for _ in range(2)]
+        for user, data in zip(users, (b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\xff\x01"), strict=True):
+            user.stream.write(data)
+            user.stream.write_eof()
+        await until(lambda: all(user.lost for user in users))
+        await until(lambda: not rig.connections)
+        assert [thing for thing in gc.get_objects() if isinstance(thing, TlsStream)] == []
+    finally:
+        gc.enable()

@@ -296,9 +296,11 @@ class TlsStream(LayerStream):
         self._state = TRANSITIONS[self._state, event]
 
     def _end(self) -> None:
-        """No more is read, and what is not yet encrypted is not sent."""
+        """No more is read, and what is not yet encrypted is not sent. Whoever waits for the handshake is let go: memory
+        is freed without the garbage collector then."""
         self._move(TlsEvent.END)
         self._out.clear()
+        self._on_ready = None
 
     def _has_ended(self) -> bool:
         return self._state is TlsState.ENDED or self._state is TlsState.NEVER_READY

@@ -52,7 +52,7 @@ INSIDE = {
     "wire": [{"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
     "stream": [{"tls", "mux", "kcp", "quic"}, {"udp"}, {FILES}],
     "http": [{"serve"}, {"v1", "v2"}, {FILES}],
-    "client": [{"service"}, {"api"}, {FILES}],
+    "client": [{"service"}, {"api", "oidc"}, {FILES}],
     "proxy": [{FILES}, {"datagrams"}],
     "config": [{"tools"}, {"load"}, {"legacy"}, {"models", "formats"}, {"problem"}, {"near"}, {"golang"}],
 }
@@ -70,6 +70,7 @@ KNOWN_CIRCLES: list[set[str]] = []
 #: Libraries whose inner parts are used or that are slow to load, and the one file that may import each.
 DOORS = {
     "qh3": "stream/quic/core/library.py",
+    "joserfc": "server/oidc/token.py",
     "asyncssh": "server/ssh/gateway.py",
     "pyroute2": "vnet/tun.py",
 }

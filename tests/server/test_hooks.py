@@ -15,7 +15,7 @@ from aiofrp.errors import AuthError, ProxyError
 from aiofrp.host.gate import UserInfo
 from aiofrp.server.hooks import ClientInfo, NoHooks, Op, in_turn
 from aiofrp.server.service import Server
-from aiofrp.server.session.auth import TokenVerifier
+from aiofrp.server.session.auth import SessionVerifier, TokenVerifier
 from aiofrp.wire.frp.messages import (
     CloseProxy,
     Login,
@@ -451,9 +451,10 @@ async def test_a_verifier_that_waits_is_awaited_for_work_connections() -> None:
             self._token = TokenVerifier("", ())
             self.asked: list[str] = []
 
-        async def login(self, message: Login) -> None:
+        async def login(self, message: Login) -> SessionVerifier:
             await asyncio.sleep(0)
             await self._token.login(message)
+            return self
 
         async def ping(self, message: Ping) -> None:
             await self._token.ping(message)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from aiofrp import logs
+from aiofrp.aio import Scope
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
@@ -18,7 +19,6 @@ from aiofrp.client.proxies import ClientProxies, Surroundings
 from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
 from aiofrp.client.visitors import ClientVisitors
-from aiofrp.config.load.unbuilt import refuse_client
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.host.contexts import MakeClient
@@ -70,18 +70,16 @@ class Client:
         """``source`` is where :meth:`reload` and the admin API find the configuration again; ``halves`` serve
         users of the proxies they are named after in this process.
 
-        Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do, and for unusable TLS files.
+        Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files.
         """
-        refuse_client(config)
         self.config = config
         self.source = source
         self.run_id = ""
         token = config.auth.token.reveal()
         self._key = derive_key(token)
         self._codec: Codec = V2 if config.transport.wire_protocol == "v2" else V1
-        self._credentials: Credentials = TokenCredentials(
-            token, config.auth.additional_scopes, prove_work=not shares_carrier(config)
-        )
+        self._scope = Scope("frpc")
+        self._credentials = self._credentials_of(config)
         prefix = f"{config.user}." if config.user else ""
         around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size, halves or {})
         self.proxies = ClientProxies(config.proxies, around)
@@ -161,6 +159,16 @@ class Client:
             self._admin = admin
             self._log.info("admin server listen on %s", admin.address)
 
+    def _credentials_of(self, config: ClientConfig) -> Credentials:
+        auth = config.auth
+        if auth.method == "oidc":
+            from aiofrp.client.oidc.credentials import oidc_credentials
+
+            return oidc_credentials(auth, self._codec.max_frame, self._scope)
+        return TokenCredentials(
+            auth.token.reveal(), auth.additional_scopes, prove_work=not shares_carrier(config)
+        )
+
     # Private: sessions
 
     async def _one_session(self) -> None:
@@ -218,6 +226,7 @@ class Client:
             await control.close()
         else:
             await asyncio.gather(self.proxies.close(0), self.visitors.close(0))
+        await self._scope.close()
 
     # Private: login
 
@@ -235,10 +244,11 @@ class Client:
 
     async def _log_in(self) -> ClientControl:
         self._log.info("try to connect to server...")
+        login = await self._login_message()  # first, as its credential may take longer than frps waits
         session = await self._transport.connect(self._options)
         try:
             stream = await _open(session)
-            response, layer = await self._exchange(stream)
+            response, layer = await self._exchange(stream, login)
         except BaseException:
             await session.close()
             raise
@@ -248,11 +258,11 @@ class Client:
         self._log.info("login to server success, get run id [%s]", shown)
         return self._start_control(session, TransformStream(stream, [layer]))
 
-    async def _exchange(self, stream: Stream) -> tuple[LoginResp, Transform]:
-        """Send Login, read its answer; returns it with the encryption agreed on. Nobody is attached to ``stream``
+    async def _exchange(self, stream: Stream, login: Login) -> tuple[LoginResp, Transform]:
+        """Send ``login``, read its answer; returns it with the encryption agreed on. Nobody is attached to ``stream``
         afterwards."""
         exchange = self._login_exchange()
-        stream.write(exchange.first_bytes(await self._login_message()))
+        stream.write(exchange.first_bytes(login))
         reader = Reader(stream)
         message: Message | None = None
         try:

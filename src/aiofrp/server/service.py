@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aiofrp import logs
-from aiofrp.config.load.unbuilt import refuse_server
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.server.api.statistics import PRUNE_EVERY, REMEMBERED, Statistics
@@ -16,7 +15,7 @@ from aiofrp.server.reload import Change, change
 from aiofrp.server.session.accept import Acceptor
 from aiofrp.server.session.arrivals import Arrivals
 from aiofrp.server.session.ports import LoginPorts
-from aiofrp.server.tables import tables_of
+from aiofrp.server.tables import tables_of, token_verifier
 from aiofrp.server.vhost.ports import VhostPorts
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux.limits import MuxLimits
@@ -25,6 +24,7 @@ from aiofrp.transport.tls.fresh import server_tls
 
 if TYPE_CHECKING:
     from aiofrp.server.api.v1 import ServerApi
+    from aiofrp.server.oidc.provider import Provider
     from aiofrp.server.plugins.chain import HttpPlugins
 
 _log = logs.get(__name__)
@@ -43,11 +43,17 @@ class Server:
 
     def __init__(self, config: ServerConfig, *, hooks: Hooks | None = None) -> None:
         """Open nothing yet. ``hooks`` are asked after the plugins of the configuration, and about what those leave.
-        Raises :class:`~aiofrp.errors.ConfigError` for what this release cannot do."""
-        refuse_server(config)
+        Raises :class:`~aiofrp.errors.ConfigError`."""
         self._login_ports = LoginPorts(config)
         self._vhost_ports = VhostPorts(config)
-        self.tables = tables_of(config, self._vhost_ports.tables)
+        self._provider: Provider | None = None
+        make_verifier = token_verifier
+        if config.auth.method == "oidc":
+            from aiofrp.server.oidc.provider import Provider
+
+            self._provider = Provider(config.auth.oidc)
+            make_verifier = self._provider.verifier
+        self.tables = tables_of(config, self._vhost_ports.tables, make_verifier)
         #: Counted only where the counts can be asked for (docs/protocol/server.md §10).
         self.statistics = Statistics() if config.web_server.port > 0 else None
         if self.statistics is not None:
@@ -77,8 +83,13 @@ class Server:
         return self._login_ports.address
 
     async def start(self) -> None:
-        """Bind every listener. Raises :class:`~aiofrp.errors.FrpError`; nothing stays bound then."""
+        """Learn where the OIDC provider's keys are, if there is one, then bind every listener.
+
+        Raises :class:`~aiofrp.errors.FrpError`; nothing stays bound then.
+        """
         config = self.config
+        if self._provider is not None:
+            await self._provider.discover()
         mux = None
         if config.transport.tcp_mux:
             mux = MuxLimits(keepalive_interval=config.transport.tcp_mux_keepalive_interval)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from aiofrp.aio import Scope
-from aiofrp.config.models.server import ServerConfig
+from aiofrp.config.models.server import AuthServerConfig, ServerConfig
 from aiofrp.errors import FrpError, Taken
 from aiofrp.host.groups import Groups
 from aiofrp.host.vhost import SharedPort
@@ -40,7 +40,8 @@ class Tables:
     their lease."""
 
     config: ServerConfig  #: the present one; a reload replaces it
-    verifier: Verifier  #: judges logins from now on; sessions keep the one they began with
+    make_verifier: Callable[[AuthServerConfig], Verifier]
+    verifier: Verifier  #: judges logins from now on; sessions keep what it gave them
     key: bytes = field(repr=False)  #: of encrypted work connections of logins from now on, 16 bytes
     tcp_ports: PortTable
     udp_ports: PortTable
@@ -64,7 +65,7 @@ class Tables:
     def use(self, config: ServerConfig) -> None:
         """Go over to ``config``: its token, its scopes and its ports count from now on."""
         self.config = config
-        self.verifier, self.key = _token(config)
+        self.verifier, self.key = self.make_verifier(config.auth), _key(config)
         for table in (self.tcp_ports, self.udp_ports):
             table.allow(ports.pair for ports in config.allow_ports)
 
@@ -82,16 +83,26 @@ class Tables:
         return text.encode("utf-8", "replace")[:MAX_ERROR].decode("utf-8", "ignore")
 
 
-def tables_of(config: ServerConfig, vhosts: Mapping[str, SharedPort]) -> Tables:
-    """The tables of a frps that starts with ``config``: all empty. ``vhosts``: its shared ports by proxy type."""
+def token_verifier(auth: AuthServerConfig) -> Verifier:
+    """The verifier of the token of ``auth``."""
+    return TokenVerifier(auth.token.reveal(), auth.additional_scopes, auth.authentication_timeout)
+
+
+def tables_of(
+    config: ServerConfig,
+    vhosts: Mapping[str, SharedPort],
+    make_verifier: Callable[[AuthServerConfig], Verifier] = token_verifier,
+) -> Tables:
+    """The tables of a frps that starts with ``config``: all empty. ``vhosts``: its shared ports by proxy type.
+    ``make_verifier`` is called now, and at every reload."""
     addr = config.proxy_bind_addr
     allowed = [ports.pair for ports in config.allow_ports]
-    verifier, key = _token(config)
     scope = Scope("frps")
     return Tables(
         config=config,
-        verifier=verifier,
-        key=key,
+        make_verifier=make_verifier,
+        verifier=make_verifier(config.auth),
+        key=_key(config),
         tcp_ports=PortTable(allowed, lambda port: _can_bind(bind_tcp, addr, port)),
         udp_ports=PortTable(
             allowed,
@@ -104,10 +115,8 @@ def tables_of(config: ServerConfig, vhosts: Mapping[str, SharedPort]) -> Tables:
     )
 
 
-def _token(config: ServerConfig) -> tuple[Verifier, bytes]:
-    auth = config.auth
-    token = auth.token.reveal()
-    return TokenVerifier(token, auth.additional_scopes, auth.authentication_timeout), derive_key(token)
+def _key(config: ServerConfig) -> bytes:
+    return derive_key(config.auth.token.reveal())
 
 
 def _can_bind(bind: Callable[[str, int], socket.socket], host: str, port: int) -> bool:

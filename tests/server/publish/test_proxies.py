@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.errors import ProxyError
+from aiofrp.server.session.auth import TokenVerifier
 from aiofrp.server.session.control import ServerControl
 from aiofrp.wire.frp.messages import LoginResp, NewProxy
 from tests.support.ports import free_port
@@ -43,8 +44,9 @@ async def test_ports_are_counted_for_the_client() -> None:
             answer = await raw.say(login("", user="u", **fields))
             assert isinstance(answer, LoginResp)
             sessions.append(server.tables.sessions.find(answer.run_id))
+        first = sessions[0]
         again = ServerControl(
-            server.tables, server.proxies, sessions[0].login, "later", sessions[0].codec, None
+            server.tables, server.proxies, first.login, "later", first.codec, None, TokenVerifier("", ())
         )
         for number, session in enumerate(sessions):
             message = NewProxy(proxy_name=f"p{number}", proxy_type="tcp", remote_port=free_port())

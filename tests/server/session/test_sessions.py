@@ -12,6 +12,7 @@ import pytest_asyncio
 from aiofrp.errors import AuthError, FrpError, ProxyError
 from aiofrp.server.hooks import NoHooks, Op
 from aiofrp.server.publish.proxies import Proxies
+from aiofrp.server.session.auth import TokenVerifier
 from aiofrp.server.session.control import ServerControl
 from aiofrp.server.session.sessions import Sessions
 from aiofrp.server.tables import Tables, tables_of
@@ -47,7 +48,8 @@ def assert_empty(sessions: Sessions) -> None:
 
 
 def session(tables: Tables, run_id: str = "r", user: str = "", client_id: str = "") -> ServerControl:
-    return ServerControl(tables, Proxies(tables), Login(user=user, client_id=client_id), run_id, V1, None)
+    login = Login(user=user, client_id=client_id)
+    return ServerControl(tables, Proxies(tables), login, run_id, V1, None, TokenVerifier("", ()))
 
 
 async def entered(tables: Tables, run_id: str = "r", user: str = "", client_id: str = "") -> ServerControl:
@@ -57,7 +59,8 @@ async def entered(tables: Tables, run_id: str = "r", user: str = "", client_id: 
 
 
 async def slow(tables: Tables, client_id: str = "") -> Slow:
-    control = Slow(tables, Proxies(tables), Login(client_id=client_id), "r", V1, None)
+    login = Login(client_id=client_id)
+    control = Slow(tables, Proxies(tables), login, "r", V1, None, TokenVerifier("", ()))
     control.allowed = asyncio.Event()
     await control.enter()
     return control

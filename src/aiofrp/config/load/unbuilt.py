@@ -1,7 +1,7 @@
 """Settings of frp that this release of aiofrp does not implement.
 
-A setting is refused when the tunnel would be less safe or less reachable without it. Any other is ignored, and the
-commands warn of it. The line of a setting is removed together with the change that implements it.
+They are ignored, and the commands warn of it. The line of a setting is removed together with the change that
+implements it.
 """
 
 from __future__ import annotations
@@ -10,22 +10,6 @@ from collections.abc import Iterator
 
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.errors import ConfigError
-
-
-def refuse_client(config: ClientConfig) -> None:
-    """Refuse settings of frpc that may not be ignored. Raises :class:`~aiofrp.errors.ConfigError` with the path."""
-    _refuse_oidc(config.auth.method)
-
-
-def refuse_server(config: ServerConfig) -> None:
-    """Refuse settings of frps that may not be ignored. Raises :class:`~aiofrp.errors.ConfigError` with the path."""
-    _refuse_oidc(config.auth.method)
-
-
-def _refuse_oidc(method: str) -> None:
-    if method == "oidc":
-        raise ConfigError('auth.method = "oidc" is not in this release of aiofrp', "auth.method")
 
 
 def client_leaves_out(config: ClientConfig) -> Iterator[str]:

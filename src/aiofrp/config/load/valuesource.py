@@ -56,15 +56,18 @@ def resolve_token(auth: AuthBase) -> Secret:
         raise ConfigError(f"failed to resolve auth.tokenSource: {error}", "auth.tokenSource") from None
 
 
-def resolve(source: ValueSource) -> Secret:
-    """The value of a source, white space trimmed; raises :class:`~aiofrp.errors.ConfigError`."""
+def resolve(source: ValueSource, timeout: float | None = None) -> Secret:
+    """The value of a source, white space trimmed; raises :class:`~aiofrp.errors.ConfigError`.
+
+    ``timeout``: seconds after which a command is ended, ``None`` for no limit.
+    """
     problem = source_problem(source)
     if problem:
         raise ConfigError(problem)
     if source.type == "file" and source.file is not None:
         return _read(source.file)
     assert source.exec is not None
-    return _run(source.exec)
+    return _run(source.exec, timeout)
 
 
 def _read(source: FileSource) -> Secret:
@@ -78,7 +81,7 @@ def _read(source: FileSource) -> Secret:
     return _value(data, f"failed to read file {source.path}")
 
 
-def _run(source: ExecSource) -> Secret:
+def _run(source: ExecSource, timeout: float | None) -> Secret:
     failed = f"failed to execute command {source.command}"
     environment = {**os.environ, **{variable.name: variable.value.reveal() for variable in source.env}}
     try:
@@ -88,7 +91,10 @@ def _run(source: ExecSource) -> Secret:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             check=False,
+            timeout=timeout,
         )
+    except subprocess.TimeoutExpired:
+        raise ConfigError(f"{failed}: no answer within {timeout:g} s") from None
     except FileNotFoundError:
         where = "no such file or directory" if "/" in source.command else "executable file not found in $PATH"
         begin = f"fork/exec {source.command}" if "/" in source.command else f'exec: "{source.command}"'

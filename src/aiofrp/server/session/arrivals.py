@@ -13,6 +13,7 @@ from aiofrp.logs import Log, short_id
 from aiofrp.server.hooks import Op, guarded
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.admission import LIFETIME, Arrival
+from aiofrp.server.session.auth import SessionVerifier
 from aiofrp.server.session.control import ServerControl, check_login_numbers
 from aiofrp.server.session.sessions import ControlSession, no_session
 from aiofrp.server.session.workpool import refusal
@@ -61,7 +62,7 @@ class Arrivals:
         try:
             layer = codec.control_layer(self._tables.config.auth.token.reveal(), server=True)
             check_login_numbers(login)
-            login = await self._verified(login, arrival)
+            login, verifier = await self._verified(login, arrival)
         except FrpError as exc:
             _log_login(_refused, run_id, arrival, login)
             self._refuse_login(arrival, exc)
@@ -70,7 +71,9 @@ class Arrivals:
         _log_login(_log, run_id, arrival, login)
         try:
             self._tables.clients.check_run_id(login)
-            control = ServerControl(self._tables, self._published, login, run_id, codec, arrival.carrier)
+            control = ServerControl(
+                self._tables, self._published, login, run_id, codec, arrival.carrier, verifier
+            )
             await control.enter()
         except FrpError as exc:
             self._refuse_login(arrival, exc)
@@ -82,17 +85,16 @@ class Arrivals:
             await control.close()
             raise
 
-    async def _verified(self, login: Login, arrival: Arrival) -> Login:
-        """The login to use, which hooks may have changed; its credential holds. Raises
-        :class:`~aiofrp.errors.FrpError`."""
+    async def _verified(self, login: Login, arrival: Arrival) -> tuple[Login, SessionVerifier]:
+        """The login to use, which hooks may have changed, and what verifies later messages; its credential holds.
+        Raises :class:`~aiofrp.errors.FrpError`."""
         tables = self._tables
         if Op.LOGIN in tables.hooks.asked:
             login = await guarded(
                 tables.hooks.login(login, address_text(arrival.stream.info("peername"))), LIFETIME
             )
             check_login_numbers(login)
-        await guarded(tables.verifier.login(login), LIFETIME)
-        return login
+        return login, await guarded(tables.verifier.login(login), LIFETIME)
 
     def _refuse_login(self, arrival: Arrival, exc: FrpError) -> None:
         _refused.warning("register control error: %s", exc)

@@ -16,11 +16,16 @@ HEARTBEATS, NEW_WORK_CONNS = "HeartBeats", "NewWorkConns"
 
 
 class Verifier(Protocol):
-    """Verifies the three messages that carry a credential; each method raises :class:`~aiofrp.errors.AuthError` for one
-    that does not hold."""
+    """Verifies the credential that a client logs in with."""
 
-    async def login(self, message: Login) -> None:
-        """A client logs in."""
+    async def login(self, message: Login) -> SessionVerifier:
+        """A client logs in; returns what verifies the later messages of this session. Raises
+        :class:`~aiofrp.errors.AuthError` for a credential that does not hold."""
+
+
+class SessionVerifier(Protocol):
+    """Verifies the messages after a login that carry a credential; each method raises
+    :class:`~aiofrp.errors.AuthError` for one that does not hold."""
 
     async def ping(self, message: Ping) -> None:
         """A logged-in client is alive."""
@@ -30,23 +35,15 @@ class Verifier(Protocol):
 
 
 class InstantVerifier(ABC):
-    """A verifier that never waits. frps calls its ``check_`` methods where awaiting would cost a task."""
-
-    @abstractmethod
-    def check_login(self, message: Login) -> None:
-        """As :meth:`Verifier.login`, in the same call."""
+    """A session verifier that never waits. frps calls its ``check_`` methods where awaiting would cost a task."""
 
     @abstractmethod
     def check_ping(self, message: Ping) -> None:
-        """As :meth:`Verifier.ping`, in the same call."""
+        """As :meth:`SessionVerifier.ping`, in the same call."""
 
     @abstractmethod
     def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
-        """As :meth:`Verifier.work_connection`, in the same call."""
-
-    async def login(self, message: Login) -> None:
-        """:meth:`check_login` for those who await."""
-        self.check_login(message)
+        """As :meth:`SessionVerifier.work_connection`, in the same call."""
 
     async def ping(self, message: Ping) -> None:
         """:meth:`check_ping` for those who await."""
@@ -58,7 +55,7 @@ class InstantVerifier(ABC):
 
 
 class TokenVerifier(InstantVerifier):
-    """The shared token.
+    """The shared token, of logins and in sessions.
 
     ``max_age``: seconds a login's timestamp may lie in the past or future, 0 for no limit
     (``auth.authenticationTimeout``); ``clock`` gives Unix seconds.
@@ -76,8 +73,13 @@ class TokenVerifier(InstantVerifier):
         self._max_age = max_age
         self._clock = clock
 
+    async def login(self, message: Login) -> SessionVerifier:
+        """:meth:`check_login`; the same verifier serves the session."""
+        self.check_login(message)
+        return self
+
     def check_login(self, message: Login) -> None:
-        """Compare the digest, then the age of its timestamp."""
+        """Compare the digest, then the age of its timestamp. Raises :class:`~aiofrp.errors.AuthError`."""
         self._check(message.privilege_key, message.timestamp, "login")
         age = self._clock() - message.timestamp
         if 0 < self._max_age < abs(age):

@@ -14,7 +14,7 @@ from aiofrp.logs import short_id
 from aiofrp.server.hooks import ClientInfo, Op, guarded
 from aiofrp.server.publish.proxies import MAX_PROXIES, Proxies
 from aiofrp.server.session.admission import Arrival
-from aiofrp.server.session.auth import InstantVerifier
+from aiofrp.server.session.auth import InstantVerifier, SessionVerifier
 from aiofrp.server.session.inbox import Inbox
 from aiofrp.server.session.probe import Probe
 from aiofrp.server.session.sessions import ControlSession, replaced
@@ -58,8 +58,10 @@ class ServerControl:
         run_id: str,
         codec: Codec,
         carrier: object | None,
+        verifier: SessionVerifier,
     ) -> None:
-        """``carrier``: the yamux session or QUIC connection the login came over, if it can be shared."""
+        """``carrier``: the yamux session or QUIC connection the login came over, if it can be shared. ``verifier``: of
+        the messages after the login."""
         self.login, self.run_id = login, run_id
         self.codec, self.carrier = codec, carrier
         self.log = _log.bind(short_id(run_id))
@@ -68,9 +70,8 @@ class ServerControl:
         self.running = False
         self.proxies_used = self.routes_used = 0
         self.key = tables.key  # of the token this client logged in with
-        self._verifier = tables.verifier
-        self._tables = tables
-        self._published = published
+        self._verifier = verifier
+        self._tables, self._published = tables, published
         self.messages = Messages(self.send)
         self._expect_messages()
         self._work_proven = False  # a work connection came with the token; later ones must, too

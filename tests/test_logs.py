@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import errno
 import io
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp import logs
+from aiofrp import logs, output
 
 DAY = 86400.0
 
@@ -255,6 +256,63 @@ def test_a_device_is_not_renamed(clock: Clock, tmp_path: Path) -> None:
     assert os.read(reader, 1000).endswith(b"after midnight\n")
     os.close(reader)
     assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_pipe_that_nobody_reads_is_not_waited_for(
+    tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    handler = logs.DailyFile(str(path), 3, clock=clock)
+    assert "lines are lost" in capsys.readouterr().err
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    clock.now += 20
+    for number in range(2000):
+        handler.emit(record(f"line {number}." + "x" * 90))
+    seen = read_all(reader)
+    handler.emit(record("after"))
+    seen += read_all(reader)
+    os.close(reader)
+    handler.close()
+    lines = seen.decode().splitlines()
+    assert lines[-1].endswith("after")
+    assert lines[-2] == f"{2002 - len(lines)} lines were lost, as nobody read them"
+    assert [f"line {number}.x" in line for number, line in enumerate(lines[:-2])] == [True] * (len(lines) - 2)
+
+
+def read_all(descriptor: int) -> bytes:
+    """What is there."""
+    data = b""
+    with contextlib.suppress(BlockingIOError):
+        while more := os.read(descriptor, 65536):
+            data += more
+    return data
+
+
+def test_a_line_that_was_cut_is_finished() -> None:
+    """And a file that takes little at a time makes nothing grow."""
+    lines, taken = output.Lines(), []
+
+    class Slow(io.RawIOBase):
+        places = 4
+
+        def write(self, data: Any, /) -> int | None:
+            piece = bytes(data[: self.places])
+            taken.append(piece)
+            return len(piece) or None
+
+    file = Slow()
+    lines.write(file, b"first\n")
+    file.places = 0
+    lines.write(file, b"second\n")
+    file.places = 100
+    lines.write(file, b"third\n")
+    assert b"".join(taken) == b"first\n1 lines were lost, as nobody read them\nthird\n"
+    file.places = 1
+    for _ in range(output.MAX_KEPT // 500):
+        lines.write(file, b"x" * 999 + b"\n")
+    assert len(lines._rest) < output.MAX_KEPT + 1000
+    assert lines._lost
 
 
 # Files that cannot be written

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -17,7 +18,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
+
+from aiofrp.output import Lines
 
 #: frp's lowest level, below DEBUG.
 TRACE = 5
@@ -256,7 +259,8 @@ class DailyFile(logging.Handler):
     (docs/protocol/configuration.md §6).
 
     Files renamed more than ``max_days`` days ago are then deleted; a negative number keeps them. A file that cannot be
-    opened or written never raises: one line on standard error says so, and lines are lost until it works again.
+    opened or written never raises: one line on standard error says so, and lines are lost until it works again. A pipe
+    or terminal whose reader has stopped is not waited for; see :class:`~aiofrp.output.Lines`.
     """
 
     def __init__(self, path: str, max_days: int, *, clock: Callable[[], float] = time.time) -> None:
@@ -266,7 +270,8 @@ class DailyFile(logging.Handler):
         self._path = Path(path)
         self._max_days = max_days
         self._clock = clock
-        self._file: BinaryIO | None = None
+        self._file: io.FileIO | None = None
+        self._lines = Lines()
         self._retry_at = 0.0  # when a file that failed is tried again
         self._midnight = next_midnight(clock())
         self._complained = False
@@ -297,7 +302,11 @@ class DailyFile(logging.Handler):
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            self._file = os.fdopen(os.open(self._path, flags, 0o600), "ab", buffering=0)
+            flags |= getattr(os, "O_NONBLOCK", 0) | getattr(
+                os, "O_NOCTTY", 0
+            )  # it may be a pipe or a terminal
+            self._file = io.FileIO(os.open(self._path, flags, 0o600), "ab")
+            self._lines = Lines()
         except OSError as error:
             self._failed(error)
 
@@ -323,9 +332,9 @@ class DailyFile(logging.Handler):
                 if made is not None and made < now - self._max_days * 86400:
                     path.unlink(missing_ok=True)
 
-    def _write(self, file: BinaryIO, line: str) -> None:
+    def _write(self, file: io.FileIO, line: str) -> None:
         try:
-            file.write(line.encode("utf-8", TEXT_ERRORS))
+            self._lines.write(file, line.encode("utf-8", TEXT_ERRORS))
         except OSError as error:
             self._forget()
             self._failed(error)

@@ -7,9 +7,9 @@ the descriptor itself stay as they are, since other programs share them.
 
 from __future__ import annotations
 
+import io
 import os
 import select
-import socket
 import stat
 import threading
 import time
@@ -122,6 +122,8 @@ def _without_waiting(descriptor: int) -> tuple[Send | None, Callable[[], None]]:
     """How to write without waiting, ``None`` where it is not known how, and how to close what was opened for it."""
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISSOCK(mode):
+        import socket  # here, as it takes long to load
+
         shared = socket.socket(fileno=os.dup(descriptor))
         return lambda data: shared.send(data, socket.MSG_DONTWAIT), shared.close
     if not stat.S_ISFIFO(mode) and not os.isatty(descriptor):
@@ -137,3 +139,24 @@ def _without_waiting(descriptor: int) -> tuple[Send | None, Callable[[], None]]:
 
 def _nothing() -> None:
     pass
+
+
+class Lines:
+    """Lines to a file in non-blocking mode. Those for which there is no place are lost; the next one says how many."""
+
+    __slots__ = ("_lost", "_rest")
+
+    def __init__(self) -> None:
+        self._rest = b""  # of what was written in part
+        self._lost = 0
+
+    def write(self, file: io.RawIOBase, line: bytes) -> None:
+        """Write a line to ``file``, or lose it. Raises :exc:`OSError` when the file fails."""
+        data = self._rest
+        fits = len(data) <= MAX_KEPT
+        if fits:
+            data += (b"%d lines were lost, as nobody read them\n" % self._lost if self._lost else b"") + line
+        written = file.write(data) or 0
+        self._lost = 0 if fits and written else self._lost + 1
+        if written:
+            self._rest = data[written:]

@@ -447,6 +447,8 @@ async def test_a_verifier_that_waits_is_awaited_for_work_connections() -> None:
     class Slow:
         """Verifies like the token, a little later."""
 
+        subject = ""
+
         def __init__(self) -> None:
             self._token = TokenVerifier("", ())
             self.asked: list[str] = []

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import pytest_asyncio
 
+from aiofrp import logs
 from aiofrp.errors import AuthError, FrpError, ProxyError
 from aiofrp.server.hooks import NoHooks, Op
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.auth import TokenVerifier
 from aiofrp.server.session.control import ServerControl
-from aiofrp.server.session.sessions import Sessions
+from aiofrp.server.session.sessions import ControlSession, Sessions, gives_way
 from aiofrp.server.tables import Tables, tables_of
 from aiofrp.wire.frp.codec import V1
 from aiofrp.wire.frp.messages import Login
@@ -211,3 +214,40 @@ async def test_a_session_that_cannot_begin_leaves_nothing(
             talk.stream.write(V1.encode(login("t", user="u", client_id="c")))
             await until(lambda: "the test fails it" in caplog.text)
         assert_empty(server.tables.sessions)
+
+
+@pytest.mark.parametrize(
+    ("newer", "alive", "gives"),
+    [
+        (("u", "s"), False, True),
+        (("u", "s"), True, False),
+        (("v", "s"), False, False),
+        (("u", "t"), False, False),
+    ],
+)
+async def test_a_dead_session_gives_way_to_the_same_user_with_the_same_credential(
+    newer: tuple[str, str], alive: bool, gives: bool
+) -> None:
+    replaced = []
+
+    def made(user: str, subject: str) -> ControlSession:
+        async def answers() -> bool:
+            return alive
+
+        async def replaced_by(other: object) -> None:
+            replaced.append(other)
+
+        session = SimpleNamespace(
+            user=user,
+            subject=subject,
+            run_id="r",
+            log=logs.get("tests"),
+            answers=answers,
+            replaced_by=replaced_by,
+        )
+        return cast(ControlSession, session)
+
+    old, new = made("u", "s"), made(*newer)
+    assert await gives_way(old, new) is gives
+    assert replaced == [new] * gives
+    assert not await gives_way(old, old)

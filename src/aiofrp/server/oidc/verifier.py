@@ -28,11 +28,14 @@ class OidcVerifier:
             raise AuthError(f"invalid OIDC token in login: {exc}") from exc
         if self._scopes & {HEARTBEATS, NEW_WORK_CONNS}:
             return SubjectVerifier(self._subject_of, self._scopes, subject)
-        return Trusting()
+        return Trusting(subject)
 
 
 class Trusting(InstantVerifier):
     """No message after the login carries a token."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
 
     def check_ping(self, message: Ping) -> None:
         """Accept it."""
@@ -47,7 +50,7 @@ class SubjectVerifier:
     def __init__(self, subject_of: SubjectOf, scopes: Collection[str], subject: str) -> None:
         self._subject_of = subject_of
         self._scopes = scopes
-        self._subject = subject
+        self.subject = subject
 
     async def ping(self, message: Ping) -> None:
         """Verify the token of a heartbeat with :data:`HEARTBEATS`."""
@@ -64,7 +67,7 @@ class SubjectVerifier:
             subject = await self._subject_of(token)
         except AuthError as exc:
             raise AuthError(f"invalid OIDC token in ping: {exc}") from exc
-        if subject != self._subject:
+        if subject != self.subject:
             raise AuthError(
                 f"received different OIDC subject in login and ping. new subject: {subject[:200]}"
             )

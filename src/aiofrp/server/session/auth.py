@@ -27,6 +27,10 @@ class SessionVerifier(Protocol):
     """Verifies the messages after a login that carry a credential; each method raises
     :class:`~aiofrp.errors.AuthError` for one that does not hold."""
 
+    @property
+    def subject(self) -> str:
+        """Whose credential the login had; empty for the token, which all clients share."""
+
     async def ping(self, message: Ping) -> None:
         """A logged-in client is alive."""
 
@@ -36,6 +40,8 @@ class SessionVerifier(Protocol):
 
 class InstantVerifier(ABC):
     """A session verifier that never waits. frps calls its ``check_`` methods where awaiting would cost a task."""
+
+    subject: str = ""
 
     @abstractmethod
     def check_ping(self, message: Ping) -> None:

@@ -100,6 +100,11 @@ class ServerControl:
         return self.login.user
 
     @property
+    def subject(self) -> str:
+        """Whose credential the login had; empty for the token."""
+        return self._verifier.subject
+
+    @property
     def client_id(self) -> str:
         """The client id of the login, or empty."""
         return self.login.client_id

@@ -37,6 +37,10 @@ class ControlSession(Protocol):
         """The user of the client, or empty."""
 
     @property
+    def subject(self) -> str:
+        """Whose credential its login had; empty for the token."""
+
+    @property
     def client_id(self) -> str:
         """As the client gave it; empty when it gave none."""
 
@@ -177,7 +181,8 @@ async def gives_way(old: ControlSession, newer: ControlSession) -> bool:
     ``newer`` wants what it holds. Only a client with the same right can have it: the same user, by the same
     credential.
     """
-    if old is newer or old.user != newer.user or await old.answers():
+    same = (old.user, old.subject) == (newer.user, newer.subject)
+    if old is newer or not same or await old.answers():
         return False
     old.log.warning("no sign of life, and client [%s] wants what this one holds", short_id(newer.run_id))
     await old.replaced_by(newer)

@@ -178,7 +178,7 @@ async def test_others_do_not_take_over(other: dict[str, str], caplog: pytest.Log
         async with raw_client(server.address[1]) as raw:
             answer = await raw.say(login("t", run_id=client.run_id, **other))
             assert isinstance(answer, LoginResp)
-            assert "in use by a client with another user or client id" in answer.error
+            assert "in use by a client with another user, client id or credential" in answer.error
         writer.write(b"still here")
         assert await reader.readexactly(10) == b"still here"
         writer.close()

@@ -14,6 +14,7 @@ import pytest_asyncio
 from aiofrp import logs
 from aiofrp.errors import AuthError, FrpError, ProxyError
 from aiofrp.server.hooks import NoHooks, Op
+from aiofrp.server.oidc.verifier import Trusting
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.auth import TokenVerifier
 from aiofrp.server.session.control import ServerControl
@@ -84,9 +85,9 @@ async def test_a_session_is_found_once_it_runs_and_gone_when_it_is_closed(tables
 @pytest.mark.parametrize(
     ("other", "text"),
     [
-        (("r", "v", ""), "in use by a client with another user or client id"),
-        (("r", "u", ""), "in use by a client with another user or client id"),
-        (("r", "u", "d"), "in use by a client with another user or client id"),
+        (("r", "v", ""), "in use by a client with another user, client id or credential"),
+        (("r", "u", ""), "in use by a client with another user, client id or credential"),
+        (("r", "u", "d"), "in use by a client with another user, client id or credential"),
         (("s", "u", "c"), r"client_id \[c\] for user \[u\] is already online"),
     ],
 )
@@ -94,6 +95,17 @@ async def test_another_client_is_refused(tables: Tables, other: tuple[str, str, 
     control = await entered(tables, "r", "u", "c")
     with pytest.raises(AuthError, match=text):
         await entered(tables, *other)
+    assert tables.sessions.all() == [control]
+    await control.close()
+
+
+async def test_the_run_id_of_another_subject_is_refused(tables: Tables) -> None:
+    control = await entered(tables, "r", "u", "c")
+    other = ServerControl(
+        tables, Proxies(tables), Login(user="u", client_id="c"), "r", V1, None, Trusting("somebody")
+    )
+    with pytest.raises(AuthError, match="in use by a client with another user, client id or credential"):
+        await other.enter()
     assert tables.sessions.all() == [control]
     await control.close()
 

@@ -133,9 +133,9 @@ class Sessions:
         if online is not None and not await gives_way(online, session):
             raise _online(_client(session))
         old = self._run_ids.find(run_id)
-        if old is not None and _client(old) != _client(session):
+        if old is not None and (_client(old), old.subject) != (_client(session), session.subject):
             raise AuthError(
-                f"run id [{short_id(run_id)}] is in use by a client with another user or client id"
+                f"run id [{short_id(run_id)}] is in use by a client with another user, client id or credential"
             )
         with ExitStack() as claimed:
             if session.client_id:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -76,18 +77,21 @@ class Tunnel:
         environment = {
             name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
         } | {"HOME": str(self.folder), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-        process = await asyncio.create_subprocess_exec(
-            program(arguments[0]),
-            *arguments[1:],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self.folder,
-            env=environment,
-        )
+        with tempfile.TemporaryFile() as typed:  # no pipe: a program may end before it is written to
+            typed.write(given)
+            typed.seek(0)
+            process = await asyncio.create_subprocess_exec(
+                program(arguments[0]),
+                *arguments[1:],
+                stdin=typed,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=self.folder,
+                env=environment,
+            )
         try:
             async with asyncio.timeout(3 * PATIENCE):  # git starts many programs
-                printed, errors = await process.communicate(given)
+                printed, errors = await process.communicate()
         finally:
             if process.returncode is None:
                 process.kill()

@@ -25,7 +25,7 @@ from tests.support.tunnel import (
     running_server,
     server_config,
 )
-from tests.support.web import Request, Service, User, ok, user_of
+from tests.support.web import User, echoing, upgrading, user_of
 
 RECORDED = Path(__file__).parent.parent / "vectors" / "client-api" / "plugins-http.json"
 CASES = {
@@ -34,16 +34,6 @@ CASES = {
 LOGIN = 'httpUser = "u"\nhttpPassword = "p"\n'
 #: What the reference adds to requests, or leaves in them although the user's Connection field names it.
 NOT_OURS = ("User-Agent: Go-http-client/1.1", "Accept-Encoding: gzip", "X-Hop: 1")
-
-
-def echoing() -> Service:
-    """A service whose response has the request line and the fields of the request."""
-
-    def answer(request: Request) -> bytes:
-        lines = [b"%b %b HTTP/1.1" % (request.method, request.target)]
-        return ok(b"\n".join([*lines, *(b"%b: %b" % pair for pair in request.headers), request.body]))
-
-    return Service(answer)
 
 
 @asynccontextmanager
@@ -162,14 +152,6 @@ async def test_a_tunnel_to_nobody(line: str, caplog: pytest.LogCaptureFixture) -
 
 
 async def test_an_upgrade_passes() -> None:
-    async def upgrading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"GET / HTTP/1.1\r\n")
-        assert b"Upgrade: websocket" in head
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-        while data := await reader.read(1000):
-            writer.write(data.upper())
-
     async with local_service(upgrading) as local, proxied("") as user:
         user.send(
             b"GET http://127.0.0.1:%d/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhi"

@@ -28,7 +28,7 @@ from tests.support.tunnel import (
     running_server,
     server_config,
 )
-from tests.support.web import Request, Response, Service, User, ok
+from tests.support.web import Response, User, echoing, upgrading
 
 RECORDED = Path(__file__).parent.parent / "vectors" / "client-api" / "plugins-http.json"
 CASES = [
@@ -41,16 +41,6 @@ LIMIT = 'transport.bandwidthLimit = "9MB"\n'
 #: Recordings that were made without the changes to requests.
 UNCHANGED = ("enableHTTP2 false", "forwarded headers")
 CHANGES = 'hostHeaderRewrite = "127.0.0.1"\nrequestHeaders.set.x-from = "frp"'
-
-
-def echoing() -> Service:
-    """A service whose response has the request line and the fields of the request."""
-
-    def answer(request: Request) -> bytes:
-        lines = [b"%b %b HTTP/1.1" % (request.method, request.target)]
-        return ok(b"\n".join([*lines, *(b"%b: %b" % pair for pair in request.headers), request.body]))
-
-    return Service(answer)
 
 
 def proxy(plugin: str, local: int, where: str, options: str = "") -> str:
@@ -195,13 +185,6 @@ async def http2_get(user: User, *hosts: bytes) -> dict[int, bytes]:
 
 
 async def test_an_upgrade_makes_a_tunnel() -> None:
-    async def upgrading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert b"Upgrade: websocket" in head
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-        while data := await reader.read(1000):
-            writer.write(data.upper())
-
     async with tunnel("https2http", upgrading) as port, tls_user(port) as user:
         user.send(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello")
         assert b" 101 " in await user.read_until(b"\r\n\r\n")

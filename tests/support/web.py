@@ -117,6 +117,26 @@ def saying(body: str) -> Service:
     return Service(lambda request: ok(body.encode()))
 
 
+def echoing() -> Service:
+    """A service whose response has the request line and the fields of the request."""
+
+    def answer(request: Request) -> bytes:
+        lines = [b"%b %b HTTP/1.1" % (request.method, request.target)]
+        return ok(b"\n".join([*lines, *(b"%b: %b" % pair for pair in request.headers), request.body]))
+
+    return Service(answer)
+
+
+async def upgrading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A service that agrees to become a websocket, and sends back in capitals what it gets."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"GET / HTTP/1.1\r\n")
+    assert b"Upgrade: websocket" in head
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    while data := await reader.read(1000):
+        writer.write(data.upper())
+
+
 def _next(peer: h11.Connection) -> h11.Connection:
     """A fresh reader for the next request, with the bytes that were read ahead."""
     ahead = peer.trailing_data[0]

@@ -18,7 +18,7 @@ from aiofrp.config.models.proxy import HealthCheck
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial, join_host_port
 from aiofrp.version import __version__
 
@@ -139,9 +139,7 @@ async def _connect(url: SplitResult, timeout: float) -> Stream:
     stream = await dial(url.hostname, url.port or _PORTS[url.scheme], timeout=timeout)
     if url.scheme == "http":
         return stream
-    tls = TlsStream(stream, ssl.create_default_context(), server_side=False, server_hostname=url.hostname)
-    await handshake(tls, timeout)
-    return tls
+    return await secured(stream, ssl.create_default_context(), url.hostname, timeout)
 
 
 # The answer

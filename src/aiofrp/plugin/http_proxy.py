@@ -21,10 +21,9 @@ from aiofrp.plugin.base import ClientPlugin
 from aiofrp.plugin.common.delayed import Delayed
 from aiofrp.plugin.common.targets import PORTS, Targets
 from aiofrp.plugin.common.webhalf import WebHalf
+from aiofrp.webserver.basicauth import FAILURE_DELAY
 from aiofrp.wire.http.head import HeadError, RequestHead, ResponseHead, made_response
 
-#: Seconds until a wrong credential is answered (docs/protocol/client.md §4).
-FAILURE_DELAY = 0.2
 #: What CONNECT is answered, byte for byte as tools know it.
 _REFUSED = b"HTTP/1.1 407 Not authorized\r\nConnection: close\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
 _UNREACHABLE = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"

@@ -23,9 +23,9 @@ from aiohttp.client_proto import ResponseHandler
 from aiofrp.errors import ConnectFailed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.adapter import as_transport
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial, join_host_port
-from aiofrp.transport.outbound import Proxy, parse_proxy_url, through
+from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through, without_password
 from aiofrp.transport.resolve import resolve
 
 #: Seconds from the begin of a request to the end of its answer.
@@ -70,7 +70,7 @@ class Fetcher:
         return await self._send("POST", url, data=dict(form), headers=fields, allow_redirects=False)
 
     async def _send(self, method: str, url: str, **rest: Any) -> FetchedAnswer:
-        failed = f'{method.capitalize()} "{_shown(url)}"'
+        failed = f'{method.capitalize()} "{without_password(url)}"'
         try:
             async with (
                 asyncio.timeout(TIMEOUT),
@@ -149,24 +149,16 @@ class _SocksConnector(aiohttp.BaseConnector):
         proxy = self._through
         stream: Stream = await dial(proxy.host, proxy.port, timeout=TIMEOUT)
         try:
-            stream = await through(stream, proxy, _Behind(url.host, url.port, TIMEOUT))
+            stream = await through(stream, proxy, Destination(url.host, url.port, TIMEOUT))
             if url.scheme == "https":
                 tls = self._tls or ssl.create_default_context()
-                stream = TlsStream(stream, tls, server_side=False, server_hostname=url.host)
-                await handshake(stream, TIMEOUT)
+                stream = await secured(stream, tls, url.host, TIMEOUT)
         except BaseException:
             stream.abort()
             raise
         protocol = ResponseHandler(asyncio.get_running_loop())
         as_transport(stream, protocol)
         return protocol
-
-
-@dataclass(frozen=True, slots=True)
-class _Behind:
-    host: str
-    port: int
-    timeout: float
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -206,12 +198,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "EOF"
     return str(error) or type(error).__name__
-
-
-def _shown(url: str) -> str:
-    """``url`` without a password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    name, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{name.partition(':')[0]}:***@{host}").geturl()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 from aiofrp.errors import ConnectFailed, FrpError, RemoteProtocolError, TransportError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpStream, set_keepalive
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.client import secured
 from aiofrp.transport.base import DialOptions
 from aiofrp.transport.conversation import Conversation, converse
 from aiofrp.transport.net import dial, join_host_port
 
+_PASSWORD = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*://[^/?#:@]*):[^/?#]*@")
 #: Kinds of proxy and the port of one whose URL names none.
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "ntlm": 80}
 
@@ -64,6 +66,20 @@ class Target(Protocol):
         """Seconds for each step on the way."""
 
 
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A :class:`Target` that is nothing else."""
+
+    host: str
+    port: int
+    timeout: float
+
+
+def without_password(url: str) -> str:
+    """``url`` as messages show it."""
+    return _PASSWORD.sub(r"\1:***@", url)
+
+
 async def reach(options: DialOptions) -> Stream:
     """A byte stream to the server with no layer of frp on it yet.
 
@@ -99,9 +115,8 @@ async def _through_http(stream: Stream, proxy: Proxy, target: Target) -> Stream:
 async def _through_https(stream: Stream, proxy: Proxy, target: Target) -> Stream:
     """The same within TLS, verified by the system's authorities."""
     context = ssl.create_default_context()
-    tls = TlsStream(stream, context, server_side=False, server_hostname=proxy.host)
     try:
-        await handshake(tls, target.timeout)
+        tls = await secured(stream, context, proxy.host, target.timeout)
     except FrpError as exc:
         raise ConnectFailed(f"TLS handshake with HTTPS proxy: {exc}") from exc
     return await _through_http(tls, proxy, target)

@@ -11,7 +11,7 @@ from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.session import MuxSession
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.client import secured
 from aiofrp.transport.base import DialOptions, Session
 from aiofrp.transport.net import join_host_port
 from aiofrp.wire.sniff import TLS_LEAD
@@ -54,9 +54,7 @@ class Securer:
             raise
         if self._lead_byte:
             carrier.write(bytes((TLS_LEAD,)))
-        tls = TlsStream(carrier, context, server_side=False, server_hostname=options.tls_name or None)
-        await handshake(tls, options.timeout)
-        return tls
+        return await secured(carrier, context, options.tls_name or None, options.timeout)
 
 
 class SharedSession(Session):

@@ -19,7 +19,7 @@ from aiofrp.http.upstream import Upstream
 from aiofrp.plugin.common.connecting import opening
 from aiofrp.plugin.common.webhalf import WebHalf
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial
 from aiofrp.transport.resolve import split_address
 from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges, passed_fields
@@ -131,9 +131,7 @@ class LocalSite(Site, ServiceRoute):
         stream = await dial(*self._address, timeout=DIAL_TIMEOUT, for_user=True)
         if not self._secure:
             return stream
-        tls = TlsStream(stream, _trusting(), server_side=False, server_hostname=self._address[0])
-        await handshake(tls, DIAL_TIMEOUT)
-        return tls
+        return await secured(stream, _trusting(), self._address[0], DIAL_TIMEOUT)
 
 
 def _forwarded_fields(request: RequestHead, peer: bytes) -> list[Field]:

@@ -6,7 +6,6 @@ import base64
 import os
 import ssl
 from collections import OrderedDict
-from dataclasses import dataclass
 from functools import cache, partial
 
 from aiofrp.errors import ConnectFailed
@@ -17,9 +16,9 @@ from aiofrp.http.upstream import Upstream
 from aiofrp.plugin.common.connecting import Connect, opening
 from aiofrp.plugin.common.environment import EnvironmentProxies
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial
-from aiofrp.transport.outbound import Proxy, parse_proxy_url, through
+from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through
 from aiofrp.transport.resolve import USER_LOOKUPS, split_address
 from aiofrp.transport.threads import UserThreads
 from aiofrp.wire.http.forward import NO_CHANGES, passed_fields
@@ -128,21 +127,14 @@ class Targets:
         return await _secured(stream, host) if scheme == b"https" else stream
 
     async def _reach_through(self, proxy: Proxy, scheme: bytes, host: str, port: int) -> Stream:
-        stream = await through(await self._dial(proxy.host, proxy.port), proxy, _Target(host, port))
+        stream = await through(
+            await self._dial(proxy.host, proxy.port), proxy, Destination(host, port, DIAL_TIMEOUT)
+        )
         return await _secured(stream, host) if scheme == b"https" else stream
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    host: str
-    port: int
-    timeout: float = DIAL_TIMEOUT
-
-
 async def _secured(stream: Stream, host: str) -> Stream:
-    tls = TlsStream(stream, _verifying(), server_side=False, server_hostname=host)
-    await handshake(tls, DIAL_TIMEOUT)
-    return tls
+    return await secured(stream, _verifying(), host, DIAL_TIMEOUT)
 
 
 @cache

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,8 +14,9 @@ from aiofrp.errors import Closed, ConnectFailed, FrpError, TimedOut, TransportEr
 from aiofrp.http.upstream import Counted, Upstream
 from aiofrp.server.plugins.call import Fetched, PluginCall
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial
+from aiofrp.transport.outbound import without_password
 
 #: Seconds from the beginning of a request to the end of its answer, redirects included.
 TIMEOUT = 30.0
@@ -25,7 +25,6 @@ DIAL_TIMEOUT = 10.0
 #: Redirects that are followed, as Go's client does.
 REDIRECTS = 10
 
-_PASSWORD = re.compile(r"^(https?://[^/?#:@]*):[^/?#]*@")
 #: Characters of a URL that are not escaped: what is escaped already stays.
 _URL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _USER_AGENT = "User-Agent: Go-http-client/1.1\r\n"
@@ -63,9 +62,9 @@ class PluginCaller:
             async with asyncio.timeout(TIMEOUT):
                 reply = await self._follow(url, request_id, body, for_user)
         except TimeoutError:
-            raise TimedOut(f'Post "{_shown(url)}": no answer within {TIMEOUT:g} s') from None
+            raise TimedOut(f'Post "{without_password(url)}": no answer within {TIMEOUT:g} s') from None
         except (FrpError, ValueError) as exc:
-            raise ConnectFailed(f'Post "{_shown(url)}": {exc}') from exc
+            raise ConnectFailed(f'Post "{without_password(url)}": {exc}') from exc
         if reply.status != 200:
             raise BadStatus(f"do http request error code: {reply.status}")
         return reply.body
@@ -131,9 +130,7 @@ class PluginCaller:
         stream = await dial(host, port, timeout=DIAL_TIMEOUT, for_user=for_user)
         if target.scheme == "http":
             return stream
-        tls = TlsStream(stream, self._context(), server_side=False, server_hostname=host)
-        await handshake(tls, DIAL_TIMEOUT)
-        return tls
+        return await secured(stream, self._context(), host, DIAL_TIMEOUT)
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
@@ -197,8 +194,3 @@ def _head(target: SplitResult, referer: str, has_body: bool) -> tuple[bytes, byt
 def _host(target: SplitResult) -> str:
     """Host and port as they are written."""
     return target.netloc.rpartition("@")[2]
-
-
-def _shown(url: str) -> str:
-    """``url`` without the password in it."""
-    return _PASSWORD.sub(r"\1:***@", url)

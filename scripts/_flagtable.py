@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from aiofrp.cli.flags.declared import table_text
+from aiofrp.config.flags.declared import table_text
 
-TABLE = Path(__file__).parent.parent / "src" / "aiofrp" / "cli" / "flags" / "table.py"
+TABLE = Path(__file__).parent.parent / "src" / "aiofrp" / "config" / "flags" / "table.py"
 
 
 def formatted() -> str:

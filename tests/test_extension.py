@@ -14,8 +14,8 @@ import pytest
 
 from aiofrp import registry
 from aiofrp.cli import frpc
-from aiofrp.cli.flags.declared import table_text
 from aiofrp.client.service import LoginFailed
+from aiofrp.config.flags.declared import table_text
 from aiofrp.config.tools.reference import reference
 from aiofrp.config.tools.schema import schema
 from aiofrp.server.vhost.ports import ListenError

@@ -54,7 +54,15 @@ INSIDE = {
     "http": [{"serve"}, {"v1", "v2"}, {FILES}],
     "client": [{"service"}, {"api", "oidc"}, {FILES}],
     "proxy": [{FILES}, {"datagrams"}],
-    "config": [{"tools"}, {"load"}, {"legacy"}, {"models", "formats"}, {"problem"}, {"near"}, {"golang"}],
+    "config": [
+        {"tools", "flags"},
+        {"load"},
+        {"legacy"},
+        {"models", "formats"},
+        {"problem"},
+        {"near"},
+        {"golang"},
+    ],
 }
 
 #: Folders and files that may use nothing of the project but these modules and what is in their own folder.

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from aiofrp.cli.flags import table as flagtable
+from aiofrp.config.flags import table as flagtable
 from aiofrp.webserver import profiling
 from tests.support.ports import free_port
 from tests.support.tunnel import running_server, server_config

@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from aiofrp.cli.flags.parse import Invocation
+from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.decode import decode_client
 from aiofrp.config.load.files import decoded, open_source, read
 from aiofrp.config.models.shared import TlsConfig, WebServerConfig

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope
-from aiofrp.cli.flags.configs import client_config, proxy_config, proxy_warnings, visitor_config
-from aiofrp.cli.flags.parse import Invocation
 from aiofrp.cli.run import run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.source import ConfigSource
+from aiofrp.config.flags.configs import client_config, proxy_config, proxy_warnings, visitor_config
+from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING
 from aiofrp.config.load.unbuilt import client_leaves_out
 from aiofrp.config.load.validate import common_problems, proxy_problems, visitor_problems

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from aiofrp.cli.flags.parse import Command, Flag, Invocation, Path, all_flags, command_line
+from aiofrp.config.flags.parse import Command, Flag, Invocation, Path, all_flags, command_line
 
 _DESCRIPTIONS = Flag("no-descriptions", "bool", "disable completion descriptions", default=False)
 

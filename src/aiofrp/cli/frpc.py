@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from aiofrp.cli.flags.parse import Command, Flag
-from aiofrp.cli.flags.table import CONNECTION, PROXY, VISITOR
 from aiofrp.cli.program import run, with_common
+from aiofrp.config.flags.parse import Command, Flag
+from aiofrp.config.flags.table import CONNECTION, PROXY, VISITOR
 
 _GENERAL = (
     Flag("config", "string", "config file of frpc", short="c", default="./frpc.ini"),

@@ -13,8 +13,16 @@ from dataclasses import replace
 from aiofrp import registry
 from aiofrp.cli import signals, streams
 from aiofrp.cli.completion import completion
-from aiofrp.cli.flags.parse import Command, Invocation, UnknownCommand, UsageError, command_line, find, parse
-from aiofrp.cli.help import help_page, usage
+from aiofrp.config.flags.help import help_page, usage
+from aiofrp.config.flags.parse import (
+    Command,
+    Invocation,
+    UnknownCommand,
+    UsageError,
+    command_line,
+    find,
+    parse,
+)
 from aiofrp.version import FRP_VERSION
 
 _HELP = "aiofrp.cli.program:show_help"

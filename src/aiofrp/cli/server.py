@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope
-from aiofrp.cli.flags.configs import server_config, server_warnings
-from aiofrp.cli.flags.parse import Invocation
 from aiofrp.cli.run import run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
+from aiofrp.config.flags.configs import server_config, server_warnings
+from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING, Loaded, load_server
 from aiofrp.config.load.unbuilt import server_leaves_out
 from aiofrp.config.load.validate import server_problems

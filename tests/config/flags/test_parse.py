@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiofrp.cli.flags.parse import (
+from aiofrp.config.flags.help import help_page
+from aiofrp.config.flags.parse import (
     Command,
     Flag,
     Invocation,
@@ -19,7 +20,6 @@ from aiofrp.cli.flags.parse import (
     find,
     parse,
 )
-from aiofrp.cli.help import help_page
 
 LEAF = Command("leaf", "a leaf", run="x:y", flags=(Flag("deep", "bool", "", default=False),))
 TWIG = Command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.cli.flags.values import KINDS, read_bool, read_duration, read_list, read_map
+from aiofrp.config.flags.values import KINDS, read_bool, read_duration, read_list, read_map
 from aiofrp.config.models.types import Bandwidth
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from aiofrp.cli.flags.parse import Flag
+from aiofrp.config.flags.parse import Flag
 
 SERVER = (
     Flag(

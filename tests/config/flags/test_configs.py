@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from aiofrp.cli import frpc, frps
-from aiofrp.cli.flags.configs import (
+from aiofrp.config.flags.configs import (
     client_config,
     proxy_config,
     proxy_warnings,
@@ -15,7 +15,7 @@ from aiofrp.cli.flags.configs import (
     server_warnings,
     visitor_config,
 )
-from aiofrp.cli.flags.parse import parse
+from aiofrp.config.flags.parse import parse
 from aiofrp.config.models.model import to_tree
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.proxy.http import HttpConfig

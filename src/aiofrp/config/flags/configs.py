@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiofrp import registry
-from aiofrp.cli.flags.parse import Flag, Invocation
-from aiofrp.cli.flags.table import CONNECTION, PROXY, SERVER, VISITOR
+from aiofrp.config.flags.parse import Flag, Invocation
+from aiofrp.config.flags.table import CONNECTION, PROXY, SERVER, VISITOR
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig

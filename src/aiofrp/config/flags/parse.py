@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiofrp.cli.flags.values import KINDS, ValueKind, read_bool
+from aiofrp.config.flags.values import KINDS, ValueKind, read_bool
 from aiofrp.config.golang.literals import quote
 from aiofrp.errors import FrpError
 
@@ -26,7 +26,7 @@ class Flag:
     """One flag of a command, as it is declared."""
 
     name: str  #: with dashes, without the leading ones
-    kind: str  #: a key of :data:`aiofrp.cli.flags.values.KINDS`
+    kind: str  #: a key of :data:`aiofrp.config.flags.values.KINDS`
     help: str
     short: str = ""
     default: Any = None

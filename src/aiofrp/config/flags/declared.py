@@ -1,6 +1,6 @@
 """The flags that configuration models declare, and the source text of the table made from them.
 
-``scripts/flagtable`` writes that text to :mod:`aiofrp.cli.flags.table`, which a program loads without the models.
+``scripts/flagtable`` writes that text to :mod:`aiofrp.config.flags.table`, which a program loads without the models.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any
 
 from aiofrp import registry
-from aiofrp.cli.flags.parse import Flag
+from aiofrp.config.flags.parse import Flag
 from aiofrp.config.models import model, shape
 from aiofrp.config.models.client import ClientCommonConfig
 from aiofrp.config.models.proxy import ProxyConfig, ProxyKind, VisitorConfig
@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from aiofrp.cli.flags.parse import Flag
+from aiofrp.config.flags.parse import Flag
 '''
 
 
@@ -50,7 +50,7 @@ def flags_of(table: type[model.Model], above: str = "") -> Iterator[Flag]:
 
 
 def table_text() -> str:
-    """The source of :mod:`aiofrp.cli.flags.table`, before it is formatted."""
+    """The source of :mod:`aiofrp.config.flags.table`, before it is formatted."""
     kinds = {name: registry.load(row, ProxyKind) for name, row in registry.PROXIES.items()}
     proxy, visitor = tuple(flags_of(ProxyConfig)), tuple(flags_of(VisitorConfig))
     proxies = {name: _beyond(kind.Config, proxy) for name, kind in kinds.items()}

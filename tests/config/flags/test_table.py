@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from aiofrp import registry
-from aiofrp.cli.flags import table as flagtable
-from aiofrp.cli.flags.declared import flags_of
+from aiofrp.config.flags import table as flagtable
+from aiofrp.config.flags.declared import flags_of
 from aiofrp.config.models.client import ClientCommonConfig
 from aiofrp.config.models.proxy import ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig

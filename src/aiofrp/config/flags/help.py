@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aiofrp.cli.flags.parse import Command, Flag, Path, command_line, global_flags, own_flags
+from aiofrp.config.flags.parse import Command, Flag, Path, command_line, global_flags, own_flags
 from aiofrp.config.golang.literals import quote
 
 #: Columns the names of commands take at least (cobra's number).

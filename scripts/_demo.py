@@ -198,7 +198,7 @@ def main() -> int:
     parser.add_argument(
         "--port", type=int, default=7000, help="of frps, or another where it is taken (default 7000)"
     )
-    parser.add_argument("--remote-port", type=int, default=6000, help="for visitors, likewise (default 6000)")
+    parser.add_argument("--remote-port", type=int, default=6080, help="for visitors, likewise (default 6080)")
     options = parser.parse_args()
     # The same orderly end for both signals.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

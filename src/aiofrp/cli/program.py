@@ -23,6 +23,7 @@ from aiofrp.config.flags.parse import (
     find,
     parse,
 )
+from aiofrp.errors import FrpError
 from aiofrp.version import FRP_VERSION
 
 _HELP = "aiofrp.cli.program:show_help"
@@ -41,12 +42,12 @@ def with_common(root: Command) -> Command:
     return replace(root, commands=(*root.commands, completion(root.name), asks))
 
 
-def run(root: Command, arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the line names. Returns the exit code."""
+def run(root: Command, arguments: Sequence[str] | None = None, *, version: str = FRP_VERSION) -> int:
+    """Run the command that the line names; ``--version`` prints ``version``. Returns the exit code."""
     streams.prepare()
     signals.pass_over_stray()
     try:
-        code = _run(root, sys.argv[1:] if arguments is None else arguments)
+        code = _run(root, sys.argv[1:] if arguments is None else arguments, version)
     except KeyboardInterrupt:  # before or after the loop, which has its own way to end
         return 128 + signal.SIGINT
     return code or printed()
@@ -62,21 +63,26 @@ def printed() -> int:
     return 1
 
 
-def _run(root: Command, arguments: Sequence[str]) -> int:
+def _run(root: Command, arguments: Sequence[str], version: str) -> int:
     try:
-        invocation = parse(root, arguments)
+        return _do(parse(root, arguments), version)
     except UnknownCommand as error:
         print(f"Error: {error}\nRun '{command_line(error.path)} --help' for usage.", file=sys.stderr)
-        return 1
     except UsageError as error:
         print(f"Error: {error}\n{usage(error.path)}", file=sys.stderr)
-        return 1
-    command = invocation.command
-    if not command.run or invocation.values.get("help"):
-        print(help_page(invocation.path), end="")
+    except FrpError as error:
+        print(error, file=sys.stderr)
+    return 1
+
+
+def _do(invocation: Invocation, version: str) -> int:
+    """Do what a line asks for; returns the exit code. Raises :class:`~aiofrp.errors.FrpError`."""
+    command, asked = invocation.command, invocation.values
+    if len(invocation.path) == 1 and asked.get("version") and not asked.get("help"):
+        print(version)
         return 0
-    if command is root and invocation.values.get("version"):
-        print(FRP_VERSION)
+    if not command.run or asked.get("help"):
+        print(help_page(invocation.path), end="")
         return 0
     code: int = registry.resolve(command.run)(invocation)
     return code

@@ -57,7 +57,12 @@ def start(invocation: Invocation) -> int:
     except FrpError as error:
         print(error)
         return 1
-    return run(_serve(config, (lambda: with_token(_load(invocation).config)) if path else None))
+    return run_server(config, (lambda: with_token(_load(invocation).config)) if path else None)
+
+
+def run_server(config: ServerConfig, load: Callable[[], ServerConfig] | None = None) -> int:
+    """Run frps until a signal; ``load`` reads its file again. Returns the exit code."""
+    return run(_serve(config, load))
 
 
 def with_token(config: ServerConfig) -> ServerConfig:

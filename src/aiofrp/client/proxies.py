@@ -40,6 +40,16 @@ class Surroundings:
     halves: Mapping[str, MakeClient] = field(default_factory=dict)  #: by proxy name
 
 
+@dataclass(frozen=True, slots=True)
+class UserTraffic:
+    """What has passed through the proxies of one frpc."""
+
+    connections: int  #: work connections that users came through, those that have ended too
+    open: int
+    bytes_in: int  #: from users
+    bytes_out: int  #: to users
+
+
 class RunningProxy:
     """One configured proxy: its state, and the half that serves it; also its half's view of frpc
     (see :class:`aiofrp.host.contexts.ClientContext`)."""
@@ -150,6 +160,7 @@ class ClientProxies:
         self._check_timer: asyncio.TimerHandle | None = None
         self._scope = Scope("proxies")
         self._connections = Splices()
+        self._served = 0  # work connections
         self._settled = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -158,6 +169,12 @@ class ClientProxies:
     def running(self) -> list[RunningProxy]:
         """The proxies of the present session, by name; none while there is no session."""
         return [proxy for _, proxy in sorted(self._running.items())]
+
+    @property
+    def traffic(self) -> UserTraffic:
+        """The user connections so far, those of earlier sessions too."""
+        connections = self._connections
+        return UserTraffic(self._served, len(connections), connections.bytes_in, connections.bytes_out)
 
     async def settled(self) -> None:
         """Wait until the server has answered for every proxy of the present session, or refused it; proxies whose
@@ -228,6 +245,7 @@ class ClientProxies:
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
         """A work connection was started for one of our proxies; nobody is attached to it."""
+        self._served += 1
         proxy = self._running.get(self._bare(start.proxy_name))
         if proxy is None or proxy.half is None or proxy.state.phase is not Phase.RUNNING:
             stream.close()

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from aiofrp.aio import Scope
 from aiofrp.client import service
+from aiofrp.client.proxies import UserTraffic
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import MakeClient
@@ -69,6 +70,11 @@ class Client:
             ProxyStatus(p.config.name, p.config.type, p.state.phase.value, p.state.error, p.state.remote_addr)
             for p in self._service.proxies.running()
         ]
+
+    @property
+    def traffic(self) -> UserTraffic:
+        """The user connections of all proxies so far; datagrams are not counted."""
+        return self._service.proxies.traffic
 
     async def start(self) -> Self:
         """Log in, and wait until the server has answered for every proxy; see :meth:`proxies` for how.

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiofrp import registry
+from aiofrp.client.proxies import UserTraffic
 from aiofrp.config.models.proxy import PluginKind
 from aiofrp.errors import ConfigError, ProxyError, TimedOut
 from aiofrp.library.asgi import Application, AsgiHalf, AsgiServer
@@ -55,6 +56,22 @@ class Tunnel:
     def address(self) -> str:
         """The first of :attr:`addresses`; empty for a type that has none."""
         return next(iter(self.addresses), "")
+
+    @property
+    def server(self) -> tuple[str, int]:
+        """Host and port of the frps."""
+        config = self._client.config
+        return config.server_addr, config.server_port
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a session with the server; without one it is tried again."""
+        return bool(self._client.proxies())
+
+    @property
+    def traffic(self) -> UserTraffic:
+        """What has passed so far; datagrams are not counted."""
+        return self._client.traffic
 
     async def wait(self) -> None:
         """Serve until cancelled. Raises :class:`~aiofrp.errors.FrpError` when the client gave up."""
@@ -196,12 +213,12 @@ def _local(target: Target | None) -> dict[str, Any]:
         return {}
     if isinstance(target, bool) or not isinstance(target, int | str):
         raise ConfigError(f'target is a port number, "host:port" or an ASGI application, not {target!r}')
-    host, port = ("127.0.0.1", target) if isinstance(target, int) else _host_port(target, "target")
+    host, port = ("127.0.0.1", target) if isinstance(target, int) else host_port(target, "target")
     return {"localIP": host, "localPort": port}
 
 
 def _client_settings(server: str, token: str, client: Mapping[str, Any]) -> dict[str, Any]:
-    host, port = _host_port(server, "server")
+    host, port = host_port(server, "server")
     settings: dict[str, Any] = {"serverAddr": host, "serverPort": port, **client}
     if token:
         settings["auth"] = {**settings.get("auth", {}), "token": token}
@@ -215,7 +232,8 @@ def _kind(name: str) -> builtins.type[ProxyType]:
         raise ConfigError(f"type is one of {', '.join(registry.PROXIES)}, not {name!r}") from None
 
 
-def _host_port(text: str, what: str) -> tuple[str, int]:
+def host_port(text: str, what: str) -> tuple[str, int]:
+    """The two parts of ``host:port``; ``what`` names it in the :class:`~aiofrp.errors.ConfigError`."""
     host, mark, port = text.rpartition(":")
     if not mark or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ConfigError(f'{what} must be "host:port", such as "frps.example.com:7000", not {text!r}')

@@ -149,10 +149,11 @@ def _moved(connection: Running) -> int:
 class Splices:
     """The running connections of one owner, so that it can let them finish; limited by open files."""
 
-    __slots__ = ("_drained", "_open")
+    __slots__ = ("_drained", "_in", "_open", "_out")
 
     def __init__(self) -> None:
         self._open: set[Running] = set()
+        self._in = self._out = 0  # bytes of those that have ended
         self._drained: asyncio.Event | None = None
 
     def __len__(self) -> int:
@@ -165,8 +166,20 @@ class Splices:
     def closed(self, splice: Running) -> None:
         """Remove a connection that has ended; suitable as ``done`` of :class:`Splice`."""
         self._open.discard(splice)
+        self._in += splice.bytes_in
+        self._out += splice.bytes_out
         if self._drained is not None and not self._open:
             self._drained.set()
+
+    @property
+    def bytes_in(self) -> int:
+        """Bytes received from one side, of those that have ended too."""
+        return self._in + sum(running.bytes_in for running in self._open)
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes received from the other side, of those that have ended too."""
+        return self._out + sum(running.bytes_out for running in self._open)
 
     async def drain(self, grace: float) -> None:
         """Wait until all have ended, at most ``grace`` seconds, then abort the rest; idle ones first, see

@@ -26,8 +26,8 @@ def usage(path: Path) -> str:
     if command.commands:
         parts += [f"  {name} [command]", "", "Available Commands:", *_command_lines(command)]
     parts += ["", "Flags:", *flag_lines(own_flags(path))]
-    if len(path) > 1:
-        parts += ["", "Global Flags:", *flag_lines(global_flags(path))]
+    if above := global_flags(path):
+        parts += ["", "Global Flags:", *flag_lines(above)]
     if command.commands:
         parts += ["", f'Use "{name} [command] --help" for more information about a command.']
     return "\n".join(parts) + "\n"

@@ -25,7 +25,7 @@ async def shared(folder: Path, *words: str) -> AsyncIterator[tuple[Program, str]
     """The running command and the address it prints."""
     async with running_server(server_config('auth.token = "secret"')) as server:
         where = ["--server", f"127.0.0.1:{server.address[1]}", "--token", "secret"]
-        program = [sys.executable, "-m", "aiofrp.cli.aiofrp", "share", *words, *where]
+        program = [sys.executable, "-m", "aiofrp", "share", *words, *where]
         async with running(program, folder / "share") as process:
             yield process, await process.line(r"^\S*127\.0\.0\.1:\d+/?$")
 
@@ -75,20 +75,73 @@ async def test_a_unix_socket(tmp_path: Path) -> None:
         assert await exchange(port_of(address), b"hello") == b"hello"
 
 
+async def test_a_web_service_by_domain_with_a_password(tmp_path: Path, free_port: int) -> None:
+    toml = f'auth.token = "secret"\nvhostHTTPPort = {free_port}\nsubDomainHost = "example.test"'
+    async with local_service(saying("hi")) as local, running_server(server_config(toml)) as server:
+        where = ["--server", f"127.0.0.1:{server.address[1]}", "--token", "secret"]
+        words = [str(local), "--subdomain", "a", "--password", "u:p"]
+        program = [sys.executable, "-m", "aiofrp", "share", *words, *where]
+        async with running(program, tmp_path / "share") as process, user_of(free_port) as user:
+            await process.line(rf"^http://a\.example\.test:{free_port}$")
+            assert (await user.get("a.example.test", "/")).status == 401
+            answer = await user.get("a.example.test", "/", "Authorization: Basic dTpw")
+            assert answer.body == b"hi"
+
+
+async def test_a_secret_service_says_what_its_visitors_type(tmp_path: Path) -> None:
+    async with running_server(server_config('auth.token = "secret"')) as server:
+        where = ["--server", f"127.0.0.1:{server.address[1]}", "--token", "secret"]
+        program = [sys.executable, "-m", "aiofrp", "share", "22", "--secret", "k", *where]
+        async with running(program, tmp_path / "share") as process:
+            line = await process.line("^frpc stcp visitor ")
+            assert f"--server-addr 127.0.0.1 --server-port {server.address[1]} --token TOKEN" in line
+            assert re.search(r"--server-name expose-\w+ --sk k --bind-port 9000$", line)
+
+
+async def test_an_application_of_the_current_folder(tmp_path: Path) -> None:
+    (tmp_path / "site_of_share.py").write_text(
+        "async def app(scope, receive, send):\n"
+        "    if scope['type'] == 'http':\n"
+        "        await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n"
+        "        await send({'type': 'http.response.body', 'body': b'app'})\n"
+    )
+    async with shared(tmp_path, "site_of_share:app") as (_, address), user_of(port_of(address)) as user:
+        assert address.startswith("http://")
+        assert (await user.get("a", "/")).body == b"app"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["8000"], "which server? Give --server HOST:PORT, or set AIOFRP_SERVER"),
+        (
+            ["8000"],
+            "which server? Give --server HOST:PORT, set AIOFRP_SERVER, or save one with `aiofrp login",
+        ),
+        ([], "aiofrp share needs TARGET"),
+        (["1", "2"], "aiofrp share takes one TARGET, not also 2"),
         (["nothing", *SERVER], "what is nothing? Give a port, host:port, a folder that exists"),
         (["./a:b", *SERVER], "what is ./a:b?"),
-        (["8000", "--password", "u:p", *SERVER], "--password is for folders"),
+        (
+            ["8000", "--password", "u:p", *SERVER],
+            "--password is for folders, and for web services with --domain or --subdomain",
+        ),
         (["8000", "--cert", "c", "--key", "k", *SERVER], "--cert and --key are for https:"),
         (["https:1", "--cert", "c", *SERVER], "--cert and --key belong together"),
+        (["1", "--udp", "--domain", "a", *SERVER], "--udp is for a port alone"),
+        (["1", "--secret", "s", "--domain", "a", *SERVER], "--secret and --domain exclude each other"),
+        (["1", "--port", "x", *SERVER], 'invalid argument "x" for "--port" flag'),
+        (["no_module_x:app", *SERVER], "there is no module no_module_x for the application no_module_x:app"),
+        (["json:app", *SERVER], "the module json has no application app"),
     ],
 )
 def test_what_cannot_be_shared(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.delenv("AIOFRP_SERVER", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert main(["share", *words]) == 1
     assert message in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""The commands of ``aiofrp``, which frp does not have."""

@@ -1,0 +1,143 @@
+"""``aiofrp init``: a first configuration file for either program, with what to do next."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from aiofrp.cli.own.saved import new_token, write_private
+from aiofrp.cli.own.share import SERVER_PORT, with_port
+from aiofrp.config.flags.parse import Command, Flag, Invocation
+from aiofrp.config.models.model import Model
+from aiofrp.errors import ConfigError
+
+_OUTPUT = Flag("output", "string", "the file to write", short="o", default="")
+_FORCE = Flag("force", "bool", "replace a file that exists", default=False)
+
+COMMAND = Command(
+    "init",
+    "Write a first configuration file",
+    long="Write a configuration file that works, with a comment at each key. What is not given by a flag is asked for\n"
+    "where the command runs on a terminal.",
+    commands=(
+        Command(
+            "server",
+            "Write frps.toml with a random token",
+            run="aiofrp.cli.own.init:server",
+            wordless=True,
+            flags=(
+                Flag("port", "int", "port for clients", default=SERVER_PORT),
+                Flag("token", "string", "auth.token, a random one if not given", default=""),
+                Flag("http", "int", "port for web sites by domain, none if 0", default=0),
+                Flag("https", "int", "port for HTTPS by domain, none if 0", default=0),
+                Flag("domain", "string", "domain whose subdomains clients may use", default=""),
+                _OUTPUT,
+                _FORCE,
+            ),
+        ),
+        Command(
+            "client",
+            "Write frpc.toml with one proxy",
+            run="aiofrp.cli.own.init:client",
+            wordless=True,
+            flags=(
+                Flag("server", "string", "the frps, HOST or HOST:PORT", default=""),
+                Flag("token", "string", "its auth.token", default=""),
+                Flag("name", "string", "name of the proxy", default="web"),
+                Flag("local-port", "int", "port of the service on this machine", default=0),
+                Flag("remote-port", "int", "port on the server, any free one if 0", default=0),
+                Flag("domain", "strings", "domain of a web site instead of a port, repeatable", default=()),
+                _OUTPUT,
+                _FORCE,
+            ),
+        ),
+    ),
+)
+
+
+def server(invocation: Invocation) -> int:
+    """``aiofrp init server``: write the file and say what to do. Returns the exit code; raises
+    :class:`~aiofrp.errors.ConfigError`."""
+    from aiofrp.library.options import server_config
+
+    port, token = invocation.value("port"), invocation.value("token") or new_token()
+    tree = {
+        "bindPort": port,
+        "vhostHTTPPort": invocation.value("http"),
+        "vhostHTTPSPort": invocation.value("https"),
+        "subDomainHost": invocation.value("domain"),
+        "auth": {"token": token},
+    }
+    tree = {key: value for key, value in tree.items() if value}
+    path = _write(invocation, "frps.toml", server_config(tree, {}), tree)
+    print(
+        f"{path} is written. Start the server here:\n\n    frps -c {path}\n\n"
+        f"On the machine with the service, where HOST is the name or address of this machine:\n\n"
+        f"    aiofrp init client --server HOST:{port} --token {token}\n"
+    )
+    return 0
+
+
+def client(invocation: Invocation) -> int:
+    """``aiofrp init client``: write the file and say what to do. Returns the exit code; raises
+    :class:`~aiofrp.errors.ConfigError`."""
+    from aiofrp.library.options import client_config
+    from aiofrp.library.tunnel import host_port
+
+    host, port = host_port(
+        with_port(_given(invocation, "server", "Server (HOST or HOST:PORT)", str)), "--server"
+    )
+    token = _given(invocation, "token", "Its auth.token", str, needed=False)
+    proxy: dict[str, Any] = {
+        "name": invocation.value("name"),
+        "type": "http" if invocation.value("domain") else "tcp",
+        "localIP": "127.0.0.1",
+        "localPort": _given(invocation, "local-port", "Port of the service on this machine", _port),
+    }
+    if domains := invocation.value("domain"):
+        proxy["customDomains"] = list(domains)
+    else:
+        proxy["remotePort"] = invocation.value("remote-port")
+    tree = {
+        "serverAddr": host,
+        "serverPort": port,
+        "auth": {"token": token} if token else {},
+        "proxies": [proxy],
+    }
+    path = _write(invocation, "frpc.toml", client_config(tree, {}), tree)
+    print(f"{path} is written. Start the client here:\n\n    frpc -c {path}\n")
+    return 0
+
+
+def _given(
+    invocation: Invocation, flag: str, question: str, read: Callable[[str], Any], *, needed: bool = True
+) -> Any:
+    """The value of a flag, or what the user answers. Raises :class:`~aiofrp.errors.ConfigError`."""
+    if value := invocation.value(flag):
+        return value
+    if sys.stdin.isatty():
+        answer = input(f"{question}: ").strip()
+        if answer or not needed:
+            return read(answer)
+    elif not needed:
+        return ""
+    raise ConfigError(f"--{flag} is needed")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise ConfigError(f"a port is a number from 1 to 65535, not {text!r}")
+    return int(text)
+
+
+def _write(invocation: Invocation, name: str, config: Model, tree: dict[str, Any]) -> str:
+    """Write the file, readable by its owner alone, as it holds the token; returns its path."""
+    from aiofrp.config.tools.tomlwriter import Writer
+
+    path: str = invocation.value("output") or name
+    if os.path.exists(path) and not invocation.value("force"):
+        raise ConfigError(f"{path} exists; --force replaces it, and --output names another file")
+    write_private(path, Writer().write(config, tree))
+    return path

@@ -1,0 +1,95 @@
+"""What ``aiofrp share`` makes public: the word that names it, and the flags that go with it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+from aiofrp.config.flags.parse import Invocation
+from aiofrp.errors import ConfigError
+
+HELP = """\
+TARGET is what becomes public:
+  8000, host:8000   a port of this machine or of another one
+  ./folder          the files of a folder, read only (plugin static_file)
+  unix:/run/x.sock  a service on a Unix domain socket (plugin unix_domain_socket)
+  https:8000        a web service that gets HTTPS in front (plugin https2http)
+  module:name       an ASGI application, which needs no port"""
+
+
+def service(target: str, invocation: Invocation) -> dict[str, Any]:
+    """The arguments of :func:`aiofrp.expose` that say who serves users. Raises :class:`~aiofrp.errors.ConfigError`."""
+    options = _of_kind(target, invocation)
+    _refuse_unused(options, invocation)
+    return options
+
+
+def _of_kind(target: str, invocation: Invocation) -> dict[str, Any]:
+    kind, _, rest = target.partition(":")
+    if kind == "unix" and rest:
+        return {"plugin": "unix_domain_socket", "unix_path": rest}
+    if kind == "https" and rest:
+        address = rest if ":" in rest else f"127.0.0.1:{rest}"
+        files = {"crt_path": invocation.value("cert"), "key_path": invocation.value("key")}
+        return {"plugin": "https2http", "local_addr": address, **files}
+    if os.path.isdir(target):
+        user, password = _password(invocation)
+        return {"plugin": "static_file", "local_path": target, "http_user": user, "http_password": password}
+    return {"target": _address_or_application(target)}
+
+
+def _address_or_application(target: str) -> Any:
+    if target.isascii() and target.isdigit():
+        return int(target)
+    host, colon, last = target.rpartition(":")
+    if not colon or "/" in target or not host or not last:
+        raise ConfigError(
+            f"what is {target}? Give a port, host:port, a folder that exists, unix:PATH, https:PORT "
+            "or module:application"
+        )
+    if last.isascii() and last.isdigit():
+        return target
+    return _application(host, last)
+
+
+def _application(module: str, name: str) -> Any:
+    """The ASGI application ``name`` of ``module``, which may lie in the current folder."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"there is no module {error.name} for the application {module}:{name}") from None
+    if not callable(found):
+        raise ConfigError(f"the module {module} has no application {name}")
+    return found
+
+
+def _password(invocation: Invocation) -> tuple[str, str]:
+    user, _, password = invocation.value("password").partition(":")
+    return user, password
+
+
+def web_password(invocation: Invocation) -> dict[str, str]:
+    """The settings of an http proxy that ask its users for ``--password``; none where it was not given."""
+    user, password = _password(invocation)
+    return {"httpUser": user, "httpPassword": password} if user or password else {}
+
+
+def _refuse_unused(options: dict[str, Any], invocation: Invocation) -> None:
+    """Refuse flags that the target has no use for: who wrote ``--password`` expects that it is asked for."""
+    plugin = options.get("plugin", "")
+    domains = invocation.value("domain") or invocation.value("subdomain")
+    cert, key = invocation.value("cert"), invocation.value("key")
+    if invocation.value("password") and plugin != "static_file" and (not domains or plugin == "https2http"):
+        raise ConfigError("--password is for folders, and for web services with --domain or --subdomain")
+    if (cert or key) and plugin != "https2http":
+        raise ConfigError("--cert and --key are for https:")
+    if bool(cert) is not bool(key):
+        raise ConfigError("--cert and --key belong together")
+    if invocation.value("udp") and (domains or invocation.value("secret") or "target" not in options):
+        raise ConfigError("--udp is for a port alone")
+    if invocation.value("secret") and domains:
+        raise ConfigError("--secret and --domain exclude each other: a secret service has no public address")

@@ -26,6 +26,7 @@ ORDER = [
     {"plugin"},
     {"host"},
     {"webserver"},
+    {"nat"},
     {"transport"},
     {"vnet"},
     {"http"},
@@ -49,7 +50,7 @@ ONLY = {
 FILES = "*.py"
 #: The same order inside a part, by folder or file.
 INSIDE = {
-    "wire": [{"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
+    "wire": [{"nathole"}, {"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
     "stream": [{"tls", "mux", "kcp", "quic"}, {"udp"}, {FILES}],
     "http": [{"serve"}, {"v1", "v2"}, {FILES}],
     "client": [{"service"}, {"api", "oidc"}, {FILES}],

@@ -21,10 +21,11 @@ FORBIDDEN = re.compile(
 PHRASES = re.compile(r"\b(?:word for|last words?|by the book|in vain|takes? liberties|hurts? nobody)\b")
 #: A name or address is looked up: a term of the field.
 LOOK_UP = re.compile(r"\b(?:look(?:s|ed|ing)?[ -]?ups?|look-ahead|looking for beginning of)\b")
-#: Files with a word in its own sense: HTML and the file system have links.
+#: Files with a word in its own sense: HTML, the file system and networks have links.
 IN_ITS_OWN_SENSE = {
     "plugin/files/confined.py": {"link", "links"},
     "plugin/files/listing.py": {"link"},
+    "nat/interfaces.py": {"link"},
 }
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Za-z][a-z]*")

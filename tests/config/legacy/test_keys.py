@@ -11,7 +11,8 @@ from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model, declared
 from aiofrp.config.models.proxy import PluginKind, ProxyKind
 from aiofrp.config.models.server import HttpPluginConfig, ServerConfig
-from aiofrp.config.models.shape import Shape, shapes
+from aiofrp.config.models.shape import shapes
+from aiofrp.config.models.values import Shape
 
 KINDS = {KeyKind.TEXT: str, KeyKind.NUMBER: int, KeyKind.FLAG: bool, KeyKind.LIST: tuple}
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
+from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from aiofrp import registry
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.config.models.model import Model, declared, to_tree
+from aiofrp.config.models.model import Model, WrongValues, declared, to_tree
 from aiofrp.config.models.proxy import PluginKind, ProxyKind
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import shapes
@@ -72,12 +75,44 @@ def test_models_are_frozen_and_comparable() -> None:
     proxy = TcpConfig(name="a", local_port=1)
     assert proxy == TcpConfig(name="a", local_port=1, remote_port=0)
     assert proxy != TcpConfig(name="a", local_port=2)
-    with pytest.raises(ValidationError):
+    with pytest.raises(FrozenInstanceError):
         proxy.name = "b"
+    with pytest.raises(FrozenInstanceError):
+        del proxy.name
+
+
+def test_a_copy_has_other_values_and_leaves_the_model_as_it_is() -> None:
+    proxy = TcpConfig(name="a")
+    other = proxy.model_copy(update={"remote_port": 5})
+    assert (proxy.remote_port, other.remote_port, other.name) == (0, 5, "a")
+    assert sorted(proxy.given) == ["name"]
+    assert sorted(other.given) == ["name", "remote_port"]
+    assert copy.deepcopy(other) == other
+    assert pickle.loads(pickle.dumps(other)) == other
+
+
+def test_models_are_shown_with_their_values_but_not_with_secrets() -> None:
+    shown = repr(ServerConfig(auth={"token": "hunter2"}))  # type: ignore[arg-type]  # as in files
+    assert "bind_port=7000" in shown
+    assert "token='***'" in shown
+    assert "hunter2" not in shown
+
+
+def test_everything_that_is_wrong_is_named_with_its_place() -> None:
+    tree: dict[str, Any] = {"name": 5, "transport": {"useEncryption": "yes"}, "metadatas": {"a": 1}, "b": 1}
+    with pytest.raises(WrongValues) as caught:
+        TcpConfig.model_validate(tree)
+    assert [(wrong.path, wrong.want, wrong.text) for wrong in caught.value.wrongs] == [
+        (("name",), "string", ""),
+        (("transport", "useEncryption"), "bool", ""),
+        (("metadatas", "a"), "string", ""),
+        (("b",), "", "unknown key"),
+    ]
+    assert "name: cannot unmarshal number into string" in str(caught.value)
 
 
 def test_a_wrong_name_is_refused() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(WrongValues):
         TcpConfig(nmae="a")  # type: ignore[call-arg]  # what is tested
 
 
@@ -102,7 +137,7 @@ def test_trees_have_the_keys_of_the_file() -> None:
 
 
 def test_the_package_alone_imports_no_models() -> None:
-    code = "import sys, aiofrp; raise SystemExit('pydantic' in sys.modules)"
+    code = "import sys, aiofrp; raise SystemExit('aiofrp.config' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

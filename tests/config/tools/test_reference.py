@@ -30,8 +30,9 @@ from aiofrp.config.models.proxy import (
     VisitorPluginConfig,
 )
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.config.models.shape import Shape, shapes
+from aiofrp.config.models.shape import shapes
 from aiofrp.config.models.types import Bandwidth
+from aiofrp.config.models.values import Shape
 from aiofrp.config.tools.tomlwriter import key_text, value_text
 from tests.support.peers import needs_go
 

@@ -16,6 +16,7 @@ from aiofrp.config.models.client import ClientCommonConfig
 from aiofrp.config.models.proxy import ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.types import Bandwidth, Secret
+from aiofrp.config.models.values import Shape
 
 _KINDS = {str: "string", Secret: "string", int: "int", bool: "bool", Bandwidth: "bandwidth"}
 
@@ -78,7 +79,7 @@ def _flag_of(table: type[model.Model], name: str, flag: model.FieldFlag, above: 
     return Flag(flag.name, kind, item.help.replace("`", ""), flag.short, default, above + name)
 
 
-def _kind_of(form: shape.Shape) -> str:
+def _kind_of(form: Shape) -> str:
     if form.kind == "list":
         return "ports" if form.element.kind == "table" else "strings"
     return "map" if form.kind == "map" else _KINDS[form.type]

@@ -11,15 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
-from pydantic import ValidationError
-
 from aiofrp import registry
 from aiofrp.config.golang.literals import format_float, quote
 from aiofrp.config.load import hints, syntax
 from aiofrp.config.load.hints import About
 from aiofrp.config.load.syntax import Syntax
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.config.models.model import Model
+from aiofrp.config.models.model import Model, WrongValues
 from aiofrp.config.models.proxy import (
     PluginConfig,
     PluginKind,
@@ -29,8 +27,9 @@ from aiofrp.config.models.proxy import (
     VisitorPluginConfig,
 )
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.config.models.shape import Shape, folded, holder, shapes
+from aiofrp.config.models.shape import folded, holder, shapes
 from aiofrp.config.models.types import kind
+from aiofrp.config.models.values import Shape, Wrong
 from aiofrp.config.problem import InvalidConfig, Path, Problem
 
 #: Values one document may have; YAML aliases can make a short file mean very many.
@@ -261,9 +260,9 @@ def _build(place: _Place, model: type[M], tree: Mapping[str, Any]) -> M | None:
 def _validate(place: _Place, model: type[M], values: dict[str, Any]) -> M | None:
     try:
         return model.model_validate(values)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            _report_wrong(place, model, cast("dict[str, Any]", detail))
+    except WrongValues as error:
+        for wrong in error.wrongs:
+            _report_wrong(place, model, wrong)
         return None
 
 
@@ -331,21 +330,20 @@ def _coerced(value: Any) -> Any:
 # Problems
 
 
-def _report_wrong(place: _Place, model: type[Model], detail: dict[str, Any]) -> None:
-    """Report what pydantic found, in the reference's words."""
-    path, names, struct, shape = _walk(model, detail["loc"])
-    if detail["type"] == "value":
-        place.report(place.wrong + detail["msg"], path, hints.BANDWIDTH)
+def _report_wrong(place: _Place, model: type[Model], wrong: Wrong) -> None:
+    """Report a value of the wrong type in the reference's words."""
+    path, names, struct, shape = _walk(model, wrong.path)
+    if wrong.text:
+        place.report(place.wrong + wrong.text, path, hints.BANDWIDTH)
         return
-    about = detail.get("ctx", {})
-    got, want = about.get("got") or kind(detail["input"]), about.get("want") or shape.want
+    got, want = wrong.got or kind(wrong.value), wrong.want
     if place.wrong:
         owner = struct.reference_name or struct.__name__
         where = ".".join((owner, *names))
         text = f"{place.wrong}json: cannot unmarshal {got} into Go struct field {where} of type {want}"
     else:
         text = f'field "{".".join(names)}": cannot unmarshal {got} into {want}'
-    place.report(text, path, hints.wrong_type(shape, detail["input"], place.work.rules.syntax, path))
+    place.report(text, path, hints.wrong_type(shape, wrong.value, place.work.rules.syntax, path))
 
 
 def _walk(model: type[Model], loc: tuple[str | int, ...]) -> tuple[Path, list[str], type[Model], Shape]:

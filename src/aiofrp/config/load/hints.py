@@ -12,8 +12,8 @@ from aiofrp.config.load import syntax
 from aiofrp.config.load.known import Known, Program, Tables, places
 from aiofrp.config.load.syntax import Syntax
 from aiofrp.config.models.model import Model, declared
-from aiofrp.config.models.shape import Shape
 from aiofrp.config.models.types import kind
+from aiofrp.config.models.values import Shape
 from aiofrp.config.near import nearest, plain
 from aiofrp.config.problem import Path
 

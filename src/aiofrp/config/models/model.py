@@ -6,18 +6,17 @@ commands and the fields of the message ``NewProxy``. The fields themselves are d
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as item
+from dataclasses import FrozenInstanceError, dataclass
 from functools import cache
-from typing import Any, ClassVar, Self
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.fields import FieldInfo
+from typing import Any, ClassVar, NoReturn, ParamSpec, Self, TypeVar, cast, dataclass_transform
 
 from aiofrp.config.models.types import Secret
+from aiofrp.config.models.values import Path, Shape, Table, Wrong, read, shape_of
 
-_ABOUT = "frp"  # the key in pydantic's json_schema_extra under which a field keeps the facts of Declared
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +29,34 @@ class FieldFlag:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """One declared field of a model: the arguments of :func:`field` and its type."""
+class Facts:
+    """What the arguments of :func:`field` say about a field."""
 
-    name: str  #: the attribute of the model
     alias: str  #: the key in a file
     help: str  #: one sentence, with units
     default: Any
-    optional: bool  #: an absent field is ``None``, which differs from empty
+    factory: Callable[[], Any] | None  #: makes the default instead
+    wire: str  #: the field of the message ``NewProxy`` that gets the value, or empty
+    flag: FieldFlag | None
+    flags: Mapping[str, FieldFlag]  #: flags of fields of a table, by dotted attribute below this field
+    choices: tuple[str, ...]  #: the only texts allowed, besides empty; no choices: any text
+    port: bool  #: a port number, 0 to 65535
+    zero: bool  #: the zero value stays and is not replaced by the default
+    ours: bool  #: the reference does not have the field
+
+
+@dataclass(frozen=True, slots=True)
+class Declared(Facts):
+    """One declared field of a model: the arguments of :func:`field`, its name and its type."""
+
+    name: str  #: the attribute of the model
     annotation: Any
-    metadata: tuple[Any, ...]  #: the further arguments of ``Annotated``
-    wire: str = ""  #: the field of the message ``NewProxy`` that gets the value, or empty
-    flag: FieldFlag | None = None
-    flags: Mapping[str, FieldFlag] = item(
-        default_factory=dict
-    )  #: flags of fields of a table, by dotted attribute below this field
-    choices: tuple[str, ...] = ()  #: the only texts allowed, besides empty; no choices: any text
-    port: bool = False  #: a port number, 0 to 65535
-    ours: bool = False  #: the reference does not have the field
-    zero: bool = False  #: the zero value stays and is not replaced by the default
+    shape: Shape  #: the same in a simple form
+
+    @property
+    def optional(self) -> bool:
+        """Whether an absent field is ``None``, which differs from empty."""
+        return self.default is None and self.factory is None
 
 
 def field(
@@ -72,44 +80,82 @@ def field(
     ``alias``: its key in a file. ``help``: one sentence with units, for documents and flags. ``default``: the value of
     an absent field; it also replaces the zero value of its type (0 or an empty text), as in the reference, unless
     ``zero``. ``factory`` makes a default that is a model or a map. The other arguments are explained in
-    :class:`Declared`; ``flag``, ``short`` and ``flag_default`` make one :class:`FieldFlag`.
+    :class:`Facts`; ``flag``, ``short`` and ``flag_default`` make one :class:`FieldFlag`.
     """
-    about: dict[str, Any] = {
-        "wire": wire,
-        "flag": FieldFlag(flag, short, flag_default) if flag else None,
-        "flags": flags or {},
-        "choices": choices,
-        "port": port,
-        "zero": zero,
-        "ours": ours,
-    }
-    default_or_factory: dict[str, Any] = (
-        {"default": default} if factory is None else {"default_factory": factory}
-    )
-    return Field(alias=alias, description=help, json_schema_extra={_ABOUT: about}, **default_or_factory)
+    made = FieldFlag(flag, short, flag_default) if flag else None
+    return Facts(alias, help, default, factory, wire, made, flags or {}, choices, port, zero, ours)
 
 
-class Model(BaseModel):
+def once(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """``function``, which is called once for each class of models. mypy denies that such a class is hashable."""
+    return cast("Callable[_P, _R]", cache(function))
+
+
+class WrongValues(ValueError):
+    """A table has values of wrong types, or unknown keys."""
+
+    def __init__(self, model: str, wrongs: list[Wrong]) -> None:
+        super().__init__(f"{model}: {'; '.join(map(str, wrongs))}")
+        self.wrongs = wrongs
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+class Model(Table):
     """The base class of a table in a configuration file. Instances are immutable.
 
-    pydantic checks the types; :exc:`pydantic.ValidationError` is raised for wrong ones and for unknown keys. Then
-    defaults replace zero values of texts and numbers, as in the reference, and :meth:`complete` is called.
+    The types of values are checked; :exc:`WrongValues` is raised for wrong ones and for unknown keys. Then defaults
+    replace zero values of texts and numbers, as in the reference, and :meth:`complete` is called.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, defer_build=True, arbitrary_types_allowed=True
-    )
+    #: The fields that the class itself declares, by attribute.
+    _own: ClassVar[Mapping[str, Facts]] = {}
 
-    #: The reference's name of the type: part of the paths in its error texts where it embeds one in another.
-    reference_name: ClassVar[str] = ""
+    #: The attributes that were given a value; the others have a default.
+    given: frozenset[str]
 
-    @model_validator(mode="after")
-    def _fill(self) -> Self:
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._own = {name: value for name, value in vars(cls).items() if isinstance(value, Facts)}
+        for name in cls._own:
+            delattr(cls, name)
+
+    def __init__(self, **values: Any) -> None:
+        """``values``: by attribute or by key in a file."""
+        wrongs: list[Wrong] = []
+        self._take(values, (), wrongs)
+        if wrongs:
+            raise WrongValues(type(self).__name__, wrongs)
+
+    @classmethod
+    def model_validate(cls, tree: Mapping[str, Any]) -> Self:
+        """The model with the values of ``tree``. Raises :exc:`WrongValues` with all that is wrong."""
+        return cls(**tree)
+
+    @classmethod
+    def read(cls, tree: dict[str, Any], path: Path, wrongs: list[Wrong]) -> Self | None:
+        made, before = cls.__new__(cls), len(wrongs)
+        made._take(tree, path, wrongs)
+        return made if len(wrongs) == before else None
+
+    def _take(self, tree: Mapping[str, Any], path: Path, wrongs: list[Wrong]) -> None:
+        """Set all attributes, or add to ``wrongs`` why they cannot be set."""
+        before, values, given, absent = len(wrongs), self.__dict__, [], dict(tree)
+        for name, item in declared(type(self)).items():
+            for key in (item.alias, name):
+                if key in absent:
+                    values[name] = read(item.shape, absent.pop(key), (*path, item.alias), wrongs)
+                    given.append(name)
+                    break
+            else:
+                values[name] = item.default if item.factory is None else item.factory()
+        wrongs += (Wrong((*path, key), value, "unknown key") for key, value in absent.items())
+        values["given"] = frozenset(given)
+        if len(wrongs) > before:
+            return
         for name, default in fills(type(self)):
-            if not self.__dict__[name]:
-                self.__dict__[name] = default
+            if not values[name]:
+                values[name] = default
         self.complete()
-        return self
 
     def complete(self) -> None:
         """Set defaults that depend on other fields, with :meth:`fill`. Called once, after other defaults."""
@@ -118,29 +164,55 @@ class Model(BaseModel):
         """Set the attribute ``name``; for :meth:`complete` only, since a model is immutable afterwards."""
         self.__dict__[name] = value
 
+    def model_copy(self, *, update: Mapping[str, Any]) -> Self:
+        """The same model but for the attributes in ``update``, whose values are not checked."""
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, **update)
+        copy.__dict__["given"] = self.given | update.keys()
+        return copy
 
-@cache
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(self.__dict__[name] for name in declared(type(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Model) or type(self) is not type(other):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))
+
+    def __repr__(self) -> str:
+        values = (f"{name}={getattr(self, name)!r}" for name in declared(type(self)))
+        return f"{type(self).__name__}({', '.join(values)})"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise FrozenInstanceError(f"cannot assign to {name}: a configuration is immutable")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise FrozenInstanceError(f"cannot delete {name}: a configuration is immutable")
+
+
+@once
 def declared(model: type[Model]) -> Mapping[str, Declared]:
     """The declared fields of a model by attribute, those of base classes first, each in the order of the source."""
-    return {name: _declared(name, info) for name, info in model.model_fields.items()}
+    fields: dict[str, Declared] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, Model):
+            for name, facts in vars(base).get("_own", {}).items():
+                fields[name] = _declared(base, name, facts)
+    return fields
 
 
-def _declared(name: str, info: FieldInfo) -> Declared:
-    extra = info.json_schema_extra
-    about: Any = extra.get(_ABOUT, {}) if isinstance(extra, dict) else {}
-    return Declared(
-        name=name,
-        alias=info.alias or name,
-        help=info.description or "",
-        default=info.get_default(call_default_factory=False),
-        optional=info.default is None and info.default_factory is None,
-        annotation=info.annotation,
-        metadata=tuple(info.metadata),
-        **about,
-    )
+def _declared(owner: type[Model], name: str, facts: Facts) -> Declared:
+    annotation = owner.__annotations__[name]
+    if isinstance(annotation, str):
+        annotation = eval(annotation, vars(sys.modules[owner.__module__]))
+    values = {key: getattr(facts, key) for key in Facts.__slots__}
+    return Declared(**values, name=name, annotation=annotation, shape=shape_of(annotation))
 
 
-@cache
+@once
 def fills(model: type[Model]) -> tuple[tuple[str, Any], ...]:
     """The attributes whose zero value is replaced by a default, each with that default."""
     return tuple(

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, Strict
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
-
 from aiofrp.config.golang.jsonnumber import number_text
 from aiofrp.config.golang.literals import INT64_MAX, INT64_MIN, SPACE, parse_float, parse_int
 from aiofrp.errors import ConfigError
@@ -30,21 +27,40 @@ def kind(value: object) -> str:
     return "object" if isinstance(value, dict) else "array"
 
 
-def mismatch(got: str, want: str) -> PydanticCustomError:
-    """The error for a value of the wrong type; ``got`` and ``want`` are the reference's names of types."""
-    return PydanticCustomError("wrong_type", "cannot unmarshal {got} into {want}", {"got": got, "want": want})
+class WrongValue(ValueError):
+    """A value that its field does not take: it has the wrong type, or the text says what else is wrong."""
+
+    def __init__(self, text: str = "", *, got: str = "", want: str = "") -> None:
+        """``text``: the whole error text, or empty for a wrong type, of which ``got`` and ``want`` are the reference's
+        names where they are not those of the value and of the field."""
+        super().__init__(text or f"cannot unmarshal {got} into {want}")
+        self.text = text
+        self.got = got
+        self.want = want
 
 
-def _integer(want: str) -> Any:
-    def check(value: Any) -> Any:
-        if type(value) is int and INT64_MIN <= value <= INT64_MAX:
-            return value
-        if type(value) is float and value.is_integer() and INT64_MIN <= value <= INT64_MAX:
-            return int(value)
-        got = kind(value)
-        raise mismatch(f"number {number_text(value)}" if got == "number" else got, want)
+def whole(value: Any) -> int:
+    """``value`` as a whole number of 64 bits. Raises :class:`WrongValue`."""
+    if type(value) is int and INT64_MIN <= value <= INT64_MAX:
+        return value
+    if type(value) is float and value.is_integer() and INT64_MIN <= value <= INT64_MAX:
+        return int(value)
+    got = kind(value)
+    raise WrongValue(got=f"number {number_text(value)}" if got == "number" else got)
 
-    return BeforeValidator(check)
+
+def text(value: Any) -> str:
+    """``value``, which must be a text. Raises :class:`WrongValue`."""
+    if isinstance(value, str):
+        return value
+    raise WrongValue
+
+
+def truth(value: Any) -> bool:
+    """``value``, which must be true or false. Raises :class:`WrongValue`."""
+    if isinstance(value, bool):
+        return value
+    raise WrongValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +70,14 @@ class Want:
     name: str
 
 
-Int = Annotated[int, _integer("int"), Want("int")]
+Int = Annotated[int, Want("int")]
 """A signed whole number of 64 bits; ``7000.0`` is accepted, ``"7000"`` and ``true`` are not."""
 
-Int64 = Annotated[int, _integer("int64"), Want("int64")]
+Int64 = Annotated[int, Want("int64")]
 """The same, where the reference's error texts contain ``int64``."""
 
-Str = Annotated[str, Strict(), Want("string")]
-Bool = Annotated[bool, Strict(), Want("bool")]
+Str = Annotated[str, Want("string")]
+Bool = Annotated[bool, Want("bool")]
 StrList = Annotated[tuple[Str, ...], Want("[]string")]
 StrMap = Annotated[dict[Str, Str], Want("map[string]string")]
 
@@ -85,8 +101,9 @@ class Secret(str):
         return str.__str__(self)
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(strict=True))
+    def read(cls, value: Any) -> Secret:
+        """The secret that a configuration has; any text. Raises :class:`WrongValue`."""
+        return value if isinstance(value, Secret) else cls(text(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +137,16 @@ class Bandwidth:
         return cls(text, _truncate(parse_float(text[:-2]) * base))
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(_bandwidth)
+    def read(cls, value: Any) -> Bandwidth:
+        """The limit that a configuration has; a text. Raises :class:`WrongValue`."""
+        if isinstance(value, Bandwidth):
+            return value
+        if not isinstance(value, str):
+            raise WrongValue(want="string")
+        try:
+            return cls.parse(value)
+        except ValueError as error:
+            raise WrongValue(str(error)) from None
 
 
 def _truncate(rate: float) -> int:
@@ -130,17 +155,6 @@ def _truncate(rate: float) -> int:
     if abs(rate) >= 2.0**63:
         return INT64_MAX if rate > 0 else INT64_MIN
     return int(rate)
-
-
-def _bandwidth(value: object) -> Bandwidth:
-    if isinstance(value, Bandwidth):
-        return value
-    if not isinstance(value, str):
-        raise mismatch(kind(value), "string")
-    try:
-        return Bandwidth.parse(value)
-    except ValueError as error:
-        raise PydanticCustomError("value", "{text}", {"text": str(error)}) from None
 
 
 def parse_ports(text: str) -> tuple[tuple[int, int], ...]:

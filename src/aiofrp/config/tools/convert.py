@@ -98,7 +98,7 @@ def _given_fields(model: Model, *, legacy: bool) -> Iterator[tuple[str, Any]]:
             yield item.alias, value or "tcp"  # an INI section without a type is a tcp proxy
         elif item.name == "includes" and legacy:
             continue
-        elif item.name in model.model_fields_set and value is not None:
+        elif item.name in model.given and value is not None:
             plain = _plain(value, legacy=legacy)
             if item.optional if plain in ({}, []) else not legacy or value != item.default:
                 yield item.alias, plain

@@ -19,8 +19,9 @@ from aiofrp.config.models.proxy import (
     VisitorPluginConfig,
 )
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.config.models.shape import Shape, shapes
+from aiofrp.config.models.shape import shapes
 from aiofrp.config.models.types import Bandwidth
+from aiofrp.config.models.values import Shape
 
 Schema = dict[str, Any]
 

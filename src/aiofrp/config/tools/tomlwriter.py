@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from aiofrp.config.models.model import Model, declared
-from aiofrp.config.models.shape import Shape, shapes
+from aiofrp.config.models.shape import shapes
+from aiofrp.config.models.values import Shape
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ESCAPES = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}

@@ -14,10 +14,10 @@ import pytest
 
 from aiofrp import registry
 from aiofrp.cli import frpc
-from aiofrp.client.service import LoginFailed
 from aiofrp.config.flags.declared import table_text
 from aiofrp.config.tools.reference import reference
 from aiofrp.config.tools.schema import schema
+from aiofrp.errors import LoginFailed
 from aiofrp.server.vhost.ports import ListenError
 from tests.support.admin import calling, running_file
 from tests.support.ports import free_port

@@ -12,16 +12,18 @@ from aiofrp.version import FRP_VERSION, __version__
 
 if TYPE_CHECKING:
     from aiofrp.library.client import Client
+    from aiofrp.library.exposure import Exposure, expose
     from aiofrp.library.server import Server
-    from aiofrp.library.tunnel import Tunnel, expose
+    from aiofrp.library.tunnel import Tunnel
 
-__all__ = ["FRP_VERSION", "Client", "Server", "Tunnel", "__version__", "expose"]
+__all__ = ["FRP_VERSION", "Client", "Exposure", "Server", "Tunnel", "__version__", "expose"]
 
 _LIBRARY = {
     "Client": "aiofrp.library.client",
     "Server": "aiofrp.library.server",
     "Tunnel": "aiofrp.library.tunnel",
-    "expose": "aiofrp.library.tunnel",
+    "expose": "aiofrp.library.exposure",
+    "Exposure": "aiofrp.library.exposure",
 }
 
 

@@ -26,6 +26,10 @@ class AuthError(FrpError):
     """A token or another credential was refused, by this program or by its peer."""
 
 
+class LoginFailed(FrpError):
+    """The first login of a client failed and ``loginFailExit`` is on."""
+
+
 class ProxyError(FrpError):
     """A proxy or visitor cannot be started or serve; the text is shown to the peer's user."""
 

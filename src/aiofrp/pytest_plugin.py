@@ -81,7 +81,7 @@ def expose(aiofrp_thread: LoopThread, frps: Frps) -> Iterator[Expose]:
     """
     from contextlib import AsyncExitStack
 
-    from aiofrp.library.tunnel import expose
+    from aiofrp.library.exposure import expose
 
     stack = AsyncExitStack()
 

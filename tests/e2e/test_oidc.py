@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.client.service import Client, LoginFailed
+from aiofrp.client.service import Client
+from aiofrp.errors import LoginFailed
 from aiofrp.server.oidc.keys import REFETCH
 from aiofrp.server.service import Server
 from aiofrp.wire.frp.messages import Login, LoginResp, NewWorkConn, StartWorkConn

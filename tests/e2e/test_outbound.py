@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.client.service import LoginFailed
 from aiofrp.config.models.client import ClientConfig
+from aiofrp.errors import LoginFailed
 from tests.support.certs import authority
 from tests.support.dns import name_server
 from tests.support.ntlm import judge

@@ -13,7 +13,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from aiofrp.client.service import Client, LoginFailed
+from aiofrp.client.service import Client
+from aiofrp.errors import LoginFailed
 from aiofrp.server.service import Server
 from aiofrp.server.session import probe
 from aiofrp.stream.kcp import stream as kcp_stream

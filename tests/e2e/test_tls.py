@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.client.service import LoginFailed
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.server import ServerConfig
+from aiofrp.errors import LoginFailed
 from aiofrp.transport.tls import fresh as freshtls
 from tests.support.certs import NAME, Authority, authority
 from tests.support.ports import free_port

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.client.service import LoginFailed
 from aiofrp.config.load.decode import decode_server
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.tools.compare import differences
-from aiofrp.errors import ConfigError
+from aiofrp.errors import ConfigError, LoginFailed
 from aiofrp.server.reload import LIVE, change
 from aiofrp.server.service import Server
 from tests.support.certs import authority

@@ -20,7 +20,7 @@ from aiofrp.client.reload import restart_keys
 from aiofrp.client.source import ConfigSource
 from aiofrp.client.visitors import ClientVisitors
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, RemoteProtocolError, TimedOut
+from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, LoginFailed, RemoteProtocolError, TimedOut
 from aiofrp.host.contexts import MakeClient
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
@@ -52,10 +52,6 @@ GRACE = 0.2
 DATAGRAM_GRACE = 0.5
 
 _log = logs.get(__name__)
-
-
-class LoginFailed(FrpError):
-    """The first login failed and ``loginFailExit`` is on."""
 
 
 class Client:

@@ -23,8 +23,13 @@ class LoopThread:
         return f"<LoopThread {self._name}>"
 
     def run(self, coro: Coroutine[Any, Any, T]) -> T:
-        """What ``coro`` gives or raises; the calling thread waits."""
-        return asyncio.run_coroutine_threadsafe(coro, self._loop).result()
+        """What ``coro`` gives or raises; the calling thread waits. If that is interrupted, ``coro`` is cancelled."""
+        future = asyncio.run_coroutine_threadsafe(coro, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -1,12 +1,11 @@
-"""``async with aiofrp.expose(8000, server="host:7000") as tunnel`` makes one service of this program public."""
+"""One service of this program made public: the client that does it, and what is known of it meanwhile."""
 
 from __future__ import annotations
 
 import asyncio
 import builtins
-import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from aiofrp import registry
@@ -26,10 +25,11 @@ _RUNNING = "running"
 
 
 class Tunnel:
-    """A service that is public while the ``async with`` of :func:`expose` lasts. Made by :func:`expose` alone."""
+    """A service that is public, until its block ends or :meth:`close`. Made by :func:`aiofrp.expose` alone."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._client = client
+        self._close: Callable[[], Awaitable[object]] | None = None
         self._remote = ""
         self.name = name  #: of the proxy
         (proxy,) = client.config.proxies
@@ -73,58 +73,50 @@ class Tunnel:
         """What has passed so far; datagrams are not counted."""
         return self._client.traffic
 
+    def closes_with(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Let :meth:`close` do what the end of a block does."""
+        self._close = close
+
+    async def close(self) -> None:
+        """End it, if it was begun with ``await``; the end of its block ends one that was begun with a block."""
+        close, self._close = self._close, None
+        if close is not None:
+            await close()
+
     async def wait(self) -> None:
         """Serve until cancelled. Raises :class:`~aiofrp.errors.FrpError` when the client gave up."""
         await self._client.wait()
 
 
-@asynccontextmanager
-async def expose(
-    target: Target | None = None,
-    server: str = "",
-    *,
-    plugin: str = "",
-    token: str = "",
-    type: str = "tcp",
-    remote_port: int = 0,
-    name: str = "",
-    custom_domains: Sequence[str] = (),
-    subdomain: str = "",
-    timeout: float = 10.0,
-    proxy: Mapping[str, Any] | None = None,
-    client: Mapping[str, Any] | None = None,
-    **options: Any,
-) -> AsyncIterator[Tunnel]:
-    """Make a service public at a frps (of aiofrp or of frp) until the block ends.
+def tunnel_of(
+    target: Target | None, settings: Mapping[str, Any], name: str, timeout: float
+) -> AbstractAsyncContextManager[Tunnel]:
+    """A block in which the proxy ``name``, the only one of ``settings`` of frpc, is running and leads to ``target``.
 
-    ``target`` is a port of this machine, ``"host:port"``, or an ASGI application, which needs no port. Instead of it,
-    ``plugin`` names a client plugin with its ``options``: ``plugin="static_file", local_path="site"``.
-    ``server`` is ``"host:port"``. ``remote_port`` 0 lets the server choose. ``type`` ``http`` and ``https`` need
-    ``custom_domains`` or ``subdomain``. ``proxy`` and ``client`` are further settings, as in a file of frpc:
-    ``proxy={"transport": {"useEncryption": True}}``. ``timeout``: seconds for login and answer.
-
-    Raises :class:`~aiofrp.errors.FrpError`: of a wrong setting, a failed login, a proxy the server refuses.
-    """
-    name = name or f"expose-{secrets.token_hex(4)}"
-    kind = _kind(type)
-    asked: dict[str, Any] = {"type": type, **_service(target, plugin, options), **(proxy or {}), "name": name}
-    asked |= _place(kind, remote_port, custom_domains, subdomain)
-    settings = _client_settings(server, token, client or {}) | {"proxies": [asked]}
+    Raises :class:`~aiofrp.errors.ConfigError`."""
     if not callable(target):
-        serving = _running(Client(settings), name, timeout)
-    elif kind.datagrams:
+        return _running(Client(settings), name, timeout)
+    return _running_application(target, settings, name, timeout)
+
+
+def settings_of(
+    target: Target | None, type: str, place: Mapping[str, Any], plugin: str, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings of the proxy that leads to ``target`` or ``plugin``, as in a file of frpc. ``place``: the arguments
+    of :func:`aiofrp.expose` that say where users enter. Raises :class:`~aiofrp.errors.ConfigError`."""
+    kind = _kind(type)
+    if callable(target) and kind.datagrams:
         raise ConfigError('an ASGI application speaks HTTP: expose it with type="tcp" or type="http"')
-    else:
-        serving = _running_application(target, settings, name, timeout)
-    async with serving as tunnel:
-        yield tunnel
+    return {"type": type, **_service(target, plugin, options), **_place(kind, **place)}
 
 
-def _place(kind: type[ProxyType], remote_port: int, domains: Sequence[str], subdomain: str) -> dict[str, Any]:
+def _place(
+    kind: type[ProxyType], remote_port: int, custom_domains: Sequence[str], subdomain: str
+) -> dict[str, Any]:
     """The settings of a proxy that say where its users enter."""
     place: dict[str, Any] = {"remotePort": remote_port} if kind.place is Place.PORT else {}
-    if domains or subdomain:
-        place |= {"customDomains": list(domains), "subdomain": subdomain}
+    if custom_domains or subdomain:
+        place |= {"customDomains": list(custom_domains), "subdomain": subdomain}
     return place
 
 
@@ -217,7 +209,9 @@ def _local(target: Target | None) -> dict[str, Any]:
     return {"localIP": host, "localPort": port}
 
 
-def _client_settings(server: str, token: str, client: Mapping[str, Any]) -> dict[str, Any]:
+def client_settings(server: str, token: str, client: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of frpc for ``server`` (``host:port``) and ``token``, with ``client`` added. Raises
+    :class:`~aiofrp.errors.ConfigError`."""
     host, port = host_port(server, "server")
     settings: dict[str, Any] = {"serverAddr": host, "serverPort": port, **client}
     if token:

@@ -75,7 +75,7 @@ def share(invocation: Invocation) -> int:
 
 async def _serve(options: dict[str, Any], *, qr: bool) -> int:
     from aiofrp.cli.own.live import Live
-    from aiofrp.library.tunnel import expose
+    from aiofrp.library.exposure import expose
 
     task = asyncio.current_task()
     assert task is not None

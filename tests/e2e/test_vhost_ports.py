@@ -52,6 +52,15 @@ async def test_where_only_https_shares_the_port_http_is_frps() -> None:
             assert b"HTTP" not in await talk(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
+async def test_tls_on_the_http_port_is_answered_at_once() -> None:
+    port = free_port()
+    hello = bytes.fromhex("16030100050100000100")
+    async with running_server(server_config(f"vhostHTTPPort = {port}")):
+        answer = await talk(port, hello)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request: ")
+    assert b"write http:// instead of https://" in answer
+
+
 async def test_the_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     ports = [free_port() for _ in range(4)]
     caplog.set_level(logging.INFO, "aiofrp.server")

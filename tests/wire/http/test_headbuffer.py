@@ -46,6 +46,15 @@ def test_an_end_by_a_bare_lf_is_refused_at_once(data: bytes) -> None:
     assert caught.value.status == 400
 
 
+def test_tls_is_refused_at_its_second_byte() -> None:
+    buffer = HeadBuffer()
+    buffer.receive_data(b"\x16")
+    assert buffer.next_head() is None
+    buffer.receive_data(b"\x03")
+    with pytest.raises(HeadError, match="plain HTTP, not TLS"):
+        buffer.next_head()
+
+
 @pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
 def test_a_head_has_a_limit(end: bytes) -> None:
     buffer = HeadBuffer()

@@ -8,6 +8,9 @@ from aiofrp.wire.http.head import MAX_HEAD, HeadError, head_end, loose_head_end
 #: (uvloop and asyncio read 256 KB at once).
 MAX_HELD = MAX_HEAD + 512 * 1024
 
+#: How a TLS handshake begins: its record type and the first byte of the version (RFC 8446 §5.1). No method does.
+_HANDSHAKE = b"\x16\x03"
+
 
 class HeadBuffer:
     """Received bytes before they are parsed. Its owner pauses reading while it takes no head."""
@@ -31,7 +34,7 @@ class HeadBuffer:
         """Remove and return the next head, its empty line included; ``None`` while it is incomplete.
 
         Raises :class:`~aiofrp.wire.http.head.HeadError`: 431 above :data:`~aiofrp.wire.http.head.MAX_HEAD` bytes, 400
-        when a bare LF ends the head.
+        when a bare LF ends the head, and when TLS begins in its place, whose sender waits for an answer.
         """
         end = head_end(self._data, self._known)
         if end > MAX_HEAD or (end < 0 and len(self._data) > MAX_HEAD):
@@ -39,6 +42,8 @@ class HeadBuffer:
         if end < 0:
             if loose_head_end(self._data, self._known) >= 0:
                 raise HeadError
+            if self._data.startswith(_HANDSHAKE):
+                raise HeadError("this port speaks plain HTTP, not TLS: write http:// instead of https://")
             self._known = len(self._data)
             return None
         head = bytes(self._data[:end])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from aiofrp.errors import ProtocolError, RemoteProtocolError
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.codec import encode
 from aiofrp.wire.frp.messages import NatHoleReport, NatHoleSid
-from aiofrp.wire.nathole.sid import LONGEST, SidCodec
+from aiofrp.wire.nathole.sid import LONGEST, SidCodec, new_id
 from aiofrp.wire.transforms.aescfb import decrypt_datagram, encrypt_datagram
 from tests.wire.nathole.vectors import datagrams, exchange, load
 
@@ -52,6 +53,12 @@ def test_round_trip(secret: str, sid: str, response: bool) -> None:
 def test_noise(datagram: bytes) -> None:
     with pytest.raises(ProtocolError):
         SidCodec("secret").decode(datagram)
+
+
+def test_ids() -> None:
+    ids = {new_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert all(re.fullmatch(r"\d{10}[0-9a-f]{16}", text) for text in ids)
 
 
 def test_wrong_key_kind_and_size() -> None:

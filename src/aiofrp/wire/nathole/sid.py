@@ -6,6 +6,8 @@ There is no authentication tag: a wrong key gives noise, which almost never is a
 
 from __future__ import annotations
 
+import secrets
+import time
 from typing import Final
 
 from aiofrp.errors import RemoteProtocolError
@@ -16,6 +18,11 @@ from aiofrp.wire.transforms.aescfb import decrypt_datagram, encrypt_datagram
 
 LONGEST: Final = 1024
 """Bytes of the longest datagram that is a message; the reference reads no more."""
+
+
+def new_id() -> str:
+    """A session id or a transaction id: the Unix time in seconds and 16 random hexadecimal digits."""
+    return f"{int(time.time())}{secrets.token_hex(8)}"
 
 
 class SidCodec:

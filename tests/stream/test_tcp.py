@@ -15,6 +15,7 @@ from aiofrp import faults
 from aiofrp.errors import Closed
 from aiofrp.stream import tcp
 from aiofrp.stream.base import Buffer, Pause
+from aiofrp.stream.layer import MOST_HELD
 from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
 from tests.support.ends import End, settle, until
 
@@ -78,18 +79,27 @@ async def test_a_listener_knows_its_address(port: Port) -> None:
     assert number == port.listener.port > 0
 
 
-async def test_an_attached_stream_costs_no_call_of_its_own(port: Port) -> None:
-    """The event loop calls the receiver; ``write`` is the transport's."""
-    end, _ = await port.pair()
+async def test_a_write_costs_no_call_of_its_own(port: Port) -> None:
+    """``write`` is the transport's."""
+    await port.pair()
     stream = port.streams[0]
-    assert stream.data_received == end.data_received
-    stream.pause_reading()
-    stream.resume_reading()
-    assert stream.data_received == end.data_received
     assert stream.write.__name__ == "write"
     assert not isinstance(getattr(stream.write, "__self__", None), TcpStream)
-    stream.detach()
-    assert stream.data_received != end.data_received
+
+
+async def test_reading_goes_on_while_little_waits_for_a_receiver(port: Port) -> None:
+    """Stopping costs system calls, so little is held without; and no more than the limit and what is read at once."""
+    sock = await port.connect(b"little")
+    stream = port.streams[0]
+    transport = stream._transport
+    await until(lambda: stream._held)
+    assert transport.is_reading()
+    await asyncio.get_running_loop().sock_sendall(sock, bytes(MOST_HELD))
+    await until(lambda: not transport.is_reading())
+    end = End(stream).attach()
+    await until(lambda: len(end.data) == 6 + MOST_HELD)
+    await until(transport.is_reading)
+    end.check()
 
 
 async def test_bytes_that_came_with_the_connection_wait(port: Port) -> None:

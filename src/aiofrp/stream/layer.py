@@ -23,6 +23,11 @@ FAULTY = 64  # the receiver raised; the stream is aborted on the next turn
 
 #: Held chunks up to this size together are joined, so that many tiny ones cost neither memory nor calls.
 _MERGE_BELOW = 4096
+#: Bytes held above which the layer stops reading below, where nobody paused it: while there is no receiver, or before
+#: the next turn of the loop. Less is held without stopping, because to stop and start again costs system calls.
+MOST_HELD = 64 * 1024
+#: Chunks that hold more than that in any case, as two neighbours exceed ``_MERGE_BELOW``.
+_MOST_CHUNKS = 2 * MOST_HELD // _MERGE_BELOW
 
 
 class LayerStream:
@@ -82,13 +87,13 @@ class LayerStream:
                 self._held = deque()
             self._held.appendleft(bytes(data))
             self._gate |= HOLDING
-            self._gate_closed()
             self._held_changed(len(data))
+            self._limit_held(self._held)
 
     def pause_reading(self, why: Pause = Pause.PEER, /) -> None:
         before = self._gate
         self._gate = before | why
-        if not before:
+        if not before & ~(UNATTACHED | HOLDING):
             self._gate_closed()
 
     def resume_reading(self, why: Pause = Pause.PEER, /) -> None:
@@ -116,12 +121,16 @@ class LayerStream:
         if not held:
             self._held = held = deque()
             self._gate |= HOLDING
-            self._gate_closed()
         if held and len(held[-1]) + len(data) <= _MERGE_BELOW:
             held[-1] = b"".join((held[-1], data))
         else:
             held.append(bytes(data))  # a small view must not keep a large buffer alive
         self._held_changed(len(data))
+        self._limit_held(held)
+
+    def _limit_held(self, held: deque[Buffer]) -> None:
+        if len(held) > _MOST_CHUNKS or sum(map(len, held)) > MOST_HELD:
+            self._gate_closed()
 
     def _deliver_eof(self) -> None:
         if self._lost:
@@ -276,7 +285,8 @@ class LayerStream:
         raise NotImplementedError
 
     def _gate_closed(self) -> None:
-        """Delivery stopped: keep the lower stream from sending more. May be called twice."""
+        """Delivery is paused, or :data:`MOST_HELD` is exceeded: keep the lower stream from sending more. May be called
+        twice."""
 
     def _gate_opened(self) -> None:
         """Delivery goes on and nothing is held any more. May be called twice."""

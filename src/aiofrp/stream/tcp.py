@@ -1,8 +1,8 @@
 """A TCP (or Unix) socket as a :class:`~aiofrp.stream.base.Stream`.
 
-A thin :class:`asyncio.Protocol`: once a receiver is attached and nothing is held, its ``data_received`` is bound onto
-the stream, and ``write`` *is* ``transport.write``; the event loop then calls the receiver directly. What a receiver
-raises the loop catches, and ends the connection with it.
+A thin :class:`asyncio.Protocol`: while a receiver is attached and nothing is held, ``data_received`` only calls the
+receiver's, and ``write`` *is* ``transport.write``. What a receiver raises the loop catches, and ends the connection
+with it. The loop is not given the receiver's own method (``set_protocol``): uvloop would stop and restart reading.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any, cast
 from aiofrp.aio import check_after
 from aiofrp.errors import Closed
 from aiofrp.faults import FAULTS
-from aiofrp.stream.base import Buffer, Pause, Receiver, drop
-from aiofrp.stream.layer import ENDED, UNATTACHED, LayerStream, after_fault, hand_out
+from aiofrp.stream.base import Buffer, Pause, drop
+from aiofrp.stream.layer import UNATTACHED, LayerStream, after_fault, hand_out
 
 if sys.platform == "linux":
     import fcntl
@@ -51,14 +51,12 @@ class TcpStream(LayerStream, asyncio.Protocol):
         "_peername",
         "_sockname",
         "_transport",
-        "data_received",
         "write",
     )
 
     reports_faults = (
         True  #: what a receiver raises is logged here, see :func:`aiofrp.faults.handle_loop_error`
     )
-    data_received: Callable[[Buffer], None]  # type: ignore[assignment]  # a slot, bound to the receiver's method
     write: Callable[[Buffer], None]
 
     def __init__(self, connected: Callable[[TcpStream], None] | None = None) -> None:
@@ -71,7 +69,6 @@ class TcpStream(LayerStream, asyncio.Protocol):
         self._eof_sent = False
         self._peername: Any = None
         self._sockname: Any = None
-        self.data_received = self._deliver
         self.write = drop
 
     # Called by the event loop
@@ -87,6 +84,12 @@ class TcpStream(LayerStream, asyncio.Protocol):
         ):  # asked now: the peer may be gone later; for dialled connections :meth:`info` asks
             self._peername, self._sockname = self._ask("peername"), self._ask("sockname")
             hand_out(self, connected)
+
+    def data_received(self, data: Buffer) -> None:
+        if self._gate:
+            self._hold(data)
+        else:
+            self._receiver.data_received(data)
 
     def eof_received(self) -> bool:
         if not self._eof_seen:
@@ -105,7 +108,6 @@ class TcpStream(LayerStream, asyncio.Protocol):
         elif exc is not None and self._reading():
             self._receive_rest()
         self._deliver_lost(exc and _closed(exc))
-        self.data_received = drop  # the receiver's bound method would keep it alive
 
     def pause_writing(self) -> None:
         self._pause_writer()
@@ -114,18 +116,6 @@ class TcpStream(LayerStream, asyncio.Protocol):
         self._resume_writer()
 
     # Stream
-
-    def attach(self, receiver: Receiver, /) -> None:
-        handed_over = not self._gate & UNATTACHED
-        super().attach(receiver)
-        if handed_over and self._gate:
-            self._unbind()  # from the receiver of before
-        elif handed_over:
-            self._bind()
-
-    def detach(self) -> None:
-        super().detach()
-        self._unbind()
 
     def write_eof(self) -> None:
         if not self._eof_sent and not self._closing and not self._lost:
@@ -218,6 +208,9 @@ class TcpStream(LayerStream, asyncio.Protocol):
 
     def _receive_rest(self) -> None:
         """Read what is left after a failed write: the peer may have sent an answer before it reset the connection."""
+        if self._held and not self._gate & UNATTACHED:
+            self._deliver_held(b"".join(self._held))
+            self._held = None
         sock = self._ask("socket")
         for _ in range(_MOST_REST // _READ if sock is not None else 0):
             try:
@@ -226,8 +219,11 @@ class TcpStream(LayerStream, asyncio.Protocol):
                 break
             if not data:
                 break
-            try:
-                self.data_received(data)
+            if self._gate & UNATTACHED:
+                self._hold(data)
+                continue
+            try:  # although reading may be paused, for there is no later
+                self._receiver.data_received(data)
             except FAULTS as exc:
                 self.receiver_failed(exc)
                 break
@@ -237,28 +233,11 @@ class TcpStream(LayerStream, asyncio.Protocol):
             self._transport.pause_reading()
 
     def _gate_opened(self) -> None:
-        self._bind()
         if self._reading():
             self._transport.resume_reading()
 
     def _reading(self) -> bool:
         return not (self._lost or self._closing or self._eof_seen)
-
-    def _bind(self) -> None:
-        """Let the loop call the receiver directly; uvloop caches the method until ``set_protocol``."""
-        if not self._lost:
-            self.data_received = self._receiver.data_received
-            self._transport.set_protocol(self)
-
-    def _unbind(self) -> None:
-        if not self._lost:
-            self.data_received = self._deliver
-            self._transport.set_protocol(self)
-
-    def _finish(self) -> None:
-        super()._finish()
-        if self._gate & ENDED:
-            self.data_received = drop
 
 
 def _is_fault(exc: Exception) -> bool:

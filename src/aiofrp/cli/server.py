@@ -13,7 +13,6 @@ from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.config.flags.configs import server_config, server_warnings
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING, Loaded, load_server
-from aiofrp.config.load.unbuilt import server_leaves_out
 from aiofrp.config.load.validate import server_problems
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.load.verify import verify, warning_text
@@ -105,8 +104,6 @@ async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) 
     stopping, hung_up = asyncio.Event(), asyncio.Event()
     on_termination(stopping.set)
     on_hangup(hung_up.set, stopping.set)
-    for key in server_leaves_out(config):
-        _log.warning("%s: without effect, it is not in this release of aiofrp", key)
     try:
         server = Server(config)
         await server.start()

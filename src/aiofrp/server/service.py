@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aiofrp.server.api.v1 import ServerApi
     from aiofrp.server.oidc.provider import Provider
     from aiofrp.server.plugins.chain import HttpPlugins
+    from aiofrp.server.ssh.service import Gateway
 
 _log = logs.get(__name__)
 
@@ -68,6 +69,7 @@ class Server:
         self._arrivals = Arrivals(self.tables, self.proxies)
         self._acceptor: Acceptor | None = None
         self._api: ServerApi | None = None
+        self._ssh: Gateway | None = None
 
     def __repr__(self) -> str:
         return f"<Server sessions={len(self.tables.sessions)} proxies={len(self.proxies)}>"
@@ -121,6 +123,8 @@ class Server:
         await self.proxies.drain(grace)
         for session in sessions:
             await session.close()
+        if self._ssh is not None:
+            self._ssh.stop()
         if left := await self.tables.notices.drain(NOTICE_GRACE):
             _log.warning("frps stops before hooks are told that %d proxies are closed", left)
         self._vhost_ports.abort()
@@ -153,6 +157,11 @@ class Server:
         await self._login_ports.listen(
             Carriers(shared=self._accepted, carrier=acceptor.carrier, logical=acceptor.logical)
         )
+        if self.config.ssh_tunnel_gateway.bind_port > 0:
+            from aiofrp.server.ssh.service import Gateway
+
+            self._ssh = await asyncio.to_thread(Gateway, self.tables, self._arrivals.opened)
+            await self._ssh.start()
         await self._vhost_ports.listen_http()
 
     async def _open_api(self) -> None:
@@ -177,6 +186,8 @@ class Server:
     def _close_listeners(self) -> None:
         self._login_ports.close()
         self._vhost_ports.close()
+        if self._ssh is not None:
+            self._ssh.close()
 
     # Connections
 

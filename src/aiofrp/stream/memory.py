@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from aiofrp.errors import Closed
@@ -17,9 +18,12 @@ from aiofrp.stream.layer import LayerStream
 HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
 
 
-def memory_pair(*, chunk: int = 64 * 1024) -> tuple[MemoryStream, MemoryStream]:
-    """Two connected streams; each delivers at most ``chunk`` bytes at a time."""
-    a, b = MemoryStream(chunk), MemoryStream(chunk)
+def memory_pair(
+    *, chunk: int = 64 * 1024, facts: Mapping[str, Any] | None = None
+) -> tuple[MemoryStream, MemoryStream]:
+    """Two connected streams; each delivers at most ``chunk`` bytes at a time. ``facts``: what :meth:`info` of both
+    knows, such as ``peername``."""
+    a, b = MemoryStream(chunk, facts), MemoryStream(chunk, facts)
     a.peer, b.peer = b, a
     return a, b
 
@@ -32,6 +36,7 @@ class MemoryStream(LayerStream):
         "_closing",
         "_eof_seen",
         "_eof_sent",
+        "_facts",
         "_flight",
         "_flight_size",
         "_scheduled",
@@ -40,8 +45,9 @@ class MemoryStream(LayerStream):
 
     peer: MemoryStream
 
-    def __init__(self, chunk: int) -> None:
+    def __init__(self, chunk: int, facts: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        self._facts = facts or {}
         self._chunk = chunk
         self._flight: deque[Buffer | None] = deque()  # towards this end; None is EOF; limited by HIGH_WATER
         self._flight_size = 0
@@ -78,7 +84,7 @@ class MemoryStream(LayerStream):
         self._end_locally()
 
     def info(self, key: str, /) -> Any:
-        return ("memory",) if key == "layers" else None
+        return ("memory",) if key == "layers" else self._facts.get(key)
 
     # Private
 

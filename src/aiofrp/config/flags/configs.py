@@ -19,7 +19,7 @@ _NAMES = ("user", "name", "server_name", "server_user")
 
 def server_config(invocation: Invocation) -> ServerConfig:
     """The configuration of ``frps`` without a file."""
-    tree = _tree(SERVER, invocation)
+    tree = tree_of(SERVER, invocation)
     tree["allow_ports"] = [_ports(*pair) for pair in tree.get("allow_ports", ())]
     if not invocation.value("dashboard-tls-mode"):
         del tree["web_server"]["tls"]
@@ -38,7 +38,7 @@ def client_config(
     invocation: Invocation, *, proxy: ProxyConfig | None = None, visitor: VisitorConfig | None = None
 ) -> ClientConfig:
     """The configuration of ``frpc`` with one proxy or visitor and without a file."""
-    tree = _tree(CONNECTION, invocation)
+    tree = tree_of(CONNECTION, invocation)
     tree["proxies"] = () if proxy is None else (proxy,)
     tree["visitors"] = () if visitor is None else (visitor,)
     return ClientConfig(**tree)
@@ -47,7 +47,7 @@ def client_config(
 def proxy_config(invocation: Invocation) -> ProxyConfig:
     """The proxy that the flags of ``frpc tcp``, ``frpc http`` … describe."""
     kind = invocation.command.name
-    return registry.load(registry.PROXIES[kind], ProxyKind).Config(**_tree(PROXY[kind], invocation))
+    return registry.load(registry.PROXIES[kind], ProxyKind).Config(**tree_of(PROXY[kind], invocation))
 
 
 def proxy_warnings(proxy: ProxyConfig) -> list[str]:
@@ -62,11 +62,11 @@ def visitor_config(invocation: Invocation) -> VisitorConfig:
     kind = invocation.path[-2].name
     model = registry.load(registry.PROXIES[kind], ProxyKind).VisitorConfig
     assert model is not None, f"{kind} has no visitors"
-    return model(**_tree(VISITOR[kind], invocation))
+    return model(**tree_of(VISITOR[kind], invocation))
 
 
-def _tree(flags: Iterable[Flag], invocation: Invocation) -> dict[str, Any]:
-    """The fields ``flags`` set, nested as the models are."""
+def tree_of(flags: Iterable[Flag], invocation: Invocation) -> dict[str, Any]:
+    """The fields that ``flags`` set, by attribute, nested as the models are."""
     tree: dict[str, Any] = {}
     for flag in flags:
         *above, name = flag.path.split(".")

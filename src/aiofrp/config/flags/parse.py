@@ -143,6 +143,13 @@ def parse(root: Command, arguments: Sequence[str]) -> Invocation:
     return invocation
 
 
+def read_flags(command: Command, arguments: Sequence[str]) -> Invocation:
+    """The flags in ``arguments``, which are all for ``command``; other words are kept. Raises :class:`UsageError`."""
+    parser = _Parser((command,))
+    parser.parse(arguments)
+    return parser.invocation
+
+
 def find(root: Command, arguments: Sequence[str]) -> tuple[Path, list[str]]:
     """The command ``arguments`` name, and the arguments without its names. Raises :class:`UnknownCommand`."""
     path: Path = (root,)

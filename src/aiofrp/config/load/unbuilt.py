@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.config.models.server import ServerConfig
 
 
 def client_leaves_out(config: ClientConfig) -> Iterator[str]:
@@ -18,9 +17,3 @@ def client_leaves_out(config: ClientConfig) -> Iterator[str]:
         yield f"visitors of type xtcp: {', '.join(beyond)}"
     if config.virtual_net.address:
         yield "virtualNet"
-
-
-def server_leaves_out(config: ServerConfig) -> Iterator[str]:
-    """The settings of a configuration of frps that are ignored, by their keys."""
-    if config.ssh_tunnel_gateway.bind_port:
-        yield "sshTunnelGateway"

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from aiofrp.server.session.auth import SessionVerifier
 from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
 from aiofrp.transport.files import file_limit
 from aiofrp.transport.net import address_of
@@ -88,7 +89,7 @@ class Entry:
 class Arrival:
     """A logical connection with its first message, to be granted or refused; no receiver is attached to ``stream``."""
 
-    __slots__ = ("_gone", "_granted", "carrier", "codec", "message", "stream")
+    __slots__ = ("_gone", "_granted", "carrier", "codec", "message", "stream", "vouched")
 
     def __init__(
         self,
@@ -99,13 +100,16 @@ class Arrival:
         carrier: object | None,
         granted: Callable[[], None],
         gone: Callable[[], None],
+        vouched: SessionVerifier | None = None,
     ) -> None:
         """``carrier`` is the yamux session or QUIC connection that it shares with others, or ``None``. ``granted`` is
-        called once if it is granted, ``gone`` once it counts no longer, granted or not."""
+        called once if it is granted, ``gone`` once it counts no longer, granted or not. ``vouched``: verifies the
+        session of a client within frps that has shown another credential; its login needs none."""
         self.stream = stream
         self.message = message
         self.codec = codec
         self.carrier = carrier
+        self.vouched = vouched
         self._granted = granted
         self._gone = gone
 

@@ -94,6 +94,8 @@ class Arrivals:
                 tables.hooks.login(login, address_text(arrival.stream.info("peername"))), LIFETIME
             )
             check_login_numbers(login)
+        if arrival.vouched is not None:
+            return login, arrival.vouched
         return login, await guarded(tables.verifier.login(login), LIFETIME)
 
     def _refuse_login(self, arrival: Arrival, exc: FrpError) -> None:

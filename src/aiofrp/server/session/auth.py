@@ -107,3 +107,19 @@ class TokenVerifier(InstantVerifier):
     def _check(self, key: str, timestamp: int, where: str) -> None:
         if not matches(key, token_digest(self._token, timestamp)):
             raise AuthError(f"token in {where} doesn't match token from configuration")
+
+
+class Vouched(InstantVerifier):
+    """The session of a client that has shown another credential than frp's, such as a key of SSH, to frps itself.
+
+    ``subject`` says which: another credential cannot take the session's place.
+    """
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+
+    def check_ping(self, message: Ping) -> None:
+        """Nothing is demanded."""
+
+    def check_work_connection(self, message: NewWorkConn, *, required: bool = False) -> None:
+        """Nothing is demanded: it comes from within frps."""

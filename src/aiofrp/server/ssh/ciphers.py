@@ -1,0 +1,105 @@
+"""Packets of the two AEAD ciphers of SSH, sealed and opened with few calls for each.
+
+``aes*-gcm@openssh.com`` (RFC 5647) and ``chacha20-poly1305@openssh.com`` (OpenSSH's PROTOCOL.chacha20poly1305). The
+objects stand in for those of asyncssh, which make their keys anew for every packet, and have its names of methods.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+from aiofrp.stream.base import Buffer
+
+#: Bytes of the authentication tag of both.
+TAG = 16
+_BLOCK = bytes(64)
+_COUNTER_0 = bytes(8)
+
+
+class GcmPackets:
+    """AES in GCM, one direction of one connection. The length of a packet is not encrypted."""
+
+    __slots__ = ("_aead", "_count", "_fixed")
+
+    def __init__(self, key: bytes, nonce: bytes) -> None:
+        """``nonce``: of the next packet, 12 bytes; its last eight count packets."""
+        self._aead = AESGCM(key)
+        self._fixed = nonce[:4]
+        self._count = int.from_bytes(nonce[4:], "big")
+
+    def encrypt_packet(self, _seq: int, header: bytes, packet: bytes) -> tuple[bytes, bytes]:
+        """The sealed packet with its tag; the second part is empty."""
+        return header + self._aead.encrypt(self._next(), packet, header), b""
+
+    def decrypt_header(self, _seq: int, first: bytes, size: int) -> tuple[bytes, bytes]:
+        """The beginning of a packet, and its length within it."""
+        return first, first[:size]
+
+    def decrypt_packet(self, seq: int, first: bytes, rest: Buffer, size: int, mac: Buffer) -> bytes | None:
+        """The opened packet, or ``None`` if its tag is wrong."""
+        return self.open(seq, first[:size], b"".join((first[size:], rest, mac)))
+
+    def open(self, _seq: int, header: bytes, sealed: Buffer) -> bytes | None:
+        """The opened packet, or ``None`` if its tag, the last bytes of ``sealed``, is wrong."""
+        try:
+            return self._aead.decrypt(self._next(), sealed, header)
+        except InvalidTag:
+            return None
+
+    def length(self, _seq: int, header: bytes) -> int:
+        """The length of the packet that begins with ``header``, four bytes."""
+        return int.from_bytes(header, "big")
+
+    def _next(self) -> bytes:
+        nonce = self._fixed + self._count.to_bytes(8, "big")
+        self._count = (self._count + 1) & 0xFFFFFFFFFFFFFFFF
+        return nonce
+
+
+class ChaChaPackets:
+    """ChaCha20 with Poly1305, one direction of one connection. The length has a key of its own."""
+
+    __slots__ = ("_key", "_length_key")
+
+    def __init__(self, key: bytes, length_key: bytes) -> None:
+        self._key = key
+        self._length_key = length_key
+
+    def encrypt_packet(self, seq: int, header: bytes, packet: bytes) -> tuple[bytes, bytes]:
+        """The sealed packet, and its tag."""
+        nonce = seq.to_bytes(8, "big")
+        stream = Cipher(ChaCha20(self._key, _COUNTER_0 + nonce), mode=None).encryptor()
+        tag_key = stream.update(_BLOCK)[:32]
+        sealed = self._crypt_length(nonce, header) + stream.update(packet)
+        return sealed, Poly1305.generate_tag(tag_key, sealed)
+
+    def decrypt_header(self, seq: int, first: bytes, size: int) -> tuple[bytes, bytes]:
+        """The beginning of a packet, and its length."""
+        return first, self._crypt_length(seq.to_bytes(8, "big"), first[:size])
+
+    def decrypt_packet(self, seq: int, first: bytes, rest: Buffer, size: int, mac: Buffer) -> bytes | None:
+        """The opened packet, or ``None`` if its tag is wrong."""
+        return self.open(seq, first[:size], b"".join((first[size:], rest, mac)))
+
+    def open(self, seq: int, header: bytes, sealed: Buffer) -> bytes | None:
+        """The opened packet, or ``None`` if its tag, the last bytes of ``sealed``, is wrong."""
+        stream = Cipher(ChaCha20(self._key, _COUNTER_0 + seq.to_bytes(8, "big")), mode=None).decryptor()
+        check = Poly1305(stream.update(_BLOCK)[:32])
+        check.update(header)
+        check.update(sealed[:-TAG])
+        if not compare_digest(check.finalize(), bytes(sealed[-TAG:])):
+            return None
+        return stream.update(sealed[:-TAG])
+
+    def length(self, seq: int, header: bytes) -> int:
+        """The length of the packet that begins with ``header``, four bytes."""
+        return int.from_bytes(self._crypt_length(seq.to_bytes(8, "big"), header), "big")
+
+    def _crypt_length(self, nonce: bytes, header: bytes) -> bytes:
+        return Cipher(ChaCha20(self._length_key, _COUNTER_0 + nonce), mode=None).encryptor().update(header)

@@ -1,0 +1,297 @@
+"""The client within frps that an SSH client's proxies belong to: it logs in like any other, without a socket.
+
+Its control connection is a stream in memory. Its work connections are channels of the SSH connection: the first message
+that frps writes on one names the proxy, and opens the channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aiofrp.config.models.proxy import ProxyConfig
+from aiofrp.errors import AuthError, Closed, FrpError, ProtocolError, ProxyError, TimedOut
+from aiofrp.server.session.admission import Arrival
+from aiofrp.server.session.auth import SessionVerifier
+from aiofrp.server.ssh.protocol.channels import ForwardedChannel
+from aiofrp.server.ssh.protocol.connection import SshConnection
+from aiofrp.stream.base import Buffer, NullReceiver, nothing
+from aiofrp.stream.memory import memory_pair
+from aiofrp.version import FRP_VERSION
+from aiofrp.wire.frp.auth import token_digest
+from aiofrp.wire.frp.codec import CodecV1
+from aiofrp.wire.frp.messages import (
+    ClientSpec,
+    CloseProxy,
+    Login,
+    LoginResp,
+    Message,
+    NewProxy,
+    NewProxyResp,
+    NewWorkConn,
+    Ping,
+    Pong,
+    ReqWorkConn,
+    StartWorkConn,
+)
+from aiofrp.wire.transforms.base import Buffer as Bytes
+from aiofrp.wire.transforms.base import Transform
+
+#: Ready work connections; each is an object without a channel until a user comes.
+POOL: Final = 5
+#: Seconds frps has to answer a login or a NewProxy; hooks may be asked meanwhile.
+PATIENCE: Final = 60.0
+#: Seconds after which a client that was silent is asked for a sign of life before it gets a user.
+FRESH: Final = 1.0
+#: The text of the reference about a login that is refused.
+_REFUSED: Final = (
+    "login to the server failed: {}. With loginFailExit enabled, no additional retries will be attempted"
+)
+
+#: Host and port of a ``-R``, as the client gave them.
+Where = tuple[str, int]
+
+
+class _Plain:
+    """No encryption: the bytes stay within the process."""
+
+    def encode(self, data: Bytes) -> bytes:
+        return bytes(data)
+
+    def decode(self, data: Bytes) -> bytes:
+        return bytes(data)
+
+
+class _InProcess(CodecV1):
+    """Wire protocol v1 within the process."""
+
+    def control_layer(self, token: str, *, server: bool) -> Transform:
+        """None: what a control connection is encrypted against is not here."""
+        return _Plain()
+
+
+_CODEC: Final = _InProcess()
+
+
+class WorkChannel(ForwardedChannel):
+    """A work connection. What frps writes first is StartWorkConn, which ``start`` gets; the rest goes to the client."""
+
+    __slots__ = ("_client", "_decoder")
+
+    def __init__(self, client: SshTunnelClient) -> None:
+        super().__init__(client.connection)
+        self._client = client
+        self._decoder = _CODEC.decoder()
+
+    def write(self, data: Buffer, /) -> None:
+        if self.number >= 0:
+            self._client.bytes_out += len(data)
+            super().write(data)
+            return
+        try:
+            message = self._decoder.receive_one(data)
+        except ProtocolError:
+            self.abort()
+            return
+        if message is not None:
+            rest = self._decoder.leftover()
+            self._client.start_channel(self, message)
+            if rest and self.number >= 0:
+                self.write(rest)
+
+    def receive(self, payload: Buffer) -> None:
+        self._client.bytes_in += len(payload)
+        super().receive(payload)
+
+
+class SshTunnelClient(NullReceiver):
+    """One login. ``lost`` is called once with the reason when frps ends it, not after :meth:`close`."""
+
+    def __init__(
+        self,
+        opened: Callable[[Arrival], None],
+        connection: SshConnection,
+        lost: Callable[[FrpError], None],
+        heartbeat: bool,
+    ) -> None:
+        """``opened`` takes logical connections with their first message, as any other's; ``heartbeat``: frps expects
+        pings."""
+        self.connection = connection
+        self.bytes_in = self.bytes_out = 0  #: of users: from the SSH client, and to it
+        self.users = 0  #: so many came
+        self._opened = opened
+        self._lost: Callable[[FrpError], None] | None = lost
+        self._heartbeat = heartbeat
+        self._decoder = _CODEC.decoder()
+        self._proxies: dict[str, Where] = {}  # by wire name; limited by MAX_FORWARDS
+        # Answers that are awaited, by wire name, "" of the login; limited as the proxies.
+        self._answers: dict[str, asyncio.Future[Message]] = {}
+        self._owed = 0  # work connections, until the client gives a sign of life
+        self._prefix = self._run_id = self._token = ""
+        self._vouched = False
+        facts = {key: connection.info(key) for key in ("peername", "sockname")}
+        self._stream, self._server_side = memory_pair(facts=facts)
+
+    # Conversations
+
+    async def login(
+        self, *, user: str, token: str, client_id: str, oidc: bool, vouched: SessionVerifier | None
+    ) -> None:
+        """Log in. With ``oidc``, ``token`` is one of the identity provider. ``vouched``: the client's key is known, so
+        that no token is needed. Raises :class:`~aiofrp.errors.AuthError` with the reference's text."""
+        self._prefix = f"{user}." if user else ""
+        self._token, self._vouched = "" if oidc else token, vouched is not None
+        now = int(time.time())
+        message = Login(
+            version=FRP_VERSION,
+            hostname=socket.gethostname(),
+            os=sys.platform,
+            user=user,
+            privilege_key=token if oidc else token_digest(token, now),
+            timestamp=now,
+            client_id=client_id,
+            client_spec=ClientSpec(type="ssh-tunnel", always_auth_pass=self._vouched),
+            pool_count=POOL,
+        )
+        self._stream.attach(self)
+        self._opened(
+            Arrival(
+                self._server_side,
+                message,
+                _CODEC,
+                carrier=self.connection,
+                granted=nothing,
+                gone=nothing,
+                vouched=vouched,
+            )
+        )
+        answer = await self._answer("")
+        if not isinstance(answer, LoginResp) or answer.error:
+            raise AuthError(_REFUSED.format(getattr(answer, "error", "no answer")))
+        self._run_id = answer.run_id
+
+    async def publish(self, proxy: ProxyConfig, where: Where) -> str:
+        """Start a proxy whose users are sent to ``where``; returns its remote address. Raises
+        :class:`~aiofrp.errors.FrpError`."""
+        name = self._prefix + proxy.name
+        if name in self._proxies:
+            raise ProxyError(f"proxy [{proxy.name}] already exists")
+        self._proxies[name] = where
+        try:
+            self._send(NewProxy(proxy_name=name, proxy_type=proxy.type, **proxy.wire_values()))
+            answer = await self._answer(name)
+            if not isinstance(answer, NewProxyResp) or answer.error:
+                raise ProxyError(getattr(answer, "error", "no answer"))
+        except BaseException:
+            self._proxies.pop(name, None)
+            raise
+        return answer.remote_addr
+
+    def withdraw(self, name: str) -> None:
+        """End the proxy of this name without the user."""
+        if self._proxies.pop(self._prefix + name, None) is not None:
+            self._send(CloseProxy(proxy_name=self._prefix + name))
+
+    def close(self) -> None:
+        """End the login and its proxies."""
+        self._lost = None
+        self._fail(Closed("the SSH connection was closed"))
+        self._stream.close()
+
+    def alive(self) -> None:
+        """The SSH client gave a sign of life: it may get users, and frps learns that it is there."""
+        owed, self._owed = self._owed, 0
+        for _ in range(owed):
+            self._offer()
+        if self._heartbeat and self._run_id:
+            now = int(time.time())
+            self._send(Ping(privilege_key=token_digest(self._token, now), timestamp=now))
+
+    # For work connections
+
+    def start_channel(self, channel: WorkChannel, message: Message) -> None:
+        """``message`` came on a work connection: open its channel, or end it."""
+        where = self._proxies.get(message.proxy_name) if isinstance(message, StartWorkConn) else None
+        if where is None or not isinstance(message, StartWorkConn) or message.error:
+            channel.abort()
+            return
+        self.users += 1
+        origin = (message.src_addr, message.src_port) if message.src_addr else where
+        self.connection.open_channel(channel, where, origin)
+
+    # Receiver of the control connection
+
+    def data_received(self, data: Buffer, /) -> None:
+        for message in self._decoder.receive_data(data):
+            match message:
+                case ReqWorkConn():
+                    self._asked_for_work()
+                case LoginResp():
+                    self._answered("", message)
+                case NewProxyResp():
+                    self._answered(message.proxy_name, message)
+                case Pong() if message.error:
+                    self._end(Closed(message.error))
+
+    def eof_received(self) -> None:
+        self._stream.close()
+        self._end(Closed("frps ended the session"))
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        self._end(exc if isinstance(exc, FrpError) else Closed("frps ended the session"))
+
+    # Private
+
+    def _asked_for_work(self) -> None:
+        """Offer a work connection, if the SSH client is there: frps takes one as a sign of its life."""
+        connection = self.connection
+        if asyncio.get_running_loop().time() - connection.received_at < FRESH:
+            self._offer()
+            return
+        self._owed += 1
+        if self._owed == 1:
+            connection.ping()
+
+    def _offer(self) -> None:
+        now = 0 if self._vouched else int(time.time())
+        key = "" if self._vouched else token_digest(self._token, now)
+        message = NewWorkConn(run_id=self._run_id, privilege_key=key, timestamp=now)
+        self._opened(
+            Arrival(
+                WorkChannel(self), message, _CODEC, carrier=self.connection, granted=nothing, gone=nothing
+            )
+        )
+
+    def _send(self, message: Message) -> None:
+        self._stream.write(_CODEC.encode(message))
+
+    async def _answer(self, name: str) -> Message:
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._answers[name] = future
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await future
+        except TimeoutError:
+            raise TimedOut("wait proxy status ready timeout") from None
+        finally:
+            self._answers.pop(name, None)
+
+    def _answered(self, name: str, message: Message) -> None:
+        future = self._answers.get(name)
+        if future is not None and not future.done():
+            future.set_result(message)
+
+    def _fail(self, error: FrpError) -> None:
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(error)
+
+    def _end(self, error: FrpError) -> None:
+        self._fail(error)
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            lost(error)

@@ -53,7 +53,7 @@ INSIDE = {
     "wire": [{"nathole"}, {"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
     "stream": [{"tls", "mux", "kcp", "quic"}, {"udp"}, {FILES}],
     "http": [{"serve"}, {"v1", "v2"}, {FILES}],
-    "client": [{"service"}, {"api", "oidc"}, {FILES}],
+    "client": [{"service"}, {"api", "oidc"}, {FILES}, {"sources"}],
     "proxy": [{FILES}, {"datagrams"}],
     "config": [
         {"tools", "flags"},

@@ -44,6 +44,7 @@ COVERED_BY = {
     "stream/tls/client.py": "plugin/test_reverse_plugins.py",
     "stream/stall.py": "e2e/test_stalls.py",
     "version.py": "cli/test_recorded.py",
+    "client/api/bodies.py": "client/api/test_store.py",
     "client/proxies.py": "client/test_reload.py",
     "client/service.py": "e2e/test_resilience.py",
     "client/visitors.py": "e2e/test_stcp.py",

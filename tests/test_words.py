@@ -23,6 +23,7 @@ PHRASES = re.compile(r"\b(?:word for|last words?|by the book|in vain|takes? libe
 LOOK_UP = re.compile(r"\b(?:look(?:s|ed|ing)?[ -]?ups?|look-ahead|looking for beginning of)\b")
 #: Files with a word in its own sense: HTML, the file system and networks have links.
 IN_ITS_OWN_SENSE = {
+    "client/sources/replace.py": {"link"},
     "plugin/files/confined.py": {"link", "links"},
     "plugin/files/listing.py": {"link"},
     "nat/interfaces.py": {"link"},

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from aiofrp.client.service import Client
-from aiofrp.client.source import ConfigSource
+from aiofrp.client.sources.file import ConfigSource
 from aiofrp.errors import FrpError
 from tests.support.tunnel import PATIENCE
 

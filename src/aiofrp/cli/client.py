@@ -14,7 +14,7 @@ from aiofrp.aio import Scope
 from aiofrp.cli.run import run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.client.backoff import Backoff
-from aiofrp.client.source import ConfigSource
+from aiofrp.client.sources.file import ConfigSource
 from aiofrp.config.flags.configs import client_config, proxy_config, proxy_warnings, visitor_config
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING

@@ -15,12 +15,13 @@ from aiofrp.aio import Scope
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
+from aiofrp.client.live import LiveConfig
 from aiofrp.client.proxies import ClientProxies, Surroundings
-from aiofrp.client.reload import restart_keys
-from aiofrp.client.source import ConfigSource
+from aiofrp.client.sources.file import ConfigSource
+from aiofrp.client.sources.store import StoreChange
 from aiofrp.client.visitors import ClientVisitors
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.errors import AuthError, Closed, ConfigError, FrpError, LoginFailed, RemoteProtocolError, TimedOut
+from aiofrp.errors import AuthError, Closed, FrpError, LoginFailed, RemoteProtocolError, TimedOut
 from aiofrp.host.contexts import MakeClient
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
@@ -68,8 +69,6 @@ class Client:
 
         Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files.
         """
-        self.config = config
-        self.source = source
         self.run_id = ""
         token = config.auth.token.reveal()
         self._key = derive_key(token)
@@ -80,6 +79,7 @@ class Client:
         around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size, halves or {})
         self.proxies = ClientProxies(config.proxies, around)
         self.visitors = ClientVisitors(config.visitors, around)
+        self._live = LiveConfig(config, source, self.proxies, self.visitors, self._scope)
         self._options = dial_options(config)
         self._transport = transport_of(config.transport.protocol)()
         self._control: ClientControl | None = None
@@ -87,7 +87,6 @@ class Client:
         self._stopping = asyncio.Event()
         self._attempt: asyncio.Timeout | None = None  # of the login that is tried now; stop() lets it pass
         self._wake = asyncio.Event()  # stopping, or the session was lost
-        self._reloading = asyncio.Lock()
         self._admin: AdminApi | None = None
         self._grace = CONNECTION_GRACE
         self._log = _log
@@ -95,6 +94,16 @@ class Client:
     def __repr__(self) -> str:
         state = "online" if self._control is not None else "offline"
         return f"<Client {state} run_id={self.run_id} {self.proxies!r}>"
+
+    @property
+    def config(self) -> ClientConfig:
+        """What it runs by now."""
+        return self._live.config
+
+    @property
+    def source(self) -> ConfigSource | None:
+        """Where :meth:`reload` and the admin API find the configuration again."""
+        return self._live.source
 
     async def run(self) -> None:
         """Log in, serve, reconnect, until :meth:`stop`.
@@ -127,23 +136,11 @@ class Client:
         ``strict``: whether unknown keys are errors, by default as at the start. Raises
         :class:`~aiofrp.errors.ConfigError`, and nothing is changed then.
         """
-        if self.source is None:
-            raise ConfigError("frpc has no config file path")
-        strict = self.source.strict if strict is None else strict
-        async with self._reloading:
-            loaded = await asyncio.to_thread(self.source.load, strict=strict)
-            await self._go_over(loaded.config)
-        for warning in loaded.warnings:
-            self._log.warning("%s", warning)
-        self._log.info("success reload conf")
+        await self._live.reload(strict=strict)
 
-    async def _go_over(self, config: ClientConfig) -> None:
-        waiting = restart_keys(self.config, config)
-        if waiting:
-            self._log.warning("these changes need a restart: [%s]", " ".join(waiting))
-        self.config = self.config.model_copy(update={"proxies": config.proxies, "visitors": config.visitors})
-        await self.visitors.update(config.visitors)
-        await self.proxies.update(config.proxies)
+    async def change_store(self, change: StoreChange) -> None:
+        """Change the store; see :meth:`aiofrp.client.live.LiveConfig.change_store`."""
+        await self._live.change_store(change)
 
     async def _open_admin(self) -> None:
         """Serve the admin API, if it is configured, also while the login is tried."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from aiohttp import web
 
-from aiofrp.client.api.definition import definition
+from aiofrp.client.api.store import StoreApi, Storing
 from aiofrp.client.proxies import ClientProxies, RunningProxy
-from aiofrp.client.source import ConfigSource
+from aiofrp.client.sources.definition import definition
+from aiofrp.client.sources.file import ConfigSource
+from aiofrp.client.sources.store import Entry, Kind
 from aiofrp.config.golang.literals import quote
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.proxy.base import Place, proxy_type
 from aiofrp.transport.net import join_host_port
@@ -25,7 +26,7 @@ _STOP_DELAY = 0.1
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
-class Administered(Protocol):
+class Administered(Storing, Protocol):
     """A frpc, as its admin API sees it."""
 
     @property
@@ -61,6 +62,9 @@ class AdminApi:
         server.route("GET", "/api/visitor/{name}/config", self._visitor)
         server.route("GET", "/api/reload", self._reload, changes=True)
         server.route("POST", "/api/stop", self._stop, changes=True)
+        if client.source is not None and client.source.has_store:
+            StoreApi(client, client.source, "proxy").add_routes(server)
+            StoreApi(client, client.source, "visitor").add_routes(server)
         if client.config.web_server.pprof_enable:
             add_profiling(server)
         server.route("*", "/", to_pages)
@@ -85,14 +89,29 @@ class AdminApi:
         client = self._client
         answer: dict[str, list[dict[str, object]]] = {}
         for proxy in client.proxies.running():
-            answer.setdefault(proxy.config.type, []).append(status_of(proxy, client.config.server_addr))
+            status = status_of(proxy, client.config.server_addr, self._stored("proxy"))
+            answer.setdefault(proxy.config.type, []).append(status)
         return json_response(dict(sorted(answer.items())))
 
     async def _proxy(self, request: web.Request) -> web.Response:
-        return _definition("proxy", request.match_info["name"], self._client.config.proxies)
+        return self._definition("proxy", request.match_info["name"], self._client.config.proxies)
 
     async def _visitor(self, request: web.Request) -> web.Response:
-        return _definition("visitor", request.match_info["name"], self._client.config.visitors)
+        return self._definition("visitor", request.match_info["name"], self._client.config.visitors)
+
+    def _definition(self, kind: Kind, name: str, running: Sequence[Entry]) -> web.Response:
+        """What runs, else what is stored and does not run."""
+        for config in running:
+            if config.name == name:
+                return json_response(definition(config))
+        stored = self._stored(kind).get(name)
+        if stored is None:
+            raise ApiError(404, f"{kind} {quote(name)} not found")
+        return json_response(definition(stored, completed=False))
+
+    def _stored(self, kind: Kind) -> Mapping[str, Entry]:
+        source = self._client.source
+        return {} if source is None else source.stored.of(kind)
 
     async def _get_config(self, request: web.Request) -> web.Response:
         try:
@@ -131,15 +150,9 @@ class AdminApi:
         return source
 
 
-def _definition(kind: str, name: str, configs: Iterable[ProxyConfig | VisitorConfig]) -> web.Response:
-    for config in configs:
-        if config.name == name:
-            return json_response(definition(config))
-    raise ApiError(404, f"{kind} {quote(name)} not found")
-
-
-def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, object]:
-    """One proxy as ``/api/status`` shows it; ``lost`` is ours and there only once something was."""
+def status_of(proxy: RunningProxy, server_addr: str, stored: Mapping[str, Entry]) -> dict[str, object]:
+    """One proxy as ``/api/status`` shows it; ``stored`` are the proxies of the store. ``lost`` is ours and there only
+    once something was."""
     config, state = proxy.config, proxy.state
     remote = "" if state.error else state.remote_addr
     if not state.error and proxy_type(config.type).place is Place.PORT:
@@ -152,5 +165,10 @@ def status_of(proxy: RunningProxy, server_addr: str) -> dict[str, object]:
         "local_addr": join_host_port(config.local_ip, config.local_port) if config.local_port else "",
         "plugin": config.plugin.type if config.plugin else "",
         "remote_addr": remote,
+        **({"source": "store"} if _enabled(stored.get(config.name)) else {}),
         **({"lost": dict(proxy.losses)} if proxy.losses else {}),
     }
+
+
+def _enabled(entry: Entry | None) -> bool:
+    return entry is not None and entry.enabled is not False

@@ -74,7 +74,8 @@ def _json_error(text: str, position: int, reason: str) -> NoReturn:
     if position >= len(text):
         raise InvalidConfig([Problem("unexpected end of JSON input", hint=place, line=line)]) from None
     reason, position = _json_reason(text, position, reason)
-    message = f"invalid character {text[position]!r} {reason}"
+    character = r"'\''" if text[position] == "'" else repr(text[position])
+    message = f"invalid character {character} {reason}"
     raise InvalidConfig([Problem(message, hint=place, line=line)]) from None
 
 

@@ -69,6 +69,9 @@ class _Place:
     path: Path = ()
     unknown: str = ""  # before the text for an unknown key
     wrong: str = ""  # before other texts; empty in the common part
+    outer: str = (
+        ""  # before the dotted place of a field in texts, with a dot: where the document is part of another
+    )
 
     def report(self, message: str, path: Path = (), hint: str = "") -> None:
         """Keep a problem at ``path`` below this place; ``hint`` is what to write instead."""
@@ -115,6 +118,31 @@ def decode_visitor(tree: object, rules: Rules = Rules()) -> VisitorConfig:
     """One visitor, as a store or an API has it; raises :class:`InvalidConfig`."""
     work = _Work(rules, About("frpc", rules.syntax, ("visitors", 0)))
     return _checked(_visitor(_Place(work), tree), work)
+
+
+def decode_proxy_block(tree: object, name: str, rules: Rules = Rules()) -> ProxyConfig:
+    """The proxy of type ``name`` in a definition of the admin API, where the block ``name`` is ``tree``; raises
+    :class:`InvalidConfig`."""
+    model = registry.load(registry.PROXIES[name], ProxyKind).Config
+    return _block(tree, name, rules, model, "proxy")
+
+
+def decode_visitor_block(tree: object, name: str, rules: Rules = Rules()) -> VisitorConfig:
+    """The same for a visitor; ``name`` is a type that has visitors."""
+    model = registry.load(registry.PROXIES[name], ProxyKind).VisitorConfig
+    assert model is not None
+    return _block(tree, name, rules, model, "visitor")
+
+
+def _block(tree: object, name: str, rules: Rules, model: type[M], owner: str) -> M:
+    base = ("proxies", 0) if owner == "proxy" else ("visitors", 0)
+    work = _Work(rules, About("frpc", rules.syntax, base))
+    here = _Place(work, outer=f"{name}.")
+    if isinstance(tree, dict):
+        return _checked(_with_plugin(here, model, tree, owner, ""), work)
+    where = f"{owner.title()}Definition.{name} of type v1.{model.reference_name}"
+    here.report(f"json: cannot unmarshal {kind(tree)} into Go struct field {where}")
+    return _checked(None, work)
 
 
 def _checked(config: M | None, work: _Work) -> M:
@@ -215,7 +243,7 @@ def _with_plugin(here: _Place, model: type[M], tree: dict[str, Any], owner: str,
 
 
 def _report_plugin(here: _Place, model: type[Model], value: object, what: str) -> None:
-    where = f"{model.reference_name}.{holder(model, 'plugin')}"
+    where = f"{model.reference_name}.{here.outer}{holder(model, 'plugin')}"
     text = f"{here.wrong}json: cannot unmarshal {kind(value)} into Go struct field {where}.{what}"
     here.report(text, ("plugin",), syntax.plugin(here.work.rules.syntax))
 
@@ -234,6 +262,7 @@ def _typed_plugin(here: _Place, tree: dict[str, Any], name: str, owner: str, bef
         here.below("plugin"),
         unknown=f"{before}unmarshal {owner} plugin error: unmarshal {options} error: ",
         wrong=f"{here.wrong}unmarshal {options} error: ",
+        outer="",
     )
     return _build(inside, registry.load(rows[name], PluginKind).Config, tree)
 
@@ -337,9 +366,9 @@ def _report_wrong(place: _Place, model: type[Model], wrong: Wrong) -> None:
         place.report(place.wrong + wrong.text, path, hints.BANDWIDTH)
         return
     got, want = wrong.got or kind(wrong.value), wrong.want
-    if place.wrong:
+    if place.wrong or place.outer:
         owner = struct.reference_name or struct.__name__
-        where = ".".join((owner, *names))
+        where = f"{owner}.{place.outer}{'.'.join(names)}"
         text = f"{place.wrong}json: cannot unmarshal {got} into Go struct field {where} of type {want}"
     else:
         text = f'field "{".".join(names)}": cannot unmarshal {got} into {want}'

@@ -154,15 +154,18 @@ class Model(Table):
             return
         for name, default in fills(type(self)):
             if not values[name]:
-                values[name] = default
+                self.fill(name, default)
         self.complete()
 
     def complete(self) -> None:
         """Set defaults that depend on other fields, with :meth:`fill`. Called once, after other defaults."""
 
     def fill(self, name: str, value: Any) -> None:
-        """Set the attribute ``name``; for :meth:`complete` only, since a model is immutable afterwards."""
-        self.__dict__[name] = value
+        """Set the attribute ``name``; not after :meth:`complete`, since a model is immutable then. An attribute whose
+        value is replaced counts as not given."""
+        if self.__dict__[name] != value:
+            self.__dict__[name] = value
+            self.__dict__["given"] = self.given - {name}
 
     def model_copy(self, *, update: Mapping[str, Any]) -> Self:
         """The same model but for the attributes in ``update``, whose values are not checked."""

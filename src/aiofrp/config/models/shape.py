@@ -22,7 +22,7 @@ def holder(model: type[Model], name: str) -> str:
     It is part of the paths in the reference's error texts: type names joined by dots, or empty.
     """
     bases = model.__mro__
-    owner = next(base for base in bases if name in get_annotations(base))
+    owner = next(base for base in reversed(bases) if name in get_annotations(base))
     between = [base for base in bases[1 : bases.index(owner) + 1] if issubclass(base, owner)]
     names = [base.__dict__.get("reference_name", "") for base in between]
     return ".".join(name for name in names if name)

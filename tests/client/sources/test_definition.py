@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiofrp import registry
-from aiofrp.client.api.definition import block, definition
+from aiofrp.client.sources.definition import block, definition
 from aiofrp.config.load.decode import decode_proxy, decode_visitor
 
 

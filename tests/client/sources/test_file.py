@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.client.source import ConfigSource
+from aiofrp.client.sources.file import ConfigSource
 from aiofrp.errors import ConfigError
 
 

@@ -1,0 +1,1 @@
+"""Where the configuration of a frpc comes from: its file, and the store."""

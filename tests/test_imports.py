@@ -35,6 +35,7 @@ ORDER = [
     {"registry"},
     {"wire"},
     {"aio", "logs", "errors", "version"},
+    {"loghandlers"},
     {"faults", "output"},
 ]
 STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}

@@ -1,37 +1,17 @@
-"""Log lines, where they go, and log files over the days."""
+"""Log lines: which are written, of whom they speak, and what peers can cause."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import datetime
-import errno
-import io
 import logging
-import os
-import re
-import stat
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from aiofrp import logs, output
+from aiofrp import logs
 
 DAY = 86400.0
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, *when: Any) -> None:
-        self.now = datetime.datetime(*when).timestamp()
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture(autouse=True)
@@ -45,42 +25,6 @@ def the_loggers_afterwards() -> Iterator[None]:
     root.setLevel(level)
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock(2026, 11, 22, 23, 59, 58)
-
-
-def record(text: str = "hello %s", *args: object, level: int = logging.INFO) -> logging.LogRecord:
-    return logging.LogRecord("aiofrp.client.control", level, "/a/client/control.py", 165, text, args, None)
-
-
-# Lines
-
-
-def test_a_line() -> None:
-    line = logs.LineFormatter(colour=False).format(record("hello %s", "you"))
-    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
-    assert re.fullmatch(stamp + r" \[I\] \[client/control\.py:165\] hello you", line)
-
-
-@pytest.mark.parametrize(
-    ("level", "letter", "code"),
-    [
-        (logs.TRACE, "T", ""),
-        (10, "D", "1;36"),
-        (20, "I", "1;34"),
-        (30, "W", "1;33"),
-        (40, "E", "1;31"),
-        (50, "E", "1;31"),
-    ],
-)
-def test_levels_and_colours(level: int, letter: str, code: str) -> None:
-    line = logs.LineFormatter(colour=True).format(record("x", level=level))
-    assert f" [{letter}] " in line
-    assert line.startswith(f"\x1b[{code}m") if code else not line.startswith("\x1b")
-    assert line.endswith("\x1b[0m") if code else line.endswith("x")
-
-
 def test_names_stand_before_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     logs.setup(level="debug")
     log = logs.get("aiofrp.x").bind("dd6a1fad99859bef").bind("100%", "")
@@ -89,11 +33,6 @@ def test_names_stand_before_the_text(capsys: pytest.CaptureFixture[str]) -> None
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("] [dd6a1fad99859bef] [100%] start proxy success")
     assert lines[1].endswith("] [dd6a1fad99859bef] [100%] 5")
-
-
-def test_names_that_peers_choose_forge_nothing() -> None:
-    line = logs.LineFormatter(colour=False).format(record("proxy [%s]", "a\n2026-11-22 [I] b\x1b[2J\r\tc"))
-    assert line.endswith("proxy [a\n  2026-11-22 [I] b\\x1b[2J\\x0d\tc]")
 
 
 def test_the_position_is_that_of_the_caller(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,259 +53,6 @@ def test_the_level_is_switched_at_run_time(capsys: pytest.CaptureFixture[str]) -
     logs.set_level("error")
     log.warning("three")
     assert [line.rpartition(" ")[2] for line in capsys.readouterr().out.splitlines()] == ["two"]
-
-
-# The console
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(("terminal", "wished", "coloured"), [(1, 1, 1), (1, 0, 0), (0, 1, 0), (0, 0, 0)])
-def test_colours_on_a_terminal_only(
-    terminal: bool, wished: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    output = Terminal() if terminal else io.StringIO()
-    monkeypatch.setattr(sys, "stdout", output)
-    logs.setup(logs.Console(colour=wished))
-    logs.get("aiofrp.x").info("hello")
-    assert ("\x1b" in output.getvalue()) == coloured
-
-
-def test_a_full_console_is_passed_over(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    if not os.path.exists("/dev/full"):
-        pytest.skip("this system has no /dev/full")
-    with open("/dev/full", "w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
-        logs.setup()
-        logs.get("aiofrp.x").info("hello")
-        monkeypatch.undo()
-        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-            full.flush()  # the line is still there, else the test has shown nothing
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, full.fileno())
-        os.close(nothing)
-    assert capsys.readouterr().err == ""
-
-
-# Files
-
-
-def lines(path: Path) -> list[str]:
-    return [line.rpartition("] ")[2] for line in path.read_text().splitlines()]
-
-
-def test_a_file_is_made_with_its_folders_and_for_its_owner_only(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "a" / "b" / "frps.log"
-    handler = logs.DailyFile(str(path), 3, clock=clock)
-    handler.emit(record("one"))
-    handler.close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert lines(path) == ["one"]
-    assert "\x1b" not in path.read_text()
-
-
-def test_a_file_is_continued(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "frps.log"
-    for text in ("one", "two"):
-        handler = logs.DailyFile(str(path), 3, clock=clock)
-        handler.emit(record(text))
-        handler.close()
-    assert lines(path) == ["one", "two"]
-
-
-def test_a_file_is_renamed_at_midnight(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "frps.log"
-    handler = logs.DailyFile(str(path), 3, clock=clock)
-    handler.emit(record("before"))
-    clock.now += 1
-    handler.emit(record("also before"))
-    clock.now += 1
-    handler.emit(record("after"))
-    handler.emit(record("also after"))
-    clock.now += DAY
-    handler.emit(record("the next day"))
-    handler.close()
-    assert {file.name: lines(file) for file in tmp_path.iterdir()} == {
-        "frps.20261123-000000.log": ["before", "also before"],
-        "frps.20261124-000000.log": ["after", "also after"],
-        "frps.log": ["the next day"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "backup"), [("frps", "frps.20261123-000000"), ("a.b.log", "a.b.20261123-000000.log")]
-)
-def test_names_of_renamed_files(tmp_path: Path, clock: Clock, name: str, backup: str) -> None:
-    handler = logs.DailyFile(str(tmp_path / name), 3, clock=clock)
-    clock.now += 2
-    handler.emit(record("x"))
-    handler.close()
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([name, backup])
-
-
-@pytest.mark.parametrize(
-    ("days", "kept"),
-    [(3, {"20261121", "20261122"}), (0, set()), (-1, {"20261110", "20261118", "20261121", "20261122"})],
-)
-def test_old_files_are_deleted(tmp_path: Path, clock: Clock, days: int, kept: set[str]) -> None:
-    for day in ("20261110", "20261118", "20261121", "20261122"):
-        (tmp_path / f"frps.{day}-000000.log").touch()
-    others = {
-        "frps.old.log",
-        "frps.20261110-000000.txt",
-        "frpc.20261110-000000.log",
-        "frps.20261399-000000.log",
-    }
-    for name in others:
-        (tmp_path / name).touch()
-    handler = logs.DailyFile(str(tmp_path / "frps.log"), days, clock=clock)
-    clock.now += 2
-    handler.emit(record("x"))
-    handler.close()
-    left = {file.name for file in tmp_path.iterdir()} - others - {"frps.log", "frps.20261123-000000.log"}
-    assert left == {f"frps.{day}-000000.log" for day in kept}
-
-
-def test_midnight_where_clocks_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    try:
-        for day, hours in (((2026, 3, 29), 23), ((2026, 10, 25), 25), ((2026, 6, 1), 24)):
-            start = time.mktime((*day, 0, 0, 0, 0, 0, -1))
-            assert logs.next_midnight(start) - start == hours * 3600
-            assert logs.next_midnight(start + hours * 3600 - 1) == start + hours * 3600
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-
-
-def test_a_device_is_not_renamed(clock: Clock, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    handler = logs.DailyFile(str(pipe), 3, clock=clock)
-    clock.now += 2
-    handler.emit(record("after midnight"))
-    handler.close()
-    assert os.read(reader, 1000).endswith(b"after midnight\n")
-    os.close(reader)
-    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
-
-
-def test_a_pipe_that_nobody_reads_is_not_waited_for(
-    tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    handler = logs.DailyFile(str(path), 3, clock=clock)
-    assert "lines are lost" in capsys.readouterr().err
-    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    clock.now += 20
-    for number in range(2000):
-        handler.emit(record(f"line {number}." + "x" * 90))
-    seen = read_all(reader)
-    handler.emit(record("after"))
-    seen += read_all(reader)
-    os.close(reader)
-    handler.close()
-    lines = seen.decode().splitlines()
-    assert lines[-1].endswith("after")
-    assert lines[-2] == f"{2002 - len(lines)} lines were lost, as nobody read them"
-    assert [f"line {number}.x" in line for number, line in enumerate(lines[:-2])] == [True] * (len(lines) - 2)
-
-
-def read_all(descriptor: int) -> bytes:
-    """What is there."""
-    data = b""
-    with contextlib.suppress(BlockingIOError):
-        while more := os.read(descriptor, 65536):
-            data += more
-    return data
-
-
-def test_a_line_that_was_cut_is_finished() -> None:
-    """And a file that takes little at a time makes nothing grow."""
-    lines, taken = output.Lines(), []
-
-    class Slow(io.RawIOBase):
-        places = 4
-
-        def write(self, data: Any, /) -> int | None:
-            piece = bytes(data[: self.places])
-            taken.append(piece)
-            return len(piece) or None
-
-    file = Slow()
-    lines.write(file, b"first\n")
-    file.places = 0
-    lines.write(file, b"second\n")
-    file.places = 100
-    lines.write(file, b"third\n")
-    assert b"".join(taken) == b"first\n1 lines were lost, as nobody read them\nthird\n"
-    file.places = 1
-    for _ in range(output.MAX_KEPT // 500):
-        lines.write(file, b"x" * 999 + b"\n")
-    assert len(lines._rest) < output.MAX_KEPT + 1000
-    assert lines._lost
-
-
-# Files that cannot be written
-
-
-def test_a_file_that_cannot_be_made_is_tried_again(
-    tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "taken").write_text("this is no folder")
-    path = tmp_path / "taken" / "frps.log"
-    handler = logs.DailyFile(str(path), 3, clock=clock)
-    handler.emit(record("lost"))
-    clock.now -= 3600
-    (tmp_path / "taken").unlink()
-    clock.now += 3600
-    handler.emit(record("lost too"))
-    clock.now -= 3600 - 10
-    handler.emit(record("lost as well"))
-    clock.now += 3600
-    handler.emit(record("kept"))
-    handler.close()
-    assert lines(path) == ["kept"]
-    assert capsys.readouterr().err.count("cannot write the log file") == 1
-
-
-def test_a_full_disk_is_told_once(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
-    if not os.path.exists("/dev/full"):
-        pytest.skip("this system has no /dev/full")
-    handler = logs.DailyFile("/dev/full", 3, clock=clock)
-    for _ in range(3):
-        handler.emit(record("lost"))
-        clock.now += 11
-    handler.close()
-    message = f"cannot write the log file /dev/full: {os.strerror(errno.ENOSPC)}; lines are lost\n"
-    assert capsys.readouterr().err == message
-
-
-def test_a_folder_that_is_gone_comes_back(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "log" / "frps.log"
-    handler = logs.DailyFile(str(path), 3, clock=clock)
-    path.unlink()
-    path.parent.rmdir()
-    clock.now += 2
-    handler.emit(record("after midnight"))
-    handler.close()
-    assert lines(path) == ["after midnight"]
-
-
-def test_names_that_are_no_text_reach_the_file_as_they_came(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "frps.log"
-    handler = logs.DailyFile(str(path), 3, clock=clock)
-    handler.emit(record("\udcff"))
-    handler.close()
-    assert path.read_bytes().endswith(b" \xff\n")
 
 
 # Lines that peers can cause

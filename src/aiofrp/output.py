@@ -7,6 +7,7 @@ the descriptor itself stay as they are, since other programs share them.
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import select
@@ -17,6 +18,9 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+#: The error handler for text that is printed or logged: a byte that is no text stays as it came, and a character that
+#: the encoding has not is written as an escape.
+TEXT_ERRORS = "aiofrp.text"
 #: Bytes that are kept for a reader that has stopped.
 MAX_KEPT = 256 * 1024
 #: Seconds a terminal is left alone that says it takes bytes and does not.
@@ -150,13 +154,31 @@ class Lines:
         self._rest = b""  # of what was written in part
         self._lost = 0
 
-    def write(self, file: io.RawIOBase, line: bytes) -> None:
-        """Write a line to ``file``, or lose it. Raises :exc:`OSError` when the file fails."""
+    def write(self, file: io.RawIOBase, lines: bytes) -> None:
+        """Write whole lines to ``file``, or lose them. Raises :exc:`OSError` when the file fails."""
         data = self._rest
         fits = len(data) <= MAX_KEPT
         if fits:
-            data += (b"%d lines were lost, as nobody read them\n" % self._lost if self._lost else b"") + line
+            data += (b"%d lines were lost, as nobody read them\n" % self._lost if self._lost else b"") + lines
         written = file.write(data) or 0
-        self._lost = 0 if fits and written else self._lost + 1
+        self._lost = 0 if fits and written else self._lost + lines.count(b"\n")
         if written:
             self._rest = data[written:]
+
+
+def _write_anyway(error: UnicodeError) -> tuple[bytes | str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    wide = error.encoding.startswith(("utf-16", "utf-32"))  # a single byte is no character there
+    shown = b"".join(_byte_or_escape(character, wide) for character in error.object[error.start : error.end])
+    return shown.decode("ascii") if wide else shown, error.end
+
+
+def _byte_or_escape(character: str, wide: bool) -> bytes:
+    byte = ord(character) - 0xDC00
+    if 0x80 <= byte <= 0xFF:
+        return f"\\x{byte:02x}".encode() if wide else bytes([byte])
+    return character.encode("ascii", "backslashreplace")
+
+
+codecs.register_error(TEXT_ERRORS, _write_anyway)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aiofrp import faults, logs
+from aiofrp import faults, loghandlers, logs
 from aiofrp.cli import signals, streams
 from aiofrp.config.models.shared import LogConfig
 from aiofrp.transport.files import raise_file_limit
@@ -34,9 +34,9 @@ def set_up_logs(config: LogConfig) -> None:
     streams.never_wait(_count_lost)
     handler: logging.Handler
     if config.to == "console":
-        handler = logs.Console(colour=not config.disable_print_color)
+        handler = loghandlers.Console(colour=not config.disable_print_color)
     else:
-        handler = logs.DailyFile(config.to, config.max_days)
+        handler = loghandlers.DailyFile(config.to, config.max_days)
     logs.setup(handler, config.level)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
-from aiofrp.logs import TEXT_ERRORS
+from aiofrp.output import TEXT_ERRORS
 
 if TYPE_CHECKING:
     from aiofrp.output import Output

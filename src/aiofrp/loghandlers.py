@@ -1,0 +1,274 @@
+"""Where the lines of the log go, and their form: the console, or a file that is renamed every day.
+
+Lines that are logged in one turn of the event loop are written together when it ends; a line of the level ``error``,
+and one logged where no loop runs, is written at once with all before it. So a program that is killed loses the lines of
+one turn at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from aiofrp.output import TEXT_ERRORS, Lines
+
+#: frp's lowest level, below DEBUG.
+TRACE = 5
+_LETTERS = {TRACE: "T", logging.DEBUG: "D", logging.INFO: "I", logging.WARNING: "W"}
+_COLOURS = {"D": "1;36", "I": "1;34", "W": "1;33", "E": "1;31"}
+
+#: Control characters as they are shown: names that peers choose forge no lines and steer no terminal.
+_SHOWN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "\t", 10: "\n  "}
+
+#: Characters of lines that are gathered at most before they are written, and seconds: a turn may be long.
+_MOST_GATHERED, _LONGEST = 16 * 1024, 0.25
+#: The time in the name of a file that was rotated.
+_BACKUP = "%Y%m%d-%H%M%S"
+#: Seconds until a log file that failed is tried again.
+_RETRY = 10.0
+
+
+class LineFormatter(logging.Formatter):
+    """Lines in the form of frp's log, coloured when asked."""
+
+    def __init__(self, colour: bool) -> None:
+        super().__init__()
+        self._colour = colour
+        self._second = -1  # of the last line
+        self._clock = ""  # the text of that second
+        self._places: dict[str, str] = {}  # the files of the package, each as lines name it
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return self.line(record.created, record.levelno, record.pathname, record.lineno, text)
+
+    def line(self, when: float, level: int, path: str, number: int, text: str) -> str:
+        """The line about ``text``, logged at ``when`` (seconds since the epoch) in line ``number`` of a file."""
+        second = int(when)
+        if second != self._second:
+            self._clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+            self._second = second
+        place = self._places.get(path)
+        if place is None:
+            file = Path(path)
+            place = self._places[path] = f"{file.parent.name}/{file.name}"
+        if not text.isprintable():
+            text = text.translate(_SHOWN)
+        letter = _LETTERS.get(level, "E")
+        line = f"{self._clock}.{int((when - second) * 1000):03d} [{letter}] [{place}:{number}] {text}"
+        code = _COLOURS.get(letter) if self._colour else None
+        return f"\x1b[{code}m{line}\x1b[0m" if code else line
+
+
+class LineHandler(logging.Handler):
+    """A handler that writes the lines of one turn of the event loop together; for use by any thread.
+
+    Subclasses say what it means to :meth:`add` a line and to :meth:`write` what was added. Neither raises for a
+    reason of the file.
+    """
+
+    def __init__(self, *, colour: bool) -> None:
+        super().__init__()
+        self.guard = threading.RLock()
+        self.setFormatter(lines := LineFormatter(colour))
+        self._form = lines.line
+        self._size = 0  # characters that were added and are not written
+        self._since = 0.0  # when the first of them was added
+
+    def add(self, line: str) -> None:
+        """Take a line, with its end; called under the guard."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        """Write all lines that were added; called under the guard."""
+        raise NotImplementedError
+
+    def line(self, when: float, level: int, path: str, number: int, text: str) -> None:
+        """Log ``text``; the arguments are those of :meth:`LineFormatter.line`."""
+        with self.guard:
+            self._take(when, level, self._form(when, level, path, number, text) + "\n")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self.guard:
+            self._take(record.created, record.levelno, self.format(record) + "\n")
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        with self.guard:
+            self._size = 0
+            self.write()
+
+    def _take(self, when: float, level: int, line: str) -> None:
+        self.add(line)
+        first = not self._size
+        self._size += len(line)
+        if level >= logging.ERROR or self._size > _MOST_GATHERED:
+            self.flush()
+        elif first:
+            self._since = when
+            self._flush_after_this_turn()
+        elif (
+            not 0 <= when - self._since < _LONGEST
+        ):  # a long turn, a loop that has ended, or a clock that was set
+            self.flush()
+
+    def _flush_after_this_turn(self) -> None:
+        from asyncio import get_running_loop  # here, as the commands that only print do without a loop
+
+        try:
+            get_running_loop().call_soon(self.flush)
+        except RuntimeError:  # there is no loop in this thread
+            self.flush()
+
+
+class Console(LineHandler):
+    """Lines to standard output, in order with what is printed there; one that cannot be written is lost.
+
+    A full disk or a reader that went away is no reason to stop, nor to fill standard error.
+    """
+
+    def __init__(self, *, colour: bool) -> None:
+        """``colour``: whether lines may have colours; they have on a terminal only."""
+        self._stream: TextIO = sys.stdout
+        super().__init__(colour=colour and self._stream.isatty())
+
+    def add(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the latter: somebody has closed it
+            self._stream.write(line)
+
+    def write(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+class DailyFile(LineHandler):
+    """Lines to a file that is renamed at local midnight, to ``NAME.YYYYMMDD-HHMMSS.EXT``
+    (docs/protocol/configuration.md §6).
+
+    Files renamed more than ``max_days`` days ago are then deleted; a negative number keeps them. A file that cannot be
+    opened or written never raises: one line on standard error says so, and lines are lost until it works again. A pipe
+    or terminal whose reader has stopped is not waited for; see :class:`~aiofrp.output.Lines`.
+    """
+
+    def __init__(self, path: str, max_days: int, *, clock: Callable[[], float] = time.time) -> None:
+        """``clock`` gives seconds since the epoch."""
+        super().__init__(colour=False)
+        self._path = Path(path)
+        self._max_days = max_days
+        self._clock = clock
+        self._file: io.FileIO | None = None
+        self._out = Lines()
+        self._gathered: list[str] = []  # lines that are not written yet
+        self._retry_at = 0.0  # when a file that failed is tried again
+        self._midnight = next_midnight(clock())
+        self._complained = False
+        self._open()
+
+    def add(self, line: str) -> None:
+        now = self._clock()
+        if now >= self._midnight:
+            self._midnight = next_midnight(now)
+            self.write()
+            self._rotate(now)
+        if self._file is None and now >= self._retry_at:
+            self._open()
+        if self._file is not None:
+            self._gathered.append(line)
+
+    def write(self) -> None:
+        lines, self._gathered = self._gathered, []
+        if lines and self._file is not None:
+            self._write(self._file, "".join(lines))
+
+    def reopen(self) -> None:
+        """Go on in the file that now has the name, which somebody may have renamed."""
+        with self.guard:
+            self.write()
+            self._forget()
+            self._open()
+
+    def close(self) -> None:
+        """Close the file; a later line opens it again."""
+        with self.guard:
+            self.write()
+            self._forget()
+        super().close()
+
+    def _open(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+            # It may be a pipe or a terminal.
+            flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+            self._file = io.FileIO(os.open(self._path, flags, 0o600), "ab")
+            self._out = Lines()
+        except OSError as error:
+            self._failed(error)
+
+    def _rotate(self, now: float) -> None:
+        self._forget()
+        stamp = time.strftime(_BACKUP, time.localtime(now))
+        backup = self._path.with_name(f"{self._path.stem}.{stamp}{self._path.suffix}")
+        try:
+            if self._path.is_file():  # a device or a pipe stays where it is
+                self._path.rename(backup)
+            self._delete_old(now)
+        except OSError as error:
+            self._failed(error)
+        self._open()
+
+    def _delete_old(self, now: float) -> None:
+        if self._max_days < 0:
+            return
+        begin, end = f"{self._path.stem}.", self._path.suffix
+        for path in self._path.parent.iterdir():
+            if path.name.startswith(begin) and path.name.endswith(end):
+                made = _made_at(path.name[len(begin) : len(path.name) - len(end)])
+                if made is not None and made < now - self._max_days * 86400:
+                    path.unlink(missing_ok=True)
+
+    def _write(self, file: io.FileIO, lines: str) -> None:
+        try:
+            self._out.write(file, lines.encode("utf-8", TEXT_ERRORS))
+        except OSError as error:
+            self._forget()
+            self._failed(error)
+        else:
+            self._complained = False
+
+    def _forget(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _failed(self, error: OSError) -> None:
+        self._retry_at = self._clock() + _RETRY
+        if not self._complained:
+            self._complained = True
+            print(
+                f"cannot write the log file {self._path}: {error.strerror}; lines are lost", file=sys.stderr
+            )
+
+
+def next_midnight(now: float) -> float:
+    """The first second of the next day in local time, whatever the clocks do in between."""
+    today = time.localtime(now)
+    return time.mktime((today.tm_year, today.tm_mon, today.tm_mday + 1, 0, 0, 0, 0, 0, -1))
+
+
+def _made_at(stamp: str) -> float | None:
+    try:
+        return time.mktime(time.strptime(stamp, _BACKUP))
+    except (ValueError, OverflowError):
+        return None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiofrp.aio import Scope, check_after, check_at
+from aiofrp.aio import Scope, check_after, check_at, unless
 
 
 async def test_closing_ends_every_task() -> None:
@@ -134,3 +134,45 @@ async def test_an_early_timer_gets_the_time_it_asked_for(monkeypatch: pytest.Mon
         check_at(due, called.append)
     await asyncio.sleep(0)
     assert called == [due]
+
+
+async def test_work_goes_on_unless_it_is_stopped() -> None:
+    stopping, begun, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def work(seconds: float) -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            ended.append(seconds)
+
+    assert await unless(stopping, work(0))
+    begun.clear()
+    waiting = asyncio.create_task(unless(stopping, work(60)))
+    await begun.wait()
+    stopping.set()
+    assert not await waiting
+    assert ended == [0, 60]
+
+
+async def test_work_that_fails_or_is_given_up_is_over() -> None:
+    async def failing() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await unless(asyncio.Event(), failing())
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    waiting = asyncio.create_task(unless(asyncio.Event(), work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended.is_set()

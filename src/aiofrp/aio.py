@@ -28,6 +28,23 @@ async def mapped(make: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
     return made
 
 
+async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Await ``work`` to its end, or cancel it when ``stopping`` is set before. Returns whether it came to its end; its
+    exceptions are raised."""
+    loop = asyncio.get_running_loop()
+    task, stopped = loop.create_task(work), loop.create_task(stopping.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+            return True
+        return False
+    finally:
+        task.cancel()
+        stopped.cancel()
+        await asyncio.gather(task, stopped, return_exceptions=True)
+
+
 def check_at(due: float, check: Callable[..., object], *args: Any) -> asyncio.TimerHandle:
     """Call ``check(now, *args)`` at the loop time ``due``, in seconds; the handle cancels that.
 

@@ -156,6 +156,26 @@ async def test_a_second_signal_ends_at_once(tmp_path: Path, free_ports: Ports) -
         user.transport.abort()
 
 
+async def test_frps_that_waits_for_its_identity_provider_ends_at_once(tmp_path: Path, free_port: int) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read(-1)
+
+    async with local_service(silent) as port:
+        oidc = (
+            f'auth.method = "oidc"\nauth.oidc.issuer = "http://127.0.0.1:{port}"\nauth.oidc.audience = "a"\n'
+        )
+        path = tmp_path / "frps.toml"
+        path.write_text(SERVER.format(port=free_port) + oidc)
+        async with running([*command("frps"), "-c", str(path)], tmp_path / "frps.log") as server:
+            async with asyncio.timeout(PATIENCE):
+                await asked.wait()
+            server.send(signal.SIGTERM)
+            assert await server.ended() == 0
+
+
 async def test_a_directory_of_configurations(tmp_path: Path, free_ports: Ports) -> None:
     port, first, second = free_ports(), free_ports(), free_ports()
     folder = tmp_path / "configs"

@@ -139,6 +139,32 @@ async def test_the_port_of_a_dead_session_is_enough() -> None:
         here.way.bury()
 
 
+async def test_a_domain_of_a_dead_session_is_free_and_of_a_live_one_is_not() -> None:
+    def web(name: str, *domains: str) -> str:
+        return (
+            f'[[proxies]]\nname = "{name}"\ntype = "http"\nlocalPort = 1\ncustomDomains = {list(domains)}\n'
+        )
+
+    bind = free_port()
+    server = server_config(f"vhostHTTPPort = {free_port()}", port=bind)
+    async with (
+        running_server(server) as frps,
+        relay(bind, datagrams=False) as way,
+        running_client(client_config(way.port, web("one", "a.test"))),
+        running_client(client_config(way.port, web("two", "b.test"))) as second,
+    ):
+        direct = client_config(bind, web("new", "c.test", "a.test", "b.test"))
+        async with running_client(direct) as refused:
+            assert error_of(refused) == "router config conflict"
+        assert error_of(second) == ""
+        way.swallow()
+        async with running_client(direct) as new:  # takes the domains of two sessions
+            assert error_of(new) == ""
+            assert len(frps.tables.sessions.all()) == 1
+        way.heal(revive=False)
+        way.bury()
+
+
 async def test_a_client_id_of_a_dead_session_is_free_and_of_a_live_one_is_not() -> None:
     mine = 'clientID = "c"'
     async with site() as here, here.client(cut=True, more=mine):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from aiofrp import logs
-from aiofrp.aio import Scope
+from aiofrp.aio import Scope, unless
 from aiofrp.cli.run import run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.config.flags.configs import server_config, server_warnings
@@ -106,7 +106,9 @@ async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) 
     on_hangup(hung_up.set, stopping.set)
     try:
         server = Server(config)
-        await server.start()
+        if not await unless(stopping, server.start()):
+            await server.stop(0)
+            return 0
     except FrpError as error:
         print(error)
         return 1

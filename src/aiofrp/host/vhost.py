@@ -6,6 +6,7 @@ from collections.abc import Sized
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+from aiofrp.errors import ProxyError, Taken
 from aiofrp.host.lease import Lease
 from aiofrp.host.trusted import NOBODY, Trusted
 from aiofrp.wire.router import Router
@@ -39,12 +40,21 @@ class Vhost(Generic[_T]):
         self.subdomain_host = subdomain_host
         self.target = target
         self.routes: Router[_T] = Router()  # limited by the routes each client may have
+        self._holders: dict[tuple[str, str, str], str] = {}  # names of proxies; one for each route
 
-    async def claim(self, domain: str, location: str, user: str, target: _T) -> Lease:
+    async def claim(self, domain: str, location: str, user: str, target: _T, name: str) -> Lease:
         """Lead requests for ``domain`` and ``location`` by ``user`` to ``target`` until the lease ends; an empty
-        location or user stands for all.
+        location or user stands for all. ``name``: the proxy that asks.
 
-        Raises :class:`~aiofrp.errors.ProxyError` when the same three are taken.
+        Raises :class:`~aiofrp.errors.Taken` when a proxy has the same three.
         """
-        self.routes.add(domain, location, user, target)
-        return Lease(partial(self.routes.remove, domain, location, user))
+        try:
+            self.routes.add(domain, location, user, target)
+        except ProxyError as exc:
+            raise Taken(str(exc), self._holders[domain, location, user]) from None
+        self._holders[domain, location, user] = name
+        return Lease(partial(self._give_back, domain, location, user))
+
+    def _give_back(self, domain: str, location: str, user: str) -> None:
+        self.routes.remove(domain, location, user)
+        del self._holders[domain, location, user]

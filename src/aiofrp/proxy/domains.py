@@ -137,7 +137,8 @@ class DomainServer(ServerHalf, Generic[_R]):
         """A route of this proxy alone, to which the domain leads from now on."""
         route = self.new_route()
         self.join(route)
-        route.lease = await self._vhost.claim(domain, location, self.user(), route)
+        name = self.context.message.proxy_name
+        route.lease = await self._vhost.claim(domain, location, self.user(), route, name)
         return route
 
     async def _leave(self) -> None:

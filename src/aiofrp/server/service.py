@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.errors import FrpError
 from aiofrp.server.api.statistics import PRUNE_EVERY, REMEMBERED, Statistics
 from aiofrp.server.hooks import Hooks, in_turn
 from aiofrp.server.publish.proxies import Proxies
@@ -87,7 +86,7 @@ class Server:
     async def start(self) -> None:
         """Learn where the OIDC provider's keys are, if there is one, then bind every listener.
 
-        Raises :class:`~aiofrp.errors.FrpError`; nothing stays bound then.
+        Raises :class:`~aiofrp.errors.FrpError`; nothing stays bound then, nor when the call is cancelled.
         """
         config = self.config
         if self._provider is not None:
@@ -104,7 +103,7 @@ class Server:
         try:
             await self._open_api()
             await self._listen(self._acceptor)
-        except FrpError:
+        except BaseException:
             self._close_listeners()
             await self._close_api()
             raise

@@ -52,18 +52,18 @@ class Proxies:
     async def start(self, owner: ControlSession, message: NewProxy) -> str:
         """Publish a proxy of ``owner``; returns the ``remote_addr`` that its client is answered.
 
-        The session that has the name or the port already gives way if its client is gone.
+        A session that has the name, the port or a domain already gives way if its client is gone.
 
         Raises :class:`~aiofrp.errors.FrpError` with the text for the client; nothing stays claimed then, nor when the
         call is cancelled.
         """
-        try:
-            return await self._start(owner, message)
-        except Taken as exc:
-            holder = self._names.find(exc.holder)
-            if holder is None or not await gives_way(holder.owner, owner):
-                raise
-        return await self._start(owner, message)
+        while True:  # each turn but the last closes a session
+            try:
+                return await self._start(owner, message)
+            except Taken as exc:
+                holder = self._names.find(exc.holder)
+                if holder is None or not await gives_way(holder.owner, owner):
+                    raise
 
     async def _start(self, owner: ControlSession, message: NewProxy) -> str:
         traffic = self._traffic_of(message.proxy_name, _kind(message))

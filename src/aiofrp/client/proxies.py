@@ -285,11 +285,25 @@ class ClientProxies:
         for name, proxy in self._running.items():
             match proxy.state.next_action(now):
                 case Action.ANNOUNCE:
-                    self._send(new_proxy(proxy.config, self._prefix))
+                    self._announce(proxy, now)
                 case Action.WITHDRAW:
                     self._send(CloseProxy(proxy_name=self._prefix + name))
                 case Action.NOTHING:
                     pass
+
+    def _announce(self, proxy: RunningProxy, now: float) -> None:
+        """Ask the server for a proxy, unless the message is one for which servers end the session."""
+        message, codec = new_proxy(proxy.config, self._prefix), self._around.codec
+        size = len(codec.encode(message))
+        if size <= codec.max_frame:
+            self._send(message)
+            return
+        error = (
+            f"the proxy needs a message of {size} bytes; wire protocol {codec.name} allows {codec.max_frame}"
+        )
+        proxy.state.answered("", error, now)
+        proxy.log.warning("start error: %s", error)
+        self._check_settled()
 
     def _check_settled(self) -> None:
         waiting = (Phase.NEW, Phase.WAIT_START)

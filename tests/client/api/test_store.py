@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.client.api.store import MAX_BODY
+from aiofrp.client.api.bodies import MAX_BODY, MAX_NAME, MAX_VALUES
 from aiofrp.client.service import Client
 from aiofrp.client.states import Phase
 from aiofrp.server.service import Server
@@ -242,6 +242,47 @@ async def test_a_body_has_a_limit(offline: Caller, tmp_path: Path) -> None:
         status, _, body = await offline(method, path, body=long)
         assert (status, json.loads(body)["Msg"]) == (413, f"a definition may have {MAX_BODY} bytes")
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ('{"a":' * 40_000, "the values are nested too deeply"),
+        (tcp("a").replace("1,", "[" * 50_000), "the values are nested too deeply"),
+        (
+            json.dumps({"name": "a", "tcp": {"metadatas": {str(n): 1 for n in range(10_000)}}}),
+            f"{MAX_VALUES} values",
+        ),
+        (json.dumps({"name": "a", "http": {"locations": [1] * 50_000}}), f"{MAX_VALUES} values"),
+        (tcp("n" * (MAX_NAME + 1)), f"proxy name has more than {MAX_NAME} characters"),
+    ],
+    ids=["deep", "deep inside", "many keys", "many items", "long name"],
+)
+async def test_bodies_that_would_take_long_are_refused(offline: Caller, body: str, error: str) -> None:
+    status, _, answer = await offline("POST", PROXIES, body=body)
+    assert status == 400
+    assert error in json.loads(answer)["Msg"]
+
+
+async def test_a_proxy_that_no_message_can_hold_harms_no_other(server: Server, tmp_path: Path) -> None:
+    port = free_port()
+    async with (
+        local_service(echo) as local,
+        calls(file_of(tmp_path, server.address[1], section("web", local, port)), online=True) as (
+            client,
+            call,
+        ),
+    ):
+        run_id = client.run_id
+        large = tcp("large", local, metadatas={"a": "x" * 20_000})
+        assert (await call("POST", PROXIES, body=large))[0] == 200
+        await running(client, "large", Phase.START_ERROR)
+        await serves(client, port, b"the session goes on")
+        assert client.run_id == run_id
+        shown = {
+            entry["name"]: entry["err"] for entry in json.loads((await call("GET", "/api/status"))[2])["tcp"]
+        }
+        assert "wire protocol v1 allows 10249" in shown["large"]
 
 
 async def test_other_web_sites_change_nothing(offline: Caller) -> None:

@@ -18,8 +18,14 @@ from aiofrp.config.models.types import kind as json_kind
 from aiofrp.config.problem import InvalidConfig, Problem
 from aiofrp.errors import ConfigError
 
+#: Bytes that a body may have. What of it goes to a server must fit into a message of 64 KiB. The reference has no
+#: limit.
+MAX_BODY: Final = 256 * 1024
+#: Values that a block may have, and characters of a name.
+MAX_VALUES: Final = 10_000
+MAX_NAME: Final = 1024
 #: How blocks are read: unknown keys are ignored, and of a key that occurs twice the last one counts.
-_RULES: Final = Rules(strict=False, ordered=True, syntax="json")
+_RULES: Final = Rules(strict=False, ordered=True, syntax="json", max_values=MAX_VALUES)
 
 
 def entry_of(body: bytes, kind: Kind, name: str | None = None) -> Entry:
@@ -79,6 +85,8 @@ class _Definition:
         """The configuration in the block of the type. Raises :class:`ConfigError` where there is another or none."""
         if not self.name.strip(SPACE):
             raise ConfigError(f"{self.kind} name is required")
+        if len(self.name) > MAX_NAME:
+            raise ConfigError(f"{self.kind} name has more than {MAX_NAME} characters")
         if self.type not in types_of(self.kind):
             raise ConfigError(f"invalid {self.kind} type: {self.type}")
         if name is not None and name != self.name:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+import asyncio
+from typing import Protocol
 
 from aiohttp import web
 
 from aiofrp import logs
-from aiofrp.client.api.bodies import entry_of
+from aiofrp.client.api.bodies import MAX_BODY, entry_of
 from aiofrp.client.sources.definition import definition
 from aiofrp.client.sources.file import ConfigSource
 from aiofrp.client.sources.store import AlreadyStored, Entry, Kind, NotStored, NotWritten, StoreChange
 from aiofrp.config.golang.literals import quote
 from aiofrp.errors import ConfigError
 from aiofrp.webserver.server import ApiError, WebServer, json_response
-
-#: Bytes that the body of one definition may have. The reference has no limit.
-MAX_BODY: Final = 1024 * 1024
 
 _log = logs.get(__name__)
 
@@ -89,7 +87,7 @@ class StoreApi:
             if len(body) > MAX_BODY:
                 raise ApiError(413, f"a definition may have {MAX_BODY} bytes")
         try:
-            return entry_of(bytes(body), self._kind, name)
+            return await asyncio.to_thread(entry_of, bytes(body), self._kind, name)
         except ConfigError as error:
             raise ApiError(400, str(error)) from None
 

@@ -49,6 +49,7 @@ class Rules:
     coerce: bool = False  #: numbers and booleans are taken as texts, as in YAML read leniently
     legacy: bool = False  #: a proxy without type and unknown plugins are accepted, as in INI files
     syntax: Syntax = ""  #: in which hints are written
+    max_values: int = MAX_VALUES  #: values the document may have
 
 
 @dataclass(slots=True)
@@ -344,8 +345,9 @@ def _element(place: _Place, shape: Shape, value: Any) -> Any:
 
 def _count(place: _Place) -> None:
     place.work.values += 1
-    if place.work.values > MAX_VALUES:
-        raise InvalidConfig([Problem(f"the configuration has more than {MAX_VALUES} values", place.path)])
+    limit = place.work.rules.max_values
+    if place.work.values > limit:
+        raise InvalidConfig([Problem(f"the configuration has more than {limit} values", place.path)])
 
 
 def _coerced(value: Any) -> Any:

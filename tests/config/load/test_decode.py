@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from aiofrp.config.load import decode as module
 from aiofrp.config.load.decode import Rules, decode_client, decode_proxy, decode_server, decode_visitor
 from aiofrp.config.models.proxy import PluginConfig
 from aiofrp.config.problem import InvalidConfig, dotted
@@ -114,11 +113,12 @@ def test_lenient_yaml_makes_texts_of_numbers() -> None:
     assert config.auth.token.reveal() == "1.5"
 
 
-def test_the_number_of_values_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_VALUES", 1000)
+def test_the_number_of_values_is_limited() -> None:
     shared = {"name": "a", "value": "b"}
     many: list[Any] = [{"type": "tcp", "healthCheck": {"httpHeaders": [shared] * 100}}] * 100
-    assert "more than 1000 values" in _problems({"proxies": many}, decode_client)[0][0]
+    assert (
+        "more than 1000 values" in _problems({"proxies": many}, decode_client, Rules(max_values=1000))[0][0]
+    )
 
 
 # Proxies

@@ -115,6 +115,8 @@ COVERED_BY = {
     "transport/websocket.py": "e2e/test_websocket_cases.py",
     "webserver/server.py": "client/api/test_admin.py",
     "stream/quic/core/connection.py": "stream/quic/core/test_credit.py",
+    "stream/quic/accept.py": "nat/test_tunnel.py",
+    "stream/quic/connected.py": "nat/test_tunnel.py",
     "stream/quic/dial.py": "stream/quic/test_session.py",
     "stream/quic/endpoint.py": "stream/quic/test_listener.py",
     "stream/quic/core/calls.py": "stream/quic/core/test_library.py",

@@ -12,11 +12,15 @@ from aiofrp.wire.kcp.pace import MAX_WINDOW
 
 
 class _KcpSocket:
-    """The endpoint of one dialled session: a connected socket."""
+    """The endpoint of one dialled session: a connected socket.
 
-    __slots__ = ("_udp", "stream")
+    What came to it before it was connected, from others than its peer, is dropped."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    __slots__ = ("_patient", "_peer", "_udp", "stream")
+
+    def __init__(self, sock: socket.socket, met: bool) -> None:
+        self._peer = sock.getpeername()[:2]
+        self._patient = met
         self._udp = UdpSocket(sock, self._received, self._refused)
         self.stream: KcpStream | None = None
 
@@ -31,33 +35,39 @@ class _KcpSocket:
         self.stream = None
 
     def _received(self, pieces: list[Piece]) -> None:
-        stream = self.stream
+        stream, (host, port) = self.stream, self._peer
         if stream is not None:
-            for data, size, _ in pieces:
-                stream.receive(data, size)
+            for data, size, address in pieces:
+                if address[1] == port and address[0] == host:
+                    self._patient = False
+                    stream.receive(data, size)
             stream.received()
 
     def _refused(self, exc: OSError) -> None:
-        if self.stream is not None:
+        if self.stream is not None and not self._patient:
             self.stream.refused()
 
 
 def dial(
     sock: socket.socket,
     *,
+    conv: int | None = None,
+    met: bool = False,
     send_window: int = MAX_WINDOW,
     receive_window: int = MAX_WINDOW,
     receivers: Account | None = None,
 ) -> KcpStream:
     """A new session over ``sock``, a connected, non-blocking UDP socket, which is the stream's from now on.
+    ``conv``: the number of the conversation where both sides know it, a random one otherwise. ``met``: datagrams of the
+    peer came before, so an ICMP error before the next one is not the end: the peer may be changing its socket.
     ``receivers``: see :class:`KcpStream`.
 
     Nothing is sent before something is written, so nobody knows yet whether there is a peer.
     """
-    endpoint = _KcpSocket(sock)
+    endpoint = _KcpSocket(sock, met)
     endpoint.stream = stream = KcpStream(
         endpoint,
-        secrets.randbits(32),
+        secrets.randbits(32) if conv is None else conv,
         peer=sock.getpeername(),
         send_to=None,
         sockname=sock.getsockname(),

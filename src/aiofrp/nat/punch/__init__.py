@@ -1,0 +1,1 @@
+"""Punching a hole through two NATs: what is sent when, and the sockets that do it."""

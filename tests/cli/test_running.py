@@ -7,6 +7,7 @@ import os
 import pty
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -140,7 +141,10 @@ async def test_a_hangup_signal_lets_frps_load_its_file(tmp_path: Path, free_port
         assert await server.stop() == 0
 
 
-async def test_a_second_signal_ends_at_once(tmp_path: Path, free_ports: Ports) -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+async def test_a_second_signal_ends_at_once(
+    tmp_path: Path, free_ports: Ports, second: signal.Signals
+) -> None:
     port, remote = free_ports(), free_ports()
     async with AsyncExitStack() as stack:
         local = await stack.enter_async_context(local_service(echo))
@@ -149,10 +153,13 @@ async def test_a_second_signal_ends_at_once(tmp_path: Path, free_ports: Ports) -
         await stack.enter_async_context(frpc(tmp_path, CLIENT.format(port=port) + proxy))
         _, user = await asyncio.open_connection("127.0.0.1", remote)
         server.send(signal.SIGINT)
+        await server.line(
+            "frps waits up to 4 s for 1 running connections to end; a second signal ends it at once"
+        )
         await server.line("proxy closing")
         assert server.running  # it waits for the user to leave
-        server.send(signal.SIGTERM)
-        assert await server.ended() == 128 + signal.SIGTERM
+        server.send(second)
+        assert await server.ended() == 128 + second
         user.transport.abort()
 
 
@@ -174,6 +181,26 @@ async def test_frps_that_waits_for_its_identity_provider_ends_at_once(tmp_path: 
                 await asked.wait()
             server.send(signal.SIGTERM)
             assert await server.ended() == 0
+
+
+LOOK_UP_THAT_HANGS = """
+import os, signal, socket, sys, time
+from aiofrp.cli import frpc
+ask = socket.getaddrinfo
+def asked(host, *arguments, **options):
+    if options.get("flags"):
+        return ask(host, *arguments, **options)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(600)
+socket.getaddrinfo = asked
+sys.exit(frpc.main(["tcp", "-s", "slow.example.test", "-P", "7000", "-n", "a", "-l", "1", "-p", sys.argv[1]]))
+"""
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "kcp", "quic"])
+def test_a_look_up_that_hangs_does_not_hold_up_the_end(protocol: str) -> None:
+    words = [sys.executable, "-c", LOOK_UP_THAT_HANGS, protocol]
+    assert subprocess.run(words, check=False, timeout=100).returncode == 0
 
 
 async def test_a_directory_of_configurations(tmp_path: Path, free_ports: Ports) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope
-from aiofrp.cli.run import run, set_up_logs
+from aiofrp.cli.run import log_wait, run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.sources.file import ConfigSource
@@ -150,7 +150,10 @@ class Fleet:
 
     def stop(self) -> None:
         """End every frpc; one that has not started yet does not start."""
+        from aiofrp.client.service import CONNECTION_GRACE
+
         self._stopping.set()
+        log_wait("frpc", sum(client.open_connections for client in self._clients), CONNECTION_GRACE)
         for client in self._clients:
             client.stop()
 

@@ -44,6 +44,13 @@ def _count_lost(name: str, lines: int) -> None:
     _log.warning("%d lines were lost, as nobody read %s", lines, name)
 
 
+def log_wait(program: str, connections: int, seconds: float) -> None:
+    """Log what a program waits for that was asked to end: so many running connections, for so many seconds at most."""
+    if connections:
+        text = "%s waits up to %g s for %d running connections to end; a second signal ends it at once"
+        _log.info(text, program, seconds, connections)
+
+
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run ``main`` on the fastest loop there is; returns its exit code."""
     raise_file_limit()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope, unless
-from aiofrp.cli.run import run, set_up_logs
+from aiofrp.cli.run import log_wait, run, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.config.flags.configs import server_config, server_warnings
 from aiofrp.config.flags.parse import Invocation
@@ -99,7 +99,7 @@ def _from_flags(invocation: Invocation) -> ServerConfig:
 
 async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) -> int:
     """Run frps until a signal ends it; ``load`` reads its file again."""
-    from aiofrp.server.service import Server
+    from aiofrp.server.service import GRACE, Server
 
     stopping, hung_up = asyncio.Event(), asyncio.Event()
     on_termination(stopping.set)
@@ -116,7 +116,9 @@ async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) 
     scope.spawn(_reload_at(hung_up, server, load), "loop")
     await stopping.wait()
     await scope.close()
+    log_wait("frps", server.open_connections, GRACE)
     await server.stop()
+    _log.info("frps stopped")
     return 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
+from typing import NoReturn
 
 #: Signals whose default ends a program and which Go's programs do not act on; real-time signals as well.
 _STRAY = ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGXCPU", "SIGXFSZ")
@@ -37,19 +38,27 @@ def on_rotation(reopen: Callable[[], object]) -> None:
 
 
 def on_termination(callback: Callable[[], object]) -> None:
-    """Call ``callback`` at the first request to end; at the second the program ends at once."""
+    """Call ``callback`` at the first request to end; at the second the program ends at once, with the exit code that
+    shells give a program which that signal ended."""
     asked = False
 
-    def end() -> None:
+    def end(number: int) -> None:
         nonlocal asked
         if asked:
-            logging.shutdown()
-            os._exit(128 + signal.SIGTERM)
+            _exit(128 + number)
         asked = True
         callback()
 
-    for name in ("SIGINT", "SIGTERM"):
-        _on_signal(name, end)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        _on_signal(number.name, partial(end, number))
+
+
+def _exit(code: int) -> NoReturn:
+    """End now, with all log lines written."""
+    import logging  # here, as the commands that only print do without
+
+    logging.shutdown()
+    os._exit(code)
 
 
 def on_hangup(reload: Callable[[], object], end: Callable[[], object]) -> None:

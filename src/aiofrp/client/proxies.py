@@ -199,6 +199,11 @@ class ClientProxies:
             self._check_timer.cancel()
         await self._close(list(self._running))
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections of users are open."""
+        return len(self._connections)
+
     async def close(self, grace: float) -> None:
         """Withdraw every proxy; running connections may finish for ``grace`` seconds."""
         await self._close(list(self._running))

@@ -130,6 +130,11 @@ class Client:
             self._attempt.reschedule(0)
             self._attempt = None
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections of users of its proxies and visitors are open."""
+        return self.proxies.open_connections + len(self.visitors.connections)
+
     async def reload(self, *, strict: bool | None = None) -> None:
         """Load the configuration again and go over to its proxies; whatever else changed waits for a restart.
 

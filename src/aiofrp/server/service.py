@@ -112,6 +112,11 @@ class Server:
             self.tables.scope.spawn(_forget_old(self.statistics), "statistics")
             _log.info("dashboard listen on %s", self._api.address)
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections of users are open."""
+        return self.proxies.open_connections
+
     async def stop(self, grace: float = GRACE) -> None:
         """Stop accepting, let running connections finish for ``grace`` seconds, then end everything."""
         self._close_listeners()

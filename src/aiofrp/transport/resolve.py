@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 from aiofrp.errors import ConnectFailed
 from aiofrp.transport.threads import UserThreads
@@ -27,6 +28,8 @@ LIFETIME = 10.0
 DNS_PORT = 53
 #: Names of one proxy, chosen by users, that the system is asked for at once.
 USER_LOOKUPS = 16
+#: The same for names that the configuration has.
+OWN_LOOKUPS = 16
 #: Bytes of the hosts file that are read.
 _HOSTS_LIMIT = 1024 * 1024
 
@@ -51,13 +54,21 @@ async def resolve(
         if (address := _numeric(host, port, kind)) is not None:
             return address
         if (server := _CHOSEN.get()) is None:
-            if threads is not None:
-                return list(await threads.run(_ask_system, host, port, kind))
-            return list(await asyncio.get_running_loop().getaddrinfo(host, port, type=kind))
+            return list(await (threads or _own_threads()).run(_ask_system, host, port, kind))
         found = [_numeric(name, port, kind) for name in await server.look_up(host)]
     except (OSError, ValueError, OverflowError) as exc:  # a null byte, a label that is too long
         raise ConnectFailed(f"lookup {host}: no such host") from exc
     return [info for infos in found if infos for info in infos]
+
+
+def _own_threads() -> UserThreads:
+    """Where the system is asked for the names of the configuration: in threads that do not hold up the end of the
+    program, as those of the event loop would until the name server has answered."""
+    loop = asyncio.get_running_loop()
+    threads = _OWN.get(loop)
+    if threads is None:
+        threads = _OWN[loop] = UserThreads(OWN_LOOKUPS)
+    return threads
 
 
 def split_address(text: str, default_port: int) -> tuple[str, int]:
@@ -111,9 +122,7 @@ class DnsServer:
                 resolver = dns.asyncresolver.Resolver()  # for the system's search list
             except dns.resolver.NoResolverConfiguration:
                 resolver = dns.asyncresolver.Resolver(configure=False)
-            found = await asyncio.get_running_loop().getaddrinfo(
-                self._host, self._port, type=socket.SOCK_DGRAM
-            )
+            found = await _own_threads().run(_ask_system, self._host, self._port, socket.SOCK_DGRAM)
             resolver.nameservers = [str(found[0][4][0])]
             resolver.port = self._port
             resolver.lifetime = LIFETIME
@@ -158,4 +167,5 @@ def _numeric(host: str, port: int, kind: socket.SocketKind) -> list[AddrInfo] | 
         return None
 
 
+_OWN: WeakKeyDictionary[asyncio.AbstractEventLoop, UserThreads] = WeakKeyDictionary()
 _CHOSEN: ContextVar[DnsServer | None] = ContextVar("dns server", default=None)

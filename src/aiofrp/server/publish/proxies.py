@@ -107,6 +107,11 @@ class Proxies:
             for observer in self._tables.observers:
                 observer.proxy_closed(name, published.kind)
 
+    @property
+    def open_connections(self) -> int:
+        """How many connections of users are open."""
+        return len(self._open())
+
     async def drain(self, grace: float) -> None:
         """Wait until no user connection is open, at most ``grace`` seconds, then end the rest; idle ones first, see
         :func:`~aiofrp.stream.splice.let_finish`."""

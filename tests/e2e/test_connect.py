@@ -70,7 +70,7 @@ async def test_nothing_follows_a_connect_that_was_refused(first: bytes, then: by
         with suppress(ConnectionResetError):
             assert (await user.rest()).strip(b"0\r\n") == b""
         await until(lambda: service.open == 0)
-        vhost = site.server._vhost_ports._http
+        vhost = site.server._vhost_ports.http
         user.writer.close()
         await until(lambda: not vhost.users and not vhost.idle)
     (head,) = service.heads

@@ -442,7 +442,7 @@ async def test_calls_end_with_their_user() -> None:
             stream = user.open(GRPC, end=False)
             assert isinstance(await user.next(stream), h2.events.ResponseReceived)
         await asyncio.wait_for(ended.wait(), 5)
-        vhost = site.server._vhost_ports._http
+        vhost = site.server._vhost_ports.http
         await until(lambda: not vhost.users and not vhost.idle)
 
 
@@ -477,7 +477,7 @@ async def test_a_preface_that_leads_to_nothing(data: bytes) -> None:
         user.send(data)
         with suppress(ConnectionResetError):
             assert b"web" not in await user.rest()
-        vhost = site.server._vhost_ports._http
+        vhost = site.server._vhost_ports.http
         await until(lambda: not vhost.users and not vhost.idle)
 
 
@@ -499,7 +499,7 @@ async def test_a_connection_without_a_request_has_a_time(what: str, monkeypatch:
         user.send(BEGINNINGS[what])
         with suppress(ConnectionResetError):
             await user.rest()
-        await until(lambda: not site.server._vhost_ports._http.users)
+        await until(lambda: not site.server._vhost_ports.http.users)
 
 
 async def test_an_idle_connection_is_told_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -558,7 +558,7 @@ async def test_all_streams_together_queue_little(monkeypatch: pytest.MonkeyPatch
     async with http_site({"web": service}) as site, h2_user(site.port, hold=True) as user:
         streams = [user.open(get()) for _ in range(100)]
         await until(lambda: len(service.requests) == 100)
-        (one,) = site.server._vhost_ports._http.users
+        (one,) = site.server._vhost_ports.http.users
         assert isinstance(one, user2.User2)
         await until(lambda: all(stream.full for stream in one._connection.streams.values()))
         assert one._connection._sender.queued < sender2.CONNECTION_HIGH_WATER + 100 * 128 * 1024

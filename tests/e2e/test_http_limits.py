@@ -94,7 +94,7 @@ async def test_requests_ahead_are_read_up_to_a_limit() -> None:
     async with http_site({"web": slow}) as site, user_of(site.port) as user:
         request = GET[:-2] + b"X: " + b"y" * 1000 + b"\r\n\r\n"
         user.send(request * 1000)
-        users = site.server._vhost_ports._http.users
+        users = site.server._vhost_ports.http.users
         await until(lambda: users)
         (one,) = users
         assert isinstance(one, User1)
@@ -119,7 +119,7 @@ async def test_a_user_that_reads_no_answers_is_not_read(how: str) -> None:
     """Requests without end and no reading: what frps holds is bounded, and others are served meanwhile."""
     async with http_site({"web": saying("web")}) as site:
         _, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
-        vhost = site.server._vhost_ports._http
+        vhost = site.server._vhost_ports.http
         await until(lambda: vhost.users)
         (one,) = vhost.users
         assert isinstance(one, User1)
@@ -149,7 +149,7 @@ async def test_a_user_that_takes_a_byte_now_and_then_gets_no_new_time(
         began = asyncio.get_running_loop().time()
         sock = writer.get_extra_info("socket")
         cast(asyncio.Transport, writer.transport).pause_reading()
-        users = site.server._vhost_ports._http.users
+        users = site.server._vhost_ports.http.users
         await until(lambda: users)
         while users:
             with contextlib.suppress(BlockingIOError):
@@ -222,7 +222,7 @@ async def test_thousands_of_slow_users_do_not_keep_others_out(monkeypatch: pytes
         for _ in range(1000):
             slow = await stack.enter_async_context(user_of(site.port))
             slow.send(b"GET / HTTP/1.1\r\nX: ")
-        vhost = site.server._vhost_ports._http
+        vhost = site.server._vhost_ports.http
         await until(lambda: len(vhost.idle) <= 200)
         assert len(vhost.users) <= 201
         async with user_of(site.port) as user:
@@ -269,7 +269,7 @@ async def test_nothing_is_left_of_users_that_came_and_went() -> None:
             async with user_of(site.port) as user:
                 user.send(sent)
                 await asyncio.sleep(0.01)
-        vhost = site.server._vhost_ports._http
+        vhost = site.server._vhost_ports.http
         await until(lambda: not vhost.users and not vhost.idle)
         await site.client.proxies.update([])
         await until(

@@ -10,6 +10,7 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiofrp.config.flags.parse import Invocation
@@ -17,7 +18,6 @@ from aiofrp.config.load.decode import decode_client
 from aiofrp.config.load.files import decoded, open_source, read
 from aiofrp.config.models.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import ConfigError, FrpError
-from aiofrp.transport.net import connect_reason, join_host_port
 
 #: Bytes an answer may have.
 _MAX_ANSWER = 64 * 1024 * 1024
@@ -62,10 +62,16 @@ def _with_api(invocation: Invocation, use: Callable[[Api], None]) -> int:
 
 
 def _web_server(invocation: Invocation) -> WebServerConfig:
-    """Where the admin API is. Proxies may be wrong: what is asked for does not depend on them."""
+    """Where the admin API is. Proxies are not read: what is asked for does not depend on them, and the models of
+    their types take long to load."""
     path = invocation.value("config")
     strict = invocation.value("strict-config")
     source = open_source(path, read(path), os.environ, program="frpc", strict=strict)
+    if isinstance(source.tree, dict):
+        tree = {
+            key: value for key, value in source.tree.items() if key.lower() not in ("proxies", "visitors")
+        }
+        source = replace(source, tree=tree)
     return decoded(source, decode_client).web_server
 
 
@@ -83,21 +89,28 @@ class Api:
 
     def call(self, method: str, path: str) -> bytes:
         """The body of an answer with status 200. Raises :class:`AdminError` for any other answer and for none."""
-        web = self._web
-        scheme = "http" if web.tls is None else "https"
-        where = join_host_port(web.addr, web.port)
-        begin = f'{method.title()} "{scheme}://{where}{path}": '
         try:
             status, body = self._exchange(method, path)
-        except TimeoutError:
-            raise AdminError(f"{begin}context deadline exceeded: no answer in {self._timeout:g} s") from None
-        except http.client.HTTPException as error:
-            raise AdminError(f"{begin}this is no answer of a frpc: {error!r}") from None
-        except OSError as error:
-            raise AdminError(f"{begin}dial tcp {where}: {connect_reason(error)}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failed(method.title(), path, error) from None
         if status != http.client.OK:
             raise AdminError(f"api status code [{status}]{_reason(body)}")
         return body
+
+    def _failed(self, method: str, path: str, error: Exception) -> AdminError:
+        """What to say about a call that had no answer."""
+        from aiofrp.transport.net import connect_reason, join_host_port  # here, as it takes long to load
+
+        web = self._web
+        where = join_host_port(web.addr, web.port)
+        if isinstance(error, TimeoutError):
+            reason = f"context deadline exceeded: no answer in {self._timeout:g} s"
+        elif isinstance(error, OSError):
+            reason = f"dial tcp {where}: {connect_reason(error)}"
+        else:
+            reason = f"this is no answer of a frpc: {error!r}"
+        scheme = "http" if web.tls is None else "https"
+        return AdminError(f'{method} "{scheme}://{where}{path}": {reason}')
 
     def _exchange(self, method: str, path: str) -> tuple[int, bytes]:
         end = time.monotonic() + self._timeout

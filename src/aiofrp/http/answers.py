@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from email.utils import formatdate
 from functools import lru_cache
 
 from aiofrp.wire.http.forward import encode_response
@@ -89,4 +88,6 @@ def http_date() -> bytes:
 
 @lru_cache(maxsize=1)
 def _date_text(second: int) -> bytes:
+    from email.utils import formatdate  # here, as it takes long to load and a start needs none
+
     return formatdate(second, usegmt=True).encode()

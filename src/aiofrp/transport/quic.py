@@ -14,7 +14,8 @@ from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits, Quic
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
 from aiofrp.transport.net import bind_udp, connect_udp
 from aiofrp.transport.tls import fresh as freshtls
-from aiofrp.transport.tls.contexts import TlsFiles, read_identity, self_signed, verifying_context
+from aiofrp.transport.tls.contexts import TlsFiles, read_identity, verifying_context
+from aiofrp.transport.tls.selfsigned import self_signed
 
 if TYPE_CHECKING:
     from aiofrp.stream.quic.core.library import Configuration

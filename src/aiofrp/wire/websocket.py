@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from functools import cache
+from typing import Final, TypeAlias, cast
 
 from aiofrp.errors import RemoteProtocolError
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # a platform without a compiled wheel: the same function, some hundred times slower
-    from websockets.utils import apply_mask
 
 NORMAL: Final = 1000
 """Status of a close frame for a normal end (RFC 6455 §7.4.1)."""
@@ -35,6 +32,16 @@ _STATUSES: Final = frozenset((*range(1000, 1004), *range(1007, 1015)))  # RFC 64
 _COPY_BELOW: Final = 4096  # a small slice costs less than a view, and keeps no large chunk alive
 _MASKS_AT_ONCE: Final = 64  # one system call costs as much as drawing them all
 _MOST_PONGS: Final = 16  # answers that wait to be sent; older ones give way (RFC 6455 §5.5.3)
+
+
+@cache
+def _masking() -> Callable[[Buffer, Buffer], bytes]:
+    """The function that masks bytes with a key of four (RFC 6455 §5.3), loaded with the first frame."""
+    try:
+        from websockets.speedups import apply_mask
+    except ImportError:  # a platform without a compiled wheel: the same function, some hundred times slower
+        from websockets.utils import apply_mask
+    return cast("Callable[[Buffer, Buffer], bytes]", apply_mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ class WebSocketCodec:
         if end > start:
             part = data[start:end] if end - start < _COPY_BELOW else memoryview(data)[start:end]
             if self._peer_masks:
-                part = apply_mask(part, self._mask)
+                part = _masking()(part, self._mask)
                 if self._left:
                     turn = (end - start) & 3
                     self._mask = self._mask[turn:] + self._mask[:turn]
@@ -184,7 +191,7 @@ class WebSocketCodec:
 
     def _unmask(self, data: Buffer, start: int, length: int) -> bytes:
         content = bytes(data[start : start + length])
-        return apply_mask(content, bytes(data[start - 4 : start])) if self._peer_masks else content
+        return _masking()(content, bytes(data[start - 4 : start])) if self._peer_masks else content
 
     def _control(self, opcode: int, content: bytes) -> None:
         if opcode == _CLOSE:
@@ -241,7 +248,7 @@ class WebSocketCodec:
         if not masked:
             return header, data
         mask = self._next_mask()
-        return header + mask, apply_mask(data, mask)
+        return header + mask, _masking()(data, mask)
 
     def _next_mask(self) -> bytes:
         """The mask of the next frame: 4 random bytes, so that no user chooses the wire's bytes (RFC 6455 §10.3)."""

@@ -7,17 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aiofrp import registry
-from aiofrp.config.legacy import keys as ini
-from aiofrp.config.legacy.reader import Key
 from aiofrp.config.models.client import ClientCommonConfig
 from aiofrp.config.models.model import Model, declared
 from aiofrp.config.models.proxy import PluginConfig, PluginKind, ProxyConfig, ProxyKind, VisitorConfig
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.models.shape import shapes
 from aiofrp.config.near import plain
+
+if TYPE_CHECKING:
+    from aiofrp.config.legacy.reader import Key
 
 Program = Literal["frps", "frpc"]
 
@@ -122,6 +123,8 @@ def _walk(model: type[Model], tables: Tables) -> Iterator[tuple[Tables, str]]:
 
 def _ini_names() -> Iterator[tuple[Program, str, str]]:
     """The names of keys in INI files with the paths they stand for."""
+    from aiofrp.config.legacy import keys as ini  # here, as only hints need them
+
     sections: list[tuple[Program, str, Mapping[str, Key]]] = [
         ("frps", "", ini.COMMON),
         ("frpc", "", ini.COMMON),

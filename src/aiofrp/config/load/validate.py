@@ -42,12 +42,12 @@ from aiofrp.config.models.shared import (
 )
 from aiofrp.config.near import nearest
 from aiofrp.config.problem import Path, Problem
-from aiofrp.wire.frp.codec import V1
-from aiofrp.wire.frp.codec2 import V2
-from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, longest_datagram
 
 VIRTUAL_NET = "VirtualNet"
 FEATURE_GATES = (VIRTUAL_NET,)
+
+#: Bytes of a datagram that every message of either wire protocol has place for; what knows more is slow to load.
+FITS_ALWAYS = 4096
 
 Problems = Iterator[Problem]
 
@@ -107,6 +107,12 @@ def client_warnings(config: ClientConfig) -> list[str]:
 
 def server_warnings(config: ServerConfig) -> list[str]:
     """What of the configuration of frps clients of frp cannot use."""
+    if config.udp_packet_size <= FITS_ALWAYS:
+        return []
+    from aiofrp.wire.frp.codec import V1
+    from aiofrp.wire.frp.codec2 import V2
+    from aiofrp.wire.frp.udppacket import longest_datagram
+
     limit = longest_datagram(V1, 0)
     if config.udp_packet_size <= limit:
         return []
@@ -117,6 +123,12 @@ def server_warnings(config: ServerConfig) -> list[str]:
 
 
 def _datagrams(config: ClientConfig) -> Iterator[str]:
+    if config.udp_packet_size <= FITS_ALWAYS:
+        return
+    from aiofrp.wire.frp.codec import V1
+    from aiofrp.wire.frp.codec2 import V2
+    from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, longest_datagram
+
     codec = V2 if config.transport.wire_protocol == "v2" else V1
     limit, size = longest_datagram(codec, 0), min(config.udp_packet_size, MAX_DATAGRAM)
     kinds = {proxy.type for proxy in config.proxies} | {visitor.type for visitor in config.visitors}

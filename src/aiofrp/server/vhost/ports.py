@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
@@ -10,19 +11,20 @@ from aiofrp.errors import FrpError
 from aiofrp.host.route import Route
 from aiofrp.host.trusted import Trusted
 from aiofrp.host.vhost import SharedPort, Vhost
-from aiofrp.http.serve import Engine
 from aiofrp.proxy.http import HttpRoute
 from aiofrp.proxy.https import HttpsRoute
 from aiofrp.proxy.tcpmux import TcpMuxRoute
 from aiofrp.server.session.firstbytes import FirstBytes
 from aiofrp.server.vhost.connections import HttpsUsers, TcpMuxUsers, UndecidedUsers
-from aiofrp.server.vhost.http import HttpUsers, HttpVhost
 from aiofrp.server.vhost.pages import Pages
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import ListenFailed, join_host_port, listen
 from aiofrp.wire.router import canonical_host
 from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
+
+if TYPE_CHECKING:
+    from aiofrp.http.serve import Engine
 
 #: Seconds for the first bytes on a port that vhosts share.
 FIRST_BYTES = 10.0
@@ -52,13 +54,18 @@ class VhostPorts:
         self.tables: dict[str, SharedPort] = {"http": http, "https": https, "tcpmux": tcpmux}
         """The domains by proxy type."""
         pages = Pages(config.custom_404_page)
-        self._http = Engine(HttpVhost(http.routes, pages, config.vhost_http_timeout))
+        self._http: Engine | None = None
         self._undecided = UndecidedUsers()
         self._routes: dict[Kind, Route] = {
             Kind.TCPMUX: TcpMuxUsers(self._undecided, tcpmux.routes, pages, config.tcpmux_passthrough),
-            Kind.VHOST_HTTP: HttpUsers(self._http),
             Kind.VHOST_HTTPS: HttpsUsers(self._undecided, https.routes),
         }
+        if config.vhost_http_port:
+            from aiofrp.http.serve import Engine
+            from aiofrp.server.vhost.http import HttpUsers, HttpVhost
+
+            self._http = Engine(HttpVhost(http.routes, pages, config.vhost_http_timeout))
+            self._routes[Kind.VHOST_HTTP] = HttpUsers(self._http)
         shared = config.bind_addr == config.proxy_bind_addr  # compared as text, as the reference does
         on_bind_port = [
             kind for kind, port in self._ports.items() if shared and port and port == config.bind_port
@@ -69,6 +76,12 @@ class VhostPorts:
 
     def __repr__(self) -> str:
         return f"<VhostPorts {self._http} undecided={len(self._undecided)}>"
+
+    @property
+    def http(self) -> Engine:
+        """The HTTP engine, which there is with ``vhostHTTPPort``."""
+        assert self._http is not None, "there is no vhostHTTPPort"
+        return self._http
 
     async def listen_tcpmux(self) -> None:
         """Open the tcpmux port, before all other ports of frps. Raises :class:`ListenError`."""
@@ -89,11 +102,13 @@ class VhostPorts:
         for listener in self._listeners:
             listener.close()
         self._undecided.close()
-        self._http.close()
+        if self._http is not None:
+            self._http.close()
 
     def abort(self) -> None:
         """End the connections of users that :meth:`close` has left."""
-        self._http.abort()
+        if self._http is not None:
+            self._http.abort()
 
     # Private
 

@@ -1,11 +1,10 @@
-"""TLS contexts of both programs, and the self-signed certificate (docs/protocol/wire.md §2)."""
+"""TLS contexts of both programs (docs/protocol/wire.md §2)."""
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import os
 import ssl
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aiofrp.errors import ConfigError
 from aiofrp.stream.tls.stream import TlsContext
+from aiofrp.transport.tls.selfsigned import self_signed
 
 if TYPE_CHECKING:
     from aiofrp.stream.tls.verified import VerifyingContext
@@ -149,33 +149,6 @@ def read_identity(files: TlsFiles) -> tuple[bytes, bytes]:
     )
 
 
-def self_signed() -> tuple[bytes, bytes]:
-    """A fresh self-signed certificate and its key, PEM: empty subject, random serial, ten years
-    (docs/protocol/wire.md §2).
-
-    ECDSA P-256 where the reference uses RSA-2048: a handshake costs the server a small part of it.
-    """
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.now(datetime.UTC)
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
-        .issuer_name(x509.Name([]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=3650))
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    key_pem = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return cert.public_bytes(pem), key_pem
-
-
 def _context(protocol: int) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -184,7 +157,18 @@ def _context(protocol: int) -> ssl.SSLContext:
 
 
 def _load_identity(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
-    with tempfile.TemporaryDirectory(prefix="aiofrp-tls-") as folder:  # mode 0700; ssl reads files only
+    """Let ``context`` show a certificate and its key, PEM; ssl reads files only."""
+    with contextlib.suppress(OSError, AttributeError):  # a file in memory, where the system has such
+        memory = os.memfd_create("aiofrp-tls")
+        try:
+            os.write(memory, cert + key)
+            context.load_cert_chain(f"/proc/self/fd/{memory}")
+        finally:
+            os.close(memory)
+        return
+    import tempfile  # here, as it takes long to load
+
+    with tempfile.TemporaryDirectory(prefix="aiofrp-tls-") as folder:  # mode 0700
         path = Path(folder, "self-signed.pem")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(cert + key)

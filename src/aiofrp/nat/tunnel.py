@@ -21,7 +21,7 @@ from aiofrp.stream.mux.session import MuxSession
 from aiofrp.stream.quic.core.limits import QuicIdentity
 from aiofrp.stream.stall import Account, StallLimits
 from aiofrp.transport.quic import quic_limits
-from aiofrp.transport.tls.contexts import self_signed
+from aiofrp.transport.tls.selfsigned import self_signed
 
 if TYPE_CHECKING:
     from aiofrp.stream.quic.session import QuicSession

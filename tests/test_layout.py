@@ -65,7 +65,6 @@ COVERED_BY = {
     "plugin/common/tlsproxy.py": "plugin/test_tls_plugins.py",
     "plugin/https2http.py": "plugin/test_tls_plugins.py",
     "plugin/https2https.py": "plugin/test_tls_plugins.py",
-    "plugin/virtual_net.py": "plugin/test_base.py",
     "proxy/http.py": "e2e/test_http.py",
     "proxy/https.py": "e2e/test_https.py",
     "proxy/local.py": "e2e/test_tcp.py",

@@ -27,6 +27,7 @@ IN_ITS_OWN_SENSE = {
     "plugin/files/confined.py": {"link", "links"},
     "plugin/files/listing.py": {"link"},
     "nat/interfaces.py": {"link"},
+    "vnet/tun.py": {"link"},
 }
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Za-z][a-z]*")

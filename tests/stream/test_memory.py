@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.stream.memory import HIGH_WATER, LOW_WATER, memory_pair
+from aiofrp.errors import ProxyError
+from aiofrp.stream.memory import HIGH_WATER, LOW_WATER, memory_pair, refuse
 from tests.support.ends import End, settle, until
 
 
@@ -53,3 +54,18 @@ async def test_what_was_written_cannot_be_changed_later() -> None:
     b.check()
     a.abort()
     await until(lambda: b.lost)
+
+
+@pytest.mark.parametrize("refused", [True, False])
+async def test_the_other_end_finds_why_it_was_refused(refused: bool) -> None:
+    near, far = memory_pair()
+    a = End(near).attach()
+    if refused:
+        refuse(far, ProxyError("nobody is there"))
+    else:
+        far.close()
+    await until(lambda: a.eofs)
+    assert str(near.refusal) == ("nobody is there" if refused else "None")
+    a.close()
+    await until(lambda: a.lost)
+    a.check()

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiofrp import logs, registry
 from aiofrp.aio import Scope
@@ -26,6 +26,9 @@ from aiofrp.stream.splice import Splices
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import CloseProxy, Message, NewProxy, NewProxyResp, StartWorkConn
 
+if TYPE_CHECKING:
+    from aiofrp.vnet.network import Network
+
 _log = logs.get(__name__)
 
 
@@ -37,6 +40,7 @@ class Surroundings:
     key: bytes  #: of encrypted work connections
     codec: Codec
     udp_packet_size: int  #: bytes
+    network: Network | None = None  #: the virtual network, if there is one
     halves: Mapping[str, MakeClient] = field(default_factory=dict)  #: by proxy name
 
 
@@ -67,6 +71,7 @@ class RunningProxy:
         "log",
         "losses",
         "messages",
+        "network",
         "state",
         "udp_packet_size",
     )
@@ -89,6 +94,7 @@ class RunningProxy:
         )
         self.codec = around.codec
         self.udp_packet_size = around.udp_packet_size
+        self.network = around.network
         self.log = log.bind(config.name)
         self.state = ProxyState(healthy=not is_checked(config))
         self.half: ClientHalf | None = None
@@ -137,10 +143,7 @@ class RunningProxy:
 def _serving(config: ProxyConfig) -> MakeClient:
     """What serves users of ``config``: its plugin, or the local address. Raises :class:`FrpError`."""
     if config.plugin is not None:
-        plugin = registry.load(registry.CLIENT_PLUGINS[config.plugin.type], ClientPlugin)
-        if plugin.Client is None:
-            raise FrpError(f"plugin {plugin.name} is not in this release of aiofrp's frpc")
-        return plugin.Client
+        return registry.load(registry.CLIENT_PLUGINS[config.plugin.type], ClientPlugin).Client
     proxy = proxy_type(config.type)
     if proxy.Client is None:
         raise FrpError(f"proxies of type {proxy.name} are not in this release of aiofrp's frpc")

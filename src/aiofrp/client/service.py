@@ -42,6 +42,7 @@ from aiofrp.wire.transforms.base import Transform
 
 if TYPE_CHECKING:
     from aiofrp.client.api.admin import AdminApi
+    from aiofrp.vnet.network import Network
 
 #: Seconds frps has to answer a login (docs/protocol/client.md §1.2).
 LOGIN_TIMEOUT = 10.0
@@ -76,7 +77,10 @@ class Client:
         self._scope = Scope("frpc")
         self._credentials = self._credentials_of(config)
         prefix = f"{config.user}." if config.user else ""
-        around = Surroundings(prefix, self._key, self._codec, config.udp_packet_size, halves or {})
+        self._network = _network_of(config)
+        around = Surroundings(
+            prefix, self._key, self._codec, config.udp_packet_size, self._network, halves or {}
+        )
         self.proxies = ClientProxies(config.proxies, around)
         self.visitors = ClientVisitors(config.visitors, around)
         self._live = LiveConfig(config, source, self.proxies, self.visitors, self._scope)
@@ -109,11 +113,13 @@ class Client:
         """Log in, serve, reconnect, until :meth:`stop`.
 
         Raises :class:`LoginFailed` when the first login fails and ``loginFailExit`` is on, and
-        :class:`~aiofrp.errors.FrpError` when the admin API cannot listen.
+        :class:`~aiofrp.errors.FrpError` when there is no virtual network or the admin API cannot listen.
         """
         if self.config.dns_server:
             use_dns_server(self.config.dns_server)
         try:
+            if self._network is not None:
+                await self._network.open()
             await self._open_admin()
             while not self._stopping.is_set():
                 await self._one_session()
@@ -224,6 +230,8 @@ class Client:
             await control.close()
         else:
             await asyncio.gather(self.proxies.close(0), self.visitors.close(0))
+        if self._network is not None:
+            await self._network.close()
         await self._scope.close()
 
     # Private: login
@@ -350,6 +358,15 @@ def dial_options(config: ClientConfig) -> DialOptions:
         mux_keepalive=transport.tcp_mux_keepalive_interval,
         quic=transport.quic,
     )
+
+
+def _network_of(config: ClientConfig) -> Network | None:
+    """The virtual network, not opened yet; its code is loaded only where there is one."""
+    if not config.virtual_net.address:
+        return None
+    from aiofrp.vnet.network import Network
+
+    return Network(config.virtual_net.address)
 
 
 def shares_carrier(config: ClientConfig) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiofrp import logs
+from aiofrp import logs, registry
 from aiofrp.aio import Scope
 from aiofrp.client.proxies import Surroundings
 from aiofrp.client.reload import diff
@@ -15,6 +15,7 @@ from aiofrp.errors import Closed, FrpError, ProxyError
 from aiofrp.host.contexts import VisitorHalf
 from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
+from aiofrp.plugin.base import VisitorPlugin
 from aiofrp.proxy.base import proxy_type
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
@@ -32,7 +33,7 @@ Open = Callable[[Callable[[Stream], None], Callable[[FrpError], None]], None]
 class VisitorView:
     """frpc as one visitor sees it: see :class:`aiofrp.host.contexts.VisitorContext`."""
 
-    __slots__ = ("_visitors", "codec", "connections", "log", "messages", "udp_packet_size", "user")
+    __slots__ = ("_visitors", "codec", "connections", "log", "messages", "network", "udp_packet_size", "user")
 
     def __init__(self, visitors: ClientVisitors, around: Surroundings, messages: Messages, log: Log) -> None:
         self._visitors = visitors
@@ -40,6 +41,7 @@ class VisitorView:
         self.codec: Codec = around.codec
         self.messages = messages
         self.log = log
+        self.network = around.network
         self.udp_packet_size = around.udp_packet_size
         self.user = around.prefix.removesuffix(".")
 
@@ -165,11 +167,13 @@ class ClientVisitors:
 
 
 def make_half(config: VisitorConfig, context: VisitorView) -> VisitorHalf:
-    """The half that serves the users of a visitor. Raises :class:`~aiofrp.errors.ProxyError`."""
-    made = proxy_type(config.type).Visitor
-    if made is None:
+    """The half that serves the users of a visitor, with its plugin if it has one; a visitor of datagrams has none, as
+    in the reference. Raises :class:`~aiofrp.errors.ProxyError`."""
+    kind = proxy_type(config.type)
+    if kind.Visitor is None:
         raise ProxyError(f"visitors of type {config.type} are not in this release of aiofrp's frpc")
-    if config.plugin is not None:
-        raise ProxyError(f"plugin {config.plugin.type} is not in this release of aiofrp's frpc")
-    half: VisitorHalf = made(context, config)
-    return half
+    half: VisitorHalf = kind.Visitor(context, config)
+    if config.plugin is None or kind.datagrams:
+        return half
+    plugin = registry.load(registry.VISITOR_PLUGINS[config.plugin.type], VisitorPlugin)
+    return plugin.Visitor(context, config, half)

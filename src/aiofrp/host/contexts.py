@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from aiofrp.errors import FrpError
 from aiofrp.host.groups import Groups
@@ -22,6 +22,9 @@ from aiofrp.stream.splice import Splices
 from aiofrp.stream.throttle import Limit
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
+
+if TYPE_CHECKING:
+    from aiofrp.vnet.network import Network
 
 _T = TypeVar("_T")
 
@@ -222,6 +225,10 @@ class ClientContext(ProxyContext, Protocol):
     def connections(self) -> Splices:
         """Where running connections are kept until they end."""
 
+    @property
+    def network(self) -> Network | None:
+        """The virtual network of this frpc; ``None`` without ``virtualNet.address``."""
+
     def spawn(self, coro: Coroutine[Any, Any, None], name: str) -> None:
         """Run ``coro`` as a task that ends with the proxy."""
 
@@ -246,6 +253,10 @@ class VisitorContext(HalfContext, Protocol):
     @property
     def connections(self) -> Splices:
         """Where running connections are kept until they end."""
+
+    @property
+    def network(self) -> Network | None:
+        """The virtual network of this frpc; ``None`` without ``virtualNet.address``."""
 
     @property
     def run_id(self) -> str:
@@ -274,7 +285,9 @@ class VisitorHalf(ABC):
         """Take no more users; those already joined go on."""
 
     def accept(self, user: Stream) -> None:
-        """Serve a user another visitor could not serve; nobody is attached to ``user``."""
+        """Serve a user whom another visitor could not serve, or a plugin of this one; nobody is attached to ``user``.
+
+        One who cannot be served is refused: see :func:`aiofrp.stream.memory.refuse`."""
         user.close()
 
 
@@ -293,3 +306,13 @@ class MakeVisitor(Protocol):
 
     def __call__(self, context: VisitorContext, config: Any, /) -> VisitorHalf:
         """``config``: the :class:`~aiofrp.config.models.proxy.VisitorConfig`, of the type's own class."""
+
+
+class MakeVisitorPlugin(Protocol):
+    """Makes what uses a visitor on frpc in place of users, or beside them."""
+
+    def __call__(self, context: VisitorContext, config: Any, visitor: VisitorHalf, /) -> VisitorHalf:
+        """``config`` is that of the visitor, of its type's own class; ``visitor`` is what the type itself makes. The
+        plugin starts and stops it.
+
+        Raises :class:`~aiofrp.errors.FrpError` for wrong options; that visitor alone is then in error."""

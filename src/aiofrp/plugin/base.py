@@ -8,21 +8,19 @@ from __future__ import annotations
 from typing import ClassVar
 
 from aiofrp.config.models.proxy import PluginConfig, PluginKind, VisitorPluginConfig
-from aiofrp.host.contexts import MakeClient, MakeVisitor
+from aiofrp.host.contexts import MakeClient, MakeVisitorPlugin
 
 
 class ClientPlugin(PluginKind):
     """Base of client plugins: local services that frpc itself provides."""
 
     Config: ClassVar[type[PluginConfig]]
-    #: ``None`` where the plugin is not built yet.
-    Client: ClassVar[MakeClient | None] = None
+    Client: ClassVar[MakeClient]
 
 
 class VisitorPlugin(PluginKind):
-    """Base of visitor plugins."""
+    """Base of visitor plugins: parts of frpc that are users of a visitor."""
 
     name: ClassVar[str]
     Config: ClassVar[type[VisitorPluginConfig]]
-    #: ``None`` where the plugin is not built yet.
-    Visitor: ClassVar[MakeVisitor | None] = None
+    Visitor: ClassVar[MakeVisitorPlugin]

@@ -13,6 +13,7 @@ from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.local import LocalService
 from aiofrp.proxy.secret import SecretServer, VisitorConnections
 from aiofrp.stream.base import Stream
+from aiofrp.stream.memory import refuse
 from aiofrp.stream.splice import Splice
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import listen
@@ -73,7 +74,7 @@ class StcpVisitor(VisitorHalf):
 
         def failed(error: FrpError) -> None:
             self._context.log.seldom.warning("dialRawVisitorConn error: %s", error)
-            user.close()
+            refuse(user, error)
 
         self._server.open(ready, failed)
 

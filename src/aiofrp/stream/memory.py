@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from aiofrp.errors import Closed
-from aiofrp.stream.base import Buffer
+from aiofrp.errors import Closed, FrpError
+from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.layer import LayerStream
 
 #: Bytes in flight above which ``pause_writing`` is called, and below which ``resume_writing`` is.
@@ -28,6 +28,14 @@ def memory_pair(
     return a, b
 
 
+def refuse(user: Stream, error: FrpError) -> None:
+    """Close the stream of a user who cannot be served. Where the user is a part of this program, the other end of a
+    pair in memory, it finds the error as its ``refusal``."""
+    if isinstance(user, MemoryStream):
+        user.peer.refusal = error
+    user.close()
+
+
 class MemoryStream(LayerStream):
     """One end of a pair."""
 
@@ -41,6 +49,7 @@ class MemoryStream(LayerStream):
         "_flight_size",
         "_scheduled",
         "peer",
+        "refusal",
     )
 
     peer: MemoryStream
@@ -55,6 +64,9 @@ class MemoryStream(LayerStream):
         self._eof_seen = False
         self._eof_sent = False
         self._closing = False
+        self.refusal: FrpError | None = (
+            None  #: why the other end could not serve this one: see :func:`refuse`
+        )
 
     # Stream
 

@@ -15,5 +15,3 @@ def client_leaves_out(config: ClientConfig) -> Iterator[str]:
     """The settings of a configuration of frpc that are ignored, as the texts of a warning."""
     if beyond := [visitor.name for visitor in config.visitors if visitor.type == "xtcp"]:
         yield f"visitors of type xtcp: {', '.join(beyond)}"
-    if config.virtual_net.address:
-        yield "virtualNet"

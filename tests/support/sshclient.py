@@ -11,6 +11,9 @@ import asyncssh
 
 from tests.support.tunnel import PATIENCE
 
+#: Of the frps that the tests of the gateway start.
+TOKEN = "secret"
+
 
 class _Client(asyncssh.SSHClient):
     """Keeps how the connection ended."""

@@ -13,8 +13,8 @@ KEX = (
     "ecdh-sha2-nistp384",
     "diffie-hellman-group14-sha256",
 )
-FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
-CIPHERS = ("chacha20-poly1305@openssh.com", *FAST_CIPHERS)
+FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+CIPHERS = ("chacha20-poly1305@openssh.com", *FAST_CIPHERS, "aes128-ctr", "aes256-ctr")
 MACS = (
     "hmac-sha2-256-etm@openssh.com",
     "hmac-sha2-512-etm@openssh.com",

@@ -28,7 +28,7 @@ from aiofrp.server.ssh.keys import AuthorizedKeys
 from aiofrp.server.ssh.limits import PendingLogin
 from aiofrp.server.ssh.protocol.channels import MAX_PACKET
 from aiofrp.server.ssh.protocol.connection import SshConnection
-from aiofrp.server.ssh.protocol.fields import CHANNEL_DATA, GLOBAL_REQUEST, uint32
+from aiofrp.server.ssh.protocol.fields import CHANNEL_DATA, GLOBAL_REQUEST, Fields, uint32
 from aiofrp.server.ssh.tunnel import Identity
 from aiofrp.stream.base import Buffer, Stream
 
@@ -38,10 +38,12 @@ MAX_FIRST_PACKET, MAX_LATER_PACKET, MAX_FIRST_PACKETS = 48 * 1024, MAX_PACKET + 
 MAX_TRIES = 6
 #: Packets and bytes of one client that are handled before others take their turn.
 PACKETS_IN_TURN, BYTES_IN_TURN = 128, 512 * 1024
+#: Bytes of packets that are written together.
+WRITE_SIZE = 128 * 1024
 #: Bytes that are kept while asyncssh handles a packet in a task.
 MAX_KEPT = 64 * 1024
 
-_KEX_FIRST, _KEX_LAST, _USERAUTH_FIRST, _USERAUTH_LAST, _NEWKEYS = 30, 49, 60, 79, 21
+_KEXINIT, _KEX_FIRST, _KEX_LAST, _USERAUTH_FIRST, _USERAUTH_LAST = 20, 30, 49, 60, 79
 
 _log = logs.get(__name__)
 #: For lines that anyone who connects can cause.
@@ -114,7 +116,11 @@ class SshTransport(SSHServerConnection):
         self._in_turn = 0  # bytes handled in this turn
         self._first_packets = 0
         self._held_back = False  # reading is paused
+        self._client_ciphers: list[str] | None = None
+        self._guessed_wrong = False  # the next message of a key exchange is to be ignored
         self._write_paused = False
+        self._out: list[bytes] = []  # packets of this turn; WRITE_SIZE
+        self._out_size = 0
 
     # Packets, for the connection protocol above
 
@@ -142,8 +148,27 @@ class SshTransport(SSHServerConnection):
         sealed, mac = self._send_encryption.encrypt_packet(self._send_seq, uint32(len(packet)), packet)
         self._send_seq = (self._send_seq + 1) & 0xFFFFFFFF
         self._rekey_bytes_sent += len(packet)
-        if self._transport is not None:
-            self._transport.write(sealed + mac if mac else sealed)
+        self._put(sealed, mac)
+
+    def _put(self, *sealed: bytes) -> None:
+        """Write at the end of this turn of the loop: what several channels send then costs one call of the kernel."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out += sealed
+        self._out_size += len(sealed[0])
+        if self._out_size >= WRITE_SIZE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._out:
+            out, self._out, self._out_size = self._out, [], 0
+            if self._transport is not None:
+                self._transport.write(b"".join(out))
+
+    def _send(self, data: bytes) -> None:
+        """In the place of asyncssh's: packets stay in order."""
+        self._flush()
+        super()._send(data)
 
     def end(self, reason: str) -> None:
         """Give the client ``reason`` and close the connection, after what was sent."""
@@ -295,6 +320,8 @@ class SshTransport(SSHServerConnection):
         packet = SSHPacket(payload)
         packet.get_byte()
         result: Any = True
+        if kind == _KEXINIT:
+            self._read_kexinit(payload)
         if handler is not None:
             try:
                 result = handler.process_packet(kind, seq, packet)
@@ -317,10 +344,9 @@ class SshTransport(SSHServerConnection):
         if _KEX_FIRST <= kind <= _KEX_LAST:
             if self._kex is None:
                 raise asyncssh.ProtocolError("Key exchange not in progress")
-            if self._ignore_first_kex:
-                self._ignore_first_kex = False
-                return None
-            return self._kex
+            ignored, self._ignore_first_kex = self._guessed_wrong or self._ignore_first_kex, False
+            self._guessed_wrong = False
+            return None if ignored else self._kex
         if self._strict_kex and not self._recv_encryption and 2 <= kind <= 4:
             raise asyncssh.ProtocolError(f"Strict key exchange violation: packet type {kind}")
         if kind > _KEX_LAST and not self._recv_encryption:
@@ -341,10 +367,25 @@ class SshTransport(SSHServerConnection):
     # In the place of asyncssh's: sending, and the end
 
     def _send_kexinit(self) -> None:
-        """OpenSSH prefers the cipher that costs more here; it has the others, too."""
-        if self._client_version.startswith(b"SSH-2.0-OpenSSH"):
+        """OpenSSH prefers ciphers that cost three times as much here. It sends its list first without waiting for ours,
+        so ours waits for it."""
+        if self._client_ciphers is None and self._client_version.startswith(b"SSH-2.0-OpenSSH"):
+            return
+        if any(name in FAST_CIPHERS for name in self._client_ciphers or ()):
             self._enc_algs = [name.encode() for name in FAST_CIPHERS]
         super()._send_kexinit()
+
+    def _read_kexinit(self, kexinit: bytes) -> None:
+        """Note what the first list of a client says: its ciphers, and whether it sends the first message of a key
+        exchange that is not the one to be used, because it prefers another exchange or host key than we do (RFC 4253
+        §7.1; asyncssh compares with what is chosen)."""
+        fields = Fields(kexinit, 17)
+        lists = [fields.string(len(kexinit)).decode("ascii", "replace").split(",") for _ in range(10)]
+        ours = [self._kex_algs[0], (self._server_host_key_algs or [b""])[0]]
+        self._guessed_wrong = fields.boolean() and [lists[0][0].encode(), lists[1][0].encode()] != ours
+        first, self._client_ciphers = self._client_ciphers is None, lists[2]
+        if first and not self._server_kexinit:
+            self._send_kexinit()
 
     def send_newkeys(self, k: bytes, h: bytes) -> None:
         super().send_newkeys(k, h)
@@ -375,6 +416,7 @@ class SshTransport(SSHServerConnection):
 
     def _force_close(self, exc: Exception | None) -> None:
         """Close after what was sent, so that the client gets the reason."""
+        self._flush()
         transport, self._transport = self._transport, None
         if transport is not None:
             self._loop.call_soon(transport.close)
@@ -399,7 +441,7 @@ def make_options(logins: Logins, files: list[tuple[str, bytes]]) -> SSHServerCon
     """What all connections share. ``files``: names and contents of the host keys. Raises
     :class:`~aiofrp.errors.ConfigError`."""
     known = {name.decode() for name in get_kex_algs()}
-    return SSHServerConnectionOptions(
+    options = SSHServerConnectionOptions(
         server_factory=lambda: _Owner(logins),
         server_version=VERSION,
         server_host_keys=[_import(path, content) for path, content in files],
@@ -417,6 +459,9 @@ def make_options(logins: Logins, files: list[tuple[str, bytes]]) -> SSHServerCon
         login_timeout=0,
         keepalive_interval=0,
     )
+    for name in [name for name in options.server_host_keys if name.decode() not in SIGNATURES]:
+        del options.server_host_keys[name]  # signatures with SHA-1 and other old ones
+    return options
 
 
 def _import(path: str, content: bytes) -> asyncssh.SSHKey:

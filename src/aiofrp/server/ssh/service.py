@@ -56,9 +56,10 @@ class Gateway:
             raise ListenError(f"create ssh gateway error: {exc}") from exc
         _log.info("frps sshTunnelGateway listen on port %d", self._listener.port)
         if self.keys is None:
-            token = "the token" if config.auth.token.reveal() or config.auth.method == "oidc" else "nothing"
+            protected = config.auth.token.reveal() or config.auth.method == "oidc"
             _log.warning(
-                "sshTunnelGateway has no authorizedKeysFile: SSH clients need no key, only %s", token
+                "sshTunnelGateway has no authorizedKeysFile: SSH clients need no key, %s",
+                "only the token" if protected else "and there is no token either",
             )
 
     def close(self) -> None:

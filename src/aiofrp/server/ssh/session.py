@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import Final
 
 from aiofrp.config.models.proxy import ProxyConfig
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import AuthError, Closed, FrpError, ProtocolError, ProxyError, TimedOut
 from aiofrp.server.session.admission import Arrival
-from aiofrp.server.session.auth import SessionVerifier
+from aiofrp.server.session.auth import HEARTBEATS, NEW_WORK_CONNS, SessionVerifier
 from aiofrp.server.ssh.protocol.channels import ForwardedChannel
 from aiofrp.server.ssh.protocol.connection import SshConnection
 from aiofrp.stream.base import Buffer, NullReceiver, nothing
@@ -116,16 +117,17 @@ class SshTunnelClient(NullReceiver):
         opened: Callable[[Arrival], None],
         connection: SshConnection,
         lost: Callable[[FrpError], None],
-        heartbeat: bool,
+        config: ServerConfig,
     ) -> None:
-        """``opened`` takes logical connections with their first message, as any other's; ``heartbeat``: frps expects
-        pings."""
+        """``opened`` takes logical connections with their first message, as any other's; ``config``: of frps."""
         self.connection = connection
         self.bytes_in = self.bytes_out = 0  #: of users: from the SSH client, and to it
         self.users = 0  #: so many came
         self._opened = opened
         self._lost: Callable[[FrpError], None] | None = lost
-        self._heartbeat = heartbeat
+        self._heartbeat = config.transport.heartbeat_timeout > 0
+        self._oidc = config.auth.method == "oidc"
+        self._scopes = frozenset(config.auth.additional_scopes)
         self._decoder = _CODEC.decoder()
         self._proxies: dict[str, Where] = {}  # by wire name; limited by MAX_FORWARDS
         # Answers that are awaited, by wire name, "" of the login; limited as the proxies.
@@ -138,20 +140,18 @@ class SshTunnelClient(NullReceiver):
 
     # Conversations
 
-    async def login(
-        self, *, user: str, token: str, client_id: str, oidc: bool, vouched: SessionVerifier | None
-    ) -> None:
-        """Log in. With ``oidc``, ``token`` is one of the identity provider. ``vouched``: the client's key is known, so
-        that no token is needed. Raises :class:`~aiofrp.errors.AuthError` with the reference's text."""
+    async def login(self, *, user: str, token: str, client_id: str, vouched: SessionVerifier | None) -> None:
+        """Log in. Where frps takes tokens of an identity provider, ``token`` is one. ``vouched``: the client's key is
+        known, so that no token is needed. Raises :class:`~aiofrp.errors.AuthError` with the reference's text."""
         self._prefix = f"{user}." if user else ""
-        self._token, self._vouched = "" if oidc else token, vouched is not None
-        now = int(time.time())
+        self._token, self._vouched = token, vouched is not None
+        key, now = self._proof()
         message = Login(
             version=FRP_VERSION,
             hostname=socket.gethostname(),
             os=sys.platform,
             user=user,
-            privilege_key=token if oidc else token_digest(token, now),
+            privilege_key=key,
             timestamp=now,
             client_id=client_id,
             client_spec=ClientSpec(type="ssh-tunnel", always_auth_pass=self._vouched),
@@ -208,8 +208,8 @@ class SshTunnelClient(NullReceiver):
         for _ in range(owed):
             self._offer()
         if self._heartbeat and self._run_id:
-            now = int(time.time())
-            self._send(Ping(privilege_key=token_digest(self._token, now), timestamp=now))
+            key, now = self._proof() if HEARTBEATS in self._scopes else ("", 0)
+            self._send(Ping(privilege_key=key, timestamp=now))
 
     # For work connections
 
@@ -257,14 +257,18 @@ class SshTunnelClient(NullReceiver):
             connection.ping()
 
     def _offer(self) -> None:
-        now = 0 if self._vouched else int(time.time())
-        key = "" if self._vouched else token_digest(self._token, now)
+        key, now = self._proof() if NEW_WORK_CONNS in self._scopes and not self._vouched else ("", 0)
         message = NewWorkConn(run_id=self._run_id, privilege_key=key, timestamp=now)
         self._opened(
             Arrival(
                 WorkChannel(self), message, _CODEC, carrier=self.connection, granted=nothing, gone=nothing
             )
         )
+
+    def _proof(self) -> tuple[str, int]:
+        """The credential of a message, and its time."""
+        now = int(time.time())
+        return self._token if self._oidc else token_digest(self._token, now), now
 
     def _send(self, message: Message) -> None:
         self._stream.write(_CODEC.encode(message))

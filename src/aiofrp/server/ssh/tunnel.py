@@ -137,9 +137,10 @@ class TunnelUser:
             self._finish("", 130)
 
     def terminal_closed(self, terminal: Terminal) -> None:
-        """See :class:`aiofrp.server.ssh.protocol.terminal.TerminalUser`."""
-        if terminal is self._terminal:
-            self.connection.disconnect("the session was closed")
+        """See :class:`aiofrp.server.ssh.protocol.terminal.TerminalUser`. The tunnel goes on: some clients close the
+        session once they have sent the command."""
+        if self._counts is not None and terminal is self._terminal:
+            self._counts.stop()
 
     def alive(self) -> None:
         """See :class:`aiofrp.server.ssh.protocol.connection.ConnectionUser`."""
@@ -161,8 +162,7 @@ class TunnelUser:
         self._cancel_timer()
         command = self._command
         assert command is not None
-        heartbeat = self.tables.config.transport.heartbeat_timeout > 0
-        self._client = SshTunnelClient(self.opened, self.connection, self._lost, heartbeat)
+        self._client = SshTunnelClient(self.opened, self.connection, self._lost, self.tables.config)
         self._scope.spawn(self._serve(command, self._client), "serve")
 
     async def _serve(self, command: TunnelCommand, client: SshTunnelClient) -> None:
@@ -185,7 +185,6 @@ class TunnelUser:
             user=identity.user or command.user,
             token=command.token,
             client_id=command.client_id,
-            oidc=self.tables.config.auth.method == "oidc",
             vouched=vouched,
         )
         self.pending.leave()
@@ -250,8 +249,10 @@ class TunnelUser:
             return
         self._ending = True
         self._stop()
+        if self._client is not None:
+            self._client.close()
         terminal = self._terminal
-        if terminal is None:
+        if terminal is None or terminal.closed:
             self.connection.disconnect(text)
             return
         if self._running:

@@ -345,8 +345,6 @@ class ForwardedChannel(LayerStream):
             self._deliver_lost(None)
 
     def _die(self, exc: Exception | None) -> None:
-        if self.dead:
-            return
         self._drop_queue()
         self._forget()
         if exc is not None:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import Any, Protocol
 
-from aiofrp.aio import check_after
+from aiofrp.aio import check_after, check_at
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.server.ssh.protocol import fields as ssh
 from aiofrp.server.ssh.protocol.channels import ForwardedChannel
@@ -336,7 +336,7 @@ class SshConnection:
             return
         self.ping()
         rest = DEAD_AFTER - silent if silent >= ASK_AFTER else ASK_AFTER
-        self._timer = check_after(min(rest, ASK_AFTER), self._check_alive)
+        self._timer = check_at(now + min(rest, ASK_AFTER), self._check_alive)
 
 
 _HANDLERS = {

@@ -46,7 +46,6 @@ class Terminal:
 
     __slots__ = (
         "_asked",
-        "_closed",
         "_forget",
         "_packet",
         "_peer",
@@ -55,6 +54,7 @@ class Terminal:
         "_user",
         "_waiting",
         "_window",
+        "closed",
         "number",
         "raw",
     )
@@ -80,7 +80,7 @@ class Terminal:
         self._send = send
         self._forget = forget
         self._asked = False  # for a command or a shell
-        self._closed = False
+        self.closed = False  #: by one side or both
         self._receive_window = TYPED_WINDOW
         self._waiting = b""  # text that the window does not allow; limited by what one command prints
 
@@ -93,15 +93,15 @@ class Terminal:
     def show_status(self, text: str) -> bool:
         """Replace the last line of a terminal by ``text``; returns whether that was possible: it is no terminal, or it
         takes nothing now."""
-        if not self.raw or self._waiting or self._closed:
+        if not self.raw or self._waiting or self.closed:
             return False
         self._write(f"\r\x1b[K{text}")
         return True
 
     def exit(self, status: int) -> None:
         """Send the exit status and close; text that the client did not take is dropped."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             head = bytes((CHANNEL_REQUEST,)) + self._peer
             self._send(head + string("exit-status") + b"\0" + uint32(status))
             self._send(bytes((CHANNEL_EOF,)), self._peer)
@@ -112,8 +112,8 @@ class Terminal:
     def request(self, fields: Fields) -> None:
         """A request of the client, from its name on."""
         name, wants_reply = fields.text(MAX_TEXT), fields.boolean()
-        good = not self._closed and self._granted(name, fields)
-        if wants_reply and not self._closed:
+        good = not self.closed and self._granted(name, fields)
+        if wants_reply and not self.closed:
             self._send(bytes((CHANNEL_SUCCESS if good else CHANNEL_FAILURE,)), self._peer)
         if good and name in ("exec", "shell"):
             self._asked = True
@@ -124,7 +124,7 @@ class Terminal:
         self._receive_window -= len(payload)
         if self._receive_window < 0:
             raise RemoteProtocolError("SSH: more is typed than the window allows")
-        if self._receive_window < TYPED_WINDOW // 2 and not self._closed:
+        if self._receive_window < TYPED_WINDOW // 2 and not self.closed:
             self._send(bytes((93,)), self._peer, uint32(TYPED_WINDOW - self._receive_window))
             self._receive_window = TYPED_WINDOW
         if self.raw and any(byte in _INTERRUPTS for byte in payload):
@@ -140,8 +140,8 @@ class Terminal:
 
     def close_seen(self) -> None:
         """The client closed the channel."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             self._send(bytes((CHANNEL_CLOSE,)), self._peer)
             self._user.terminal_closed(self)
         self._forget()
@@ -162,7 +162,7 @@ class Terminal:
         self._write_bytes(text.encode("utf-8", "replace"))
 
     def _write_bytes(self, data: bytes) -> None:
-        if self._closed:
+        if self.closed:
             return
         data, at = self._waiting + data, 0
         while at < len(data) and self._window:

@@ -73,6 +73,7 @@ COVERED_BY = {
     "proxy/tcpmux.py": "e2e/test_tcpmux.py",
     "config/load/known.py": "config/load/test_hints.py",
     "config/load/syntax.py": "config/load/test_hints.py",
+    "wire/http/fields.py": "wire/http/test_head.py",
     "http/exchange.py": "http/test_serviceexchange.py",
     "http/site.py": "http/test_serve.py",
     "http/users.py": "http/test_serve.py",

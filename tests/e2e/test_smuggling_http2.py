@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 from aiofrp.http.v2.head import request_of
-from aiofrp.wire.http.forward import NO_CHANGES, encode_request, request_fields
+from aiofrp.wire.http.forward import NO_CHANGES, about_user, encode_request
 from tests.e2e import test_smuggling
 from tests.support.ports import free_port
 from tests.support.rawuser2 import Fields, LibraryUser, RawUser, raw_user
@@ -313,7 +313,7 @@ def head_size(target: bytes, head: Head) -> int:
     """How long the head of a request to ``target`` is for the service."""
     pseudo = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"web.test"), (b":path", target)]
     request = request_of([*pseudo, *head.fields], ended=False)
-    return len(encode_request(request, request_fields(request, NO_CHANGES, b"127.0.0.1"), b""))
+    return len(encode_request(request, NO_CHANGES, about_user(request, b"127.0.0.1"), b""))
 
 
 def pairs(lines: bytes) -> list[tuple[bytes, bytes]]:

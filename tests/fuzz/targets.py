@@ -42,7 +42,7 @@ from aiofrp.wire.frp.proxyproto import connection_header, datagram_header
 from aiofrp.wire.frp.translate import Translation
 from aiofrp.wire.frp.udppacket import encode_udp
 from aiofrp.wire.http.body import ChunkedBody
-from aiofrp.wire.http.forward import NO_CHANGES, encode_request, request_fields
+from aiofrp.wire.http.forward import NO_CHANGES, about_user, encode_request
 from aiofrp.wire.http.h2.block import HeaderBlock
 from aiofrp.wire.http.h2.frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
 from aiofrp.wire.http.head import CHUNKED, parse_request
@@ -257,7 +257,7 @@ def http_request(data: bytes) -> None:
     for head in (data, b"GET / HTTP/1.1\r\nHost: a\r\n" + data + b"\r\n\r\n"):
         with suppress(RemoteProtocolError):
             request = parse_request(head)
-            sent = encode_request(request, request_fields(request, NO_CHANGES, b"1.2.3.4"), b"")
+            sent = encode_request(request, NO_CHANGES, about_user(request, b"1.2.3.4"), b"")
             again = parse_request(sent)
             for fact in ("method", "target", "host", "path", "absolute", "body_size", "upgrade"):
                 assert getattr(again, fact) == getattr(request, fact), fact

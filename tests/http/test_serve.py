@@ -12,7 +12,7 @@ from aiofrp.http.serve import Engine
 from aiofrp.http.site import RequestRoute, ServiceRoute, Site, SiteUser
 from aiofrp.http.upstream import Upstream
 from aiofrp.stream.memory import MemoryStream, memory_pair
-from aiofrp.wire.http.forward import NO_CHANGES, passed_fields
+from aiofrp.wire.http.forward import NO_CHANGES
 from aiofrp.wire.http.head import Field, RequestHead
 from tests.http.upstreams import Openings
 from tests.support.ends import End, until
@@ -26,7 +26,7 @@ class OneService(Site, ServiceRoute):
     """Everything goes to one service; ``log`` has the failures."""
 
     rewrite = b""
-    response = NO_CHANGES
+    changes = response = NO_CHANGES
 
     def __init__(self) -> None:
         self.openings = Openings()
@@ -46,10 +46,8 @@ class OneService(Site, ServiceRoute):
     def next(self) -> Upstream:
         return self.upstream
 
-    connection = b""
-
-    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
-        return passed_fields(request, NO_CHANGES, [(b"Peer", peer)])
+    def about(self, request: RequestHead, peer: bytes) -> list[Field]:
+        return [(b"Peer", peer)]
 
 
 class NoHttp2(OneService):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Protocol
 
 from aiofrp.errors import FrpError
@@ -34,27 +35,22 @@ class ServiceRoute(RequestRoute):
 
     #: The Host the service sees instead of the user's, or empty.
     rewrite: bytes
-
-    @property
-    @abstractmethod
-    def connection(self) -> bytes:
-        """The Connection field set in requests, or empty."""
+    #: The fields set in requests.
+    changes: HeaderChanges
 
     @abstractmethod
     def next(self) -> Upstream:
         """The service of the next request. Called once per request."""
 
     @abstractmethod
-    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
-        """The fields the service gets, besides Host and those about the connection. ``peer``: the user's IP
-        address."""
+    def about(self, request: RequestHead, peer: bytes) -> Iterable[Field]:
+        """The fields the service gets about the origin of ``request``. ``peer``: the user's IP address."""
 
     def exchange(self, user: ExchangeUser, request: RequestHead, peer: bytes) -> Exchange:
         if request.method == b"CONNECT":
             head = encode_connect(request)
         else:
-            fields = self.request_fields(request, peer)
-            head = encode_request(request, fields, self.rewrite, self.connection)
+            head = encode_request(request, self.changes, self.about(request, peer), self.rewrite)
         return ServiceExchange(user, self.next(), request, head)
 
 

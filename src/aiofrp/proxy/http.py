@@ -22,7 +22,7 @@ from aiofrp.proxy.domains import DomainServer
 from aiofrp.proxy.local import LocalService
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.messages import NewProxy, StartWorkConn
-from aiofrp.wire.http.forward import HeaderChanges, request_fields
+from aiofrp.wire.http.forward import HeaderChanges, about_user
 from aiofrp.wire.http.head import Field, RequestHead
 
 
@@ -144,13 +144,9 @@ class HttpRoute(ServiceRoute):
         self._turn += 1
         return self.members[self._turn % len(self.members)]
 
-    @property
-    def connection(self) -> bytes:
-        return self.changes.connection
-
-    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
-        """The fields the service gets: the user's, X-Forwarded-For and its kin, and those the proxy sets."""
-        return request_fields(request, self.changes, peer, trusted=self._trusted.has(peer))
+    def about(self, request: RequestHead, peer: bytes) -> tuple[Field, ...]:
+        """X-Forwarded-For and its kin."""
+        return about_user(request, peer, trusted=self._trusted.has(peer))
 
 
 class _AdmittedUpstream(Upstream):

@@ -7,10 +7,12 @@ import pytest
 from aiofrp.wire.http.forward import (
     NO_CHANGES,
     HeaderChanges,
+    about_user,
     encode_connect,
+    encode_reply,
     encode_request,
     encode_response,
-    request_fields,
+    passed_fields,
     response_fields,
 )
 from aiofrp.wire.http.head import HeadError, parse_request
@@ -31,7 +33,7 @@ def forwarded(
     """The lines a service gets for a request to ``a.test`` with ``fields``."""
     head = "\r\n".join([line, "Host: a.test", *fields.splitlines(), "", ""])
     request = parse_request(head.encode())
-    sent = encode_request(request, request_fields(request, changes, PEER), rewrite)
+    sent = encode_request(request, changes, about_user(request, PEER), rewrite)
     parse_request(sent)
     assert sent.endswith(b"\r\n\r\n")
     return sent.decode()[:-4].split("\r\n")
@@ -139,7 +141,7 @@ def test_configured_fields_cannot_frame_or_split_a_message() -> None:
         }
     )
     assert changes.fields == [(b"X", b"a  Content-Length: 5")]
-    assert forwarded("", changes=changes)[-1] == "X: a  Content-Length: 5"
+    assert forwarded("", changes=changes)[-2:] == ["X: a  Content-Length: 5", "Connection: close"]
     assert changes.connection == b"close"
     assert changes.closes
     assert not HeaderChanges({"Connection": "keep-alive, x-close"}).closes
@@ -167,13 +169,29 @@ def test_responses_lose_what_belongs_to_the_services_connection() -> None:
 
 def test_a_services_own_date_is_kept() -> None:
     response = parse_response(b"HTTP/1.1 204 No Content\r\ndate: then\r\n\r\n")
+    reply = b"HTTP/1.1 204 No Content\r\ndate: then\r\nB: 2\r\n\r\n"
+    assert encode_reply(response, 1, NO_CHANGES, lambda: b"now", [(b"B", b"2")]) == reply
     assert response_fields(response, NO_CHANGES, lambda: b"now") == [(b"date", b"then")]
+
+
+def test_a_reply_is_the_same_with_and_without_changes() -> None:
+    response = parse_response(
+        b"HTTP/1.1 200 OK\r\nDate: then\r\nConnection: x-hop\r\nX-Hop: 1\r\nA:  1 \r\nTE: x\r\n\r\n"
+    )
+    fields = response_fields(response, NO_CHANGES, lambda: b"now")
+    assert fields == [(b"Date", b"then"), (b"A", b"1 ")]
+    for minor in (0, 1):
+        reply = encode_reply(response, minor, NO_CHANGES, lambda: b"now", [(b"B", b"2")])
+        assert reply == encode_response(200, b"OK", minor, [*fields, (b"B", b"2")])
+        changed = encode_reply(response, minor, HeaderChanges({"B": "2"}), lambda: b"now", [])
+        assert changed == reply
 
 
 def test_the_parsed_request_is_not_changed() -> None:
     request = parse_request(b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n")
-    first = request_fields(request, NO_CHANGES, PEER)
-    assert request_fields(request, NO_CHANGES, PEER) == first
+    about = about_user(request, PEER)
+    first = passed_fields(request, NO_CHANGES, about)
+    assert passed_fields(request, NO_CHANGES, about) == first
     assert request.fields == [(b"X", b"y")]
 
 

@@ -7,7 +7,7 @@ import enum
 from aiofrp.http.answers import http_date
 from aiofrp.stream.base import Buffer
 from aiofrp.wire.http.body import LAST_CHUNK, Body, ChunkedBody, body_of, encode_chunk
-from aiofrp.wire.http.forward import HeaderChanges, encode_response, response_fields
+from aiofrp.wire.http.forward import HeaderChanges, encode_reply
 from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, Field, RequestHead, ResponseHead
 
 
@@ -17,6 +17,9 @@ class _Coding(enum.Enum):
     AS_IT_IS = 0
     CHUNK = 1  # the body runs to EOF; it is re-framed as chunked so that the user's connection stays
     UNCHUNK = 2  # the body is chunked, which HTTP/1.0 does not know: only its payload is sent
+
+
+_CHUNKED = (b"Transfer-Encoding", b"chunked")
 
 
 class Reply:
@@ -31,12 +34,12 @@ class Reply:
         """``head``: the service's response to ``request``. ``size``: bytes of its body,
         :data:`~aiofrp.wire.http.head.CHUNKED` or :data:`~aiofrp.wire.http.head.UNTIL_EOF`. ``keep``: the connection
         may persist; HTTP/1.0 and ``changes`` may forbid it."""
-        fields = response_fields(head, changes, http_date)
+        minor = request.minor
         self.keep = keep and not changes.closes
         self._coding = _Coding.AS_IT_IS
-        self._frame(fields, head, size, request.minor)
-        fields += connection_fields(request.minor, self.keep)
-        self._head = encode_response(head.status, head.reason, request.minor, fields)
+        framing = self._frame(head, size, minor)
+        more = (*framing, *connection_fields(minor, self.keep))
+        self._head = encode_reply(head, minor, changes, http_date, more)
         self.body: Body = body_of(size, decode=self._coding is _Coding.UNCHUNK, of_service=True)
 
     def encode(self, data: Buffer) -> Buffer:
@@ -53,20 +56,19 @@ class Reply:
         """The bytes to send after the whole body."""
         return LAST_CHUNK if self._coding is _Coding.CHUNK else b""
 
-    def _frame(self, fields: list[Field], head: ResponseHead, size: int, minor: int) -> None:
-        lengths = head.noted.get(b"content-length")
-        if size in (CHUNKED, UNTIL_EOF):
-            if not minor:
-                self.keep = False
-                self._coding = _Coding.UNCHUNK if size == CHUNKED else _Coding.AS_IT_IS
-                return
-            fields.append((b"Transfer-Encoding", b"chunked"))
-            if size == UNTIL_EOF:
-                self._coding = _Coding.CHUNK
-            else:
-                fields += [(b"Trailer", names) for names in head.noted.get(b"trailer", ())]
-        elif lengths and head.status != 204:
-            fields.append((b"Content-Length", lengths[0]))
+    def _frame(self, head: ResponseHead, size: int, minor: int) -> list[Field]:
+        """The fields that say where the body ends."""
+        if size >= 0:
+            lengths = head.noted.get(b"content-length")
+            return [(b"Content-Length", lengths[0])] if lengths and head.status != 204 else []
+        if not minor:
+            self.keep = False
+            self._coding = _Coding.UNCHUNK if size == CHUNKED else _Coding.AS_IT_IS
+            return []
+        if size == UNTIL_EOF:
+            self._coding = _Coding.CHUNK
+            return [_CHUNKED]
+        return [_CHUNKED, *((b"Trailer", names) for names in head.noted.get(b"trailer", ()))]
 
     def _encode(self, data: Buffer) -> bytes:
         if self._coding is _Coding.UNCHUNK:

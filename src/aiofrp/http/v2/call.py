@@ -21,6 +21,7 @@ from aiofrp.http.v2.core import MAX_STREAMS
 from aiofrp.http.v2.stream import Headers, Stream2, send_answer
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.wire.http.body import Body, body_of
+from aiofrp.wire.http.forward import passed_fields
 from aiofrp.wire.http.head import CHUNKED, UNTIL_EOF, RequestHead
 
 
@@ -115,7 +116,7 @@ class Call:
             (b":authority", host),
             (b":path", request.target),
         ]
-        fields = route.request_fields(request, self._peer)
+        fields = passed_fields(request, route.changes, route.about(request, self._peer))
         headers += [(name.lower(), value) for name, value in fields]
         stream = connection.open(headers, self._head_received, end=near.bodiless)
         if stream is None:

@@ -22,7 +22,7 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial
 from aiofrp.transport.resolve import split_address
-from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges, passed_fields
+from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges
 from aiofrp.wire.http.head import Field, RequestHead
 from aiofrp.wire.http.query import clean_query
 
@@ -83,7 +83,7 @@ class LocalSite(Site, ServiceRoute):
         self._address = _address(options.local_addr, 443 if secure else 80)
         self._secure = secure
         self._forwarded = forwarded
-        self._changes = HeaderChanges(options.request_headers.set)
+        self.changes = HeaderChanges(options.request_headers.set)
 
     # Site
 
@@ -109,19 +109,16 @@ class LocalSite(Site, ServiceRoute):
 
     # Route
 
-    @property
-    def connection(self) -> bytes:
-        return self._changes.connection
-
     def next(self) -> Upstream:
         return self.upstream
 
-    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
+    def about(self, request: RequestHead, peer: bytes) -> list[Field]:
+        noted = request.noted
         passing = (*_FORWARDED, _REAL) if self._forwarded is Forwarded.PASSED else (_REAL,)
-        kept = [(name, value) for key, name in passing for value in request.noted.get(key, ())]
+        kept = [(name, value) for key, name in passing if key in noted for value in noted[key]]
         if self._forwarded is Forwarded.SET:
             kept += _forwarded_fields(request, peer)
-        return passed_fields(request, self._changes, kept)
+        return kept
 
     # Private: connections to the service
 

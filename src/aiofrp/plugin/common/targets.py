@@ -21,7 +21,7 @@ from aiofrp.transport.net import dial
 from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through
 from aiofrp.transport.resolve import USER_LOOKUPS, split_address
 from aiofrp.transport.threads import UserThreads
-from aiofrp.wire.http.forward import NO_CHANGES, passed_fields
+from aiofrp.wire.http.forward import NO_CHANGES
 from aiofrp.wire.http.head import Field, RequestHead
 
 #: Servers whose idle connections are kept; the one asked longest ago goes for a new one.
@@ -45,7 +45,7 @@ class TargetRoute(ServiceRoute):
     __slots__ = ("absolute", "added", "upstream")
 
     rewrite = b""
-    connection = b""
+    changes = NO_CHANGES
 
     def __init__(self, upstream: Upstream, absolute: bool = False, added: tuple[Field, ...] = ()) -> None:
         self.upstream = upstream
@@ -55,10 +55,11 @@ class TargetRoute(ServiceRoute):
     def next(self) -> Upstream:
         return self.upstream
 
-    def request_fields(self, request: RequestHead, peer: bytes) -> list[Field]:
+    def about(self, request: RequestHead, peer: bytes) -> list[Field]:
         noted = request.noted
-        about = [(name, value) for key, name in _ABOUT_THE_USER for value in noted.get(key, ())]
-        return passed_fields(request, NO_CHANGES, (*about, *self.added))
+        fields = [(name, value) for key, name in _ABOUT_THE_USER if key in noted for value in noted[key]]
+        fields += self.added
+        return fields
 
 
 class Targets:

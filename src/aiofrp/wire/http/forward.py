@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from aiofrp.wire.http.head import CHUNKED, Field, RequestHead, ResponseHead, plain_name
+from aiofrp.wire.http.fields import Field, without_named
+from aiofrp.wire.http.head import CHUNKED, RequestHead, ResponseHead, plain_name
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -17,18 +18,20 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_SET = frozenset((b"host", b"content-length", b"transfer-encoding", b"trailer", b"upgrade"))
 #: Methods whose requests have a Content-Length even for an empty body (RFC 9110 §8.6); some services demand it.
 _WITH_BODY = frozenset((b"POST", b"PUT", b"PATCH"))
-#: Connection options that name no field to be removed.
-_PLAIN_OPTIONS = frozenset((b"", b"close", b"keep-alive", b"upgrade", b"te"))
+
+
+def _options(values: list[bytes]) -> list[bytes]:
+    return [option.strip(b" \t").lower() for value in values for option in value.split(b",")]
 
 
 class HeaderChanges:
     """The fields that a proxy's configuration sets.
 
     They replace fields of the same name, and those whose names some services treat as the same (:func:`plain_name`).
-    ``connection``: the value of the Connection field among them, or empty.
+    ``connection``: the value of the Connection field among them, or empty. ``closes``: whether it contains ``close``.
     """
 
-    __slots__ = ("connection", "fields", "names")
+    __slots__ = ("closes", "connection", "fields", "names")
 
     def __init__(self, wanted: Mapping[str, str]) -> None:
         """``wanted``: names and values. Entries that are no field name, or that would frame the message, are ignored.
@@ -38,11 +41,7 @@ class HeaderChanges:
         self.fields = [p for p in fields if p[0].lower() != b"connection"]
         self.connection = b", ".join(value for name, value in fields if name.lower() == b"connection")
         self.names = frozenset(plain_name(name) for name, _ in self.fields)
-
-    @property
-    def closes(self) -> bool:
-        """Whether the configured Connection field contains ``close``."""
-        return b"close" in _options([self.connection])
+        self.closes = b"close" in _options([self.connection])
 
     def apply(self, fields: list[Field]) -> list[Field]:
         """A list of ``fields`` with the changes; ``fields`` itself when there are none."""
@@ -54,67 +53,68 @@ class HeaderChanges:
 NO_CHANGES = HeaderChanges({})
 
 
-def request_fields(
-    request: RequestHead, changes: HeaderChanges, peer: bytes, *, trusted: bool = False
-) -> list[Field]:
-    """The fields of the request that a service gets, except Host and those about connection and length.
+def about_user(request: RequestHead, peer: bytes, *, trusted: bool = False) -> tuple[Field, ...]:
+    """The fields by which a service knows the user of ``request``.
 
     ``peer``: the user's IP address; it is appended to the X-Forwarded-For that the user sent. The user's X-Real-IP,
     X-Forwarded-Host and X-Forwarded-Proto pass only if it is ``trusted``, such as a front end on the same machine.
     """
     before = request.noted.get(b"x-forwarded-for")
     sent = request.note if trusted else _not_sent
-    forwarded = (
+    return (
         (b"X-Forwarded-For", b", ".join((*before, peer)) if before else peer),
         (b"X-Forwarded-Host", sent(b"x-forwarded-host") or request.host),
         (b"X-Forwarded-Proto", sent(b"x-forwarded-proto") or b"http"),
         (b"X-Real-IP", sent(b"x-real-ip") or peer),
     )
-    return passed_fields(request, changes, forwarded)
 
 
 def _not_sent(name: bytes) -> bytes:
     return b""
 
 
-def passed_fields(request: RequestHead, changes: HeaderChanges, forwarded: Iterable[Field]) -> list[Field]:
-    """The request's end-to-end fields with ``forwarded`` and ``changes``.
+def passed_fields(request: RequestHead, changes: HeaderChanges, about: Iterable[Field]) -> list[Field]:
+    """The fields of the request that a service gets, except Host and those about connection and length.
 
-    ``forwarded``: fields about the origin of the request. The user's own fields of these names do not pass; nor do
-    those that its Connection field names.
+    These are the end-to-end fields with ``about`` and ``changes``. ``about``: fields about the origin of the request.
+    The user's own fields of these names do not pass; nor do those that its Connection field names.
     """
-    noted = request.noted
-    fields = _without_named(request.fields, request.connection)
-    fields += forwarded
-    if b"te" in noted and b"trailers" in _options(noted[b"te"]):
-        fields.append((b"TE", b"trailers"))
-    return changes.apply(fields)
+    return changes.apply(
+        [*without_named(request.fields, request.connection), *about, *_wanted_trailers(request)]
+    )
+
+
+def _wanted_trailers(request: RequestHead) -> tuple[Field, ...]:
+    asked = request.noted.get(b"te")
+    return ((b"TE", b"trailers"),) if asked and b"trailers" in _options(asked) else ()
 
 
 def encode_request(
-    request: RequestHead, fields: list[Field], rewrite: bytes, connection: bytes = b""
+    request: RequestHead, changes: HeaderChanges, about: Iterable[Field], rewrite: bytes
 ) -> bytes:
-    """The bytes of a request head for a service that speaks HTTP/1.1.
+    """The bytes of a request head for a service that speaks HTTP/1.1, with the fields of :func:`passed_fields`.
 
-    ``fields``: the result of :func:`request_fields` or :func:`passed_fields`. ``rewrite``: the Host to send instead of
-    the user's, or empty. ``connection``: the configured Connection field, which replaces the user's as in frp, or
-    empty.
+    ``rewrite``: the Host to send instead of the user's, or empty. A Connection field in ``changes`` replaces the user's
+    as in frp.
     """
     host = rewrite or request.host
     target = b"http://%b%b" % (host, request.target) if request.absolute else request.target
-    lines = [b"%b %b HTTP/1.1\r\nHost: %b" % (request.method, target, host)]
-    lines += [b"%b: %b" % field for field in fields]
+    passed, more = request.text, [*about, *_wanted_trailers(request)]
+    if changes.names:
+        passed, more = b"", passed_fields(request, changes, about)
+    lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (request.method, target, host, passed)]
+    lines += [b"%b: %b\r\n" % field for field in more]
     if request.body_size == CHUNKED:
-        lines.append(b"Transfer-Encoding: chunked")
-        lines += [b"Trailer: %b" % value for value in request.noted.get(b"trailer", ())]
+        lines.append(b"Transfer-Encoding: chunked\r\n")
+        lines += [b"Trailer: %b\r\n" % value for value in request.noted.get(b"trailer", ())]
     elif request.body_size or b"content-length" in request.noted or request.method in _WITH_BODY:
-        lines.append(b"Content-Length: %d" % request.body_size)
-    if request.upgrade or connection:
-        lines.append(b"Connection: %b" % (connection or b"Upgrade"))
+        lines.append(b"Content-Length: %d\r\n" % request.body_size)
+    if request.upgrade or changes.connection:
+        lines.append(b"Connection: %b\r\n" % (changes.connection or b"Upgrade"))
     if request.upgrade:
-        lines.append(b"Upgrade: %b" % request.upgrade)
+        lines.append(b"Upgrade: %b\r\n" % request.upgrade)
     lines.append(b"\r\n")
-    return b"\r\n".join(lines)
+    return b"".join(lines)
 
 
 def encode_connect(request: RequestHead) -> bytes:
@@ -127,14 +127,30 @@ def encode_connect(request: RequestHead) -> bytes:
 
 
 def response_fields(response: ResponseHead, changes: HeaderChanges, date: Callable[[], bytes]) -> list[Field]:
-    """The fields of the response that a user gets, except those about connection and length.
+    """The fields of the response that a user gets, except those about connection and length. The list is new.
 
     ``date``: called for the value of the Date field when the service sent none.
     """
-    fields = _without_named(response.fields, response.connection)
+    fields = without_named(response.fields, response.connection).copy()
     if b"date" not in response.noted:
         fields.append((b"Date", date()))
     return changes.apply(fields)
+
+
+def encode_reply(
+    response: ResponseHead,
+    minor: int,
+    changes: HeaderChanges,
+    date: Callable[[], bytes],
+    more: Iterable[Field],
+) -> bytes:
+    """The bytes of the response's head for a user that speaks HTTP/1.``minor``, with the fields of
+    :func:`response_fields` and then those of ``more``."""
+    if changes.names or b"date" not in response.noted:
+        fields = [*response_fields(response, changes, date), *more]
+        return encode_response(response.status, response.reason, minor, fields)
+    lines = b"".join([b"%b: %b\r\n" % field for field in more])
+    return b"HTTP/1.%d %d %b\r\n%b%b\r\n" % (minor, response.status, response.reason, response.text, lines)
 
 
 def encode_response(status: int, reason: bytes, minor: int, fields: Iterable[Field]) -> bytes:
@@ -143,15 +159,3 @@ def encode_response(status: int, reason: bytes, minor: int, fields: Iterable[Fie
     lines += [b"%b: %b" % field for field in fields]
     lines.append(b"\r\n")
     return b"\r\n".join(lines)
-
-
-def _without_named(fields: list[Field], options: frozenset[bytes]) -> list[Field]:
-    """A copy of ``fields`` without those that the Connection ``options`` name."""
-    named = options - _PLAIN_OPTIONS
-    if not named:
-        return fields.copy()
-    return [field for field in fields if field[0].lower() not in named]
-
-
-def _options(values: list[bytes]) -> list[bytes]:
-    return [option.strip(b" \t").lower() for value in values for option in value.split(b",")]

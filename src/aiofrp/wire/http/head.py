@@ -15,9 +15,15 @@ from urllib.parse import unquote_to_bytes
 import httptools
 
 from aiofrp.errors import RemoteProtocolError
-
-Field = tuple[bytes, bytes]
-"""A field's name as it was sent, and its value without the blanks around it."""
+from aiofrp.wire.http.fields import (
+    NO_OPTIONS,
+    connection_options,
+    keeps_alive,
+    passing_text,
+    sort_fields,
+)
+from aiofrp.wire.http.fields import Field as Field
+from aiofrp.wire.http.recent import Recent
 
 #: Bytes of the largest request head. The reference allows 1 MiB, which thousands of slow users could each fill.
 MAX_HEAD = 64 * 1024
@@ -62,10 +68,6 @@ _CARRIES_HTTP = re.compile(rb"h2c?|(?:http|tls)(?:/.*)?", re.IGNORECASE)
 #: A Content-Length below 10^18. No body is longer, and converting longer numbers is expensive.
 LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
 _END = re.compile(rb"\n\r?\n")
-_NO_OPTIONS: frozenset[bytes] = frozenset()
-_USUAL_OPTIONS = {
-    value: frozenset((value.lower(),)) for value in (b"keep-alive", b"Keep-Alive", b"close", b"Close")
-}
 
 
 class HeadError(RemoteProtocolError):
@@ -92,6 +94,7 @@ class RequestHead:
         "path",
         "scheme",
         "target",
+        "text",
         "upgrade",
     )
 
@@ -110,7 +113,10 @@ class RequestHead:
     scheme: bytes
     """The scheme of a target in absolute form, in lower case; else empty."""
     fields: list[Field]
-    """The fields in their order, without those that are only noted."""
+    """The fields in their order, without those that are only noted. Shared with other heads, as are ``noted`` and
+    ``connection``: none of them is changed."""
+    text: bytes
+    """The lines of ``fields``, without those that ``connection`` names."""
     noted: dict[bytes, list[bytes]]
     """The values of the fields that a proxy acts on, by name in lower case."""
     connection: frozenset[bytes]
@@ -129,14 +135,26 @@ class RequestHead:
 
 
 class ResponseHead:
-    """The head of a response. ``fields``, ``noted``, ``minor`` and ``connection`` as in :class:`RequestHead`."""
+    """The head of a response. ``fields``, ``text``, ``noted``, ``minor`` and ``connection`` as in
+    :class:`RequestHead`."""
 
-    __slots__ = ("body_size", "connection", "fields", "keep_alive", "minor", "noted", "reason", "status")
+    __slots__ = (
+        "body_size",
+        "connection",
+        "fields",
+        "keep_alive",
+        "minor",
+        "noted",
+        "reason",
+        "status",
+        "text",
+    )
 
     status: int
     reason: bytes
     minor: int
     fields: list[Field]
+    text: bytes
     noted: dict[bytes, list[bytes]]
     connection: frozenset[bytes]
     body_size: int
@@ -153,7 +171,8 @@ def made_response(status: int, reason: bytes, fields: list[Field], size: int = U
     """
     head = ResponseHead()
     head.status, head.reason, head.minor = status, reason, 1
-    head.fields, head.connection, head.keep_alive = fields, _NO_OPTIONS, True
+    head.fields, head.connection, head.keep_alive = fields, NO_OPTIONS, True
+    head.text = passing_text(fields, NO_OPTIONS)
     head.noted = {} if size == UNTIL_EOF else {b"content-length": [b"%d" % size]}
     head.body_size = size
     return head
@@ -169,12 +188,11 @@ def parse_request(head: bytes) -> RequestHead:
         raise HeadError("unsupported protocol version", 505)
     request = RequestHead()
     request.method, request.minor = method, minor[0] - 0x30
-    request.fields, request.noted = sort_fields(_request_fields(head[line.end() :]), _REQUEST_FIELDS)
-    request.connection = connection_options(request.noted)
-    request.keep_alive = keeps_alive(request.minor, request.connection)
-    request.upgrade = _upgrade(request)
-    request.body_size = _request_body_size(request)
-    _judge_host(request)
+    lines = head[line.end() :]
+    if minor == b"1" and method != b"CONNECT":
+        _take_fields(request, _recent.get(lines) or _recent_fields(lines))
+    else:
+        _judge_fields(request, lines)
     _judge_target(request, target)
     return request
 
@@ -203,6 +221,35 @@ def loose_head_end(data: bytes | bytearray, start: int = 0) -> int:
 
 
 # Private: fields
+
+#: Heads with nothing but what field lines say of a request of HTTP/1.1 that is no CONNECT, by these lines.
+_recent: Recent[RequestHead] = Recent()
+
+
+def _recent_fields(lines: bytes) -> RequestHead:
+    """Judge lines that are not known, and know them from now on. Raises :class:`HeadError`."""
+    said = RequestHead()
+    said.method, said.minor = b"", 1
+    _judge_fields(said, lines)
+    _recent.add(lines, said, len(said.fields) + len(said.noted))
+    return said
+
+
+def _take_fields(request: RequestHead, said: RequestHead) -> None:
+    request.fields, request.text, request.noted = said.fields, said.text, said.noted
+    request.connection, request.keep_alive = said.connection, said.keep_alive
+    request.upgrade, request.body_size, request.host = said.upgrade, said.body_size, said.host
+
+
+def _judge_fields(request: RequestHead, lines: bytes) -> None:
+    """Set all that the field ``lines`` say of ``request``, whose method and version are set."""
+    request.fields, request.noted = sort_fields(_request_fields(lines), _REQUEST_FIELDS)
+    request.connection = connection_options(request.noted)
+    request.text = passing_text(request.fields, request.connection)
+    request.keep_alive = keeps_alive(request.minor, request.connection)
+    request.upgrade = _upgrade(request)
+    request.body_size = _request_body_size(request)
+    _judge_host(request)
 
 
 class _Found:
@@ -239,41 +286,6 @@ def _run(parser: Any, found: _Found, text: bytes) -> list[Field]:
     if not found.complete:
         raise HeadError
     return found.pairs
-
-
-def sort_fields(pairs: list[Field], known: dict[bytes, bool]) -> tuple[list[Field], dict[bytes, list[bytes]]]:
-    """Separate parsed fields: those that pass in their order, and the values of those to note by lower-case name.
-
-    ``known``: the names to note in lower case; the value says whether the field passes too.
-    """
-    passing: list[Field] = []
-    noted: dict[bytes, list[bytes]] = {}
-    for pair in pairs:
-        name = pair[0].lower()
-        passes = known.get(name)
-        if passes is None:
-            passing.append(pair)
-            continue
-        noted.setdefault(name, []).append(pair[1].rstrip(b" \t"))
-        if passes:
-            passing.append(pair)
-    return passing, noted
-
-
-def connection_options(noted: dict[bytes, list[bytes]]) -> frozenset[bytes]:
-    """The options of all Connection fields in ``noted``, in lower case."""
-    values = noted.get(b"connection")
-    if values is None:
-        return _NO_OPTIONS
-    usual = _USUAL_OPTIONS.get(values[0]) if len(values) == 1 else None
-    return usual or frozenset(
-        option.strip(b" \t").lower() for value in values for option in value.split(b",")
-    )
-
-
-def keeps_alive(minor: int, options: frozenset[bytes]) -> bool:
-    """Whether the connection persists, by the version HTTP/1.``minor`` and the Connection options of a message."""
-    return b"close" not in options and (minor == 1 or b"keep-alive" in options)
 
 
 def _upgrade(request: RequestHead) -> bytes:

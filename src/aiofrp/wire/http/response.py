@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import re
 
+from aiofrp.wire.http.fields import Field, connection_options, keeps_alive, passing_text, sort_fields
 from aiofrp.wire.http.head import (
     CHUNKED,
     LENGTH,
     TOKEN,
     UNTIL_EOF,
-    Field,
     HeadError,
     ResponseHead,
-    connection_options,
-    keeps_alive,
-    sort_fields,
     whole_number,
 )
+from aiofrp.wire.http.recent import Recent
 
 _RESPONSE_FIELDS = {
     b"connection": False,
@@ -53,18 +51,27 @@ _NAME = re.compile(TOKEN)
 
 
 def parse_response(head: bytes) -> ResponseHead:
-    """Parse a complete response head, its empty line included.
+    """Parse a complete response head, its empty line included. The result may be shared; it must not be changed.
 
     Lines may be folded and may end in a bare LF, blanks may stand before a colon, and a line that is no field is
     ignored. Raises :class:`~aiofrp.wire.http.head.HeadError` with a text that names the service's fault, also when it
     is unclear where the body ends.
     """
+    return _recent.get(head) or _parse(head)
+
+
+_recent: Recent[ResponseHead] = Recent()
+
+
+def _parse(head: bytes) -> ResponseHead:
     response = ResponseHead()
     start = _read_status_line(head, response)
     response.fields, response.noted = sort_fields(_response_fields(head, start), _RESPONSE_FIELDS)
     response.connection = connection_options(response.noted)
+    response.text = passing_text(response.fields, response.connection)
     response.keep_alive = keeps_alive(response.minor, response.connection) and _is_framed_once(response)
     response.body_size = _response_body_size(response)
+    _recent.add(head, response, len(response.fields) + len(response.noted))
     return response
 
 

@@ -55,7 +55,7 @@ INSIDE = {
     "stream": [{"tls", "mux", "kcp", "quic"}, {"udp"}, {FILES}],
     "http": [{"serve"}, {"v1", "v2"}, {FILES}],
     "client": [{"service"}, {"api", "oidc"}, {FILES}, {"sources"}],
-    "proxy": [{FILES}, {"datagrams"}],
+    "proxy": [{FILES}, {"datagrams", "direct"}],
     "config": [
         {"tools", "flags"},
         {"load"},

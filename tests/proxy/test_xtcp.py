@@ -1,4 +1,4 @@
-"""The settings of xtcp, whose halves are not built yet."""
+"""The settings of xtcp."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import pytest
 from aiofrp.config.load.decode import decode_proxy, decode_visitor
 from aiofrp.errors import ConfigError
 from aiofrp.proxy.base import proxy_type
+from aiofrp.proxy.direct.server import DirectServer
 from aiofrp.proxy.xtcp import Xtcp, XtcpConfig, XtcpVisitorConfig
 
 PROXY = {"name": "p", "type": "xtcp", "localPort": 22, "secretKey": "k"}
 VISITOR = {"name": "v", "type": "xtcp", "serverName": "p", "secretKey": "k", "bindPort": 9000}
 
 
-def test_no_half_serves_it() -> None:
+def test_frps_serves_it() -> None:
     assert proxy_type("xtcp") is Xtcp
-    assert (Xtcp.Server, Xtcp.Client, Xtcp.Visitor) == (None, None, None)
+    assert Xtcp.Server is DirectServer
 
 
 def test_a_proxy() -> None:

@@ -92,6 +92,26 @@ class Doors(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class HoleOwner:
+    """An xtcp proxy, of which visitors ask for a hole in its NAT."""
+
+    secret_key: str = field(repr=False)  #: visitors show that they know it
+    allow_users: tuple[str, ...]  #: users who may ask; ``*``: everybody
+    messages: Messages = field(repr=False)  #: the control connection of its client
+    ask: Callable[[str], None] = field(repr=False)  #: makes the client announce itself for a session id
+
+
+class Holes(Protocol):
+    """The rendezvous of visitors and xtcp proxies, by the name of the proxy."""
+
+    async def claim(self, name: str, owner: HoleOwner) -> Lease:
+        """Let visitors of the proxy ``name`` ask for holes until the lease ends; holes that are there stay.
+
+        Raises :class:`~aiofrp.errors.ProxyError` when somebody does already.
+        """
+
+
 class HalfContext(Protocol):
     """What every half sees of its program: that of a proxy on frps, that of a proxy on frpc, and a visitor."""
 
@@ -165,6 +185,10 @@ class ServerContext(ProxyContext, Protocol):
     @property
     def doors(self) -> Doors:
         """Where visitors enter."""
+
+    @property
+    def holes(self) -> Holes:
+        """Where visitors ask for direct connections."""
 
     def vhost(self, kind: str, target: type[_T]) -> Vhost[_T]:
         """The port shared by proxies of a type: http, https or tcpmux. ``target``: the class its domains lead to."""

@@ -1,16 +1,17 @@
 """What two sides are to do so that a hole is punched between their NATs, and what earlier tries have taught
 (docs/protocol/nat.md §4).
 
-A pure decision: it is given what both sides have announced, and the time. What comes from a side is checked here before
-the other gets any of it.
+A pure decision: it is given what both sides have announced, and the time. What a side announces is checked before the
+other gets any of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 from aiofrp.errors import ProtocolError, RemoteProtocolError
 from aiofrp.nat.classify import Nat, classify
@@ -34,12 +35,42 @@ _WINDOW_MARGIN = 5
 _SHORTEST_KEEP = 3600.0
 
 
-class Announced(NamedTuple):
-    """What one side has said about itself."""
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What one side has said about itself, checked: :func:`announced` makes it."""
 
-    mapped: Sequence[str]  #: its outside addresses
-    assisted: Sequence[str]  #: its own addresses
+    mapped: tuple[str, ...]  #: its outside addresses
+    assisted: tuple[str, ...]  #: its own addresses
+    nat: Nat
     host: str  #: where its control connection comes from
+
+    @property
+    def key(self) -> tuple[str, str, str, bool]:
+        """What records of its NAT are kept under."""
+        return parse_endpoint(self.mapped[0])[0], self.nat.type, self.nat.behavior, self.nat.regular
+
+
+def announced(side: str, mapped: Sequence[str], assisted: Sequence[str], host: str) -> Announced:
+    """What a side (``client`` or ``visitor``) has said. Own addresses that are none are left out, and so are further
+    ones. Raises :class:`~aiofrp.errors.RemoteProtocolError` when the outside addresses cannot be used."""
+    own = _usable(assisted[:MOST_ASSISTED])
+    try:
+        if len(mapped) > MOST_MAPPED:
+            raise RemoteProtocolError(f"{len(mapped)} addresses, and {MOST_MAPPED} are allowed")
+        nat = classify(mapped, [parse_endpoint(text)[0] for text in own])
+    except ProtocolError as exc:
+        raise RemoteProtocolError(f"classify {side} nat feature error: {exc}") from exc
+    return Announced(tuple(mapped), own, nat, host)
+
+
+def _usable(texts: Sequence[str]) -> tuple[str, ...]:
+    """The addresses among ``texts``, without repetitions next to each other."""
+    found = []
+    for text in texts:
+        with contextlib.suppress(ProtocolError):
+            parse_endpoint(text)
+            found.append(text)
+    return _compact(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +89,6 @@ class Attempt:
     chosen: Try
     client: Orders
     visitor: Orders
-    client_nat: Nat
-    visitor_nat: Nat
     _pair: _Pair
     _nats: _Nats
 
@@ -83,22 +112,17 @@ class Controller:
         return sum(map(len, self._pairs.values()))
 
     def decide(self, client: Announced, visitor: Announced, now: float) -> Attempt:
-        """The next try between two sides at the time ``now``, in seconds. Raises
-        :class:`~aiofrp.errors.RemoteProtocolError` when one has announced what cannot be used; the text is for both.
-        """
-        client_nat, visitor_nat = _nat("client", client), _nat("visitor", visitor)
-        pair, nats = (client.host, visitor.host), (*_key(client, client_nat), *_key(visitor, visitor_nat))
-        chosen = self._record(pair, nats, client_nat, visitor_nat, now).choose()
-        left, right = parts_of(chosen, client_nat, visitor_nat)
+        """The next try between two sides at the time ``now``, in seconds."""
+        pair, nats = (client.host, visitor.host), (*client.key, *visitor.key)
+        chosen = self._record(pair, nats, client.nat, visitor.nat, now).choose()
+        left, right = parts_of(chosen, client.nat, visitor.nat)
         longest = max(left.delay_ms, right.delay_ms) + _READ_TIMEOUT
         if left.listen_ports or right.listen_ports:
             longest += _CHANCE_TIMEOUT
         return Attempt(
             chosen=chosen,
-            client=_orders(chosen, left, longest, visitor, visitor_nat),
-            visitor=_orders(chosen, right, longest, client, client_nat),
-            client_nat=client_nat,
-            visitor_nat=visitor_nat,
+            client=_orders(chosen, left, longest, visitor),
+            visitor=_orders(chosen, right, longest, client),
             _pair=pair,
             _nats=nats,
         )
@@ -147,43 +171,18 @@ class _Record:
             self._scores[chosen] = min(self._scores[chosen] + _REWARD, _TOP)
 
 
-def _nat(side: str, announced: Announced) -> Nat:
-    try:
-        if len(announced.mapped) > MOST_MAPPED:
-            raise RemoteProtocolError(f"{len(announced.mapped)} addresses, and {MOST_MAPPED} are allowed")
-        return classify(announced.mapped, [parse_endpoint(text)[0] for text in _assisted(announced)])
-    except ProtocolError as exc:
-        raise RemoteProtocolError(f"classify {side} nat feature error: {exc}") from exc
-
-
-def _assisted(announced: Announced) -> tuple[str, ...]:
-    """The own addresses of a side, without what is none and without repetitions next to each other."""
-    usable = []
-    for text in announced.assisted[:MOST_ASSISTED]:
-        try:
-            parse_endpoint(text)
-        except ProtocolError:
-            continue
-        usable.append(text)
-    return _compact(usable)
-
-
 def _compact(texts: Sequence[str]) -> tuple[str, ...]:
     """The same without repetitions next to each other."""
     return tuple(text for at, text in enumerate(texts) if at == 0 or text != texts[at - 1])
 
 
-def _key(announced: Announced, nat: Nat) -> tuple[str, str, str, bool]:
-    return parse_endpoint(announced.mapped[0])[0], nat.type, nat.behavior, nat.regular
-
-
-def _orders(chosen: Try, part: Part, longest: int, peer: Announced, peer_nat: Nat) -> Orders:
+def _orders(chosen: Try, part: Part, longest: int, peer: Announced) -> Orders:
     candidates = _compact(peer.mapped)
     ports: tuple[CandidatePortsRange, ...] = ()
     if part.window and len(candidates) == len(
         peer.mapped
     ):  # the reference makes no window after a repetition
-        ports = (_window(peer.mapped[-1], part.window, peer_nat.ports_difference),)
+        ports = (_window(peer.mapped[-1], part.window, peer.nat.ports_difference),)
     behavior = NatHoleDetectBehavior(
         role=part.role,
         mode=chosen.mode,
@@ -194,7 +193,7 @@ def _orders(chosen: Try, part: Part, longest: int, peer: Announced, peer_nat: Na
         send_random_ports=part.random_ports,
         listen_random_ports=part.listen_ports,
     )
-    return Orders(candidates, _assisted(peer), behavior)
+    return Orders(candidates, peer.assisted, behavior)
 
 
 def _window(last: str, most: int, difference: int) -> CandidatePortsRange:

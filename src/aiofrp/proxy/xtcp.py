@@ -9,6 +9,7 @@ from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.shared import NatTraversalConfig
 from aiofrp.config.models.types import Bool, Int, Secret, Str, StrList
 from aiofrp.proxy.base import Place, ProxyType
+from aiofrp.proxy.direct.server import DirectServer
 
 
 class XtcpConfig(ProxyConfig):
@@ -70,3 +71,4 @@ class Xtcp(ProxyType):
     place = Place.DOOR
     Config = XtcpConfig
     VisitorConfig = XtcpVisitorConfig
+    Server = DirectServer

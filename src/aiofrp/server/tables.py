@@ -22,6 +22,7 @@ from aiofrp.server.hooks import Hooks, NoHooks
 from aiofrp.server.publish.doors import Visitors
 from aiofrp.server.publish.ports import PortTable
 from aiofrp.server.publish.published import Published
+from aiofrp.server.publish.rendezvous import Rendezvous
 from aiofrp.server.session.auth import TokenVerifier, Verifier
 from aiofrp.server.session.notices import Notices
 from aiofrp.server.session.sessions import Sessions
@@ -48,6 +49,7 @@ class Tables:
     vhosts: Mapping[str, SharedPort]  #: by proxy type
     scope: Scope  #: of tasks that belong to no session
     notices: Notices  #: to hooks, sent by tasks of ``scope``
+    rendezvous: Rendezvous  #: of visitors and xtcp proxies
     sessions: Sessions = field(default_factory=Sessions)
     clients: Clients = field(default_factory=Clients)
     published: Directory[str, Published] = field(
@@ -112,6 +114,7 @@ def tables_of(
         vhosts=vhosts,
         scope=scope,
         notices=Notices(scope),
+        rendezvous=Rendezvous(config.nathole_analysis_data_reserve_hours * 3600.0),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
-from aiofrp.host.contexts import Doors, Ports
+from aiofrp.host.contexts import Doors, Holes, Ports
 from aiofrp.host.gate import Ask, Gate, UserInfo
 from aiofrp.host.groups import Groups
 from aiofrp.host.relay import limit_of
@@ -81,6 +81,11 @@ class Context:
     def doors(self) -> Doors:
         """The doors of all secret proxies."""
         return self._tables.doors
+
+    @property
+    def holes(self) -> Holes:
+        """The rendezvous of all xtcp proxies."""
+        return self._tables.rendezvous
 
     def vhost(self, kind: str, target: type[_T]) -> Vhost[_T]:
         """The shared port of the proxy type ``kind``; ``target`` must be the class its domains lead to."""

@@ -13,6 +13,7 @@ from aiofrp.host.messages import Messages
 from aiofrp.logs import short_id
 from aiofrp.server.hooks import ClientInfo, Op, guarded
 from aiofrp.server.publish.proxies import MAX_PROXIES, Proxies
+from aiofrp.server.publish.rendezvous import Member
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import InstantVerifier, SessionVerifier
 from aiofrp.server.session.inbox import Inbox
@@ -363,6 +364,7 @@ class ServerControl:
     def _entered(self, plain: Stream) -> None:
         address, _ = address_of(plain.info("peername"))
         self._tables.clients.entered(self.login, self.run_id, self.codec.name, address)
+        self._tables.rendezvous.serve(Member(self.messages, self.login.user, address, self.message_log))
         for observer in self._tables.observers:
             observer.client_opened()
 

@@ -1,0 +1,220 @@
+"""The rendezvous of visitors and clients of xtcp proxies: both announce their addresses, and get what to do
+(docs/protocol/nat.md §3).
+
+Only the control connections are used: no datagram is sent from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from typing import Final
+
+from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
+from aiofrp.host.contexts import HoleOwner
+from aiofrp.host.lease import Lease
+from aiofrp.host.messages import Messages
+from aiofrp.logs import Log
+from aiofrp.nat.controller import Attempt, Controller, Orders, announced
+from aiofrp.server.directory import Directory
+from aiofrp.wire.frp.auth import matches, sign_key
+from aiofrp.wire.frp.messages import NatHoleClient, NatHoleReport, NatHoleResp, NatHoleVisitor
+
+#: Seconds that the client of a proxy has to announce its addresses (docs/protocol/nat.md §3).
+CLIENT_TIMEOUT = 10.0
+#: Seconds by which the side that sends first gets its answer later, so that the other has begun
+#: (docs/protocol/nat.md §3).
+SENDER_DELAY = 1.0
+#: Seconds that a report may come after the time in which the client waits for datagrams (docs/protocol/nat.md §3).
+REPORT_TIME = 30.0
+#: Attempts of all visitors that wait for a client or a report, and those of one session.
+MAX_ATTEMPTS: Final = 10_000
+MAX_OF_SESSION: Final = 256
+
+_PROTOCOLS = ("", "kcp", "quic")
+_SENDER = "sender"
+
+
+class Member:
+    """One session, as the rendezvous uses it."""
+
+    __slots__ = ("host", "log", "messages", "user")
+
+    def __init__(self, messages: Messages, user: str, host: str, log: Log) -> None:
+        """``host``: where its control connection comes from. ``log``: for what its messages cause."""
+        self.messages, self.user, self.host, self.log = messages, user, host, log
+
+
+class _Pending:
+    """One attempt, from the visitor's request until no report is expected any more."""
+
+    __slots__ = ("attempt", "client", "owner", "request", "sid", "timer", "visitor")
+
+    def __init__(self, sid: str, visitor: Member, request: NatHoleVisitor, owner: HoleOwner) -> None:
+        self.sid = sid
+        self.visitor = visitor
+        self.request = request
+        self.owner = owner
+        self.client = ""  # the transaction of the client's announcement
+        self.attempt: Attempt | None = None  # once both have announced themselves
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Rendezvous:
+    """All xtcp proxies by name, limited by the number of proxies, and the attempts under way."""
+
+    def __init__(self, keep: float) -> None:
+        """``keep``: seconds for which it is remembered what has worked between two NATs."""
+        self._controller = Controller(keep)
+        self._owners = Directory[str, HoleOwner](lambda name: ProxyError(f"proxy [{name}] is repeated"))
+        self._pending: dict[str, _Pending] = {}  # by session id; limited by MAX_ATTEMPTS
+        self._count: Counter[Messages] = (
+            Counter()
+        )  # of attempts by the visitor's session; limited by MAX_OF_SESSION
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    async def claim(self, name: str, owner: HoleOwner) -> Lease:
+        """Let visitors of the proxy ``name`` ask for holes until the lease ends. Raises
+        :class:`~aiofrp.errors.ProxyError` when it is taken."""
+        return await self._owners.claim(name, owner)
+
+    def serve(self, member: Member) -> None:
+        """Answer the messages of a session about hole punching, for as long as it lasts."""
+        expect = member.messages.expect
+        expect(NatHoleVisitor, lambda message: self._visitor(member, message))
+        expect(NatHoleClient, lambda message: self._client(member, message))
+        expect(NatHoleReport, lambda message: self._report(member, message))
+
+    # Messages
+
+    def _visitor(self, member: Member, message: NatHoleVisitor) -> None:
+        try:
+            if message.pre_check:
+                self._check_user(member, message.proxy_name)
+                answer = NatHoleResp(transaction_id=message.transaction_id)
+            else:
+                self._begin(member, message)
+                return
+        except FrpError as exc:
+            member.log.warning("handle visitorMsg error: %s", exc)
+            answer = NatHoleResp(transaction_id=message.transaction_id, error=str(exc))
+        member.messages.send(answer)
+
+    def _check_user(self, member: Member, name: str) -> None:
+        owner = self._owner(name)
+        if member.user not in owner.allow_users and "*" not in owner.allow_users:
+            raise AuthError(f"xtcp visitor user [{member.user}] not allowed for [{name}]")
+
+    def _begin(self, member: Member, message: NatHoleVisitor) -> None:
+        """Ask the proxy's client for its addresses. Raises :class:`~aiofrp.errors.FrpError`."""
+        name = message.proxy_name
+        owner = self._owner(name)
+        if not matches(message.sign_key, sign_key(owner.secret_key, message.timestamp)):
+            raise AuthError(f"xtcp connection of [{name}] auth failed")
+        self._check_user(member, name)
+        if self._count[member.messages] >= MAX_OF_SESSION or len(self._pending) >= MAX_ATTEMPTS:
+            raise ProxyError("too many attempts to punch a hole are under way, try again in a minute")
+        sid = f"{int(time.time())}{secrets.token_hex(8)}"
+        pending = self._pending[sid] = _Pending(sid, member, message, owner)
+        self._count[member.messages] += 1
+        pending.timer = asyncio.get_running_loop().call_later(CLIENT_TIMEOUT, self._no_client, pending)
+        owner.ask(sid)
+
+    def _client(self, member: Member, message: NatHoleClient) -> None:
+        pending = self._pending.get(message.sid)
+        if pending is None or pending.owner.messages is not member.messages or pending.client:
+            return
+        pending.client = message.transaction_id
+        visitor, request = pending.visitor, pending.request
+        try:
+            pending.attempt = self._controller.decide(
+                announced("client", message.mapped_addrs, message.assisted_addrs, member.host),
+                announced("visitor", request.mapped_addrs, request.assisted_addrs, visitor.host),
+                time.monotonic(),
+            )
+        except ProtocolError as exc:
+            member.log.debug("sid [%s] analysis error: %s", pending.sid, exc)
+            for messages, transaction in (
+                (member.messages, message.transaction_id),
+                (visitor.messages, request.transaction_id),
+            ):
+                messages.send(NatHoleResp(transaction_id=transaction, error=str(exc)))
+            self._forget(pending)
+        else:
+            self._answer(pending, pending.attempt)
+
+    def _report(self, member: Member, message: NatHoleReport) -> None:
+        pending = self._pending.get(message.sid)
+        if pending is None or pending.attempt is None or pending.owner.messages is not member.messages:
+            member.log.debug(
+                "sid [%s] report make hole success: %s, but session not found", *_reported(message)
+            )
+            return
+        if message.success:
+            self._controller.succeeded(pending.attempt, time.monotonic())
+        chosen = pending.attempt.chosen
+        member.log.info(
+            "sid [%s] report make hole success: %s, mode %d, index %d",
+            *_reported(message),
+            chosen.mode,
+            chosen.index,
+        )
+        self._forget(pending)
+
+    # Private
+
+    def _owner(self, name: str) -> HoleOwner:
+        owner = self._owners.find(name)
+        if owner is None:
+            raise ProxyError(f"xtcp server for [{name}] doesn't exist")
+        return owner
+
+    def _answer(self, pending: _Pending, attempt: Attempt) -> None:
+        """Give both sides their orders: the receiver at once, the sender later."""
+        loop = asyncio.get_running_loop()
+        for messages, transaction, orders in (
+            (pending.owner.messages, pending.client, attempt.client),
+            (pending.visitor.messages, pending.request.transaction_id, attempt.visitor),
+        ):
+            answer = _response(pending, transaction, orders)
+            if orders.behavior.role == _SENDER:
+                loop.call_later(SENDER_DELAY, messages.send, answer)
+            else:
+                messages.send(answer)
+        if pending.timer is not None:
+            pending.timer.cancel()
+        wait = attempt.client.behavior.read_timeout_ms / 1000 + REPORT_TIME
+        pending.timer = loop.call_later(wait, self._forget, pending)
+
+    def _no_client(self, pending: _Pending) -> None:
+        pending.visitor.log.debug("wait for NatHoleClient message timeout, sid [%s]", pending.sid)
+        self._forget(pending)
+
+    def _forget(self, pending: _Pending) -> None:
+        if pending.timer is not None:
+            pending.timer.cancel()
+        if self._pending.pop(pending.sid, None) is not None:
+            key = pending.visitor.messages
+            self._count[key] -= 1
+            if not self._count[key]:
+                del self._count[key]
+
+
+def _response(pending: _Pending, transaction: str, orders: Orders) -> NatHoleResp:
+    protocol = pending.request.protocol
+    return NatHoleResp(
+        transaction_id=transaction,
+        sid=pending.sid,
+        protocol=protocol if protocol in _PROTOCOLS else "quic",
+        candidate_addrs=orders.candidates,
+        assisted_addrs=orders.assisted,
+        detect_behavior=orders.behavior,
+    )
+
+
+def _reported(message: NatHoleReport) -> tuple[str, str]:
+    return message.sid, str(message.success).lower()

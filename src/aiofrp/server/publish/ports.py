@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 
 from aiofrp.errors import ProxyError, Taken
 from aiofrp.host.lease import PortLease
@@ -49,7 +51,7 @@ class PortTable:
         self._names: dict[str, _Reservation] = {}  # limited by _MAX_NAMES
 
     def __repr__(self) -> str:
-        return f"<PortTable allowed={len(self._allowed)} used={sorted(self._used)}>"
+        return f"<PortTable allowed={sum(self._allowed)} used={sorted(self._used)}>"
 
     def allow(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Replace the list of allowed ports, with inclusive (first, last) pairs. Ports already leased stay so."""
@@ -57,8 +59,10 @@ class PortTable:
         for first, last in ranges:
             first, last = max(first, 0), min(last, 65535)
             marks[first : last + 1] = b"\1" * (last + 1 - first)
-        self._allowed = {port for port, mark in enumerate(marks) if mark} or set(range(1, 65536))
-        self._free = _Pool(port for port in self._allowed if port and port not in self._used)
+        if not any(marks):
+            marks[1:] = b"\1" * 65535
+        self._allowed = marks
+        self._free: _Pool | None = None  # made when a proxy asks for any port
 
     async def claim(self, name: str, port: int) -> PortLease:
         """Lease ``port`` for the proxy ``name``; 0 takes the port the name had before, or a random one.
@@ -72,13 +76,14 @@ class PortTable:
             text = self._prefix(port) + str(exc)
             raise (Taken(text, exc.holder) if isinstance(exc, Taken) else ProxyError(text)) from None
         self._used[got] = name
-        self._free.discard(got)
+        if self._free is not None:
+            self._free.discard(got)
         self._remember(name, got)
         return PortLease(got, partial(self._give_back, got))
 
     def _give_back(self, port: int) -> None:
         name = self._used.pop(port)
-        if port in self._allowed:
+        if self._free is not None and self._is_allowed(port):
             self._free.add(port)
         if (reservation := self._names.get(name)) and reservation.port == port:
             reservation.released = self._clock()
@@ -86,7 +91,7 @@ class PortTable:
     def _exactly(self, port: int) -> int:
         if port in self._used:
             raise Taken("port already used", self._used[port])
-        if port not in self._allowed:
+        if not self._is_allowed(port):
             raise ProxyError("port not allowed")
         if not self._probe(port):
             raise ProxyError("port unavailable")
@@ -96,13 +101,19 @@ class PortTable:
         before = self._names.get(name)
         if before is not None and self._reserved(before) and self._available(before.port):
             return before.port
+        if self._free is None:
+            ports = compress(range(1, 65536), self._allowed[1:])
+            self._free = _Pool(port for port in ports if port not in self._used)
         for port in self._free.sample(_TRIES):
             if self._probe(port):
                 return port
         raise ProxyError("no available port")
 
     def _available(self, port: int) -> bool:
-        return port in self._allowed and port not in self._used and self._probe(port)
+        return self._is_allowed(port) and port not in self._used and self._probe(port)
+
+    def _is_allowed(self, port: int) -> bool:
+        return 0 <= port < len(self._allowed) and bool(self._allowed[port])
 
     def _reserved(self, reservation: _Reservation) -> bool:
         released = reservation.released
@@ -116,25 +127,28 @@ class PortTable:
 
 
 class _Pool:
-    """A set of which random members are taken without visiting all."""
+    """A set of ports of which random members are taken without visiting all."""
 
     __slots__ = ("_index", "_members")
 
     def __init__(self, members: Iterable[int]) -> None:
-        self._members = list(members)
-        self._index = {member: index for index, member in enumerate(self._members)}
+        self._members = array("H", members)
+        self._index = array("i", [-1]) * 65536  # where in _members a port is, -1 for nowhere
+        for index, member in enumerate(self._members):
+            self._index[member] = index
 
     def add(self, member: int) -> None:
         """Take ``member`` in, unless it is there."""
-        if member not in self._index:
+        if self._index[member] < 0:
             self._index[member] = len(self._members)
             self._members.append(member)
 
     def discard(self, member: int) -> None:
         """Take ``member`` out, if it is there."""
-        index = self._index.pop(member, None)
-        if index is None:
+        index = self._index[member]
+        if index < 0:
             return
+        self._index[member] = -1
         last = self._members.pop()
         if last != member:  # the last one takes its place
             self._members[index] = last

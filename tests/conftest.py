@@ -5,7 +5,8 @@
 - A test that takes more than its time fails, with the place where it waits; async ones, too.
 - The leak gate: a test that leaves a task, a descriptor or a process behind fails.
 - A failed test shows the end of every log file in its folder.
-- A run without Go's frp, or without the services of ``scripts/services``, says at its end what it could not test.
+- A run without Go's frp, without the services of ``scripts/services`` or without namespaces says at its end what it
+  could not test.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pytest_asyncio
 import uvloop
 from hypothesis import settings
 
-from tests.support import loglimits, measure, peers, ports, realservices
+from tests.support import loglimits, measure, namespaces, peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
 from tests.support.limits import limited
 
@@ -132,6 +133,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = terminalreporter.stats.get("skipped", [])
-    for what, why in (("frp peers", peers.ABSENT), ("services", realservices.ABSENT)):
+    absent = (
+        ("frp peers", peers.ABSENT),
+        ("services", realservices.ABSENT),
+        ("devices and namespaces", namespaces.ABSENT),
+    )
+    for what, why in absent:
         if skipped := sum(why in str(report.longrepr) for report in reports):
             terminalreporter.write_line(f"NOT TESTED: {skipped} tests with real {what}: {why}", yellow=True)

@@ -12,6 +12,8 @@ import pytest
 from aiofrp.vnet import tun
 from aiofrp.vnet.device import DeviceError, parse_address
 from aiofrp.vnet.tun import next_name, open_tun
+from tests.support.ippackets import packet
+from tests.support.namespaces import machines, needs_namespaces
 
 ADDRESS = parse_address("100.86.0.1/24")
 
@@ -79,3 +81,33 @@ def test_names_are_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeviceError, match="other programs took 16 names"):
         open_tun(ADDRESS)
     assert len(names) == 16
+
+
+@needs_namespaces
+def test_real_devices() -> None:
+    with machines("m") as (machine,):
+        first = machine.call(lambda: open_tun(ADDRESS))
+        second = machine.call(lambda: open_tun(parse_address("fd00:86::1/64")))
+        alone = machine.call(lambda: open_tun(parse_address("10.7.7.7/32")))
+        assert [device.name for device in (first, second, alone)] == ["utun0", "utun1", "utun2"]
+        shown = machine.ip("addr", "show", "dev", "utun0")
+        assert "mtu 1420" in shown
+        assert "inet 100.86.0.1/24 brd 100.86.0.255" in shown
+        assert "inet6 fd00:86::1/64" in machine.ip("addr", "show", "dev", "utun1")
+        assert "inet 10.7.7.7/32 scope" in machine.ip("addr", "show", "dev", "utun2")
+        assert "100.86.0.0/24 dev utun0" in machine.ip("route")
+        assert "10.7.7.7 dev utun2" in machine.ip("route")
+        assert "fd00:86::/64 dev utun1" in machine.ip("-6", "route")
+        expected = r"^address 100.86.0.1 is in use already: the interface utun0 has it$"
+        with pytest.raises(DeviceError, match=expected):
+            machine.call(lambda: open_tun(parse_address("100.86.0.1/16")))
+        assert "utun3" not in machine.ip("link")
+        assert machine.call(first.exists)
+        machine.ip("link", "del", "utun0")
+        assert not machine.call(first.exists)
+        assert first.send([packet("100.86.0.2", "100.86.0.1")])[0] == 1
+        with pytest.raises(DeviceError, match=r"^read from utun0: "):
+            first.receive()
+        for device in (first, second, alone):
+            device.close()
+        assert "utun" not in machine.ip("link")

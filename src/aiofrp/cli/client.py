@@ -41,12 +41,6 @@ def verify_file(invocation: Invocation) -> int:
     return code
 
 
-def discover(invocation: Invocation) -> int:
-    """``frpc nathole discover``. Returns the exit code."""
-    print("nathole discover is not in this release of aiofrp; it comes with proxies of type xtcp")
-    return 1
-
-
 def start(invocation: Invocation) -> int:
     """``frpc``: run one file, or every file of ``--config-dir``, until a signal. Returns the exit code."""
     folder = invocation.value("config-dir")

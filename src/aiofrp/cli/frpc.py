@@ -71,7 +71,7 @@ _COMMANDS = (
             Command(
                 "discover",
                 "Discover nathole information from stun server",
-                run="aiofrp.cli.client:discover",
+                run="aiofrp.cli.nathole:show",
             ),
         ),
     ),

@@ -40,12 +40,15 @@ _ENOUGH = 2
 
 
 class TooFewAddresses(TransportError):
-    """Fewer than two addresses of STUN servers answered; ``mapped`` holds the outside addresses that are known.
-    ``reasons``: what was missing at each server, where several were asked."""
+    """Fewer than two addresses of STUN servers answered.
+
+    ``mapped``: the outside addresses that are known. ``reasons``: what was missing at each server, where several were
+    asked."""
 
     def __init__(self, mapped: Sequence[str], reasons: Sequence[str] = ()) -> None:
         super().__init__("not enough addresses" + (f" ({'; '.join(reasons)})" if reasons else ""))
         self.mapped = tuple(mapped)
+        self.reasons = tuple(reasons)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from aiofrp.client.service import Client
+from aiofrp.config.load.files import load_client, load_server
 from aiofrp.errors import LoginFailed
 from aiofrp.server.oidc.keys import REFETCH
 from aiofrp.server.service import Server
 from aiofrp.wire.frp.messages import Login, LoginResp, NewWorkConn, StartWorkConn
 from tests.support import procs
+from tests.support.formats import FORMATS, file_of
 from tests.support.identity import (
     AUDIENCE,
     CLIENT,
@@ -193,9 +195,10 @@ async def test_a_start_without_the_provider_is_one_line_and_an_error(tmp_path: P
             assert program.text.startswith(f"cannot use the OIDC provider {identity.issuer}: ")
 
 
-async def test_the_examples_of_the_documentation_as_typed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMATS)
+async def test_the_examples_of_the_documentation_as_typed(tmp_path: Path, form: str) -> None:
     """Only the addresses are those of this test's provider."""
-    remote = free_port()
+    port, remote = free_port(), free_port()
     async with identity_provider() as identity, local_service(echo) as local:
         page = Path(__file__).parents[2].joinpath("docs/howto/oidc.md").read_text(encoding="utf-8")
         blocks = [block.split("```")[0] for block in page.split("```toml\n")[1:3]]
@@ -209,10 +212,16 @@ async def test_the_examples_of_the_documentation_as_typed(tmp_path: Path) -> Non
         )
         assert all(audience in text for text in (server_text, client_text))
         identity.audience = audience
-        async with running_server(server_config(server_text)) as server:
-            toml = client_text + proxy_toml(local, remote)
-            async with running_client(client_config(server.address[1], toml)), asyncio.timeout(PATIENCE):
-                assert await exchange(remote, b"hello") == b"hello"
+        server_text = f'bindAddr = "127.0.0.1"\nbindPort = {port}\n{server_text}'
+        client_text = (
+            f'serverAddr = "127.0.0.1"\nserverPort = {port}\n{client_text}{proxy_toml(local, remote)}'
+        )
+        async with (
+            running_server(load_server(str(file_of(tmp_path, "frps", server_text, form))).config),
+            running_client(load_client(str(file_of(tmp_path, "frpc", client_text, form))).config),
+            asyncio.timeout(PATIENCE),
+        ):
+            assert await exchange(remote, b"hello") == b"hello"
 
 
 @needs_go

@@ -7,15 +7,18 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiofrp.client.service import Client
+from aiofrp.config.load.files import load_client, load_server
 from aiofrp.server import service as service_module
 from aiofrp.server.plugins import caller
 from aiofrp.server.service import Server
 from aiofrp.wire.frp.messages import LoginResp, StartWorkConn
+from tests.support.formats import FORMATS, file_of
 from tests.support.pluginservice import Asked, PluginService, allow, hang, plugin_service, raw
 from tests.support.ports import free_port
 from tests.support.rawclient import login, raw_client, work
@@ -217,23 +220,26 @@ async def test_each_plugin_sees_what_the_one_before_left_under_one_request_id() 
             assert asked[3][1].request_id != asked[0][1].request_id
 
 
-async def test_the_example_of_the_documents() -> None:
+@pytest.mark.parametrize("form", FORMATS)
+async def test_the_example_of_the_documents(tmp_path: Path, form: str) -> None:
     """A user manager and a port manager; metadatas of the client and of the proxy."""
-    remote = free_port()
+    port, remote = free_port(), free_port()
     async with plugin_service() as users, plugin_service() as ports:
         frps = (
+            f'bindAddr = "127.0.0.1"\nbindPort = {port}\n'
             '[[httpPlugins]]\nname = "user-manager"\n'
             f'addr = "127.0.0.1:{users.port}"\npath = "/handler"\nops = ["Login"]\n'
             '[[httpPlugins]]\nname = "port-manager"\n'
             f'addr = "127.0.0.1:{ports.port}"\npath = "/handler"\nops = ["NewProxy"]\n'
         )
         frpc = (
+            f'serverAddr = "127.0.0.1"\nserverPort = {port}\n'
             'user = "fake"\nmetadatas.token = "fake"\nmetadatas.version = "1.0.0"\n\n[[proxies]]\nname = "ssh"\n'
             f'type = "tcp"\nlocalPort = 22\nremotePort = {remote}\nmetadatas.id = "123"\n'
         )
         async with (
-            running_server(server_config(frps)) as server,
-            running_client(client_config(server.address[1], frpc)) as client,
+            running_server(load_server(str(file_of(tmp_path, "frps", frps, form))).config),
+            running_client(load_client(str(file_of(tmp_path, "frpc", frpc, form))).config) as client,
         ):
             assert states(client) == {"ssh": (f":{remote}", "")}
         (login_asked,), (proxy_asked,) = users.asked, ports.asked

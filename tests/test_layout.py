@@ -66,6 +66,8 @@ COVERED_BY = {
     "plugin/https2http.py": "plugin/test_tls_plugins.py",
     "plugin/https2https.py": "plugin/test_tls_plugins.py",
     "proxy/http.py": "e2e/test_http.py",
+    "proxy/direct/client.py": "e2e/test_xtcp.py",
+    "proxy/direct/visitor.py": "e2e/test_xtcp.py",
     "proxy/https.py": "e2e/test_https.py",
     "proxy/local.py": "e2e/test_tcp.py",
     "proxy/stcp.py": "e2e/test_stcp.py",

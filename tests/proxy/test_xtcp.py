@@ -1,4 +1,4 @@
-"""The settings of xtcp."""
+"""The settings of xtcp; what its halves do is tested beside them."""
 
 from __future__ import annotations
 

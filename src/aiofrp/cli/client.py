@@ -18,7 +18,6 @@ from aiofrp.client.sources.file import ConfigSource
 from aiofrp.config.flags.configs import client_config, proxy_config, proxy_warnings, visitor_config
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING
-from aiofrp.config.load.unbuilt import client_leaves_out
 from aiofrp.config.load.validate import common_problems, proxy_problems, visitor_problems
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.load.verify import verify, warning_text
@@ -177,8 +176,6 @@ class Fleet:
             return
         config = config.model_copy(update={"auth": config.auth.model_copy(update={"token": token})})
         client = Client(config, source)
-        for key in client_leaves_out(config):
-            _log.warning("%s: without effect, it is not in this release of aiofrp", key)
         self._clients.add(client)
         if self._stopping.is_set():
             client.stop()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiofrp import logs, registry
 from aiofrp.aio import Scope
 from aiofrp.client.health import Monitor, is_checked
 from aiofrp.client.reload import diff
 from aiofrp.client.states import CHECK_EVERY, Action, Phase, ProxyState
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
-from aiofrp.host.contexts import ClientHalf, MakeClient
+from aiofrp.host.contexts import ClientHalf, DirectOptions, Lasting, MakeClient
 from aiofrp.host.messages import Messages
 from aiofrp.host.relay import limit_of
 from aiofrp.logs import Log
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _log = logs.get(__name__)
 
+#: What outlives sessions for one proxy.
+L = TypeVar("L", bound=Lasting)
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -40,8 +44,23 @@ class Surroundings:
     key: bytes  #: of encrypted work connections
     codec: Codec
     udp_packet_size: int  #: bytes
-    network: Network | None = None  #: the virtual network, if there is one
-    halves: Mapping[str, MakeClient] = field(default_factory=dict)  #: by proxy name
+    network: Network | None  #: the virtual network, if there is one
+    direct: DirectOptions
+    halves: Mapping[str, MakeClient]  #: by proxy name
+
+    @classmethod
+    def of(
+        cls,
+        config: ClientConfig,
+        key: bytes,
+        codec: Codec,
+        network: Network | None,
+        halves: Mapping[str, MakeClient],
+    ) -> Surroundings:
+        """Those of frpc with ``config``."""
+        prefix = f"{config.user}." if config.user else ""
+        direct = DirectOptions(config.nat_hole_stun_server, config.transport.quic)
+        return cls(prefix, key, codec, config.udp_packet_size, network, direct, halves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +78,14 @@ class RunningProxy:
     (see :class:`aiofrp.host.contexts.ClientContext`)."""
 
     __slots__ = (
+        "_lasting",
         "_make",
         "_monitor",
         "_scope",
         "codec",
         "config",
         "connections",
+        "direct",
         "half",
         "key",
         "limit",
@@ -84,7 +105,10 @@ class RunningProxy:
         around: Surroundings,
         messages: Messages,
         log: Log,
+        lasting: dict[str, Lasting],
     ) -> None:
+        self.direct = around.direct
+        self._lasting = lasting
         self.config = config
         self.messages = messages
         self.connections = connections
@@ -133,11 +157,15 @@ class RunningProxy:
 
     def make_half(self) -> None:
         """Create the half that serves users, once the server accepted. Raises :class:`FrpError`."""
-        if self._make is not None:
-            self.half = self._make(self, self.config)
-            return
-        make = _serving(self.config)
-        self.half = make(self, self.config)
+        service = self._make or _serving(self.config)
+        self.half = proxy_type(self.config.type).reached(service)(self, self.config)
+
+    def lasting(self, kind: type[L], make: Callable[[], L]) -> L:
+        """See :meth:`aiofrp.host.contexts.ClientContext.lasting`."""
+        found = self._lasting.get(self.config.name)
+        if not isinstance(found, kind):
+            self._lasting[self.config.name] = found = make()
+        return found
 
 
 def _serving(config: ProxyConfig) -> MakeClient:
@@ -163,6 +191,7 @@ class ClientProxies:
         self._check_timer: asyncio.TimerHandle | None = None
         self._scope = Scope("proxies")
         self._connections = Splices()
+        self._lasting: dict[str, Lasting] = {}  # by proxy; limited by the configuration
         self._served = 0  # work connections
         self._settled = asyncio.Event()
 
@@ -211,6 +240,7 @@ class ClientProxies:
         """Withdraw every proxy; running connections may finish for ``grace`` seconds."""
         await self._close(list(self._running))
         await self._connections.drain(grace)
+        await self._end_lasting(list(self._lasting))
         if self._check_timer is not None:
             self._check_timer.cancel()
         await self._scope.close()
@@ -220,8 +250,10 @@ class ClientProxies:
         change = diff(self._configs.values(), configs)
         self._configs = {config.name: config for config in configs}
         if self._messages is None:
+            await self._end_lasting(change.remove)
             return
         await self._close([name for name in change.remove if name in self._running])
+        await self._end_lasting(change.remove)
         if change.remove:
             self._log.info("proxy removed: [%s]", " ".join(change.remove))
         self._start(change.add)
@@ -267,7 +299,7 @@ class ClientProxies:
             return
         for config in configs:
             self._running[config.name] = RunningProxy(
-                config, self._scope, self._connections, self._around, self._messages, self._log
+                config, self._scope, self._connections, self._around, self._messages, self._log, self._lasting
             )
             self._running[config.name].watch(self._check)
         self._log.info("proxy added: [%s]", " ".join(config.name for config in configs))
@@ -280,6 +312,12 @@ class ClientProxies:
             if proxy.state.close():
                 self._send(CloseProxy(proxy_name=self._prefix + name))
             await proxy.close()
+
+    async def _end_lasting(self, names: Sequence[str]) -> None:
+        for name in names:
+            lasting = self._lasting.pop(name, None)
+            if lasting is not None:
+                await lasting.close()
 
     def _schedule_check(self) -> None:
         self._check_timer = asyncio.get_running_loop().call_later(CHECK_EVERY, self._check_again)

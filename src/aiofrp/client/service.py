@@ -76,11 +76,8 @@ class Client:
         self._codec: Codec = V2 if config.transport.wire_protocol == "v2" else V1
         self._scope = Scope("frpc")
         self._credentials = self._credentials_of(config)
-        prefix = f"{config.user}." if config.user else ""
         self._network = _network_of(config)
-        around = Surroundings(
-            prefix, self._key, self._codec, config.udp_packet_size, self._network, halves or {}
-        )
+        around = Surroundings.of(config, self._key, self._codec, self._network, halves or {})
         self.proxies = ClientProxies(config.proxies, around)
         self.visitors = ClientVisitors(config.visitors, around)
         self._live = LiveConfig(config, source, self.proxies, self.visitors, self._scope)

@@ -33,12 +33,23 @@ Open = Callable[[Callable[[Stream], None], Callable[[FrpError], None]], None]
 class VisitorView:
     """frpc as one visitor sees it: see :class:`aiofrp.host.contexts.VisitorContext`."""
 
-    __slots__ = ("_visitors", "codec", "connections", "log", "messages", "network", "udp_packet_size", "user")
+    __slots__ = (
+        "_visitors",
+        "codec",
+        "connections",
+        "direct",
+        "log",
+        "messages",
+        "network",
+        "udp_packet_size",
+        "user",
+    )
 
     def __init__(self, visitors: ClientVisitors, around: Surroundings, messages: Messages, log: Log) -> None:
         self._visitors = visitors
         self.connections = visitors.connections
         self.codec: Codec = around.codec
+        self.direct = around.direct
         self.messages = messages
         self.log = log
         self.network = around.network

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
+from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.host.groups import Groups
 from aiofrp.host.lease import Lease, PortLease
@@ -242,8 +243,34 @@ class ServerHalf(ABC):
         """Stop accepting users and give everything back; user connections already joined go on."""
 
 
+@dataclass(frozen=True, slots=True)
+class DirectOptions:
+    """What direct connections between two frpc are made with."""
+
+    stun_servers: str = ""  #: ``natHoleStunServer``: one, or several separated by commas
+    quic: QuicOptions = field(default_factory=QuicOptions)  #: of tunnels over QUIC
+
+
+class Lasting(Protocol):
+    """What a proxy on frpc keeps over several sessions with the server."""
+
+    async def close(self) -> None:
+        """The proxy was removed or changed, or frpc ends."""
+
+
+_L = TypeVar("_L", bound=Lasting)
+
+
 class ClientContext(ProxyContext, Protocol):
     """frpc, as the client half of one proxy sees it."""
+
+    @property
+    def direct(self) -> DirectOptions:
+        """For proxies that visitors reach directly."""
+
+    def lasting(self, kind: type[_L], make: Callable[[], _L]) -> _L:
+        """What this proxy keeps over sessions, one object of ``kind``: that of an earlier session with the same
+        configuration, or a new one of ``make``."""
 
     @property
     def connections(self) -> Splices:
@@ -273,6 +300,10 @@ class ClientHalf(ABC):
 
 class VisitorContext(HalfContext, Protocol):
     """frpc, as one visitor sees it."""
+
+    @property
+    def direct(self) -> DirectOptions:
+        """For visitors that reach the proxy's client directly."""
 
     @property
     def connections(self) -> Splices:

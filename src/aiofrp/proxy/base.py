@@ -38,6 +38,12 @@ class ProxyType(ProxyKind):
     Visitor: ClassVar[MakeVisitor | None] = None
 
     @classmethod
+    def reached(cls, service: MakeClient) -> MakeClient:
+        """frpc's half of a proxy whose users ``service`` serves: the local address, a plugin or this process. For most
+        types users come on work connections, and it is ``service`` itself."""
+        return service
+
+    @classmethod
     def address_fields(cls, message: NewProxy, remote_addr: str) -> Mapping[str, Any]:
         """Where users reach a running proxy, as frps' API names it (docs/protocol/server.md §13.3)."""
         if cls.place is Place.PORT:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.shared import NatTraversalConfig
 from aiofrp.config.models.types import Bool, Int, Secret, Str, StrList
+from aiofrp.host.contexts import ClientContext, MakeClient, VisitorContext
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.direct.server import DirectServer
+from aiofrp.proxy.local import LocalService
+from aiofrp.proxy.secret import wire_name
+
+if TYPE_CHECKING:
+    from aiofrp.proxy.direct.client import DirectClient
+    from aiofrp.proxy.direct.visitor import DirectVisitor
 
 
 class XtcpConfig(ProxyConfig):
@@ -64,6 +72,19 @@ class XtcpVisitorConfig(VisitorConfig):
     )
 
 
+def _meeting(service: MakeClient, context: ClientContext, config: XtcpConfig) -> DirectClient:
+    """frpc's half of a proxy whose users ``service`` serves; what it needs is loaded when there is such a proxy."""
+    from aiofrp.proxy.direct.client import DirectClient
+
+    return DirectClient(context, config, service)
+
+
+def _visiting(context: VisitorContext, config: XtcpVisitorConfig) -> DirectVisitor:
+    from aiofrp.proxy.direct.visitor import DirectVisitor
+
+    return DirectVisitor(context, config, wire_name(context.user, config))
+
+
 class Xtcp(ProxyType):
     """The proxy type ``xtcp``."""
 
@@ -72,3 +93,9 @@ class Xtcp(ProxyType):
     Config = XtcpConfig
     VisitorConfig = XtcpVisitorConfig
     Server = DirectServer
+    Client = LocalService
+    Visitor = staticmethod(_visiting)
+
+    @classmethod
+    def reached(cls, service: MakeClient) -> MakeClient:
+        return partial(_meeting, service)

@@ -47,6 +47,7 @@ from aiofrp.wire.http.h2.block import HeaderBlock
 from aiofrp.wire.http.h2.frames import CONTINUATION, HEADERS, SETTINGS, FrameReader, bounded_settings
 from aiofrp.wire.http.head import CHUNKED, parse_request
 from aiofrp.wire.http.response import parse_response
+from aiofrp.wire.ippacket import addresses
 from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecDecoder, segments_of
 from aiofrp.wire.kcp.segment import MTU, OVERHEAD, first_segment
@@ -57,6 +58,7 @@ from aiofrp.wire.transforms.aead import AeadStream
 from aiofrp.wire.transforms.aescfb import AesCfb, decrypt_datagram
 from aiofrp.wire.transforms.base import Transform
 from aiofrp.wire.transforms.snappy import MAX_CHUNK, Snappy
+from aiofrp.wire.vnetframes import IpFrameDecoder
 from aiofrp.wire.websocket import Buffer, WebSocketCodec
 from aiofrp.wire.yamux import FIN, RST, FrameDecoder
 from tests.support.certs import authority
@@ -503,6 +505,16 @@ def first_packet(frames: bytes) -> bytes:
     return bytes((head[0] ^ mask[0] & 0x0F,)) + head[1:-1] + bytes((head[-1] ^ mask[1],)) + body
 
 
+def vnet_frames(data: bytes) -> None:
+    """Packets of a virtual network in a connection, and their addresses."""
+    decoder = IpFrameDecoder()
+    for chunk in (data[: len(data) // 2], data[len(data) // 2 :]):
+        decoder.receive_data(chunk)
+        while decoder.pending:
+            for packet in decoder.take(3):
+                addresses(packet)
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "message_v1": message_v1,
     "message_v2": message_v2,
@@ -539,5 +551,6 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "credentials": credentials,
     "hosts": hosts,
     "bandwidths": bandwidths,
+    "vnet_frames": vnet_frames,
 }
 """Name → target."""

@@ -6,6 +6,7 @@ import pytest
 
 from aiofrp.stream.memory import memory_pair
 from aiofrp.vnet.connection import MOST_WAITING, PacketConnection
+from aiofrp.vnet.turns import SHARE, PacketTurns
 from aiofrp.wire.ippacket import MAX_PACKET
 from aiofrp.wire.vnetframes import LENGTH, IpFrameDecoder
 from tests.support.ends import End, settle, until
@@ -24,7 +25,7 @@ class Rig:
         self.losses = Counted()
         self.received: list[list[bytes]] = []
         self.ended: list[PacketConnection] = []
-        self.connection = PacketConnection(near, self.losses)
+        self.connection = PacketConnection(near, self.losses, PacketTurns())
         self.connection.start(lambda pair: cause, self.received.append, self.ended.append)
 
     async def over(self) -> None:
@@ -41,6 +42,26 @@ async def test_packets_of_one_wake_up_come_together() -> None:
     assert rig.losses.seen == {"not_ip": 2}
     assert rig.connection.bytes_in == 2 * len(framed(GOOD)) + 11 + 5
     await rig.over()
+
+
+async def test_many_small_packets_come_in_turns() -> None:
+    rig = Rig()
+    rig.end.write(framed(*[GOOD] * (2 * SHARE + 1)))
+    await until(lambda: sum(map(len, rig.received)) == 2 * SHARE + 1)
+    assert max(map(len, rig.received)) <= SHARE
+    rig.end.write(framed(GOOD))
+    await until(lambda: sum(map(len, rig.received)) == 2 * SHARE + 2)
+    await rig.over()
+
+
+async def test_it_may_end_while_packets_wait_for_their_turn() -> None:
+    rig = Rig()
+    rig.end.write(framed(*[GOOD] * 2000))
+    await until(lambda: rig.received)
+    rig.end.abort()
+    await until(lambda: rig.ended)
+    assert sum(map(len, rig.received)) <= 2000
+    await until(lambda: rig.end.lost)
 
 
 async def test_packets_that_are_not_admitted_are_counted() -> None:
@@ -103,7 +124,8 @@ async def test_a_full_connection_drops_the_newest_and_goes_on_later() -> None:
     decoder = IpFrameDecoder()
     expected = packets[: 400 - lost]
     await until(lambda: len(rig.end.data) == len(framed(*expected)))
-    assert decoder.receive_data(bytes(rig.end.data)) == expected
+    decoder.receive_data(bytes(rig.end.data))
+    assert decoder.take(1000) == expected
     rig.connection.add(GOOD)
     rig.connection.flush()
     await until(lambda: rig.end.data.endswith(GOOD))

@@ -14,6 +14,7 @@ from aiofrp.vnet import network as module
 from aiofrp.vnet.connection import PacketConnection
 from aiofrp.vnet.device import Address, Device, DeviceError
 from aiofrp.vnet.network import Network
+from aiofrp.vnet.turns import SHARE
 from tests.support.ends import End, until
 from tests.support.ippackets import FakeDevice, framed, packed, packet
 from tests.support.losses import Counted
@@ -128,6 +129,20 @@ async def test_one_slow_connection_keeps_nothing_from_the_others() -> None:
         slow.end.resume()
         await quick.over()
         await slow.over()
+
+
+async def test_a_flood_of_small_packets_keeps_the_others_waiting_for_a_share() -> None:
+    async with running() as (network, fake):
+        flood, quick = Carried(network), Carried(network)
+        good, spoofed = packet(PEER, HERE, b"x"), packet(HERE, HERE)
+        flood.end.write(framed(*[spoofed] * 2000))
+        quick.end.write(framed(good))
+        await until(lambda: quick.connection.bytes_in)
+        assert fake.received() == [good]
+        assert 0 < flood.losses.seen["own_source"] <= 3 * SHARE
+        await until(lambda: flood.losses.seen["own_source"] == 2000)
+        await flood.over()
+        await quick.over()
 
 
 async def test_noise_of_the_device_is_dropped() -> None:

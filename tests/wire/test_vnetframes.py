@@ -17,6 +17,14 @@ from tests.wire.vectors import FOLDER
 RECORDED = json.loads((FOLDER.parent / "vnet" / "frames.json").read_text(encoding="utf-8"))
 
 
+def received(decoder: IpFrameDecoder, data: bytes | memoryview) -> list[bytes]:
+    """All packets that ``data`` completes."""
+    decoder.receive_data(data)
+    packets = decoder.take(10_000)
+    assert not decoder.pending
+    return packets
+
+
 def recorded(direction: str) -> list[bytes]:
     """The segments after the visitor entered; long ones were cut, and go on with the letter x."""
     found = [item for item in RECORDED["segments"][2:] if item["direction"] == direction]
@@ -33,7 +41,7 @@ def recorded(direction: str) -> list[bytes]:
 def test_recorded(direction: str, source: str, sizes: list[int]) -> None:
     segments = recorded(direction)
     decoder = IpFrameDecoder()
-    packets = [packet for segment in segments for packet in decoder.receive_data(segment)]
+    packets = [packet for segment in segments for packet in received(decoder, segment)]
     assert [len(packet) for packet in packets] == sizes
     for found in packets:
         ends = addresses(found)
@@ -49,16 +57,31 @@ SIZES = st.lists(st.sampled_from([1, 2, 20, 1420, MAX_PACKET, MAX_PACKET + 1, MA
 def test_any_cuts(sizes: list[int], cuts: list[int]) -> None:
     packets = [bytes([index]) * size for index, size in enumerate(sizes)]
     decoder = IpFrameDecoder()
-    found = [item for chunk in chunks(framed(*packets), cuts) for item in decoder.receive_data(chunk)]
+    found = [item for chunk in chunks(framed(*packets), cuts) for item in received(decoder, chunk)]
     assert found == [packet for packet in packets if len(packet) <= MAX_PACKET]
     assert decoder.skipped == len(packets) - len(found)
     assert decoder.error is None
 
 
+@given(sizes=SIZES, cuts=st.lists(st.integers(0, 200_000), max_size=8), most=st.integers(1, 3))
+def test_a_few_at_a_time(sizes: list[int], cuts: list[int], most: int) -> None:
+    """Whether everything is taken before more comes or not."""
+    packets = [bytes([index]) * size for index, size in enumerate(sizes)]
+    decoder, found = IpFrameDecoder(), []
+    for chunk in chunks(framed(*packets), cuts):
+        decoder.receive_data(chunk)
+        some = decoder.take(most)
+        assert len(some) <= most
+        found += some
+    while decoder.pending:
+        found += decoder.take(most)
+    assert found == [packet for packet in packets if len(packet) <= MAX_PACKET]
+
+
 def test_byte_by_byte() -> None:
     packets = [packet("10.0.0.1", "10.0.0.2", b"a"), packet("fd00::1", "fd00::2")]
     decoder = IpFrameDecoder()
-    found = [item for byte in framed(*packets) for item in decoder.receive_data(bytes([byte]))]
+    found = [item for byte in framed(*packets) for item in received(decoder, bytes([byte]))]
     assert found == packets
 
 
@@ -75,18 +98,18 @@ def test_lengths_that_end_the_connection(size: int, why: str, cut: int) -> None:
     good = packet("10.0.0.1", "10.0.0.2")
     decoder = IpFrameDecoder()
     data = framed(good) + LENGTH.pack(size) + framed(good)
-    found = [item for chunk in chunks(data, [cut]) for item in decoder.receive_data(chunk)]
+    found = [item for chunk in chunks(data, [cut]) for item in received(decoder, chunk)]
     assert found == [good]
     assert str(decoder.error) == why
-    assert decoder.receive_data(framed(good)) == []
+    assert received(decoder, framed(good)) == []
 
 
 def test_a_packet_that_is_too_long_is_not_held() -> None:
     decoder = IpFrameDecoder()
-    assert decoder.receive_data(LENGTH.pack(MAX_LENGTH)) == []
+    assert received(decoder, LENGTH.pack(MAX_LENGTH)) == []
     for _ in range(MAX_LENGTH // 1024):
-        assert decoder.receive_data(bytes(1024)) == []
+        assert received(decoder, bytes(1024)) == []
         assert not decoder._partial
     good = packet("10.0.0.1", "10.0.0.2")
-    assert decoder.receive_data(framed(good)) == [good]
+    assert received(decoder, framed(good)) == [good]
     assert decoder.skipped == 1

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from aiofrp.errors import FrpError
-from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.stream.udp.losses import Losses
+from aiofrp.vnet.turns import SHARE, PacketTurns
 from aiofrp.wire.ippacket import addresses
 from aiofrp.wire.vnetframes import LENGTH, IpFrameDecoder
 
@@ -30,7 +31,8 @@ class PacketConnection:
 
     ``admit`` gets the addresses of each received packet (see :func:`~aiofrp.wire.ippacket.addresses`) and gives the
     cause, a key of :data:`WHY`, of one that is to be dropped, or nothing; ``received`` gets the packets of one wake-up
-    that remain. ``ended`` is called once at the end with this connection.
+    that remain. When there are too many at once, the others wait for their turn, and reading is paused. ``ended`` is
+    called once at the end with this connection.
     """
 
     __slots__ = (
@@ -41,14 +43,18 @@ class PacketConnection:
         "_received",
         "_size",
         "_stream",
+        "_turns",
         "_waiting",
+        "_waits",
         "bytes_in",
         "bytes_out",
         "losses",
     )
 
-    def __init__(self, stream: Stream, losses: Losses) -> None:
+    def __init__(self, stream: Stream, losses: Losses, turns: PacketTurns) -> None:
         self._stream = stream
+        self._turns = turns
+        self._waits = False  # for a turn
         self._decoder = IpFrameDecoder()
         self._waiting: list[bytes] = []  # lengths and packets in turn; limited by MOST_WAITING
         self._size = 0  # bytes in it
@@ -97,9 +103,49 @@ class PacketConnection:
 
     def data_received(self, data: Buffer, /) -> None:
         self.bytes_in += len(data)
+        self._decoder.receive_data(data)
+        if self._waits:
+            return
+        self._handle()
+        if self._decoder.pending:
+            self._waits = True
+            self._stream.pause_reading(Pause.PEER)
+            self._turns.add(self)
+
+    def turn(self) -> tuple[int, bool]:
+        """See :class:`aiofrp.vnet.turns.TakesTurns`."""
+        handled = self._handle()
+        self._waits = self._decoder.pending
+        if not self._waits:
+            self._stream.resume_reading(Pause.PEER)
+        return handled, self._waits
+
+    def eof_received(self) -> None:
+        self._stream.close()
+
+    def connection_lost(self, exc: Exception | None, /) -> None:
+        if self._waits:
+            self._waits = False
+            self._turns.remove(self)
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended(self)
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self.flush()
+
+    # Private
+
+    def _handle(self) -> int:
+        """Handle what came, :data:`~aiofrp.vnet.turns.SHARE` packets at most; returns their number."""
         decoder, admit = self._decoder, self._admit
         passed: list[bytes] = []
-        for packet in decoder.receive_data(data):
+        packets = decoder.take(SHARE)
+        for packet in packets:
             pair = addresses(packet)
             cause = admit(pair) if pair is not None else "not_ip"
             if cause:
@@ -113,23 +159,7 @@ class PacketConnection:
             decoder.skipped = 0
         if decoder.error is not None:
             self._fail(decoder.error)
-
-    def eof_received(self) -> None:
-        self._stream.close()
-
-    def connection_lost(self, exc: Exception | None, /) -> None:
-        ended, self._ended = self._ended, None
-        if ended is not None:
-            ended(self)
-
-    def pause_writing(self) -> None:
-        self._full = True
-
-    def resume_writing(self) -> None:
-        self._full = False
-        self.flush()
-
-    # Private
+        return len(packets)
 
     def _fail(self, error: FrpError) -> None:
         self.losses.log.seldom.warning("a connection with packets is closed: %s", error)

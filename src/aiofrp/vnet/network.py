@@ -15,6 +15,7 @@ from aiofrp.vnet.connection import PacketConnection
 from aiofrp.vnet.device import Address, Device, DeviceError, parse_address
 from aiofrp.vnet.routes import Routes
 from aiofrp.vnet.system import open_device
+from aiofrp.vnet.turns import PacketTurns
 from aiofrp.wire.ippacket import addresses
 
 #: Seconds between two checks that the device is still there, and between attempts to make it again.
@@ -36,6 +37,7 @@ class Network:
         self._own = b""
         self._device: Device | None = None
         self._routes: Routes[PacketConnection] = Routes()
+        self._turns = PacketTurns()
         self._scope = Scope("virtual network")
         self._closed = False
         self.dropped: Counter[str] = (
@@ -68,7 +70,7 @@ class Network:
 
     def serve(self, stream: Stream, losses: Losses, ended: Ended) -> PacketConnection:
         """Carry packets over the connection of a visitor: where it is found is learned from the packets it sends."""
-        connection = PacketConnection(stream, losses)
+        connection = PacketConnection(stream, losses, self._turns)
         routes, now = self._routes, asyncio.get_running_loop().time
 
         def admit(pair: bytes) -> str:
@@ -86,7 +88,7 @@ class Network:
     def visit(self, destination: bytes, stream: Stream, losses: Losses, ended: Ended) -> PacketConnection:
         """Carry packets for the address ``destination`` over the connection to a proxy. Of what comes back only
         packets with this address as their source are passed on."""
-        connection = PacketConnection(stream, losses)
+        connection = PacketConnection(stream, losses, self._turns)
         size, length = len(destination), 2 * len(destination)
 
         def admit(pair: bytes) -> str:

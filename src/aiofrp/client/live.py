@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from aiofrp import logs
 from aiofrp.aio import Scope
@@ -43,37 +44,46 @@ class LiveConfig:
         :class:`~aiofrp.errors.ConfigError`, and nothing is changed then.
         """
         source = self._source()
-        strict = source.strict if strict is None else strict
-        async with self._changing:
-            loaded = await asyncio.to_thread(source.load, strict=strict)
-            waiting = restart_keys(self.config, loaded.config)
-            if waiting:
-                _log.warning("these changes need a restart: [%s]", " ".join(waiting))
-            await self._go_over(loaded.config)
-        for warning in loaded.warnings:
-            _log.warning("%s", warning)
-        _log.info("success reload conf")
+        await self._run(lambda: self._reload(source, source.strict if strict is None else strict), "reload")
 
     async def change_store(self, change: StoreChange) -> None:
         """Change the store, and go over to its entries once they are in its file.
 
-        A caller that is cancelled does not stop a change that has begun. Raises what ``change`` raises, and
-        :class:`~aiofrp.errors.ConfigError` when the file cannot be written; nothing is changed then.
+        Raises what ``change`` raises, and :class:`~aiofrp.errors.ConfigError` when the file cannot be written; nothing
+        is changed then.
         """
-        task = self._scope.spawn(self._change_store(change), "store")
+        source = self._source()
+        await self._run(lambda: self._change_store(source, change), "store")
+
+    async def _reload(self, source: ConfigSource, strict: bool) -> None:
+        loaded = await asyncio.to_thread(source.load, strict=strict)
+        waiting = restart_keys(self.config, loaded.config)
+        if waiting:
+            _log.warning("these changes need a restart: [%s]", " ".join(waiting))
+        await self._go_over(loaded.config)
+        for warning in loaded.warnings:
+            _log.warning("%s", warning)
+        _log.info("success reload conf")
+
+    async def _change_store(self, source: ConfigSource, change: StoreChange) -> None:
+        await self._go_over(await asyncio.to_thread(source.change_store, change))
+
+    async def _run(self, change: Callable[[], Awaitable[None]], name: str) -> None:
+        """Run one change after those before it. It goes on to its end when the caller is cancelled."""
+        task = self._scope.spawn(self._in_turn(change), name)
         if task is None:
             raise Closed("frpc ends")
         if (error := await asyncio.shield(task)) is not None:
             raise error
 
-    async def _change_store(self, change: StoreChange) -> FrpError | None:
+    async def _in_turn(self, change: Callable[[], Awaitable[None]]) -> FrpError | None:
+        """Returns the error instead of raising it, as the scope would report it."""
         async with self._changing:
             try:
-                config = await asyncio.to_thread(self._source().change_store, change)
+                await change()
             except FrpError as error:
                 return error
-            await self._go_over(config)
-            return None
+        return None
 
     async def _go_over(self, config: ClientConfig) -> None:
         """Start, stop and change proxies and visitors to be those of ``config``."""

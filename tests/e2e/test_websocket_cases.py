@@ -78,7 +78,8 @@ class Case:
 
 
 ONE = asks(1)
-MANY = tuple(range(5462))  # 65,544 bytes
+MANY = tuple(range(5462))
+LONG = asks(*MANY)  # 65,544 bytes
 UNTEXT = 0xFFFE80C0  # as bytes no UTF-8
 
 GOOD = {
@@ -125,9 +126,7 @@ GOOD = {
     "6 text that is none, in fragments": Case(halves(TEXT, asks(UNTEXT)), (UNTEXT,)),
     "9 limits: a message of 64 KiB in fragments of 7 bytes": Case(
         frame(BINARY, fin=False)
-        + b"".join(
-            frame(CONTINUATION, asks(*MANY)[at : at + 7], fin=False) for at in range(0, 12 * len(MANY), 7)
-        )
+        + b"".join(frame(CONTINUATION, LONG[at : at + 7], fin=False) for at in range(0, len(LONG), 7))
         + frame(CONTINUATION),
         MANY,
     ),

@@ -77,9 +77,10 @@ def opens_tunnel(request: RequestHead, head: ResponseHead) -> bool:
     """
     if request.method == b"CONNECT":
         return 200 <= head.status < 300 and head.noted.keys().isdisjoint(_FRAMING)
-    asked = _protocols([request.upgrade])
+    if head.status != 101:
+        return False
     agreed = _protocols(head.noted.get(b"upgrade", []))
-    return head.status == 101 and bool(agreed) and agreed <= asked
+    return bool(agreed) and agreed <= _protocols([request.upgrade])
 
 
 def _protocols(values: list[bytes]) -> set[bytes]:

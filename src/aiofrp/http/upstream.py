@@ -188,7 +188,7 @@ class UpstreamConnection:
 class Upstream:
     """The connections to one service: any number in use, and at most :data:`MAX_IDLE` idle ones."""
 
-    __slots__ = ("_closed", "_counter", "_idle", "_name", "_open", "_timer", "half_closes")
+    __slots__ = ("_closed", "_counter", "_idle", "_loop", "_name", "_open", "_timer", "half_closes")
 
     def __init__(self, name: str, open: Open, counter: Counter, *, half_closes: bool = True) -> None:
         """``name`` appears in ``repr``. ``open`` opens a connection. ``counter`` is called when one opens and ends.
@@ -199,6 +199,7 @@ class Upstream:
         self._open = open
         self._counter = counter
         self._idle: list[UpstreamConnection] = []  # the longest idle first; limited by MAX_IDLE
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -253,7 +254,9 @@ class Upstream:
         if self._closed or len(self._idle) >= MAX_IDLE:
             connection.close()
             return
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()  # a system call, so only once
         connection.idle_since = loop.time()
         self._idle.append(connection)
         if self._timer is None:

@@ -13,53 +13,45 @@ LINGER = 1.0
 HALF_CLOSED = 60.0
 
 
-class UserTimes:
+class UserTimes(Deadline):
     """The time limits of one connection.
 
-    Each ``expect_…`` replaces the limit before it; the limit of a full output runs beside that. ``missed`` is called
-    once when the limit passes, ``stuck`` once when the user accepts too little of a full output
-    (:class:`~aiofrp.http.deadline.OutputWatch`).
+    Each ``expect_…`` replaces the limit before it, which :meth:`clear` removes; the limit of a full output runs beside
+    that. ``missed`` is called once when the limit passes, ``stuck`` once when the user accepts too little of a full
+    output (:class:`~aiofrp.http.deadline.OutputWatch`).
     """
 
-    __slots__ = ("_deadline", "_output", "_stream", "_stuck")
+    __slots__ = ("_output", "_stream", "_stuck")
 
     def __init__(self, stream: Stream, missed: Callable[[], None], stuck: Callable[[], None]) -> None:
+        super().__init__(missed)
         self._stream = stream
         self._stuck = stuck
-        self._deadline = Deadline(missed)
         self._output: OutputWatch | None = None  # made when the output is full for the first time
 
     def expect_head(self) -> None:
         """A head must be complete within :data:`~aiofrp.http.deadline.HEAD_TIMEOUT` seconds."""
-        self._deadline.set(HEAD_TIMEOUT)
+        self.set(HEAD_TIMEOUT)
 
     def expect_request(self) -> None:
         """The next request must begin within :data:`~aiofrp.http.deadline.IDLE_TIMEOUT` seconds."""
-        self._deadline.set(IDLE_TIMEOUT)
+        self.set(IDLE_TIMEOUT)
 
     def expect_body(self) -> None:
-        """The request's body must arrive at its least rate; :meth:`received` counts its bytes."""
-        self._deadline.pace(BODY_WINDOW, BODY_LEAST)
-
-    def received(self, size: int) -> None:
-        """Count ``size`` bytes of the body."""
-        self._deadline.moved(size)
+        """The request's body must arrive at its least rate; :meth:`moved` counts its bytes."""
+        self.pace(BODY_WINDOW, BODY_LEAST)
 
     def expect_answer(self, seconds: float | None) -> None:
         """The service must send a response head within ``seconds``; ``None``: without a limit."""
-        self._deadline.set(seconds)
+        self.set(seconds)
 
     def expect_progress(self) -> None:
         """The response must progress within :data:`HALF_CLOSED` seconds, because its user has sent EOF."""
-        self._deadline.set(HALF_CLOSED)
+        self.set(HALF_CLOSED)
 
     def linger(self) -> None:
         """The connection ends in :data:`LINGER` seconds, in which the user reads its last response."""
-        self._deadline.set(LINGER)
-
-    def clear(self) -> None:
-        """Remove the limit; that of a full output stays."""
-        self._deadline.clear()
+        self.set(LINGER)
 
     def output_full(self) -> None:
         """The output became full: the user must accept some of it in time."""
@@ -76,6 +68,6 @@ class UserTimes:
         """End all limits and drop the references to the owner, so that its memory is freed without the garbage
         collector. No other call may follow."""
         self._stuck = nothing
-        self._deadline.close()
+        super().close()
         if self._output is not None:
             self._output.close()

@@ -142,7 +142,7 @@ class User1:
 
     def progressed(self) -> None:
         """Some of the response was written; a user that finished sending may be gone all the same."""
-        if self._half_closed() and not self.full:
+        if self._ended and self._half_closed() and not self.full:
             self._times.expect_progress()
 
     def expect_body(self, on: bool) -> None:
@@ -170,7 +170,10 @@ class User1:
             self._linger()
         elif keep and not self._users.stopping:  # it may have stopped after the response began
             self._wait_for_head()
-            self._next()
+            if self._ahead:
+                self._next()
+            else:
+                self._regulate()
         else:
             self._close()
 
@@ -301,7 +304,7 @@ class User1:
         current = self._request
         if current is None:
             return
-        self._times.received(len(data))
+        self._times.moved(len(data))
         try:
             rest = current.receive_data(data)
         except RemoteProtocolError:

@@ -187,12 +187,18 @@ _SIZE, _DATA, _CHUNK_END, _TRAILERS = range(4)
 _LINE_LIMITS = {_SIZE: MAX_CHUNK_LINE, _CHUNK_END: 2, _TRAILERS: MAX_TRAILERS}
 
 
+#: Done from the beginning, so that nothing of it changes: all messages without a body share it.
+_EMPTY = SizedBody(0)
+
+
 def body_of(size: int, *, decode: bool = False, of_service: bool = False) -> Body:
     """The body for a head's ``body_size``: bytes, :data:`~aiofrp.wire.http.head.CHUNKED` or
     :data:`~aiofrp.wire.http.head.UNTIL_EOF`. ``decode`` and ``of_service`` as for :class:`ChunkedBody`."""
     if size == CHUNKED:
         return ChunkedBody(decode, of_service=of_service)
-    return BodyUntilEof() if size == UNTIL_EOF else SizedBody(size)
+    if size == UNTIL_EOF:
+        return BodyUntilEof()
+    return SizedBody(size) if size else _EMPTY
 
 
 def may_be_trailer(name: bytes) -> bool:

@@ -79,14 +79,11 @@ def passed_fields(request: RequestHead, changes: HeaderChanges, about: Iterable[
     These are the end-to-end fields with ``about`` and ``changes``. ``about``: fields about the origin of the request.
     The user's own fields of these names do not pass; nor do those that its Connection field names.
     """
-    return changes.apply(
-        [*without_named(request.fields, request.connection), *about, *_wanted_trailers(request)]
-    )
-
-
-def _wanted_trailers(request: RequestHead) -> tuple[Field, ...]:
+    fields = [*without_named(request.fields, request.connection), *about]
     asked = request.noted.get(b"te")
-    return ((b"TE", b"trailers"),) if asked and b"trailers" in _options(asked) else ()
+    if asked and b"trailers" in _options(asked):
+        fields.append((b"TE", b"trailers"))
+    return changes.apply(fields)
 
 
 def encode_request(
@@ -99,11 +96,12 @@ def encode_request(
     """
     host = rewrite or request.host
     target = b"http://%b%b" % (host, request.target) if request.absolute else request.target
-    passed, more = request.text, [*about, *_wanted_trailers(request)]
-    if changes.names:
-        passed, more = b"", passed_fields(request, changes, about)
+    if changes.names or b"te" in request.noted:
+        passed, about = b"", passed_fields(request, changes, about)
+    else:
+        passed = request.text
     lines = [b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (request.method, target, host, passed)]
-    lines += [b"%b: %b\r\n" % field for field in more]
+    lines += [b"%b: %b\r\n" % field for field in about]
     if request.body_size == CHUNKED:
         lines.append(b"Transfer-Encoding: chunked\r\n")
         lines += [b"Trailer: %b\r\n" % value for value in request.noted.get(b"trailer", ())]

@@ -67,7 +67,6 @@ _UNUSUAL = re.compile(rb"[%\x80-\xff\"#<>\\^`{|}]")
 _CARRIES_HTTP = re.compile(rb"h2c?|(?:http|tls)(?:/.*)?", re.IGNORECASE)
 #: A Content-Length below 10^18. No body is longer, and converting longer numbers is expensive.
 LENGTH = re.compile(rb"0*+[1-9][0-9]{0,17}|0++")
-_END = re.compile(rb"\n\r?\n")
 
 
 class HeadError(RemoteProtocolError):
@@ -216,8 +215,12 @@ def head_end(data: bytes | bytearray, start: int = 0) -> int:
 
 def loose_head_end(data: bytes | bytearray, start: int = 0) -> int:
     """As :func:`head_end`; lines may end in a bare LF, as some services send them."""
-    found = _END.search(data, max(0, start - 2))
-    return found.end() if found else -1
+    start = max(0, start - 2)
+    end = data.find(b"\n\r\n", start)
+    bare = data.find(b"\n\n", start, end + 1 if end >= 0 else None)
+    if bare >= 0:
+        return bare + 2
+    return end + 3 if end >= 0 else -1
 
 
 # Private: fields

@@ -15,6 +15,8 @@ def clean_query(target: bytes) -> bytes:
     If the query contains a ``;`` or an invalid percent-encoding, the parameters with one are removed, and the others
     are sorted by name and encoded anew. Any other target is returned unchanged.
     """
+    if b"?" not in target:
+        return target
     path, mark, query = target.partition(b"?")
     if not _AMBIGUOUS.search(query):
         return target

@@ -12,6 +12,7 @@ from aiofrp.errors import ProxyError
 from aiofrp.plugin.virtual_net import destination
 from aiofrp.vnet import network, reconnect
 from aiofrp.vnet.device import Address, Device, DeviceError
+from tests.support import stunserver
 from tests.support.ends import until
 from tests.support.ippackets import FakeDevice, packed, packet
 from tests.support.ports import free_port
@@ -107,6 +108,21 @@ async def test_packets_go_both_ways(
         await passes(devices[peer], devices[here], *away)
         await passes(devices[here], devices[peer], packet(here, peer, b"back"))
         await passes(devices[peer], devices[here], *away[:1])
+
+
+async def test_packets_go_through_a_hole(devices: dict[str, FakeDevice]) -> None:
+    """A visitor of type xtcp; the first packet waits until both have met."""
+    no_others = "natTraversal.disableAssistedAddrs = true\n"
+    with stunserver.running() as stun:
+        head = f'natHoleStunServer = "{stun}"\n'
+        first = head + member(f"{HERE}/24") + proxy(no_others).replace("stcp", "xtcp")
+        second = (
+            head + member(f"{PEER}/24") + visitor(extra=f"bindPort = -1\n{no_others}").replace("stcp", "xtcp")
+        )
+        async with joined(first, second) as (_, there):
+            await until(lambda: there.visitors.find("v"))
+            await passes(devices[PEER], devices[HERE], packet(PEER, HERE))
+            await passes(devices[HERE], devices[PEER], packet(HERE, PEER, b"back"))
 
 
 async def test_after_a_failure_and_after_an_end_it_connects_again(

@@ -21,6 +21,7 @@ from aiofrp.proxy.direct.budget import RetryBudget
 from aiofrp.proxy.direct.exchange import PunchConfig, Punching, ask, new_id
 from aiofrp.proxy.direct.source import TunnelSource
 from aiofrp.stream.base import Stream
+from aiofrp.stream.memory import refuse
 from aiofrp.stream.splice import Running, Splice
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import listen
@@ -161,7 +162,7 @@ class DirectVisitor(VisitorHalf):
             return
         if name and not self._stopped:
             log.error("transfer connection to visitor %s error: visitor [%s] not found", name, name)
-        user.close()
+        refuse(user, self._source.error or error)
 
     # Private: the tunnel
 

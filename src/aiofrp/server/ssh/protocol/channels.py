@@ -193,7 +193,8 @@ class ForwardedChannel(LayerStream):
         super().unread(data)
 
     def info(self, key: str, /) -> Any:
-        return ("ssh", "tcp") if key == "layers" else self._carrier.info(key)
+        below = self._carrier.info(key)
+        return ("ssh", *(below or ())) if key == "layers" else below
 
     # For the connection: receiving
 

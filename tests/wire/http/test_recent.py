@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from aiofrp.wire.http.head import HeadError, parse_request
-from aiofrp.wire.http.recent import MAX_FIELDS, MAX_RECENT, MAX_TEXT, Recent
+from aiofrp.wire.http.recent import MAX_LINES, MAX_RECENT, MAX_TEXT, Recent
 from aiofrp.wire.http.response import parse_response
 
 
 def test_results_are_kept_up_to_a_number_and_a_size() -> None:
     recent: Recent[int] = Recent()
-    recent.add(b"x" * (MAX_TEXT + 1), 1, 1)
-    recent.add(b"many fields", 1, MAX_FIELDS + 1)
+    recent.add(b"x" * (MAX_TEXT + 1), 1)
+    recent.add(b"\n" * (MAX_LINES + 1), 1)
     assert len(recent) == 0
     for number in range(MAX_RECENT):
-        recent.add(b"%d" % number, number, MAX_FIELDS)
+        recent.add(b"%d" % number + b"\n" * MAX_LINES, number)
     assert len(recent) == MAX_RECENT
-    assert recent.get(b"7") == 7
-    recent.add(b"one more", 1, 1)
+    assert recent.get(b"7" + b"\n" * MAX_LINES) == 7
+    recent.add(b"one more", 1)
     assert len(recent) == 1
-    assert recent.get(b"7") is None
+    assert recent.get(b"7" + b"\n" * MAX_LINES) is None
 
 
 def test_the_same_lines_under_another_request_line_are_judged_anew() -> None:

@@ -234,7 +234,7 @@ def _recent_fields(lines: bytes) -> RequestHead:
     said = RequestHead()
     said.method, said.minor = b"", 1
     _judge_fields(said, lines)
-    _recent.add(lines, said, len(said.fields) + len(said.noted))
+    _recent.add(lines, said)
     return said
 
 

@@ -6,8 +6,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: Texts whose results are kept, and the bytes and the fields of the longest such text: together some 1 MiB at most.
-MAX_RECENT, MAX_TEXT, MAX_FIELDS = 128, 2048, 32
+#: Texts whose results are kept, and the bytes and the lines of the longest such text: 1.5 MiB at most in one
+#: :class:`Recent`, as each line takes some 250 bytes.
+MAX_RECENT, MAX_TEXT, MAX_LINES = 128, 2048, 32
 
 
 class Recent(Generic[T]):
@@ -25,10 +26,9 @@ class Recent(Generic[T]):
     def __len__(self) -> int:
         return len(self._results)
 
-    def add(self, text: bytes, result: T, fields: int) -> None:
-        """Keep the ``result`` of ``text``, which has so many ``fields``, unless it is too large. All others are dropped
-        when there are too many."""
-        if len(text) > MAX_TEXT or fields > MAX_FIELDS:
+    def add(self, text: bytes, result: T) -> None:
+        """Keep the ``result`` of ``text``, unless it is too large. All others are dropped when there are too many."""
+        if len(text) > MAX_TEXT or text.count(b"\n") > MAX_LINES:
             return
         if len(self._results) >= MAX_RECENT:
             self._results.clear()

@@ -71,7 +71,7 @@ def _parse(head: bytes) -> ResponseHead:
     response.text = passing_text(response.fields, response.connection)
     response.keep_alive = keeps_alive(response.minor, response.connection) and _is_framed_once(response)
     response.body_size = _response_body_size(response)
-    _recent.add(head, response, len(response.fields) + len(response.noted))
+    _recent.add(head, response)
     return response
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiofrp.aio import Scope, check_after, check_at, unless
+from aiofrp.aio import Scope, TimeLimit, check_after, check_at, step, unless
 
 
 async def test_closing_ends_every_task() -> None:
@@ -176,3 +176,75 @@ async def test_work_that_fails_or_is_given_up_is_over() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("error", [None, ValueError("broken")])
+async def test_work_goes_on_from_callback_to_callback_without_a_task(error: Exception | None) -> None:
+    futures: list[asyncio.Future[int]] = [asyncio.get_running_loop().create_future() for _ in range(2)]
+    done: list[int] = []
+    failed: list[Exception] = []
+
+    async def work() -> int:
+        return await futures[0] + await futures[1]
+
+    tasks = asyncio.all_tasks()
+    step(work(), done.append, failed.append)
+    futures[0].set_result(40)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == tasks
+    assert not done
+    assert not failed
+    if error is None:
+        futures[1].set_result(2)
+    else:
+        futures[1].set_exception(error)
+    await asyncio.sleep(0)
+    assert (done, failed) == (([], [error]) if error else ([42], []))
+
+
+async def test_work_that_waits_for_nothing_is_done_at_once() -> None:
+    done: list[str] = []
+
+    async def work() -> str:
+        return "done"
+
+    step(work(), done.append, done.append)  # type: ignore[arg-type]
+    assert done == ["done"]
+
+
+class Waiter:
+    """Something that waits; at its time-out it stops the waiting of ``other``."""
+
+    def __init__(self, limit: TimeLimit, other: Waiter | None = None) -> None:
+        self.limit = limit
+        self.over = False
+        self._other = other
+        limit.start(self)
+
+    def time_out(self) -> None:
+        self.over = True
+        if self._other is not None:
+            self.limit.stop(self._other)
+            raise ValueError("broken")
+
+
+async def test_many_wait_under_one_limit(caplog: pytest.LogCaptureFixture) -> None:
+    limit = TimeLimit(0.01)
+    stopped, last = Waiter(limit), Waiter(limit)
+    limit.stop(last)
+    first = Waiter(limit, stopped)
+    limit.stop(stopped)
+    limit.start(stopped)  # behind the first now, which ends its waiting
+    limit.start(last)
+    async with asyncio.timeout(30):
+        while not last.over:
+            await asyncio.sleep(0.001)
+    assert first.over
+    assert not stopped.over
+    assert not limit
+    (record,) = caplog.records
+    assert "broken" in record.getMessage()
+    again = Waiter(limit)
+    async with asyncio.timeout(30):
+        while not again.over:
+            await asyncio.sleep(0.001)

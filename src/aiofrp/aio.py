@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from aiofrp.faults import report
+from aiofrp.faults import call, report
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -64,6 +64,75 @@ def _check(
     loop: asyncio.AbstractEventLoop, due: float, check: Callable[..., object], args: tuple[Any, ...]
 ) -> None:
     check(max(due, loop.time()), *args)
+
+
+class CanTimeOut(Protocol):
+    """Something that waits under a :class:`TimeLimit`."""
+
+    def time_out(self) -> None:
+        """The time is over; it waits no longer."""
+
+
+class TimeLimit:
+    """How long each of many may wait, with one timer for all: a timer of its own costs more than most waits are long.
+
+    The timer runs until the oldest is due, whether or not it still waits then, so for at most ``seconds`` after all.
+    """
+
+    __slots__ = ("_due", "_loop", "_timer", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._due: dict[CanTimeOut, float] = {}  # in the order of time; limited by the callers
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def start(self, waiter: CanTimeOut) -> None:
+        """``waiter.time_out()`` is called after ``seconds``, unless :meth:`stop` is called before."""
+        due = self._loop.time() + self.seconds
+        self._due[waiter] = due
+        if self._timer is None:
+            self._timer = check_at(due, self._check)
+
+    def stop(self, waiter: CanTimeOut) -> None:
+        """``waiter`` waits no longer; it may have stopped already."""
+        self._due.pop(waiter, None)
+
+    def _check(self, now: float) -> None:
+        self._timer = None
+        overdue = []
+        for waiter, due in self._due.items():
+            if due > now:
+                self._timer = check_at(due, self._check)
+                break
+            overdue.append(waiter)
+        for waiter in overdue:
+            if self._due.pop(waiter, None) is not None:  # an earlier one may have ended a later one
+                call("what waited was not ended", waiter.time_out)
+
+
+def step(
+    work: Coroutine[Any, Any, _R], done: Callable[[_R], object], failed: Callable[[Exception], object]
+) -> None:
+    """Run ``work`` from callback to callback, for where a task would cost more than the work.
+
+    It may await futures of the event loop and nothing that asks for its task (:func:`asyncio.timeout`). Exactly one of
+    ``done`` with its result and ``failed`` is called, once.
+    """
+    try:
+        future = work.send(None)
+    except StopIteration as end:
+        result = end.value
+    except Exception as exc:  # noqa: BLE001 - it is handed on
+        failed(exc)
+        return
+    else:
+        future.add_done_callback(lambda _: step(work, done, failed))
+        return
+    done(result)
 
 
 class Scope:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from aiofrp.config.models.proxy import ProxyTransport
 from aiofrp.errors import ConnectFailed, LocalProtocolError
@@ -29,6 +30,11 @@ class ReachedService(ClientHalf, ABC):
     async def connect(self) -> Stream:
         """A new connection to the service, nobody attached. Raises :class:`~aiofrp.errors.ConnectFailed`."""
 
+    def connect_here(self, ready: Callable[[Stream], object], failed: Callable[[Exception], object]) -> bool:
+        """:meth:`connect` without a task, where the service answers at once: see
+        :func:`aiofrp.transport.net.dial_here`."""
+        return False
+
     @abstractmethod
     def explain(self, error: Exception) -> str:
         """The line of the log for a connection that could not be made."""
@@ -38,22 +44,34 @@ class ReachedService(ClientHalf, ABC):
 
     def join(self, user: Stream, start: StartWorkConn) -> None:
         """Join ``user``, to whom nobody is attached, to a new connection to the service."""
-        self._context.spawn(self._join(user, start), "connect")
-
-    async def _join(self, user: Stream, start: StartWorkConn) -> None:
         try:
             header = connection_header(self._transport.proxy_protocol_version, start)
-            local = await self.connect()
-        except (ConnectFailed, LocalProtocolError) as exc:
-            self._context.log.seldom.error("%s", self.explain(exc))
-            user.close()
+        except LocalProtocolError as exc:
+            self._failed(user, exc)
             return
+
+        def connected(local: Stream) -> None:
+            if header:
+                local.write(header)
+            join_for(self._context, user, local)
+
+        if not self.connect_here(connected, lambda exc: self._failed(user, exc)):
+            self._context.spawn(self._connect(user, connected), "connect")
+
+    async def _connect(self, user: Stream, connected: Callable[[Stream], None]) -> None:
+        try:
+            local = await self.connect()
+        except ConnectFailed as exc:
+            self._failed(user, exc)
         except BaseException:
             user.abort()
             raise
-        if header:
-            local.write(header)
-        join_for(self._context, user, local)
+        else:
+            connected(local)
+
+    def _failed(self, user: Stream, exc: Exception) -> None:
+        self._context.log.seldom.error("%s", self.explain(exc))
+        user.close()
 
 
 def join_for(context: ClientContext, user: Stream, local: Stream, early: Buffer = b"") -> None:

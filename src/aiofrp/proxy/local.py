@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from aiofrp.config.models.proxy import ProxyTransport
 from aiofrp.host.contexts import ClientContext
 from aiofrp.host.service import DIAL_TIMEOUT, ReachedService
 from aiofrp.stream.base import Stream
-from aiofrp.transport.net import dial, join_host_port
+from aiofrp.transport.net import dial, dial_here, join_host_port
 
 
 class LocalConfig(Protocol):
@@ -36,6 +37,9 @@ class LocalService(ReachedService):
 
     async def connect(self) -> Stream:
         return await dial(*self._address, timeout=DIAL_TIMEOUT, for_user=True)
+
+    def connect_here(self, ready: Callable[[Stream], object], failed: Callable[[Exception], object]) -> bool:
+        return dial_here(*self._address, ready, failed)
 
     def explain(self, error: Exception) -> str:
         return f"connect to local service [{join_host_port(*self._address)}] error: {error}"

@@ -10,11 +10,14 @@ import contextlib
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from aiofrp.aio import step
 from aiofrp.errors import ConnectFailed, TransportError
+from aiofrp.stream.layer import hand_out
 from aiofrp.stream.tcp import TcpListener, TcpStream
 from aiofrp.transport.files import is_last
 from aiofrp.transport.resolve import resolve
@@ -27,6 +30,8 @@ NEXT_ADDRESS_AFTER = 0.25
 #: Bytes that the kernel queues ahead of what it can send to a user or a service. Its default is megabytes: a peer
 #: that reads slowly could then not be distinguished for a minute from one that does not read, which would fill them.
 MOST_AHEAD = 128 * 1024
+#: The kind of a TCP socket that never blocks, where a socket can be made so.
+_STREAM = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
 _WILDCARDS = ("", "0.0.0.0", "::")
 #: Characters of the longest IP address as text: IPv6 with IPv4 inside, ``%`` and the name of an interface.
 MAX_ADDRESS = 45 + 1 + 15
@@ -188,6 +193,33 @@ async def dial(
         raise ConnectFailed(f"{where}: {connect_reason(exc)}") from exc
 
 
+def dial_here(
+    host: str, port: int, ready: Callable[[TcpStream], object], failed: Callable[[Exception], object]
+) -> bool:
+    """Connect a user to a program on this machine, which costs no task and no timer: the kernel connects both ends
+    within the call. The stream is given to ``ready`` on a later turn of the loop, or an error to ``failed``.
+
+    Returns ``False``, and calls neither, where it did not succeed at once: at an address that is no loopback address,
+    a refusal, a full backlog, one of the last files. :func:`dial` then does it, or says why not.
+    """
+    if not is_loopback(host):
+        return False
+    sock = None
+    try:
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, _STREAM)
+        if is_last(sock.fileno()) or (sock.connect_ex((host, port)) and sock.connect_ex((host, port))):
+            sock.close()
+            return False
+        _take_little_ahead(sock)
+    except (OSError, OverflowError):
+        if sock is not None:
+            sock.close()
+        return False
+    work = asyncio.get_running_loop().create_connection(TcpStream, sock=sock)
+    step(work, lambda made: hand_out(made[1], ready), failed)
+    return True
+
+
 async def _connect(host: str, port: int, local_ip: str) -> TcpStream:
     local = (local_ip, 0) if local_ip else None
     _, stream = await asyncio.get_running_loop().create_connection(TcpStream, host, port, local_addr=local)
@@ -267,6 +299,18 @@ async def _connect_unix(name: str) -> TcpStream:
         sock.close()
         raise
     return stream
+
+
+@lru_cache(256)
+def is_loopback(host: str) -> bool:
+    """Whether connecting to ``host`` is done within the call: Linux alone answers a second ``connect`` with the result
+    of the first (connect(2)), and only over the loopback interface is it there by then."""
+    return (
+        sys.platform == "linux"
+        and is_address(host)
+        and "%" not in host
+        and ipaddress.ip_address(host).is_loopback
+    )
 
 
 @lru_cache(1024)

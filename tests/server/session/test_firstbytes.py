@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aiofrp.aio import TimeLimit
 from aiofrp.server.session.firstbytes import FirstBytes
 from aiofrp.stream.memory import MemoryStream, memory_pair
 from tests.support.ends import End, settle, until
@@ -18,7 +19,7 @@ class Waiting:
         self.peer = End(other).attach()
         self.heads: list[bytes] = []
         self.gone = 0
-        FirstBytes(stream, 3, timeout, self.heads.append, self._gone)
+        FirstBytes(stream, 3, TimeLimit(timeout), self.heads.append, self._gone)
 
     def _gone(self) -> None:
         self.gone += 1

@@ -1,9 +1,9 @@
 """From an accepted connection to its first frp message
 (docs/protocol/wire.md §1.1, docs/protocol/server.md §1).
 
-There are three short waits, each a receiver and a timer, no task: for the first ten bytes of the shared port, for the
-byte that shows TLS, for the first message of each logical connection. Connections that are not logged in are limited
-in number, per source address and in time: see :mod:`aiofrp.server.session.admission`.
+There are three short waits, each a receiver under a shared limit of time, no task: for the first ten bytes of the
+shared port, for the byte that shows TLS, for the first message of each logical connection. Connections that are not
+logged in are limited in number, per source address and in time: see :mod:`aiofrp.server.session.admission`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from aiofrp import logs
+from aiofrp.aio import TimeLimit
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.host.route import Route
 from aiofrp.server.session.admission import Arrival, Entry, NotLoggedIn, refuse
@@ -62,6 +63,8 @@ class Acceptor:
         self._mux = mux
         self._recognised = [transport for transport in all_transports() if transport.first_bytes]
         self.not_logged_in = NotLoggedIn()
+        self._first_bytes, self._tls_sniff = TimeLimit(FIRST_BYTES), TimeLimit(TLS_SNIFF)
+        self.first_message = TimeLimit(FIRST_MESSAGE)  # one for all connections that wait for it
         self.sessions: set[MuxSession] = set()  # one per carrier with tcpMux, limited by open files
 
     def use_tls(self, tls: Callable[[], TlsContext]) -> None:
@@ -89,7 +92,7 @@ class Acceptor:
             entry.leave()
             vhosts[kind].accept(stream, head)
 
-        FirstBytes(stream, SNIFF_SIZE, FIRST_BYTES, decided, entry.leave)
+        FirstBytes(stream, SNIFF_SIZE, self._first_bytes, decided, entry.leave)
 
     def carrier(self, stream: Stream) -> None:
         """A connection of a transport with a port of its own (KCP): from its first byte on."""
@@ -100,10 +103,10 @@ class Acceptor:
         """A logical connection as it is, secured already (a QUIC stream): from its first message on."""
         if entry := self.not_logged_in.enter(stream):
             carrier = stream.info("carrier")
-            _FirstMessage(stream, b"", self.opened, carrier, carrier.granted, entry.leave)
+            _FirstMessage(self, stream, b"", carrier, carrier.granted, entry.leave)
 
     def _await_first_byte(self, stream: Stream, entry: Entry) -> None:
-        FirstBytes(stream, 1, TLS_SNIFF, lambda head: self._sniff(stream, head, entry), entry.leave)
+        FirstBytes(stream, 1, self._tls_sniff, lambda head: self._sniff(stream, head, entry), entry.leave)
 
     def _sniff(self, stream: Stream, head: bytes, entry: Entry) -> None:
         """The first byte shows whether TLS begins."""
@@ -128,7 +131,7 @@ class Acceptor:
             else:
                 self._carry(tls, head, entry)
 
-        FirstBytes(tls, 1, TLS_SNIFF, decided, entry.leave)
+        FirstBytes(tls, 1, self._tls_sniff, decided, entry.leave)
 
     def _recognise(self, head: bytes) -> Transport | None:
         """The transport whose connections on bindPort begin with ``head``."""
@@ -139,7 +142,7 @@ class Acceptor:
 
     def _carry(self, stream: Stream, early: bytes, entry: Entry) -> None:
         if self._mux is None:
-            _FirstMessage(stream, early, self.opened, None, nothing, entry.leave)
+            _FirstMessage(self, stream, early, None, nothing, entry.leave)
         else:
             _Session(self, stream, early, entry, self._mux)
 
@@ -175,7 +178,7 @@ class _Session:
                 self.session.abort()
                 return
         self._waiting += 1
-        _FirstMessage(stream, b"", self._acceptor.opened, self.session, self._granted, self._stream_left)
+        _FirstMessage(self._acceptor, stream, b"", self.session, self._granted, self._stream_left)
 
     def _stream_left(self) -> None:
         self._waiting -= 1
@@ -204,24 +207,24 @@ class _FirstMessage(NullReceiver):
     ``gone`` is also called when the connection is lost before.
     """
 
-    __slots__ = ("_carrier", "_gone", "_granted", "_opened", "_opening", "_stream", "_timer")
+    __slots__ = ("_acceptor", "_carrier", "_gone", "_granted", "_opening", "_stream")
 
     def __init__(
         self,
+        acceptor: Acceptor,
         stream: Stream,
         early: bytes,
-        opened: Opened,
         carrier: object | None,
         granted: Callable[[], None],
         gone: Callable[[], None],
     ) -> None:
         self._stream = stream
-        self._opened = opened
+        self._acceptor = acceptor
         self._carrier = carrier
         self._granted = granted
         self._gone = gone
         self._opening: Opening | None = None
-        self._timer = asyncio.get_running_loop().call_later(FIRST_MESSAGE, self._time_out)
+        acceptor.first_message.start(self)
         stream.attach(self)
         if early:
             self.data_received(early)
@@ -235,16 +238,16 @@ class _FirstMessage(NullReceiver):
             message = opening.receive_data(data)
         except RemoteProtocolError as exc:
             _refused.trace("[%s] %s", address_text(self._stream.info("peername")), exc)
-            self._timer.cancel()
+            self._acceptor.first_message.stop(self)
             refuse(self._stream, opening.data_to_send(), self._gone)
             return
         if answer := opening.data_to_send():
             self._stream.write(answer)
         if message is not None:
-            self._timer.cancel()
+            self._acceptor.first_message.stop(self)
             self._stream.detach()
             self._stream.unread(opening.leftover())
-            self._opened(
+            self._acceptor.opened(
                 Arrival(
                     self._stream,
                     message,
@@ -261,8 +264,9 @@ class _FirstMessage(NullReceiver):
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         """Stop waiting and call ``gone``."""
-        self._timer.cancel()
+        self._acceptor.first_message.stop(self)
         self._gone()
 
-    def _time_out(self) -> None:
+    def time_out(self) -> None:
+        """Abort: the message has not come in time."""
         self._stream.abort()

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from aiofrp.aio import TimeLimit
 from aiofrp.server.session.auth import SessionVerifier
 from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
 from aiofrp.transport.files import file_limit
@@ -31,6 +32,7 @@ class NotLoggedIn:
     def __init__(self) -> None:
         self._by_source: Counter[str] = Counter()
         self._entries: set[Entry] = set()  # limited by _most
+        self.lifetime = TimeLimit(LIFETIME)  #: of all entries
         self._most = max(SHARE_OF_SOURCE, min(MAX_WAITING, file_limit() // 2))
 
     def __len__(self) -> int:
@@ -64,21 +66,25 @@ class NotLoggedIn:
 class Entry:
     """One connection that counts; it is aborted after :data:`LIFETIME`, unless it has left before."""
 
-    __slots__ = ("_source", "_stream", "_table", "_timer")
+    __slots__ = ("_counts", "_source", "_stream", "_table")
 
     def __init__(self, table: NotLoggedIn, stream: Stream, source: str) -> None:
         self._table = table
         self._stream = stream
         self._source = source
-        loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = loop.call_later(LIFETIME, self.abort)
+        self._counts = True
+        table.lifetime.start(self)
 
     def leave(self) -> None:
         """It is logged in, or gone, or no connection of frp's protocol; may be called again."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._counts:
+            self._counts = False
+            self._table.lifetime.stop(self)
             self._table.left(self, self._source)
+
+    def time_out(self) -> None:
+        """Abort: something should have been granted to it by now."""
+        self.abort()
 
     def abort(self) -> None:
         """Abort the connection and count it no longer."""

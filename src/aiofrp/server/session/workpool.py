@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from aiofrp import faults
+from aiofrp.aio import TimeLimit
 from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.server.session.admission import refuse
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
@@ -74,15 +75,23 @@ def refusal(codec: Codec, error: str) -> bytes:
 class _Waiting:
     """A user's place in the queue."""
 
-    __slots__ = ("failed", "ready", "start", "timer")
+    __slots__ = ("_pool", "failed", "ready", "start")
 
     def __init__(
-        self, start: StartWorkConn, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
+        self,
+        pool: WorkPool,
+        start: StartWorkConn,
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
     ) -> None:
+        self._pool = pool
         self.start = start
         self.ready = ready
         self.failed = failed
-        self.timer: asyncio.TimerHandle | None = None
+
+    def time_out(self) -> None:
+        """No work connection has come in time: the user leaves the queue."""
+        self._pool.give_up(self)
 
 
 class WorkPool:
@@ -94,7 +103,7 @@ class WorkPool:
     def __init__(self, size: int, request: Callable[[], None], timeout: float) -> None:
         self._capacity = size + SPARE
         self._request = request
-        self._timeout = timeout
+        self._limit = TimeLimit(timeout)
         self._idle: deque[WorkConnection] = deque()  # limited by _capacity
         self._waiting: deque[_Waiting] = deque()  # limited by MAX_WAITING
         # Loop times of requests not answered yet; at most one for each missing connection.
@@ -113,8 +122,7 @@ class WorkPool:
             work.refuse(_CLOSED)
         elif self._waiting:
             waiting = self._waiting.popleft()
-            if waiting.timer is not None:
-                waiting.timer.cancel()
+            self._limit.stop(waiting)
             self._hand_over(work, waiting.start, waiting.ready)
         elif len(self._idle) >= self._capacity:
             work.refuse("work connection pool is full, discarding")
@@ -134,8 +142,8 @@ class WorkPool:
         elif len(self._waiting) >= MAX_WAITING:
             failed(Closed(f"{MAX_WAITING} users are already waiting for a work connection"))
         else:
-            waiting = _Waiting(start, ready, failed)
-            waiting.timer = asyncio.get_running_loop().call_later(self._timeout, self._time_out, waiting)
+            waiting = _Waiting(self, start, ready, failed)
+            self._limit.start(waiting)
             self._waiting.append(waiting)
             self.fill()
 
@@ -145,7 +153,7 @@ class WorkPool:
         A request without answer within the time-out counts as lost.
         """
         now = asyncio.get_running_loop().time()
-        while self._asked and now - self._asked[0] > self._timeout:
+        while self._asked and now - self._asked[0] > self._limit.seconds:
             self._asked.popleft()
         for _ in range(len(self._waiting) + self._size - len(self._idle) - len(self._asked)):
             self._asked.append(now)
@@ -164,15 +172,15 @@ class WorkPool:
             work.stream.close()
         waiting, self._waiting = self._waiting, deque()
         for user in waiting:
-            if user.timer is not None:
-                user.timer.cancel()
+            self._limit.stop(user)
             faults.call("a user was not told that its client left", user.failed, Closed(_CLOSED))
+
+    def give_up(self, waiting: _Waiting) -> None:
+        """``waiting`` has waited for ``timeout`` seconds; called by its limit."""
+        self._waiting.remove(waiting)
+        waiting.failed(TimedOut("timeout trying to get work connection"))
 
     def _hand_over(self, work: WorkConnection, start: StartWorkConn, ready: Callable[[Stream], None]) -> None:
         stream = work.start(start)
         self.fill()
         ready(stream)
-
-    def _time_out(self, waiting: _Waiting) -> None:
-        self._waiting.remove(waiting)
-        waiting.failed(TimedOut("timeout trying to get work connection"))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from aiofrp import logs
+from aiofrp.aio import TimeLimit
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.host.route import Route
@@ -72,6 +73,7 @@ class VhostPorts:
         ]
         self.on_bind_port = {kind: self._routes[kind] for kind in on_bind_port}
         """The vhosts that share frp's own port, and where their users go."""
+        self._first_bytes = TimeLimit(FIRST_BYTES)
         self._listeners: list[TcpListener] = []
 
     def __repr__(self) -> str:
@@ -144,7 +146,7 @@ class VhostPorts:
             FirstBytes(
                 stream,
                 VHOST_SNIFF_SIZE,
-                FIRST_BYTES,
+                self._first_bytes,
                 lambda head: self._routes[classify_vhost(head, sharing)].accept(stream, head),
             )
 

@@ -132,6 +132,7 @@ class SshTunnelClient(NullReceiver):
         self._proxies: dict[str, Where] = {}  # by wire name; limited by MAX_FORWARDS
         # Answers that are awaited, by wire name, "" of the login; limited as the proxies.
         self._answers: dict[str, asyncio.Future[Message]] = {}
+        self._offering = False
         self._owed = 0  # work connections, until the client gives a sign of life
         self._prefix = self._run_id = self._token = ""
         self._vouched = False
@@ -220,6 +221,7 @@ class SshTunnelClient(NullReceiver):
             channel.abort()
             return
         self.users += 1
+        self._offer_another()
         origin = (message.src_addr, message.src_port) if message.src_addr else where
         self.connection.open_channel(channel, where, origin)
 
@@ -248,13 +250,25 @@ class SshTunnelClient(NullReceiver):
 
     def _asked_for_work(self) -> None:
         """Offer a work connection, if the SSH client is there: frps takes one as a sign of its life."""
-        connection = self.connection
-        if asyncio.get_running_loop().time() - connection.received_at < FRESH:
+        if self._is_fresh():
             self._offer()
             return
         self._owed += 1
         if self._owed == 1:
-            connection.ping()
+            self.connection.ping()
+
+    def _is_fresh(self) -> bool:
+        return asyncio.get_running_loop().time() - self.connection.received_at < FRESH
+
+    def _offer_another(self) -> None:
+        """One is taken: offer the next before frps asks for it. Not within such an offer, which a waiting user takes at
+        once: frps asks then, so that calls do not nest."""
+        if not self._offering and self._is_fresh():
+            self._offering = True
+            try:
+                self._offer()
+            finally:
+                self._offering = False
 
     def _offer(self) -> None:
         key, now = self._proof() if NEW_WORK_CONNS in self._scopes and not self._vouched else ("", 0)

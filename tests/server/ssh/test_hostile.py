@@ -127,6 +127,18 @@ async def test_packets_before_a_login_have_a_limit(
     assert b"too many packets before a login" in answer
 
 
+async def test_strict_key_exchange_is_kept(server: Server, port: int, neighbour: int) -> None:
+    """Nothing may be slipped in before the first keys (CVE-2023-48795)."""
+    strict = KEXINIT.replace(
+        string("curve25519-sha256"), string("curve25519-sha256,kex-strict-c-v00@openssh.com"), 1
+    )
+    ignored = plain_packet(b"\x02" + string(""))
+    for data in (plain_packet(strict) + ignored, ignored + plain_packet(strict)):
+        answer, _ = await sent_until_closed(port, VERSION + data)
+        assert b"kex-strict-s-v00@openssh.com" in answer
+        assert b"Strict key exchange violation" in answer
+
+
 async def test_half_open_connections_give_way(
     server: Server, port: int, neighbour: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,9 +32,9 @@ _RULES = {
 }
 _RULESET = """
 table ip t {{
-  chain post {{ type nat hook postrouting priority 100; {rule}; }}
-  chain in {{ type filter hook input priority 0; iifname "wan" ct state new drop; }}
-  chain fwd {{ type filter hook forward priority 0; iifname "wan" ct state new drop; {more} }}
+  chain c_post {{ type nat hook postrouting priority 100; {rule}; }}
+  chain c_in {{ type filter hook input priority 0; iifname "wan" ct state new drop; }}
+  chain c_fwd {{ type filter hook forward priority 0; iifname "wan" ct state new drop; {more} }}
 }}
 """
 _REASON = "network namespaces cannot be made here: they need Linux, root, ip and nft (scripts/services)"

@@ -77,11 +77,11 @@ class DirectClient(ClientHalf):
         stream.close()
 
     async def _serve(self, stream: Stream, start: StartWorkConn) -> None:
-        log = self._context.log.seldom
+        log = self._context.log
         try:
             sid = await _read_sid(stream, self._context.codec)
         except FrpError as exc:
-            log.error("xtcp read from workConn error: %s", exc)
+            log.seldom.error("xtcp read from workConn error: %s", exc)
             return
         finally:
             stream.close()
@@ -89,7 +89,7 @@ class DirectClient(ClientHalf):
             hole, protocol = await self._meet(sid, start.proxy_name)
             await self._tunnels.accept(hole, protocol)
         except FrpError as exc:
-            log.warning("%s", exc)
+            log.warning("%s", exc)  # whole: it says what may help
 
     async def _meet(self, sid: str, name: str) -> tuple[Hole, str]:
         """The hole to a visitor, and the protocol that it wants. The server gets a report of what became of it."""

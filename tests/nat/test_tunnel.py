@@ -15,7 +15,7 @@ from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.nat import tunnel
 from aiofrp.nat.punch.driver import Hole
-from aiofrp.nat.tunnel import DirectTunnel, accept_tunnel, dial_tunnel
+from aiofrp.nat.tunnel import DirectTunnel, KcpTunnel, QuicTunnel, accept_tunnel, dial_tunnel
 from aiofrp.stream.base import Stream
 from tests.support.ends import End, until
 
@@ -78,10 +78,19 @@ async def pair() -> AsyncIterator[Pair]:
     yield made
     for side in (made.visitor, made.client):
         if side is not None:
-            side.close()
+            end_now(side)
     await until(lambda: all(end.lost for end in made.streams + made.ends))
     for end in made.streams + made.ends:
         end.check()
+
+
+def end_now(side: DirectTunnel) -> None:
+    """End one side and its socket; an orderly end of KCP waits for the peer's acknowledgement."""
+    if isinstance(side, KcpTunnel):
+        side._session.abort()
+        side._session.carrier.abort()
+    elif isinstance(side, QuicTunnel):
+        side._session.abort()
 
 
 @both

@@ -208,7 +208,7 @@ async def test_a_cancelled_attempt_closes_its_sockets(socks: list[socket.socket]
 async def test_a_flood_is_read_and_not_decrypted(
     known: bool, socks: list[socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """100,000 datagrams: few are decrypted, and the peer still gets through afterwards."""
+    """20,000 or 100,000 datagrams: few are decrypted, and the peer still gets through afterwards."""
     ours, flooder, peer = socks
     decoded = 0
 
@@ -228,7 +228,7 @@ async def test_a_flood_is_read_and_not_decrypted(
     task = scope.spawn(punch(plan, ours, Counting("secret"), "t1"), "punch")
     assert task is not None
     noise = os.urandom(100)
-    for _ in range(1000):
+    for _ in range(200 if known else 1000):
         for _ in range(100):
             flooder.sendto(noise, ours.getsockname())
         await asyncio.sleep(0)  # others on the loop get their turn

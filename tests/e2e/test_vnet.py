@@ -150,8 +150,8 @@ async def test_both_versions_and_a_client_that_is_killed(tmp_path: Path) -> None
                 await ping(there, HERE)
                 await ping(here, PEER)
                 await ping(there, HERE6)
-                await transfer(there, here, HERE, 1_000_000)
-                await transfer(there, here, HERE6, 1_000_000)
+                await transfer(there, here, HERE, 200_000)
+                await transfer(there, here, HERE6, 200_000)
                 killed.send(signal.SIGKILL)
                 await killed.ended()
             async with asyncio.timeout(PATIENCE):
@@ -180,4 +180,4 @@ async def test_with_go(server: Side, proxy: Side, user: Side, tmp_path: Path) ->
             program(there, tmp_path, "visitor", second, "start visitor success", user),
         ):
             await ping(there, HERE)
-            await transfer(there, here, HERE, 300_000)
+            await transfer(there, here, HERE, 200_000)

@@ -39,6 +39,7 @@ COVERED_BY = {
     "stream/layer.py": "contract/test_flow.py",
     "wire/kcp/flight.py": "wire/kcp/test_core.py",
     "wire/kcp/receiver.py": "wire/kcp/test_core.py",
+    "stream/mux/gather.py": "stream/test_mux_session.py",
     "stream/mux/limits.py": "stream/mux/test_session.py",
     "stream/mux/stream.py": "stream/test_mux_flow.py",
     "stream/tls/client.py": "plugin/test_reverse_plugins.py",

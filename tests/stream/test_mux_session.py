@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from aiofrp.errors import Closed, FrpError, TimedOut
+from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.mux.limits import MuxLimits
-from aiofrp.wire.yamux import ACK, DATA, FIN, GO_AWAY, PING, RST, SYN, WINDOW_UPDATE
+from aiofrp.stream.mux.session import MuxSession
+from aiofrp.stream.mux.stream import MuxStream
+from aiofrp.wire.yamux import (
+    ACK,
+    DATA,
+    FIN,
+    GO_AWAY,
+    PING,
+    PROTOCOL_ERROR,
+    RST,
+    SYN,
+    WINDOW_UPDATE,
+    header,
+)
 from tests.stream.yamuxrig import Make
 from tests.support.ends import until
 
@@ -164,3 +181,36 @@ async def test_a_session_says_what_it_is(rig: Make) -> None:
     assert "streams=1" in repr(r.session)
     assert "MuxStream 1" in repr(end.stream)
     assert r.session.carrier.info("layers") == ("memory",)
+
+
+async def test_what_one_chunk_causes_leaves_in_one_write() -> None:
+    """The acknowledgement of a stream and a short answer: one TLS record and one system call. Much leaves at once."""
+    carrier, other = memory_pair()
+    writes: list[bytes] = []
+    write = carrier.write
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(carrier, name)
+
+        def write(self, data: Buffer) -> None:
+            writes.append(bytes(data))
+            write(data)
+
+    answers = [b"short", bytes(2000)]
+
+    def answer(stream: MuxStream) -> None:
+        for data in answers:
+            stream.write(data)
+
+    session = MuxSession(cast(Stream, Counted()), client=False, on_stream=answer)
+    session.data_received(header(WINDOW_UPDATE, SYN, 1, 0))
+    acknowledged = header(WINDOW_UPDATE, ACK, 1, 0) + header(DATA, 0, 1, 5) + b"short"
+    assert writes == [acknowledged + header(DATA, 0, 1, 2000) + bytes(2000)]
+    answers[:] = [b"x"] * 100
+    session.data_received(header(WINDOW_UPDATE, SYN, 3, 0))
+    assert len(writes) == 3, "a limited number waits"
+    session.data_received(header(PING, SYN, 0, 7) + header(WINDOW_UPDATE, SYN, 3, 0))
+    pong, gone = header(PING, ACK, 0, 7), header(GO_AWAY, 0, 0, PROTOCOL_ERROR)
+    assert writes[3:] == [pong + gone], "sent before a protocol error closes the carrier"
+    other.abort()

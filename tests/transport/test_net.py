@@ -86,3 +86,19 @@ async def test_the_last_files_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(net, "is_last", lambda descriptor: True)
     assert not dial_here(*listener.address, lambda _: None, lambda _: None)
     listener.close()
+
+
+@pytest.mark.both_loops
+@pytest.mark.parametrize("seconds", [45, -1])
+async def test_accepted_connections_are_kept_alive_as_their_listener_says(seconds: float) -> None:
+    streams: list[TcpStream] = []
+    listener = await listen("127.0.0.1", 0, streams.append, keepalive=seconds)
+    ours = await dial(*listener.address, timeout=10)
+    await until(lambda: streams)
+    sock = streams[0].info("socket")
+    assert bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) is (seconds > 0)
+    if seconds > 0 and hasattr(socket, "TCP_KEEPIDLE"):
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == seconds
+    for stream in (ours, *streams):
+        stream.abort()
+    listener.close()

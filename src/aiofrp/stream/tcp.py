@@ -286,7 +286,13 @@ class TcpListener:
 def set_keepalive(stream: TcpStream, seconds: float) -> None:
     """Probe an idle peer every ``seconds``; negative turns probing off (docs/protocol/wire.md §1.1)."""
     sock = stream.info("socket")
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+    if sock is not None:
+        keep_alive(sock, seconds)
+
+
+def keep_alive(sock: socket.socket, seconds: float) -> None:
+    """:func:`set_keepalive` for a socket; on Linux the connections that a listening one accepts inherit it."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
     with contextlib.suppress(OSError, ValueError):  # the peer was faster and the socket is closed
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(seconds >= 0))
@@ -296,4 +302,13 @@ def set_keepalive(stream: TcpStream, seconds: float) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limit)
 
 
-__all__ = ["CLOSE_STALL", "HIGH_WATER", "LOW_WATER", "Pause", "TcpListener", "TcpStream", "set_keepalive"]
+__all__ = [
+    "CLOSE_STALL",
+    "HIGH_WATER",
+    "LOW_WATER",
+    "Pause",
+    "TcpListener",
+    "TcpStream",
+    "keep_alive",
+    "set_keepalive",
+]

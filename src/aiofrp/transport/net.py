@@ -18,7 +18,7 @@ from typing import Any
 from aiofrp.aio import step
 from aiofrp.errors import ConnectFailed, TransportError
 from aiofrp.stream.layer import hand_out
-from aiofrp.stream.tcp import TcpListener, TcpStream
+from aiofrp.stream.tcp import TcpListener, TcpStream, keep_alive, set_keepalive
 from aiofrp.transport.files import is_last
 from aiofrp.transport.resolve import resolve
 from aiofrp.transport.threads import UserThreads
@@ -110,10 +110,16 @@ def has_ipv6() -> bool:
 
 
 async def listen(
-    host: str, port: int, connected: Callable[[TcpStream], None], *, for_users: bool = False
+    host: str,
+    port: int,
+    connected: Callable[[TcpStream], None],
+    *,
+    for_users: bool = False,
+    keepalive: float | None = None,
 ) -> TcpListener:
     """Listen on ``host:port``; ``connected`` is called with each accepted stream. Connections ``for_users`` are refused
     when only the last files are left (see :mod:`aiofrp.transport.files`), and the kernel holds little for them.
+    ``keepalive``: see :func:`aiofrp.stream.tcp.set_keepalive`.
 
     Raises :class:`ListenFailed`.
     """
@@ -121,6 +127,8 @@ async def listen(
     if for_users:
         connected = _leaving_files(connected)
         _take_little_ahead(sock)  # connections inherit it
+    if keepalive is not None:
+        connected = _kept_alive(sock, keepalive, connected)
     loop = asyncio.get_running_loop()
     try:
         server = await loop.create_server(lambda: TcpStream(connected), sock=sock, backlog=BACKLOG)
@@ -128,6 +136,20 @@ async def listen(
         sock.close()
         raise ListenFailed("tcp", host, port, exc) from exc
     return TcpListener(server)
+
+
+def _kept_alive(
+    sock: socket.socket, seconds: float, connected: Callable[[TcpStream], None]
+) -> Callable[[TcpStream], None]:
+    if sys.platform == "linux":  # connections inherit it: 7 µs less for each
+        keep_alive(sock, seconds)
+        return connected
+
+    def accepted(stream: TcpStream) -> None:
+        set_keepalive(stream, seconds)
+        connected(stream)
+
+    return accepted
 
 
 def _leaving_files(connected: Callable[[TcpStream], None]) -> Callable[[TcpStream], None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aiofrp.stream.base import Stream
-from aiofrp.stream.tcp import TcpStream, set_keepalive
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
 from aiofrp.transport.net import listen
 from aiofrp.transport.outbound import reach
@@ -29,10 +28,4 @@ class TcpTransport(Transport):
 
     async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
         """See :meth:`aiofrp.transport.base.Transport.listen`."""
-        keepalive = options.keepalive
-
-        def connected(stream: TcpStream) -> None:
-            set_keepalive(stream, keepalive)
-            carriers.shared(stream)
-
-        return await listen(options.host, options.port, connected)
+        return await listen(options.host, options.port, carriers.shared, keepalive=options.keepalive)

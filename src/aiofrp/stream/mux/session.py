@@ -18,6 +18,7 @@ from aiofrp.aio import check_at
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.layer import hand_out
+from aiofrp.stream.mux.gather import GatheringWriter
 from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.stream import QUANTUM, MuxStream
 from aiofrp.stream.stall import Account
@@ -63,6 +64,7 @@ class MuxSession:
         "_next_id",
         "_on_lost",
         "_on_stream",
+        "_out",
         "_parity",
         "_ping_at",
         "_ping_id",
@@ -87,7 +89,7 @@ class MuxSession:
         on_lost: Callable[[Exception | None], None] | None = None,
         limits: MuxLimits | None = None,
     ) -> None:
-        self._carrier = carrier
+        self._carrier, self._out = carrier, GatheringWriter(carrier)
         self._limits = limits or MuxLimits()
         self._loop = asyncio.get_running_loop()
         self._decoder = FrameDecoder()
@@ -155,7 +157,7 @@ class MuxSession:
         """End the session and all its streams. What the carrier has accepted is sent; what streams queue is dropped."""
         if not self._closing and not self.lost:
             self._closing = True
-            self._carrier.close()
+            self._out.close()
 
     def ping(self) -> None:
         """Send a ping, which the peer must answer; :attr:`received_at` changes when it does."""
@@ -177,6 +179,8 @@ class MuxSession:
             self._end(exc)
             self._carrier.close()
             return
+        if not self._congested:
+            self._out.begin()
         try:
             streams = self._streams
             for kind, flags, stream_id, length, payload in frames:
@@ -192,10 +196,12 @@ class MuxSession:
                     self._go_away(length)
         except RemoteProtocolError as exc:
             self._fail(exc)
+        finally:
+            self._out.end()
 
     def eof_received(self) -> None:
         self._closing = True
-        self._carrier.close()
+        self._out.close()
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         self._end(exc)
@@ -218,7 +224,7 @@ class MuxSession:
         """Send a frame without payload at once, ahead of data that waits for the carrier."""
         if self.lost:
             return
-        self._carrier.write(header(kind, flags, stream_id, length))
+        self._out.write(header(kind, flags, stream_id, length))
         if self._congested:
             self._control_waiting += HEADER_SIZE
             if self._control_waiting > _CONTROL_LIMIT:
@@ -227,7 +233,7 @@ class MuxSession:
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
         """Send one data frame."""
-        self._carrier.write(b"".join((header(DATA, 0, stream_id, len(data)), data)))
+        self._out.write(b"".join((header(DATA, 0, stream_id, len(data)), data)))
 
     def queue(self, stream: MuxStream) -> None:
         """Add the stream, which has queued bytes and credit, to those that send in turn; idempotent until its turn."""
@@ -371,7 +377,7 @@ class MuxSession:
         if not self.lost:
             self.send(GO_AWAY, 0, 0, PROTOCOL_ERROR)
             self._end(exc)
-            self._carrier.close()
+            self._out.close()
 
     def _end(self, exc: Exception | None) -> None:
         if self.lost:

@@ -1,0 +1,51 @@
+"""Frames on their way to the carrier: what one received chunk causes leaves in one write."""
+
+from __future__ import annotations
+
+from aiofrp.stream.base import Stream
+
+#: Frames are gathered while they are small: bytes of one, and their number, above which all leaves at once.
+SMALL, MOST_SMALL = 1024, 64
+
+
+class GatheringWriter:
+    """Writes frames to a carrier; each write costs a system call and, with TLS, a record.
+
+    Between :meth:`begin` and :meth:`end`, while a chunk is received, small frames wait for each other. No frame ever
+    passes another one.
+    """
+
+    __slots__ = ("_carrier", "_gathered")
+
+    def __init__(self, carrier: Stream) -> None:
+        self._carrier = carrier
+        self._gathered: list[bytes] | None = None  # limited by MOST_SMALL
+
+    def begin(self) -> None:
+        """Gather frames from now on."""
+        self._gathered = []
+
+    def write(self, frame: bytes) -> None:
+        """Send ``frame`` now, or with those that come next."""
+        gathered = self._gathered
+        if gathered is None:
+            self._carrier.write(frame)
+            return
+        gathered.append(frame)
+        if len(frame) > SMALL or len(gathered) >= MOST_SMALL:
+            self._flush()
+
+    def end(self) -> None:
+        """Send what is gathered, and every frame at once from now on."""
+        self._flush()
+        self._gathered = None
+
+    def close(self) -> None:
+        """Send what is gathered, then close the carrier."""
+        self._flush()
+        self._carrier.close()
+
+    def _flush(self) -> None:
+        if self._gathered:
+            frames, self._gathered = self._gathered, []
+            self._carrier.write(b"".join(frames))

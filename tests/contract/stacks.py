@@ -187,8 +187,12 @@ def memory(chunk: int) -> Callable[[], Awaitable[Pair]]:
     """A pair in memory that delivers at most ``chunk`` bytes at a time."""
 
     async def make() -> Pair:
-        a, b = memory_pair(chunk=chunk)
-        return Pair(a, b, bound=160 * KIB, volume=min(1000 * chunk, 512 * KIB), trickles=chunk < KIB)
+        # Byte by byte a large buffer takes many seconds to empty.
+        high_water = 8 * KIB if chunk == 1 else 64 * KIB
+        a, b = memory_pair(chunk=chunk, high_water=high_water)
+        return Pair(
+            a, b, bound=high_water + 96 * KIB, volume=min(1000 * chunk, 512 * KIB), trickles=chunk < KIB
+        )
 
     return make
 

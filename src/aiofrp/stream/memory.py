@@ -19,11 +19,11 @@ HIGH_WATER, LOW_WATER = 64 * 1024, 16 * 1024
 
 
 def memory_pair(
-    *, chunk: int = 64 * 1024, facts: Mapping[str, Any] | None = None
+    *, chunk: int = 64 * 1024, high_water: int = HIGH_WATER, facts: Mapping[str, Any] | None = None
 ) -> tuple[MemoryStream, MemoryStream]:
-    """Two connected streams; each delivers at most ``chunk`` bytes at a time. ``facts``: what :meth:`info` of both
-    knows, such as ``peername``."""
-    a, b = MemoryStream(chunk, facts), MemoryStream(chunk, facts)
+    """Two connected streams; each delivers at most ``chunk`` bytes at a time, and a writer is paused while more than
+    ``high_water`` bytes are on their way. ``facts``: what :meth:`info` of both knows, such as ``peername``."""
+    a, b = MemoryStream(chunk, facts, high_water), MemoryStream(chunk, facts, high_water)
     a.peer, b.peer = b, a
     return a, b
 
@@ -47,6 +47,8 @@ class MemoryStream(LayerStream):
         "_facts",
         "_flight",
         "_flight_size",
+        "_high_water",
+        "_low_water",
         "_scheduled",
         "peer",
         "refusal",
@@ -54,11 +56,14 @@ class MemoryStream(LayerStream):
 
     peer: MemoryStream
 
-    def __init__(self, chunk: int, facts: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, chunk: int, facts: Mapping[str, Any] | None = None, high_water: int = HIGH_WATER
+    ) -> None:
         super().__init__()
         self._facts = facts or {}
         self._chunk = chunk
-        self._flight: deque[Buffer | None] = deque()  # towards this end; None is EOF; limited by HIGH_WATER
+        self._high_water, self._low_water = high_water, high_water // 4
+        self._flight: deque[Buffer | None] = deque()  # towards this end; None is EOF; limited by _high_water
         self._flight_size = 0
         self._scheduled = False
         self._eof_seen = False
@@ -73,7 +78,7 @@ class MemoryStream(LayerStream):
     def write(self, data: Buffer, /) -> None:
         if data and not (self._eof_sent or self._closing or self._lost):
             self.peer._arrive(bytes(data))
-            if self.peer._flight_size > HIGH_WATER:
+            if self.peer._flight_size > self._high_water:
                 self._pause_writer()
 
     def write_eof(self) -> None:
@@ -132,7 +137,7 @@ class MemoryStream(LayerStream):
             data = bytes(view[: self._chunk])
         self._flight_size -= len(data)
         self._deliver(data)
-        if self._flight_size <= LOW_WATER:
+        if self._flight_size <= self._low_water:
             self.peer._resume_writer()
 
     def _schedule_end(self) -> None:

@@ -69,13 +69,11 @@ async def trio(
     )
     async with program(lab, "srv", "frps", sides[0], "bindPort = 7000\n", folder) as server:
         await server.line("frps started successfully")
-        async with (
-            program(lab, "a", "frpc", sides[1], common + proxy, folder) as host,
-            program(lab, "b", "frpc", sides[2], common + visitor, folder) as guest,
-        ):
+        async with program(lab, "a", "frpc", sides[1], common + proxy, folder) as host:
             await host.line("start proxy success")
-            await guest.line("start visitor success")
-            yield server, host, guest
+            async with program(lab, "b", "frpc", sides[2], common + visitor, folder) as guest:
+                await guest.line("start visitor success")
+                yield server, host, guest
 
 
 async def ask(lab: Lab, folder: Path, size: int, within: float = 60) -> str:
@@ -141,6 +139,9 @@ PAIRINGS: list[Sides] = [
 ]
 
 
+KEEP = "keepTunnelOpen = true\nminRetryInterval = 1\nmaxRetriesAnHour = 1000\n"
+
+
 @slow
 @pytest.mark.parametrize(("a", "b", "mode"), MODES, ids=lambda value: value)
 @pytest.mark.parametrize("sides", PAIRINGS, ids="-".join)
@@ -150,7 +151,7 @@ async def test_guessed_ports(lab: Lab, tmp_path: Path, sides: Sides, a: str, b: 
         peers.require()
     lab.nat("a", a)
     lab.nat("b", b)
-    async with trio(lab, tmp_path, sides, more="keepTunnelOpen = true\nminRetryInterval = 1\n") as (
+    async with trio(lab, tmp_path, sides, more=KEEP) as (
         _,
         _,
         guest,

@@ -83,7 +83,9 @@ class TimeLimit:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = (
+            None  # known at the first start: its owner may be made before
+        )
         self._due: dict[CanTimeOut, float] = {}  # in the order of time; limited by the callers
         self._timer: asyncio.TimerHandle | None = None
 
@@ -92,6 +94,8 @@ class TimeLimit:
 
     def start(self, waiter: CanTimeOut) -> None:
         """``waiter.time_out()`` is called after ``seconds``, unless :meth:`stop` is called before."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         due = self._loop.time() + self.seconds
         self._due[waiter] = due
         if self._timer is None:

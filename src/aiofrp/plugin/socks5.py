@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Callable
 from typing import ClassVar, cast
 
 from aiofrp.config.models.model import field
@@ -16,7 +17,7 @@ from aiofrp.host.service import join_for
 from aiofrp.plugin.base import ClientPlugin
 from aiofrp.plugin.common.openings import Openings, OpeningUser
 from aiofrp.stream.base import Buffer, Stream
-from aiofrp.transport.net import address_of, dial, join_host_port
+from aiofrp.transport.net import address_of, dial, dial_here, join_host_port
 from aiofrp.transport.resolve import USER_LOOKUPS
 from aiofrp.transport.threads import UserThreads
 from aiofrp.wire.frp.messages import StartWorkConn
@@ -64,26 +65,40 @@ class Socks5Server(ClientHalf):
 
     def connect(self, user: Stream, host: str, port: int, early: bytes) -> None:
         """Join ``user``, to whom nobody is attached, to ``host:port``; ``early`` is for that host."""
-        self._context.spawn(self._connect(user, host, port, early), "connect")
 
-    async def _connect(self, user: Stream, host: str, port: int, early: bytes) -> None:
+        def connected(target: Stream) -> None:
+            user.write(encode_reply(SocksReply.SUCCEEDED, *address_of(target.info("sockname"))))
+            join_for(self._context, user, target, early)
+
+        def failed(error: Exception) -> None:
+            where = join_host_port(host, port)
+            self._context.log.seldom.warning("socks5: connect to [%s] error: %s", where, error)
+            user.write(encode_reply(_reply_to(error)))
+            user.close()
+
+        if not dial_here(host, port, connected, failed):
+            self._context.spawn(self._connect(user, host, port, connected, failed), "connect")
+
+    async def _connect(
+        self,
+        user: Stream,
+        host: str,
+        port: int,
+        connected: Callable[[Stream], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
         this = self._begin_dial()
         try:
             target = await dial(host, port, timeout=TARGET_TIMEOUT, for_user=True, threads=self._threads)
         except ConnectFailed as exc:
-            self._context.log.seldom.warning(
-                "socks5: connect to [%s] error: %s", join_host_port(host, port), exc
-            )
-            user.write(encode_reply(_reply_to(exc)))
-            user.close()
+            failed(exc)
             return
         except BaseException:
             user.abort()
             raise
         finally:
             self._dials.pop(this, None)
-        user.write(encode_reply(SocksReply.SUCCEEDED, *address_of(target.info("sockname"))))
-        join_for(self._context, user, target, early)
+        connected(target)
 
     def _begin_dial(self) -> asyncio.Task[None]:
         """Note the task that calls this; the oldest of too many is cancelled."""
@@ -159,7 +174,7 @@ class _Socks5User(OpeningUser):
         self._stream.close()
 
 
-def _reply_to(error: ConnectFailed) -> SocksReply:
+def _reply_to(error: Exception) -> SocksReply:
     """The answer to a user whose target cannot be reached."""
     cause = error.__cause__
     if isinstance(cause, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, cast
 
 from aiofrp.config.models.model import field
@@ -14,7 +15,7 @@ from aiofrp.host.service import DIAL_TIMEOUT, ReachedService
 from aiofrp.plugin.base import ClientPlugin
 from aiofrp.plugin.common.tlsfront import TlsFront
 from aiofrp.stream.base import Stream
-from aiofrp.transport.net import dial
+from aiofrp.transport.net import dial, dial_here
 from aiofrp.transport.resolve import split_address
 from aiofrp.wire.frp.messages import StartWorkConn
 
@@ -49,6 +50,9 @@ class UnwrappedService(ReachedService):
 
     async def connect(self) -> Stream:
         return await dial(*self._address, timeout=DIAL_TIMEOUT, for_user=True)
+
+    def connect_here(self, ready: Callable[[Stream], object], failed: Callable[[Exception], object]) -> bool:
+        return dial_here(*self._address, ready, failed)
 
     def explain(self, error: Exception) -> str:
         return f"dial to local addr error: {error}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
-from aiofrp.errors import Closed, FrpError, TransportError
+from aiofrp.errors import Closed, ConnectFailed, FrpError, TransportError
 from aiofrp.host.contexts import ClientContext
 from aiofrp.http.upstream import Open
 from aiofrp.stream.base import Stream
@@ -14,13 +14,19 @@ from aiofrp.stream.base import Stream
 Connect: TypeAlias = Callable[[], Coroutine[Any, Any, Stream]]
 
 
-def opening(context: ClientContext, connect: Connect) -> Open:
-    """An :class:`~aiofrp.http.upstream.Open` that calls ``connect``, whoever the user is."""
+#: Makes one without a task, where it can: see :func:`aiofrp.transport.net.dial_here`.
+ConnectHere: TypeAlias = Callable[[Callable[[Stream], object], Callable[[Exception], object]], bool]
+
+
+def opening(context: ClientContext, connect: Connect, here: ConnectHere | None = None) -> Open:
+    """An :class:`~aiofrp.http.upstream.Open` that calls ``here``, and where that cannot ``connect``, whoever the user
+    is."""
 
     def start(
         source: tuple[str, int], ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
     ) -> None:
-        context.spawn(_connect(connect, ready, failed), "connect")
+        if here is None or not here(ready, lambda exc: failed(ConnectFailed(str(exc)))):
+            context.spawn(_connect(connect, ready, failed), "connect")
 
     return start
 

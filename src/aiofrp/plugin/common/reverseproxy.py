@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import ssl
+from collections.abc import Callable
 from functools import cache
 from typing import ClassVar, Protocol, cast
 
@@ -20,7 +21,7 @@ from aiofrp.plugin.common.connecting import opening
 from aiofrp.plugin.common.webhalf import WebHalf
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.client import secured
-from aiofrp.transport.net import dial
+from aiofrp.transport.net import dial, dial_here
 from aiofrp.transport.resolve import split_address
 from aiofrp.wire.http.forward import NO_CHANGES, HeaderChanges
 from aiofrp.wire.http.head import Field, RequestHead
@@ -76,8 +77,12 @@ class LocalSite(Site, ServiceRoute):
         self, context: ClientContext, options: Options, *, secure: bool, forwarded: Forwarded
     ) -> None:
         self.rewrite = options.host_header_rewrite.encode()
+        here = None if secure else self._dial_here
         self.upstream = Upstream(
-            options.local_addr, opening(context, self._dial), context.connections, half_closes=not secure
+            options.local_addr,
+            opening(context, self._dial, here),
+            context.connections,
+            half_closes=not secure,
         )
         self._context = context
         self._address = _address(options.local_addr, 443 if secure else 80)
@@ -121,6 +126,9 @@ class LocalSite(Site, ServiceRoute):
         return kept
 
     # Private: connections to the service
+
+    def _dial_here(self, ready: Callable[[Stream], object], failed: Callable[[Exception], object]) -> bool:
+        return dial_here(*self._address, ready, failed)
 
     async def _dial(self) -> Stream:
         if not self._address[0]:

@@ -13,11 +13,11 @@ from aiofrp.host.contexts import ClientContext
 from aiofrp.host.service import DIAL_TIMEOUT
 from aiofrp.http.site import ServiceRoute
 from aiofrp.http.upstream import Upstream
-from aiofrp.plugin.common.connecting import Connect, opening
+from aiofrp.plugin.common.connecting import Connect, ConnectHere, opening
 from aiofrp.plugin.common.environment import EnvironmentProxies
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.client import secured
-from aiofrp.transport.net import dial
+from aiofrp.transport.net import dial, dial_here
 from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through
 from aiofrp.transport.resolve import USER_LOOKUPS, split_address
 from aiofrp.transport.threads import UserThreads
@@ -88,7 +88,7 @@ class Targets:
         host, port = _split(authority, 0)
         if not port:
             raise ConnectFailed(f"address {authority.decode('latin-1')}: missing port in address")
-        return self._upstream(authority, lambda: self._dial(host, port))
+        return self._upstream(authority, lambda: self._dial(host, port), partial(dial_here, host, port))
 
     def close(self) -> None:
         """Drop idle connections; those in use end with their request."""
@@ -103,8 +103,9 @@ class Targets:
         url = self._proxies.url_for(scheme.decode(), host, port)
         if not url:
             plain = scheme == b"http"
+            here = partial(dial_here, host, port) if plain else None
             return TargetRoute(
-                self._upstream(authority, lambda: self._reach(scheme, host, port), half_closes=plain)
+                self._upstream(authority, lambda: self._reach(scheme, host, port), here, half_closes=plain)
             )
         proxy = parse_proxy_url(url)
         if scheme == b"http" and proxy.kind in ("http", "https"):
@@ -116,8 +117,10 @@ class Targets:
         reach = partial(self._reach_through, proxy, scheme, host, port)
         return TargetRoute(self._upstream(authority, reach, half_closes=scheme == b"http"))
 
-    def _upstream(self, name: bytes, connect: Connect, *, half_closes: bool = True) -> Upstream:
-        open_ = opening(self._context, connect)
+    def _upstream(
+        self, name: bytes, connect: Connect, here: ConnectHere | None = None, *, half_closes: bool = True
+    ) -> Upstream:
+        open_ = opening(self._context, connect, here)
         return Upstream(name.decode("latin-1"), open_, self._context.connections, half_closes=half_closes)
 
     async def _dial(self, host: str, port: int) -> Stream:

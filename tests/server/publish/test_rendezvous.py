@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -235,3 +236,43 @@ async def test_a_protocol_that_nobody_knows_is_not_passed_on(rig: Rig) -> None:
     rig.visitor.asks(protocol="x" * 1000)
     rig.announce(rig.asked[0])
     assert rig.visitor.got[0].protocol == "quic"
+
+
+@pytest.mark.parametrize(
+    "long",
+    [
+        {"mapped_addrs": tuple(f"{n:03x}" for n in range(10_000))},
+        {"assisted_addrs": tuple(f"{n:03x}" for n in range(10_000))},
+        {"protocol": "x" * 60_000},
+    ],
+    ids=lambda long: str(*long),
+)
+async def test_little_is_kept_of_a_long_request(rig: Rig, long: dict[str, Any]) -> None:
+    values = {"timestamp": 7, "sign_key": sign_key("secret", 7), "mapped_addrs": ADDRS, **long}
+    body = msgspec.json.encode(NatHoleVisitor(transaction_id="v", proxy_name="p2p", **values))
+    del long, values
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(8):
+            rig.visitor.says(msgspec.json.decode(body, type=NatHoleVisitor))
+        assert tracemalloc.get_traced_memory()[0] - before < 8 * 4096
+    finally:
+        tracemalloc.stop()
+    assert len(rig.holes) == 8
+
+
+async def test_a_transaction_id_is_short(rig: Rig) -> None:
+    rig.visitor.says(
+        NatHoleVisitor(
+            transaction_id="v" * 257, proxy_name="p2p", sign_key=sign_key("secret", 7), timestamp=7
+        )
+    )
+    assert rig.visitor.got[0].error == "the transaction id has more than 256 characters"
+    assert len(rig.holes) == 0
+    rig.visitor.asks()
+    rig.client.says(NatHoleClient(transaction_id="c" * 257, sid=rig.asked[0], mapped_addrs=ADDRS))
+    await asyncio.sleep(0.01)
+    assert not rig.client.got
+    rig.announce(rig.asked[0])
+    await until(lambda: len(rig.client.got) == 1)

@@ -12,12 +12,12 @@ import time
 from collections import Counter
 from typing import Final
 
-from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError
+from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError, RemoteProtocolError
 from aiofrp.host.contexts import HoleOwner
 from aiofrp.host.lease import Lease
 from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
-from aiofrp.nat.controller import Attempt, Controller, Orders, announced
+from aiofrp.nat.controller import Announced, Attempt, Controller, Orders, announced
 from aiofrp.server.directory import Directory
 from aiofrp.wire.frp.auth import matches, sign_key
 from aiofrp.wire.frp.messages import NatHoleClient, NatHoleReport, NatHoleResp, NatHoleVisitor
@@ -32,6 +32,8 @@ REPORT_TIME = 30.0
 #: Attempts of all visitors that wait for a client or a report, and those of one session.
 MAX_ATTEMPTS: Final = 10_000
 MAX_OF_SESSION: Final = 256
+#: Characters of a transaction id, which is kept for the answer; the reference's has 26.
+MAX_TRANSACTION: Final = 256
 
 _PROTOCOLS = ("", "kcp", "quic")
 _SENDER = "sender"
@@ -48,15 +50,34 @@ class Member:
 
 
 class _Pending:
-    """One attempt, from the visitor's request until no report is expected any more."""
+    """One attempt, from the visitor's request until no report is expected any more. Of the request is kept only what
+    the answers need, for it may be much longer."""
 
-    __slots__ = ("attempt", "client", "owner", "request", "sid", "timer", "visitor")
+    __slots__ = (
+        "announced",
+        "attempt",
+        "client",
+        "owner",
+        "protocol",
+        "sid",
+        "timer",
+        "transaction",
+        "visitor",
+    )
 
     def __init__(self, sid: str, visitor: Member, request: NatHoleVisitor, owner: HoleOwner) -> None:
         self.sid = sid
         self.visitor = visitor
-        self.request = request
         self.owner = owner
+        self.transaction = request.transaction_id
+        self.protocol = request.protocol if request.protocol in _PROTOCOLS else "quic"
+        self.announced: (
+            Announced | str
+        )  # by the visitor, or why it cannot be used: an error would keep its request
+        try:
+            self.announced = announced("visitor", request.mapped_addrs, request.assisted_addrs, visitor.host)
+        except ProtocolError as exc:
+            self.announced = str(exc)
         self.client = ""  # the transaction of the client's announcement
         self.attempt: Attempt | None = None  # once both have announced themselves
         self.timer: asyncio.TimerHandle | None = None
@@ -118,6 +139,8 @@ class Rendezvous:
         self._check_user(member, name)
         if self._count[member.messages] >= MAX_OF_SESSION or len(self._pending) >= MAX_ATTEMPTS:
             raise ProxyError("too many attempts to punch a hole are under way, try again in a minute")
+        if len(message.transaction_id) > MAX_TRANSACTION:
+            raise ProxyError(f"the transaction id has more than {MAX_TRANSACTION} characters")
         sid = f"{int(time.time())}{secrets.token_hex(8)}"
         pending = self._pending[sid] = _Pending(sid, member, message, owner)
         self._count[member.messages] += 1
@@ -128,19 +151,20 @@ class Rendezvous:
         pending = self._pending.get(message.sid)
         if pending is None or pending.owner.messages is not member.messages or pending.client:
             return
+        if len(message.transaction_id) > MAX_TRANSACTION:
+            member.log.warning("a NatHoleClient is ignored: its transaction id is too long")
+            return
         pending.client = message.transaction_id
-        visitor, request = pending.visitor, pending.request
         try:
-            pending.attempt = self._controller.decide(
-                announced("client", message.mapped_addrs, message.assisted_addrs, member.host),
-                announced("visitor", request.mapped_addrs, request.assisted_addrs, visitor.host),
-                time.monotonic(),
-            )
+            client = announced("client", message.mapped_addrs, message.assisted_addrs, member.host)
+            if isinstance(pending.announced, str):
+                raise RemoteProtocolError(pending.announced)
+            pending.attempt = self._controller.decide(client, pending.announced, time.monotonic())
         except ProtocolError as exc:
             member.log.debug("sid [%s] analysis error: %s", pending.sid, exc)
             for messages, transaction in (
                 (member.messages, message.transaction_id),
-                (visitor.messages, request.transaction_id),
+                (pending.visitor.messages, pending.transaction),
             ):
                 messages.send(NatHoleResp(transaction_id=transaction, error=str(exc)))
             self._forget(pending)
@@ -178,7 +202,7 @@ class Rendezvous:
         loop = asyncio.get_running_loop()
         for messages, transaction, orders in (
             (pending.owner.messages, pending.client, attempt.client),
-            (pending.visitor.messages, pending.request.transaction_id, attempt.visitor),
+            (pending.visitor.messages, pending.transaction, attempt.visitor),
         ):
             answer = _response(pending, transaction, orders)
             if orders.behavior.role == _SENDER:
@@ -205,11 +229,10 @@ class Rendezvous:
 
 
 def _response(pending: _Pending, transaction: str, orders: Orders) -> NatHoleResp:
-    protocol = pending.request.protocol
     return NatHoleResp(
         transaction_id=transaction,
         sid=pending.sid,
-        protocol=protocol if protocol in _PROTOCOLS else "quic",
+        protocol=pending.protocol,
         candidate_addrs=orders.candidates,
         assisted_addrs=orders.assisted,
         detect_behavior=orders.behavior,

@@ -30,8 +30,9 @@ from tests.support.tunnel import echo, local_service
 #: Hostile connections in all, and at once.
 COUNT = {True: 6_000, False: 1_500}
 AT_ONCE = 100
-#: Of these, made before memory is looked at: what is used once is imported and allocated then.
-WARM_UP = 300
+#: Made before memory is looked at: what is used once is imported and allocated then, and the allocator has what that
+#: many at once need.
+WARM_UP = 3_000
 #: Bytes frps may have more afterwards.
 GROWTH = 8 * 2**20
 #: Seconds one of them stays at most.

@@ -38,9 +38,12 @@ NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, CANCEL = 0, 1, 2, 8
 POST = [(b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"x"), (b":path", b"/")]
 
 
-def server(opened: Callable[[Stream2, Headers, bool], None]) -> tuple[Connection2, End]:
-    """A connection on a server's side, and the end of its peer, which has said what a client begins with."""
-    near, far = memory_pair()
+def server(
+    opened: Callable[[Stream2, Headers, bool], None], high_water: int = memory.HIGH_WATER
+) -> tuple[Connection2, End]:
+    """A connection on a server's side, and the end of its peer, which has said what a client begins with. More than
+    ``high_water`` bytes under way pause a writer."""
+    near, far = memory_pair(high_water=high_water)
     connection = Connection2(near, Scheduler(), opened=opened, lost=nothing)
     peer = End(far).attach()
     peer.write(OPENING)
@@ -72,9 +75,9 @@ async def test_a_peer_that_takes_no_answers_is_read_no_more_until_it_does(
 ) -> None:
     """Heads are sent whatever the peer takes; those for a peer that takes nothing are few."""
     monkeypatch.setattr(sender2, "MAX_ANSWERS", 4096)
-    monkeypatch.setattr(memory, "HIGH_WATER", 8192)
-    monkeypatch.setattr(memory, "LOW_WATER", 2048)
-    connection, peer = server(lambda stream, headers, ended: send_answer(stream, empty(404, b"No"), b"HEAD"))
+    connection, peer = server(
+        lambda stream, headers, ended: send_answer(stream, empty(404, b"No"), b"HEAD"), high_water=8192
+    )
     frames, heads = Frames(), list[int]()
 
     def take(data: Buffer) -> None:

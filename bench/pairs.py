@@ -170,7 +170,16 @@ def answers(kind: str, port: int) -> bool:
 class Pair:
     """One pair of programs in front of the load generator's server."""
 
-    def __init__(self, commands: Commands, scenario: Scenario, folder: Path, ports: Iterator[int], echo: int):
+    def __init__(
+        self,
+        commands: Commands,
+        scenario: Scenario,
+        folder: Path,
+        ports: Iterator[int],
+        echo: int,
+        log_level: str,
+    ):
+        self._log_level = log_level
         self.name = commands.name
         self._echo = echo
         self._commands = commands
@@ -185,7 +194,7 @@ class Pair:
 
     def _write_configurations(self) -> None:
         scenario, ports = self._scenario, self._ports
-        common = 'auth.token = "bench"\nlog.level = "warn"\n'
+        common = f'auth.token = "bench"\nlog.level = "{self._log_level}"\n'
         server = (
             f'bindAddr = "{HOST}"\nbindPort = {self._bind}\n{common}{scenario.server.format(bind=self._bind)}'
             f"vhostHTTPPort = {ports['http']}\nvhostHTTPSPort = {ports['https']}\n"

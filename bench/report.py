@@ -111,6 +111,26 @@ def cells(row: Row, results: Results, pairs: list[str]) -> list[str]:
     return shown
 
 
+def behind(run: dict[str, Any], least: float) -> list[str]:
+    """Rows in which a pair does less than ``least`` times what the first pair does, in the median of its rounds, each
+    compared with the first pair's round of the same number; one line of text for each."""
+    first, *others = run["pairs"]
+    lines = []
+    for scenario in run["scenarios"]:
+        for row in ROWS:
+            found = scenario["results"].get(row.test, {})
+            for other in others:
+                ratios = [
+                    (b[row.figure] / a[row.figure]) ** (1 if row.more_is_better else -1)
+                    for a, b in zip(found.get(first, []), found.get(other, []), strict=False)
+                    if a.get(row.figure) and b.get(row.figure)
+                ]
+                if ratios and (reached := statistics.median(ratios)) < least:
+                    title = f"{row.title} ({row.test})" if row.title.startswith("…") else row.title
+                    lines.append(f"{scenario['title']}: {title}: {other} reaches {reached:.2f} of {first}")
+    return lines
+
+
 def table(results: Results, pairs: list[str]) -> str:
     """The results of one scenario as a Markdown table."""
 

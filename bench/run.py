@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.pairs import HOST, ROOT, SCENARIOS, Commands, Pair, free_ports, wait_for_port
-from bench.report import Measurement, Results, render
+from bench.report import Measurement, Results, behind, render
 
 LOADGEN = [sys.executable, "-m", "bench.loadgen"]
 
@@ -31,6 +31,8 @@ LOADGEN = [sys.executable, "-m", "bench.loadgen"]
 _REST = 0.3
 #: Seconds between the opening of the held connections and the look at memory.
 _SETTLE = 2.0
+#: With ``--gate``: the share of the first pair's figures that the others must reach.
+GATE = 0.95
 #: Bytes of a large body.
 _LARGE = 64 << 20
 
@@ -168,7 +170,7 @@ def run_scenario(name: str, options: argparse.Namespace) -> Results:
         echo = stack.enter_context(load_server(next(ports)))
         pairs = []
         for commands in options.pair:
-            pair = Pair(commands, SCENARIOS[name], folder, ports, echo)
+            pair = Pair(commands, SCENARIOS[name], folder, ports, echo, options.log_level)
             pair.start()
             stack.callback(pair.stop)
             pairs.append(pair)
@@ -225,6 +227,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=3, help="of one test; default: %(default)s")
     parser.add_argument("--hold", type=int, default=1000, help="idle connections; default: %(default)s")
+    parser.add_argument(
+        "--log-level", default="info", help="of the programs; default: %(default)s, theirs too"
+    )
+    parser.add_argument(
+        "--gate", action="store_true", help=f"fail where a pair is below {GATE} of the first one in any row"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="store every measurement")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="store the tables, too")
     options = parser.parse_args(arguments)
@@ -260,7 +268,10 @@ def main(arguments: list[str] | None = None) -> int:
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")
     print(text, end="")
-    return 0
+    lines = behind(run, GATE) if options.gate else []
+    for line in lines:
+        print(line, file=sys.stderr)
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report import Results, median, render, table
+from bench.report import Results, behind, median, render, table
 
 
 def test_median_skips_rounds_without_the_figure() -> None:
@@ -72,3 +72,23 @@ def test_render_names_machine_and_date() -> None:
 
 def test_render_warns_of_a_busy_machine() -> None:
     assert "busy" in render(run_of(3.0))
+
+
+def test_a_gate_names_what_is_behind() -> None:
+    """Round by round, so that a busy second that falls on both programs weighs on neither."""
+    results = {
+        "ping": {
+            "old": [{"p50_us": 100.0, "p99_us": 0.0}, {"p50_us": 900.0}],
+            "new": [{"p50_us": 110.0, "p99_us": 1.0}, {"p50_us": 990.0}],
+        },
+        "conn": {
+            "old": [{"per_s": 100.0, "cpu_us_each": 50.0}],
+            "new": [{"per_s": 96.0, "cpu_us_each": 60.0}],
+        },
+    }
+    run = {"pairs": ["old", "new"], "scenarios": [{"title": "plain", "results": results}]}
+    assert behind(run, 0.95) == [
+        "plain: ping 64 B, µs, median: new reaches 0.91 of old",
+        "plain: … CPU µs each (conn): new reaches 0.83 of old",
+    ]
+    assert not behind(run, 0.8)

@@ -15,9 +15,10 @@ from aiofrp.errors import ProxyError, TimedOut
 from aiofrp.host.contexts import DirectOptions
 from aiofrp.host.messages import Messages
 from aiofrp.nat.discover import Discovered
-from aiofrp.proxy.direct.exchange import Punching, ask, new_id, peer_nat
+from aiofrp.proxy.direct.exchange import Punching, ask, peer_nat
 from aiofrp.proxy.xtcp import XtcpConfig
 from aiofrp.wire.frp.messages import Message, NatHoleDetectBehavior, NatHoleResp, NatHoleVisitor
+from aiofrp.wire.nathole.sid import new_id
 from tests.support import stunserver
 
 OPTIONS = DirectOptions()

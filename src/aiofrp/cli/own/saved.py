@@ -86,15 +86,13 @@ def write_private(path: str, text: str) -> None:
 
     Raises :class:`~aiofrp.errors.ConfigError`.
     """
-    temporary = f"{path}.{secrets.token_hex(4)}"
+    from aiofrp.client.sources.replace import replace_file
+
     try:
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-        with open(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
-        os.replace(temporary, path)
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)
         raise ConfigError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from None
+    try:
+        replace_file(path, text.encode(), 0o600)
+    except ConfigError as error:
+        raise ConfigError(f"cannot write {path}: {error}") from None

@@ -14,7 +14,7 @@ from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
 from aiofrp.nat.punch.driver import Hole
 from aiofrp.nat.tunnel import DirectTunnel, accept_tunnel
-from aiofrp.proxy.direct.exchange import PunchConfig, Punching, ask, new_id
+from aiofrp.proxy.direct.exchange import PunchConfig, Punching, ask
 from aiofrp.proxy.direct.firstbyte import FirstByte
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
@@ -23,6 +23,7 @@ from aiofrp.stream.throttle import Limit
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import NatHoleClient, NatHoleReport, NatHoleSid, StartWorkConn
+from aiofrp.wire.nathole.sid import new_id
 
 if TYPE_CHECKING:
     from aiofrp.vnet.network import Network

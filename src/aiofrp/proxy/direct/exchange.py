@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-import time
 from typing import Protocol, TypeAlias
 
 from aiofrp.config.models.shared import NatTraversalConfig
@@ -19,7 +17,7 @@ from aiofrp.nat.punch.driver import Hole, punch
 from aiofrp.nat.punch.plan import plan
 from aiofrp.proxy.direct.explain import explain
 from aiofrp.wire.frp.messages import NatHoleClient, NatHoleResp, NatHoleVisitor
-from aiofrp.wire.nathole.sid import SidCodec
+from aiofrp.wire.nathole.sid import SidCodec, new_id
 
 Request: TypeAlias = NatHoleVisitor | NatHoleClient
 
@@ -34,11 +32,6 @@ class PunchConfig(Protocol):
     @property
     def nat_traversal(self) -> NatTraversalConfig | None:
         """How the hole is punched."""
-
-
-def new_id() -> str:
-    """A transaction id: Unix seconds and 16 random hex digits."""
-    return f"{int(time.time())}{secrets.token_hex(8)}"
 
 
 async def ask(messages: Messages, request: Request, seconds: float) -> NatHoleResp:

@@ -18,7 +18,7 @@ from aiofrp.host.relay import layered
 from aiofrp.nat.discover import Discovered
 from aiofrp.nat.tunnel import DirectTunnel, Lost, dial_tunnel
 from aiofrp.proxy.direct.budget import RetryBudget
-from aiofrp.proxy.direct.exchange import PunchConfig, Punching, ask, new_id
+from aiofrp.proxy.direct.exchange import PunchConfig, Punching, ask
 from aiofrp.proxy.direct.source import TunnelSource
 from aiofrp.stream.base import Stream
 from aiofrp.stream.memory import refuse
@@ -27,6 +27,7 @@ from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import listen
 from aiofrp.wire.frp.auth import derive_key, sign_key
 from aiofrp.wire.frp.messages import NatHoleResp, NatHoleVisitor
+from aiofrp.wire.nathole.sid import new_id
 
 #: Seconds that a user waits where no other visitor can serve it.
 OPEN_TIMEOUT = 20.0

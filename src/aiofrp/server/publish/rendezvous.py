@@ -7,7 +7,6 @@ Only the control connections are used: no datagram is sent from here.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections import Counter
 from typing import Final
@@ -21,6 +20,7 @@ from aiofrp.nat.controller import Announced, Attempt, Controller, Orders, announ
 from aiofrp.server.directory import Directory
 from aiofrp.wire.frp.auth import matches, sign_key
 from aiofrp.wire.frp.messages import NatHoleClient, NatHoleReport, NatHoleResp, NatHoleVisitor
+from aiofrp.wire.nathole.sid import new_id
 
 #: Seconds that the client of a proxy has to announce its addresses (docs/protocol/nat.md §3).
 CLIENT_TIMEOUT = 10.0
@@ -141,7 +141,7 @@ class Rendezvous:
             raise ProxyError("too many attempts to punch a hole are under way, try again in a minute")
         if len(message.transaction_id) > MAX_TRANSACTION:
             raise ProxyError(f"the transaction id has more than {MAX_TRANSACTION} characters")
-        sid = f"{int(time.time())}{secrets.token_hex(8)}"
+        sid = new_id()
         pending = self._pending[sid] = _Pending(sid, member, message, owner)
         self._count[member.messages] += 1
         pending.timer = asyncio.get_running_loop().call_later(CLIENT_TIMEOUT, self._no_client, pending)

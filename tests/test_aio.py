@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiofrp.aio import Scope, TimeLimit, check_after, check_at, step, unless
+from aiofrp.aio import Scope, Steps, TimeLimit, check_after, check_at, unless
 
 
 async def test_closing_ends_every_task() -> None:
@@ -188,7 +188,7 @@ async def test_work_goes_on_from_callback_to_callback_without_a_task(error: Exce
         return await futures[0] + await futures[1]
 
     tasks = asyncio.all_tasks()
-    step(work(), done.append, failed.append)
+    Steps(work(), done.append, failed.append).go()
     futures[0].set_result(40)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == tasks
@@ -208,8 +208,28 @@ async def test_work_that_waits_for_nothing_is_done_at_once() -> None:
     async def work() -> str:
         return "done"
 
-    step(work(), done.append, done.append)  # type: ignore[arg-type]
+    Steps(work(), done.append, done.append).go()  # type: ignore[arg-type]
     assert done == ["done"]
+
+
+async def test_work_that_is_stopped_ends_where_it_waits_and_nobody_is_called() -> None:
+    future = asyncio.get_running_loop().create_future()
+    called: list[object] = []
+
+    async def work() -> None:
+        try:
+            await future
+        finally:
+            called.append("ended")
+
+    steps = Steps(work(), called.append, called.append)
+    steps.go()
+    steps.stop()
+    assert called == ["ended"]
+    future.set_result(None)
+    await asyncio.sleep(0)
+    steps.stop()
+    assert called == ["ended"]
 
 
 class Waiter:

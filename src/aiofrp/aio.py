@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aiofrp.faults import call, report
 
@@ -118,25 +118,45 @@ class TimeLimit:
                 call("what waited was not ended", waiter.time_out)
 
 
-def step(
-    work: Coroutine[Any, Any, _R], done: Callable[[_R], object], failed: Callable[[Exception], object]
-) -> None:
-    """Run ``work`` from callback to callback, for where a task would cost more than the work.
+class Steps(Generic[_R]):
+    """Runs work from callback to callback, for where a task would cost more than the work.
 
-    It may await futures of the event loop and nothing that asks for its task (:func:`asyncio.timeout`). Exactly one of
-    ``done`` with its result and ``failed`` is called, once.
+    The work may await futures of the event loop, and nothing that asks for its task (:func:`asyncio.timeout`).
     """
-    try:
-        future = work.send(None)
-    except StopIteration as end:
-        result = end.value
-    except Exception as exc:  # noqa: BLE001 - it is handed on
-        failed(exc)
-        return
-    else:
-        future.add_done_callback(lambda _: step(work, done, failed))
-        return
-    done(result)
+
+    __slots__ = ("_done", "_failed", "_work")
+
+    def __init__(
+        self,
+        work: Coroutine[Any, Any, _R],
+        done: Callable[[_R], object],
+        failed: Callable[[Exception], object],
+    ) -> None:
+        """Exactly one of ``done`` with the result of ``work`` and ``failed`` is called, once, by :meth:`go` or later;
+        neither of them after :meth:`stop`."""
+        self._work: Coroutine[Any, Any, _R] | None = work
+        self._done = done
+        self._failed = failed
+
+    def go(self, waited: object = None) -> None:
+        """Run the work until it waits for a future, or ends; ``waited`` is the future that it waited for."""
+        work = self._work
+        if work is None:
+            return
+        try:
+            work.send(None).add_done_callback(self.go)
+        except StopIteration as end:
+            self._work = None
+            self._done(end.value)
+        except Exception as exc:  # noqa: BLE001 - it is handed on
+            self._work = None
+            self._failed(exc)
+
+    def stop(self) -> None:
+        """End the work where it waits; its ``finally`` clauses run."""
+        work, self._work = self._work, None
+        if work is not None:
+            work.close()
 
 
 class Scope:

@@ -17,9 +17,9 @@ USER = UserInfo("web", "tcp", ("192.0.2.1", 4711))
 class Asking:
     """Admits ``count`` users, and knows what became of each."""
 
-    def __init__(self, ask: Ask | None) -> None:
+    def __init__(self, ask: Ask | None, *, stepped: bool = False) -> None:
         self.scope = Scope("test")
-        self.gate = Gate(ask, self.scope)
+        self.gate = Gate(ask, self.scope, stepped=stepped)
         self.answers: list[str] = []
 
     def enter(self, user: UserInfo = USER) -> None:
@@ -111,3 +111,65 @@ async def test_only_so_many_wait_and_all_are_refused_when_the_server_stops(
     assert asking.answers[2:] == ["Closed: the server stops"] * 3
     asking.enter()
     assert asking.answers[5:] == ["Closed: the server stops"]
+
+
+# Without a task
+
+
+async def test_an_answer_that_awaits_futures_alone_needs_no_task() -> None:
+    answers = [asyncio.get_running_loop().create_future() for _ in range(3)]
+    before = asyncio.all_tasks()
+
+    async def ask(user: UserInfo) -> None:
+        await answers[user.address[1]]
+
+    asking = Asking(ask, stepped=True)
+    for number in range(3):
+        asking.enter(UserInfo("web", "tcp", ("192.0.2.1", number)))
+    assert asyncio.all_tasks() == before
+    answers[2].set_result(None)
+    assert await asking.settled(1) == ["ready"]
+    answers[0].set_exception(AuthError("no"))
+    assert await asking.settled(2) == ["ready", "AuthError: no"]
+    answers[1].set_exception(ZeroDivisionError())
+    assert (await asking.settled(3))[2] == "Closed: internal error of the server"
+
+
+async def test_without_a_task_too_only_so_many_wait_and_each_only_so_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gates, "MAX_WAITING", 2)
+    monkeypatch.setattr(gates, "TIMEOUT", 0.2)
+    never = asyncio.get_running_loop().create_future()
+    left: list[UserInfo] = []
+
+    async def ask(user: UserInfo) -> None:
+        try:
+            await asyncio.shield(never)
+        finally:
+            left.append(user)
+
+    asking = Asking(ask, stepped=True)
+    for _ in range(3):
+        asking.enter()
+    assert asking.answers == ["Closed: 2 users of the proxy are already waiting to be admitted"]
+    assert (await asking.settled(3))[1:] == [
+        "TimedOut: no answer within 0.2 s to whether the user may enter"
+    ] * 2
+    assert left == [USER] * 2
+    never.set_result(None)
+    await asyncio.sleep(0)
+    assert len(asking.answers) == 3
+    asking.enter()
+    assert await asking.settled(4)
+
+
+async def test_who_is_answered_in_the_same_call_enters_in_it() -> None:
+    async def ask(user: UserInfo) -> None:
+        if user is not USER:
+            raise AuthError("no")
+
+    asking = Asking(ask, stepped=True)
+    asking.enter()
+    asking.enter(UserInfo("other", "tcp", ("", 0)))
+    assert asking.answers == ["ready", "AuthError: no"]

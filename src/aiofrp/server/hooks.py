@@ -49,6 +49,11 @@ class Hooks(Protocol):
     def asked(self) -> Collection[Op]:
         """The events these hooks want to be asked about."""
 
+    @property
+    def needs_no_task(self) -> bool:
+        """Whether :meth:`new_user_conn` awaits futures of the event loop alone, and ends when the server stops; it is
+        not called in a task then, see :class:`~aiofrp.aio.Steps`."""
+
     def asks_about_users(self, proxy_type: str) -> bool:
         """Whether :meth:`new_user_conn` is to be called for users of proxies of a type, where :attr:`asked` names it;
         where not, users enter in the same call."""
@@ -100,6 +105,7 @@ class NoHooks:
     """No hooks: frps recognises the empty :attr:`asked` and calls no method."""
 
     asked: Collection[Op] = frozenset()
+    needs_no_task = False  # what is written without a thought about it may need one
 
     def asks_about_users(self, proxy_type: str) -> bool:
         """Where users are asked about at all, those of every type."""
@@ -141,6 +147,7 @@ class _InTurn:
     def __init__(self, hooks: Sequence[Hooks]) -> None:
         self._hooks = hooks
         self.asked = frozenset(op for each in hooks for op in each.asked)
+        self.needs_no_task = all(each.needs_no_task for each in hooks)
 
     def asks_about_users(self, proxy_type: str) -> bool:
         return any(self._asking_users(proxy_type))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from aiofrp.aio import step
+from aiofrp.aio import Steps
 from aiofrp.errors import ConnectFailed, TransportError
 from aiofrp.stream.layer import hand_out
 from aiofrp.stream.tcp import TcpListener, TcpStream, keep_alive, set_keepalive
@@ -238,7 +238,7 @@ def dial_here(
             sock.close()
         return False
     work = asyncio.get_running_loop().create_connection(TcpStream, sock=sock)
-    step(work, lambda made: hand_out(made[1], ready), failed)
+    Steps(work, lambda made: hand_out(made[1], ready), failed).go()
     return True
 
 

@@ -33,6 +33,7 @@ async def promise(asked: Asked) -> Any:
 async def test_many_users_at_a_plugin_that_hangs_wait_alone_and_not_for_ever(
     shape: Callable[[Asked], Awaitable[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(caller, "TIMEOUT", 3)
     slow, quick = free_port(), free_port()
     async with local_service(echo) as local, plugged("NewUserConn", "Login") as (plugin, server):
 
@@ -43,14 +44,12 @@ async def test_many_users_at_a_plugin_that_hangs_wait_alone_and_not_for_ever(
         plugin.decide = decide
         proxies = proxy(slow, name="slow", local=local) + proxy(quick, name="quick", local=local)
         async with running_client(client_config(server.address[1], proxies)):
-            monkeypatch.setattr(caller, "TIMEOUT", 1)
             users = [asyncio.create_task(answers(slow)) for _ in range(USERS)]
 
             def waiting() -> bool:
                 return len(plugin.of("NewUserConn")) + sum(user.done() for user in users) >= USERS
 
             await until(waiting)
-            monkeypatch.setattr(caller, "TIMEOUT", 30)
             assert await exchange(quick, b"hello") == b"hello"
             async with raw_client(server.address[1]) as other:
                 assert not (await other.say(login())).error  # type: ignore[union-attr]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.aio import Scope
+from aiofrp.aio import Scope, Steps
 from aiofrp.errors import FrpError
 from aiofrp.server.plugins import caller
 from aiofrp.server.plugins.caller import PluginCaller
@@ -118,11 +118,10 @@ async def test_an_address_where_nobody_is_fails_the_event(addr: str, error: str)
 async def test_no_answer_in_time_fails_the_event_and_drops_the_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(caller, "TIMEOUT", 1)
     async with plugin_service(hang) as service, calling(at(service)) as made:
-        monkeypatch.setattr(caller, "TIMEOUT", 0.05)
-        with pytest.raises(FrpError, match=r'^Post "http://.*": no answer within 0\.05 s$'):
+        with pytest.raises(FrpError, match=r'^Post "http://.*": no answer within 1 s$'):
             await made.post("Ping", "1", b"{}")
-        monkeypatch.setattr(caller, "TIMEOUT", 30)
         service.decide = allow
         assert await made.post("Ping", "1", b"{}") == ALLOWED
         assert service.asked[0].port != service.asked[-1].port
@@ -232,3 +231,19 @@ async def test_a_plugin_that_hangs_in_the_handshake_fails_the_event(monkeypatch:
     async with silent, calling(f"https://127.0.0.1:{silent.sockets[0].getsockname()[1]}") as made:
         with pytest.raises(FrpError, match=r"no answer to the TLS handshake within 0\.1 s"):
             await made.post("Ping", "1", b"{}")
+
+
+async def test_an_event_that_waits_for_a_connection_fails_when_the_server_stops() -> None:
+    connected = asyncio.Event()
+    silent = await asyncio.start_server(lambda reader, writer: connected.set(), "127.0.0.1", 0)
+    scope = Scope("test")
+    addr = f"https://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    made = PluginCaller(addr, "/", tls_verify=False, scope=scope)
+    answers: list[object] = []
+    async with silent:
+        Steps(made.post("NewUserConn", "1", b"{}", for_user=True), answers.append, answers.append).go()
+        await connected.wait()
+        await scope.close()
+        made.close()
+        await asyncio.sleep(0)
+    assert [str(answer).partition('": ')[2] for answer in answers] == ["the server stops"]

@@ -173,16 +173,15 @@ async def test_a_plugin_that_is_away_refuses_and_is_found_again() -> None:
 
 
 async def test_a_login_that_hangs_holds_up_nobody_and_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caller, "TIMEOUT", 3)
     async with plugged("Login") as (plugin, server), raw_client(server.address[1]) as raw_one:
 
         async def hang_for_one(asked: Asked) -> Any:
             return await (hang if asked.content.get("user") == "slow" else allow)(asked)
 
         plugin.decide = hang_for_one
-        monkeypatch.setattr(caller, "TIMEOUT", 1)
         slow = asyncio.create_task((await raw_one.open()).say(login(user="slow")))
         await until(lambda: len(plugin.asked) == 1)
-        monkeypatch.setattr(caller, "TIMEOUT", 30)
         assert not (await raw_one.say(login(user="quick"))).error  # type: ignore[union-attr]
         assert (await slow).error == "send Login request to plugin error"  # type: ignore[union-attr]
 

@@ -62,7 +62,7 @@ class PluginCall:
     async def reply(self) -> Fetched:
         """The response. Raises :class:`~aiofrp.errors.FrpError`; the connection is dropped then, and when the caller
         is cancelled."""
-        self._upstream.take(_NO_SOURCE, self._connected, self._fail)
+        self._upstream.take(_NO_SOURCE, self._connected, self.fail)
         try:
             return await self._future
         finally:
@@ -71,6 +71,11 @@ class PluginCall:
                 connection.user = None
                 connection.abort()
 
+    def fail(self, error: FrpError) -> None:
+        """End the call with ``error``, unless it has ended."""
+        if not self._future.done():
+            self._future.set_exception(error)
+
     # Receiver
 
     def data_received(self, data: Buffer, /) -> None:
@@ -78,7 +83,7 @@ class PluginCall:
         try:
             self._receive(data)
         except RemoteProtocolError as exc:
-            self._fail(exc)
+            self.fail(exc)
 
     def eof_received(self) -> None:
         """The service has finished, which is the end of some bodies."""
@@ -89,7 +94,7 @@ class PluginCall:
             self._body.receive_eof()
             self._finish()
         except RemoteProtocolError as exc:
-            self._fail(exc)
+            self.fail(exc)
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         """The connection is gone."""
@@ -116,13 +121,9 @@ class PluginCall:
         if connection is not None and connection.reused and self._heads.untouched:
             connection.close()
             self._connection = None
-            self._upstream.take(_NO_SOURCE, self._connected, self._fail, fresh=True)
+            self._upstream.take(_NO_SOURCE, self._connected, self.fail, fresh=True)
         else:
-            self._fail(error)
-
-    def _fail(self, error: FrpError) -> None:
-        if not self._future.done():
-            self._future.set_exception(error)
+            self.fail(error)
 
     def _receive(self, data: Buffer) -> None:
         if self._head is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from aiofrp.aio import Scope
+from aiofrp.aio import Scope, TimeLimit
 from aiofrp.errors import Closed, ConnectFailed, FrpError, TimedOut, TransportError
 from aiofrp.http.upstream import Counted, Upstream
 from aiofrp.server.plugins.call import Fetched, PluginCall
@@ -53,18 +53,21 @@ class PluginCaller:
         self._tls: ssl.SSLContext | None = None
         self._upstreams: dict[bool, Upstream] = {}  # for users, or not
         self._counter = _Connections()
+        self._limit = TimeLimit(TIMEOUT)
 
     async def post(self, op: str, request_id: str, body: bytes, *, for_user: bool = False) -> bytes:
         """Send ``body`` and return the body of the answer. Raises :class:`~aiofrp.errors.FrpError` with the reference's
         text, :class:`BadStatus` for another status than 200."""
         url = f"{self._url}?op={op}&version=0.1.0"
+        post = _Post()
+        self._limit.start(post)
         try:
-            async with asyncio.timeout(TIMEOUT):
-                reply = await self._follow(url, request_id, body, for_user)
-        except TimeoutError:
-            raise TimedOut(f'Post "{without_password(url)}": no answer within {TIMEOUT:g} s') from None
+            reply = await self._follow(post, url, request_id, body, for_user)
         except (FrpError, ValueError) as exc:
-            raise ConnectFailed(f'Post "{without_password(url)}": {exc}') from exc
+            failed = TimedOut if post.over else ConnectFailed
+            raise failed(f'Post "{without_password(url)}": {exc}') from exc
+        finally:
+            self._limit.stop(post)
         if reply.status != 200:
             raise BadStatus(f"do http request error code: {reply.status}")
         return reply.body
@@ -77,13 +80,13 @@ class PluginCaller:
 
     # Private: requests
 
-    async def _follow(self, url: str, request_id: str, body: bytes, for_user: bool) -> Fetched:
+    async def _follow(self, post: _Post, url: str, request_id: str, body: bytes, for_user: bool) -> Fetched:
         content: bytes | None = body
         referer = ""
         target = first = urlsplit(url)
         for _ in range(REDIRECTS + 1):
             request = _request(target, referer, request_id, content)
-            reply = await self._send(target, request, for_user=for_user, elsewhere=target is not first)
+            reply = await self._send(post, target, request, for_user=for_user, elsewhere=target is not first)
             if not reply.location or reply.status not in _AS_POST | _AS_GET:
                 return reply
             if reply.status in _AS_GET:
@@ -93,15 +96,17 @@ class PluginCaller:
             referer = before._replace(netloc=_host(before)).geturl() if follows else ""
         raise Closed(f"stopped after {REDIRECTS} redirects")
 
-    async def _send(self, target: SplitResult, request: bytes, *, for_user: bool, elsewhere: bool) -> Fetched:
+    async def _send(
+        self, post: _Post, target: SplitResult, request: bytes, *, for_user: bool, elsewhere: bool
+    ) -> Fetched:
         if not elsewhere:
             upstream = self._upstreams.get(for_user)
             if upstream is None:
                 upstream = self._upstreams[for_user] = self._upstream(target, for_user)
-            return await PluginCall(upstream, request).reply()
+            return await post.call(upstream, request)
         upstream = self._upstream(target, for_user)
         try:
-            return await PluginCall(upstream, request).reply()
+            return await post.call(upstream, request)
         finally:
             upstream.close()
 
@@ -113,6 +118,9 @@ class PluginCaller:
                 stream = await self._dial(target, for_user)
             except TransportError as exc:
                 failed(exc)
+            except asyncio.CancelledError:
+                failed(_stopped())
+                raise
             else:
                 ready(stream)
 
@@ -120,7 +128,7 @@ class PluginCaller:
             source: tuple[str, int], ready: Callable[[Stream], None], failed: Callable[[FrpError], None]
         ) -> None:
             if self._scope.spawn(connect(ready, failed), "connect to a plugin") is None:
-                failed(Closed("the server stops"))
+                failed(_stopped())
 
         _address(target)
         return Upstream(target.netloc, open, self._counter)
@@ -141,6 +149,27 @@ class PluginCaller:
         return self._tls
 
 
+class _Post:
+    """The time that one event has: for its request, and those that redirects make of it."""
+
+    __slots__ = ("_call", "over")
+
+    def __init__(self) -> None:
+        self._call: PluginCall | None = None
+        self.over = False
+
+    async def call(self, upstream: Upstream, request: bytes) -> Fetched:
+        """The response to ``request``. Raises :class:`~aiofrp.errors.FrpError`."""
+        self._call = PluginCall(upstream, request)
+        return await self._call.reply()
+
+    def time_out(self) -> None:
+        """The time is over."""
+        self.over = True
+        if self._call is not None:
+            self._call.fail(TimedOut(f"no answer within {TIMEOUT:g} s"))
+
+
 class _Connections:
     """The connections of one plugin."""
 
@@ -156,6 +185,10 @@ class _Connections:
     def abort(self) -> None:
         for connection in list(self._open):
             connection.abort()
+
+
+def _stopped() -> Closed:
+    return Closed("the server stops")
 
 
 def _address(target: SplitResult) -> tuple[str, int]:

@@ -42,6 +42,8 @@ _failures = {op: _log.limited(logs.USERS if op is Op.NEW_USER_CONN else logs.ANY
 class HttpPlugins:
     """The chain. An event for which one plugin fails is refused, with one line in the log."""
 
+    needs_no_task = True
+
     def __init__(self, configs: Sequence[HttpPluginConfig], scope: Scope) -> None:
         """``scope`` owns the tasks that connect."""
         self._plugins = [_Plugin(config, scope) for config in configs]

@@ -45,7 +45,9 @@ class Context:
     def __init__(self, tables: Tables, owner: ControlSession, message: NewProxy, traffic: Traffic) -> None:
         self._tables = tables
         self._pool = owner.pool
-        self._gate = Gate(_ask(tables, owner, message.proxy_type or "tcp"), tables.scope)
+        self._gate = Gate(
+            _ask(tables, owner, message.proxy_type or "tcp"), tables.scope, stepped=tables.hooks.needs_no_task
+        )
         self.messages = owner.messages
         self.codec = owner.codec
         self.max_message = owner.login.max_message

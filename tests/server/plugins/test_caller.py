@@ -234,16 +234,17 @@ async def test_a_plugin_that_hangs_in_the_handshake_fails_the_event(monkeypatch:
 
 
 async def test_an_event_that_waits_for_a_connection_fails_when_the_server_stops() -> None:
-    connected = asyncio.Event()
-    silent = await asyncio.start_server(lambda reader, writer: connected.set(), "127.0.0.1", 0)
+    connected: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+    silent = await asyncio.start_server(lambda _, writer: connected.set_result(writer), "127.0.0.1", 0)
     scope = Scope("test")
     addr = f"https://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     made = PluginCaller(addr, "/", tls_verify=False, scope=scope)
     answers: list[object] = []
     async with silent:
         Steps(made.post("NewUserConn", "1", b"{}", for_user=True), answers.append, answers.append).go()
-        await connected.wait()
+        writer = await connected
         await scope.close()
         made.close()
         await asyncio.sleep(0)
+        writer.close()
     assert [str(answer).partition('": ')[2] for answer in answers] == ["the server stops"]

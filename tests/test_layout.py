@@ -113,6 +113,7 @@ COVERED_BY = {
     "transport/session.py": "e2e/test_tcp.py",
     "transport/tcp.py": "e2e/test_tcp.py",
     "transport/websocket.py": "e2e/test_websocket_cases.py",
+    "webserver/routes.py": "client/api/test_about.py",
     "webserver/server.py": "client/api/test_admin.py",
     "stream/quic/core/connection.py": "stream/quic/core/test_credit.py",
     "stream/quic/accept.py": "nat/test_tunnel.py",

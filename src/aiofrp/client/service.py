@@ -16,6 +16,7 @@ from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
 from aiofrp.client.live import LiveConfig
+from aiofrp.client.loginstate import LoginState
 from aiofrp.client.proxies import ClientProxies, Surroundings
 from aiofrp.client.sources.file import ConfigSource
 from aiofrp.client.sources.store import StoreChange
@@ -71,6 +72,7 @@ class Client:
         Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files.
         """
         self.run_id = ""
+        self.login = LoginState()
         token = config.auth.token.reveal()
         self._key = derive_key(token)
         self._codec: Codec = V2 if config.transport.wire_protocol == "v2" else V1
@@ -178,6 +180,7 @@ class Client:
             control = await self._attempted_login()
         except FrpError as exc:
             self._log.warning("connect to server error: %s", exc)
+            self.login.failed(exc)
             if not self.run_id and self.config.login_fail_exit:
                 raise LoginFailed(
                     f"login to the server failed: {exc}. "
@@ -187,11 +190,13 @@ class Client:
             if control is None:
                 return
             began = time.monotonic()
+            self.login.connected()
             await self.visitors.session_started(control.open, control.messages, self.run_id, self._log)
             reason = await self._until_lost(control)
             if reason is None:
                 return  # asked to stop: the session serves its running connections to their end
             self._log.warning("session ended: %s", reason)
+            self.login.failed(reason)
             await self._leave(control)
             self._backoff.succeeded(time.monotonic() - began)
         if not self._stopping.is_set():
@@ -218,6 +223,7 @@ class Client:
             return
 
     async def _shut_down(self) -> None:
+        self.login.stopped()
         if self._admin is not None:
             await self._admin.close()
         if self._control is not None:

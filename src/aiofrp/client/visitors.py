@@ -75,6 +75,7 @@ class ClientVisitors:
         self._log = log
         self._configs: dict[str, VisitorConfig] = {config.name: config for config in configs}
         self._running: dict[str, VisitorHalf] = {}
+        self.errors: dict[str, str] = {}  #: why those that should run do not, by name
         self._open: Open | None = None
         self._messages: Messages | None = None  # of the present or the last session
         self._changing = asyncio.Lock()  # starting waits for sockets
@@ -113,6 +114,7 @@ class ClientVisitors:
             self._retry = None
         async with self._changing:
             await self._stop(list(self._running))
+        self.errors.clear()
 
     async def close(self, grace: float) -> None:
         """Stop everything; running connections may finish for ``grace`` seconds."""
@@ -148,13 +150,16 @@ class ClientVisitors:
             await half.start()
         except FrpError as exc:
             log.warning("start error: %s", exc)
+            self.errors[config.name] = str(exc)
             self._retry_later()
             return
+        self.errors.pop(config.name, None)
         self._running[config.name] = half
         log.info("start visitor success")
 
     async def _stop(self, names: Sequence[str]) -> None:
         for name in names:
+            self.errors.pop(name, None)
             half = self._running.pop(name, None)
             if half is not None:
                 await half.stop()

@@ -43,6 +43,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _OPEN: Final = web.AppKey("open", set[Handler])  # handlers that need no credentials
 _CHANGES: Final = web.AppKey("changes", set[Handler])  # handlers that change something
+_LASTING: Final = web.AppKey("lasting", set[Handler])  # handlers whose answers may last for any time
 _GUESSES: Final = web.AppKey("guesses", Guesses)
 _OWN_NAME: Final = web.AppKey("own_name", str)  # set when there are no credentials: see _wrong_host
 
@@ -70,7 +71,7 @@ class WebServer:
         """``config``: address, port, credentials and certificates."""
         self._config = config
         self._app = web.Application(middlewares=[_gate], client_max_size=MAX_SIZE)
-        self._app[_OPEN], self._app[_CHANGES] = set(), set()
+        self._app[_OPEN], self._app[_CHANGES], self._app[_LASTING] = set(), set(), set()
         auth = BasicAuth(config.user, config.password)
         self._app[_GUESSES] = Guesses(auth)
         if auth.open:
@@ -80,18 +81,27 @@ class WebServer:
         self._listener: asyncio.Server | None = None
 
     def route(
-        self, method: str, path: str, handler: Handler, *, open_to_all: bool = False, changes: bool = False
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        *,
+        open_to_all: bool = False,
+        changes: bool = False,
+        lasting: bool = False,
     ) -> None:
         """Serve ``path`` by ``handler``.
 
         ``open_to_all``: without credentials. ``changes``: the handler changes something, so requests that another web
-        site caused get 403.
+        site caused get 403. ``lasting``: the answer may last longer than other answers may.
         """
         self._app.router.add_route(method, path, handler)
         if open_to_all:
             self._app[_OPEN].add(handler)
         if changes:
             self._app[_CHANGES].add(handler)
+        if lasting:
+            self._app[_LASTING].add(handler)
 
     async def start(self) -> None:
         """Start to listen. Raises :class:`~aiofrp.errors.FrpError` for a port in use or unusable certificates."""
@@ -199,7 +209,8 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     if (refused := _wrong_host(request) or await _unauthorized(request)) is not None:
         return refused
     _log.info("http request: [%s]", request.rel_url.raw_path)
-    response = await _answer(request, handler, guarded=route in app[_CHANGES])
+    limit = None if route in app[_LASTING] else _TIME_LIMIT
+    response = await _answer(request, handler, limit, guarded=route in app[_CHANGES])
     _log.info("http response [%s]: code [%d]", request.rel_url.raw_path, response.status)
     return response
 
@@ -253,7 +264,9 @@ def _clean(path: str) -> str:
     return f"{clean}/" if path.endswith("/") and clean != "/" else clean
 
 
-async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> web.StreamResponse:
+async def _answer(
+    request: web.Request, handler: Handler, limit: float | None, *, guarded: bool
+) -> web.StreamResponse:
     try:
         if guarded and not same_site(request.headers):
             raise ApiError(
@@ -261,7 +274,7 @@ async def _answer(request: web.Request, handler: Handler, *, guarded: bool) -> w
                 "this request comes from another web site, or from a browser that does not say where from; programs"
                 f" that look like a browser send the field {PROOF}",
             )
-        async with asyncio.timeout(_TIME_LIMIT):
+        async with asyncio.timeout(limit):
             return await handler(request)
     except TimeoutError:
         error = ApiError(408, f"the request was not complete within {_TIME_LIMIT:g} s")

@@ -127,6 +127,7 @@ def test_defaults_and_explanations() -> None:
     port = schema("server")["properties"]["bindPort"]
     assert port == {
         "type": "integer",
+        "title": "Bind port",
         "description": "TCP port for clients.",
         "minimum": 0,
         "maximum": 65535,

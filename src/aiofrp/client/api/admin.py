@@ -8,6 +8,8 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from aiofrp.client.api.about import AboutApi, Shown
+from aiofrp.client.api.check import CheckApi
 from aiofrp.client.api.store import StoreApi, Storing
 from aiofrp.client.proxies import ClientProxies, RunningProxy
 from aiofrp.client.sources.definition import definition
@@ -19,6 +21,7 @@ from aiofrp.errors import ConfigError, FrpError
 from aiofrp.proxy.base import Place, proxy_type
 from aiofrp.transport.net import join_host_port
 from aiofrp.webserver.profiling import add_profiling
+from aiofrp.webserver.routes import plain, serve
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
 #: Seconds between the answer to ``/api/stop`` and the end (docs/protocol/client.md §6).
@@ -26,7 +29,7 @@ _STOP_DELAY = 0.1
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 
 
-class Administered(Storing, Protocol):
+class Administered(Storing, Shown, Protocol):
     """A frpc, as its admin API sees it."""
 
     @property
@@ -62,6 +65,8 @@ class AdminApi:
         server.route("GET", "/api/visitor/{name}/config", self._visitor)
         server.route("GET", "/api/reload", self._reload, changes=True)
         server.route("POST", "/api/stop", self._stop, changes=True)
+        for api in (AboutApi(client), CheckApi(client)):
+            serve(server, api, plain)
         if client.source is not None and client.source.has_store:
             StoreApi(client, client.source, "proxy").add_routes(server)
             StoreApi(client, client.source, "visitor").add_routes(server)

@@ -53,6 +53,12 @@ class ConfigSource:
         """The configuration as it is now, the store included. Raises :class:`~aiofrp.errors.ConfigError`."""
         return self._with_store(load_client(self.path, strict=strict, allow_unsafe=self._allow_unsafe))
 
+    def check(self, data: bytes) -> Loaded[ClientConfig]:
+        """The configuration, the store included, if the file had the content ``data``; nothing is changed. Raises
+        :class:`~aiofrp.errors.ConfigError`."""
+        loaded = load_client(self.path, strict=self.strict, allow_unsafe=self._allow_unsafe, data=data)
+        return replace(loaded, config=with_stored(loaded.config, self.stored))
+
     def _with_store(self, loaded: Loaded[ClientConfig]) -> Loaded[ClientConfig]:
         config = with_stored(loaded.config, self.stored)
         self._loaded = loaded.config

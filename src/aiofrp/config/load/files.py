@@ -262,14 +262,17 @@ def load_client(
     allow_unsafe: Collection[str] = (),
     starting: bool = False,
     environ: Mapping[str, str] | None = None,
+    data: bytes | None = None,
 ) -> Loaded[ClientConfig]:
     """Load the configuration of frpc with its includes; only proxies and visitors to be started are in it.
 
-    ``starting`` adds what the reference checks when it starts but not in ``verify``.
+    ``starting`` adds what the reference checks when it starts but not in ``verify``. ``data`` is used in place of the
+    content of the file ``path``.
     Raises :class:`InvalidConfig` or another :class:`~aiofrp.errors.ConfigError`.
     """
     environ = os.environ if environ is None else environ
-    source = open_source(path, read(path), environ, program="frpc", strict=strict)
+    raw = read(path) if data is None else data
+    source = open_source(path, raw, environ, program="frpc", strict=strict)
     bundle = _Bundle(decoded(source, decode_client), source)
     if not source.legacy:
         bundle.include(environ, strict=strict)

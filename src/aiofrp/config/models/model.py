@@ -107,6 +107,9 @@ class Model(Table):
     replace zero values of texts and numbers, as in the reference, and :meth:`complete` is called.
     """
 
+    #: What a form calls the fields that the class itself declares; empty is the type of the proxy or visitor.
+    form_group: ClassVar[str] = ""
+
     #: The fields that the class itself declares, by attribute.
     _own: ClassVar[Mapping[str, Facts]] = {}
 

@@ -116,6 +116,7 @@ class ProxyBase(Model):
     """The fields of a proxy besides those of its local service: name, type, transport, load balancing, checks."""
 
     reference_name: ClassVar[str] = "ProxyBaseConfig"
+    form_group: ClassVar[str] = "General"
 
     name: Str = field(
         "", alias="name", help="Name of the proxy, unique in the file.", flag="proxy-name", short="n"
@@ -151,6 +152,7 @@ class ProxyBackend(Model):
     """The fields of a proxy that say which local service or plugin serves its connections."""
 
     reference_name: ClassVar[str] = "ProxyBaseConfig.ProxyBackend"
+    form_group: ClassVar[str] = "Local service"
 
     local_ip: Str = field(
         "127.0.0.1",
@@ -208,6 +210,7 @@ class DomainConfig(Model):
     """The fields of proxies that share a port of frps: the host names of their requests."""
 
     reference_name: ClassVar[str] = "DomainConfig"
+    form_group: ClassVar[str] = "Domains"
 
     custom_domains: StrList = field(
         (),
@@ -249,6 +252,7 @@ class VisitorConfig(Model):
     """
 
     reference_name: ClassVar[str] = "VisitorBaseConfig"
+    form_group: ClassVar[str] = "General"
 
     name: Str = field(
         "", alias="name", help="Name of the visitor, unique in the file.", flag="visitor-name", short="n"

@@ -28,6 +28,12 @@ def holder(model: type[Model], name: str) -> str:
     return ".".join(name for name in names if name)
 
 
+def owner(model: type[Model], key: str) -> type[Model]:
+    """The class, ``model`` or a base of it, that declares the field with the key ``key`` of a file first."""
+    name = folded(model)[key.lower()].name
+    return next(base for base in reversed(model.__mro__) if name in get_annotations(base))
+
+
 @once
 def folded(model: type[Model]) -> Mapping[str, Declared]:
     """The declared fields of a model by their key in a file, in lower case: keys match without regard to case."""

@@ -12,7 +12,6 @@ SOURCE = TESTS.parent / "src" / "aiofrp"
 
 #: Files without a test of their name at the same place below ``tests`` → the test that covers them.
 COVERED_BY = {
-    "cli/admin.py": "client/api/test_admin.py",
     "cli/client.py": "cli/test_running.py",
     "config/flags/declared.py": "config/flags/test_table.py",
     "cli/frpc.py": "cli/test_lines.py",

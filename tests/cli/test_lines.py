@@ -21,6 +21,8 @@ _FLAG = re.compile(r"  (?:-\w, |    )--[\w-]+(?: [A-Za-z]+)?(?=   )")
 _DEFAULT = re.compile(r" \(default [^)]*\)$")
 #: What a visitor's page says more than the reference's, which fills in this default without saying so.
 _MORE = ' (default "127.0.0.1")'
+#: Flags that the reference has not.
+_OURS = re.compile(r"  (?:-\w, |    )--(?:json|watch|log-format)\b")
 _COMMAND = re.compile(r"  [a-z]+ +(?=\S)")
 
 
@@ -30,6 +32,8 @@ def outline(page: str) -> list[str]:
     for line in page.splitlines():
         if line and not line.startswith((" ", "\t")):
             section = line
+        if _OURS.match(line):
+            continue
         if flag := _FLAG.match(line):
             default = _DEFAULT.search(line)
             lines.append(flag.group() + (default.group() if default else ""))

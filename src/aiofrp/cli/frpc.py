@@ -54,13 +54,18 @@ def _visitor(kind: str) -> Command:
     )
 
 
-def _admin(name: str, short: str) -> Command:
-    return Command(name, short, run=f"aiofrp.cli.admin:{name}", flags=(_API_TIMEOUT,))
+def _admin(name: str, short: str, *flags: Flag) -> Command:
+    return Command(name, short, run=f"aiofrp.cli.admin.commands:{name}", flags=(_API_TIMEOUT, *flags))
 
 
 _COMMANDS = (
     _admin("reload", "Hot-Reload frpc configuration"),
-    _admin("status", "Overview of all proxies status"),
+    _admin(
+        "status",
+        "Overview of all proxies status",
+        Flag("json", "bool", "print the answers of the admin API as one line of JSON", default=False),
+        Flag("watch", "bool", "show it again when it changes, until the command is stopped", default=False),
+    ),
     _admin("stop", "Stop the running frpc"),
     Command("verify", "Verify that the configures is valid", run="aiofrp.cli.client:verify_file"),
     Command(

@@ -16,18 +16,17 @@ import aiohttp
 import pytest
 
 from aiofrp import logs
-from aiofrp.cli.admin import AdminError, Api
+from aiofrp.cli.admin.api import AdminError, Api
+from aiofrp.cli.admin.place import ApiPlace, place_of
 from aiofrp.client.service import Client
 from aiofrp.client.sources.file import ConfigSource
 from aiofrp.client.states import Phase
-from aiofrp.config.models.shared import TlsConfig, WebServerConfig
-from aiofrp.config.models.types import Secret
 from aiofrp.errors import FrpError
 from tests.support.admin import Caller, basic, calling, listening, running_file
 from tests.support.certs import authority
 from tests.support.peers import GoPeers
 from tests.support.ports import free_port
-from tests.support.tunnel import PATIENCE, local_service, running_server, server_config
+from tests.support.tunnel import PATIENCE, running_server, server_config
 
 RECORDED = json.loads((Path(__file__).parents[2] / "vectors/client-api/admin-api.json").read_text("utf-8"))
 CALLS = {call["label"]: call for call in RECORDED}
@@ -369,41 +368,15 @@ async def test_the_api_over_tls(secured: Path) -> None:
         url, trusting = f"https://127.0.0.1:{web.port}/healthz", authority().client_context()
         async with aiohttp.ClientSession() as session, session.get(url, ssl=trusting) as answer:
             assert answer.status == 200
-        assert await asyncio.to_thread(Api(web, PATIENCE).call, "GET", "/api/status") == b"{}\n"
+        place = place_of(str(secured), strict=True)
+        assert place.secured
+        assert await asyncio.to_thread(Api(place, PATIENCE).call, "GET", "/api/status") == b"{}\n"
 
 
 async def test_the_commands_trust_the_configured_certificate_only(secured: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.crt"
     other.write_bytes(authority("another").certificate)
     async with running_file(secured, online=False) as client:
-        web = client.config.web_server
-        wrong = web.model_copy(update={"tls": TlsConfig(cert_file=str(other), key_file="-")})
+        wrong = ApiPlace("127.0.0.1", client.config.web_server.port, secured=True, cert_file=str(other))
         with pytest.raises(AdminError, match=r'^Get "https://127'):
             await asyncio.to_thread(Api(wrong, PATIENCE).call, "GET", "/api/status")
-
-
-# The commands' side of the API
-
-
-def test_why_an_api_cannot_be_used(tmp_path: Path, free_port: int) -> None:
-    where = f"127.0.0.1:{free_port}"
-    with pytest.raises(AdminError) as caught:
-        Api(WebServerConfig(port=free_port), 1.0).call("GET", "/api/status")
-    assert (
-        str(caught.value) == f'Get "http://{where}/api/status": dial tcp {where}: connect: connection refused'
-    )
-    tls = TlsConfig(cert_file=str(tmp_path / "none"), key_file="-")
-    with pytest.raises(AdminError, match="no such file or directory"):
-        Api(WebServerConfig(port=free_port, tls=tls), 1.0).call("GET", "/")
-
-
-async def test_an_api_that_says_nothing(free_port: int) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(-1)
-
-    async with local_service(silent) as port:
-        api = Api(WebServerConfig(port=port, user="u", password=Secret("p")), 0.05)
-        with pytest.raises(
-            AdminError, match=f'^Post "http://127.0.0.1:{port}/api/stop": context deadline exceeded'
-        ):
-            await asyncio.to_thread(api.call, "POST", "/api/stop")

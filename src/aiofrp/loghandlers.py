@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from aiofrp.logtail import LogTail
 from aiofrp.output import TEXT_ERRORS, Lines
 
 #: frp's lowest level, below DEBUG.
@@ -80,6 +81,7 @@ class LineHandler(logging.Handler):
     def __init__(self, *, colour: bool) -> None:
         super().__init__()
         self.guard = threading.RLock()
+        self.tail: LogTail | None = None  #: gets every line, too
         self.setFormatter(lines := LineFormatter(colour))
         self._form = lines.line
         self._size = 0  # characters that were added and are not written
@@ -95,10 +97,14 @@ class LineHandler(logging.Handler):
 
     def line(self, when: float, level: int, path: str, number: int, text: str) -> None:
         """Log ``text``; the arguments are those of :meth:`LineFormatter.line`."""
+        if self.tail is not None:
+            self.tail.add(when, level, text)
         with self.guard:
             self._take(when, level, self._form(when, level, path, number, text) + "\n")
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self.tail is not None:
+            self.tail.add(record.created, record.levelno, record.getMessage())
         with self.guard:
             self._take(record.created, record.levelno, self.format(record) + "\n")
 

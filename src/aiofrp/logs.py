@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from aiofrp.loghandlers import TRACE as TRACE
 from aiofrp.loghandlers import Console, DailyFile, LineHandler
+from aiofrp.logtail import LogTail
 
 logging.addLevelName(TRACE, "TRACE")
 
@@ -27,6 +28,8 @@ LEVELS = {
 }
 _ROOT = "aiofrp"
 _root = logging.getLogger(_ROOT)
+#: Gets every line, once :func:`keep_tail` was called: from the handler, where it is one of ours.
+_tail: LogTail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ class Log:
             args = tuple(_shortened(arg) for arg in args)
         handler = _own_handler() if self._ours else None
         if handler is None:
+            if _tail is not None:
+                _tail.add(time.time(), level, self.prefix + (_formatted(msg, args) if args else msg))
             prefix = self.prefix.replace("%", "%%") if args else self.prefix
             self.logger.log(level, f"{prefix}{msg}", *args, stacklevel=3)
             return
@@ -229,6 +234,16 @@ def get(name: str) -> Log:
     return Log(logging.getLogger(name))
 
 
+def keep_tail() -> LogTail:
+    """The last lines of this process's log; they are kept in memory from the first call on."""
+    global _tail
+    if _tail is None:
+        _tail = LogTail()
+    if (handler := _own_handler()) is not None:
+        handler.tail = _tail
+    return _tail
+
+
 def set_level(level: str) -> None:
     """Switch the level at run time; ``level`` is one of :data:`LEVELS`."""
     _root.setLevel(LEVELS[level])
@@ -245,6 +260,8 @@ def setup(handler: logging.Handler | None = None, level: str = "info") -> None:
     """Send this package's log lines to ``handler`` (default: standard output) instead of where they went before."""
     before, _root.handlers[:] = _root.handlers[:], [handler or Console(colour=True)]
     _root.propagate = False
+    if _tail is not None:
+        keep_tail()
     set_level(level)
     for old in before:
         old.close()

@@ -41,6 +41,10 @@ class Joined(Protocol):
     """A user joined to a work connection, or a work connection many users' requests pass through."""
 
     @property
+    def source(self) -> tuple[str, int]:
+        """The address and port of the user, of several the latest."""
+
+    @property
     def bytes_in(self) -> int:
         """Bytes that came from users."""
 

@@ -101,7 +101,7 @@ class UserConnections:
 
         def ready(work: Stream) -> None:
             plain = through(server_side(work, context), through_work)
-            splice = Splice(stream, plain, context.traffic.closed)
+            splice = Splice(stream, plain, context.traffic.closed, source=src)
             context.traffic.opened(splice)
             splice.start(early)
 

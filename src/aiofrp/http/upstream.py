@@ -28,6 +28,10 @@ class Counted(Protocol):
     """The byte counts of one connection to the service, read while it is open and once more when it has ended."""
 
     @property
+    def source(self) -> tuple[str, int]:
+        """The address and port of its user, of several the latest."""
+
+    @property
     def bytes_in(self) -> int:
         """Bytes sent to the service so far."""
 
@@ -74,7 +78,8 @@ class UpstreamConnection:
 
     ``bytes_in`` counts the bytes sent to the service, ``bytes_out`` those received from it. ``full``: the stream has
     called ``pause_writing`` and not ``resume_writing`` since. ``reused``: it has served an exchange before.
-    ``idle_since``: when it became idle, in seconds of the loop's clock. ``user`` is the receiver of what the service
+    ``idle_since``: when it became idle, in seconds of the loop's clock. ``source``: the address and port of the latest
+    user. ``user`` is the receiver of what the service
     sends during an exchange; the owner of the exchange sets it, and ``None`` means that the connection is idle.
     """
 
@@ -86,12 +91,14 @@ class UpstreamConnection:
         "full",
         "idle_since",
         "reused",
+        "source",
         "stream",
         "user",
     )
 
-    def __init__(self, stream: Stream, upstream: Upstream) -> None:
+    def __init__(self, stream: Stream, upstream: Upstream, source: tuple[str, int]) -> None:
         self.stream = stream
+        self.source = source
         self.user: Receiver | None = None
         self.bytes_in = 0
         self.bytes_out = 0
@@ -223,9 +230,11 @@ class Upstream:
         if self._closed:
             failed(Closed("the proxy is closed"))
         elif self._idle and not fresh:
-            ready(self._idle.pop())
+            connection = self._idle.pop()
+            connection.source = source
+            ready(connection)
         else:
-            self._open(source, lambda stream: ready(self._opened(stream)), failed)
+            self._open(source, lambda stream: ready(self._opened(stream, source)), failed)
 
     def take_stream(
         self,
@@ -240,7 +249,7 @@ class Upstream:
         """
 
         def opened(stream: Stream) -> None:
-            metered = _Metered(stream)
+            metered = _Metered(stream, source)
             self._counter.opened(metered)
             ready(metered.stream, lambda: self._counter.closed(metered))
 
@@ -286,15 +295,15 @@ class Upstream:
         self, user: Stream, connection: UpstreamConnection, from_user: Buffer, from_service: Buffer
     ) -> None:
         """Connect ``user`` and the stream of ``connection`` by a splice, which counts from now on."""
-        splice = Splice(user, connection.stream, self._counter.closed)
+        splice = Splice(user, connection.stream, self._counter.closed, source=connection.source)
         self._counter.opened(splice)
         self._counter.closed(connection)
         splice.start(from_user, from_service)
 
     # Private
 
-    def _opened(self, stream: Stream) -> UpstreamConnection:
-        connection = UpstreamConnection(stream, self)
+    def _opened(self, stream: Stream, source: tuple[str, int]) -> UpstreamConnection:
+        connection = UpstreamConnection(stream, self, source)
         self._counter.opened(connection)
         return connection
 
@@ -314,9 +323,10 @@ class Upstream:
 class _Metered:
     """Counts the bytes that pass through ``stream``, whose receiver is another object."""
 
-    __slots__ = ("bytes_in", "bytes_out", "stream")
+    __slots__ = ("bytes_in", "bytes_out", "source", "stream")
 
-    def __init__(self, work: Stream) -> None:
+    def __init__(self, work: Stream, source: tuple[str, int]) -> None:
+        self.source = source
         self.bytes_in = 0
         self.bytes_out = 0
         self.stream = through(work, [self])

@@ -9,6 +9,7 @@ from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.server.api.statistics import PRUNE_EVERY, REMEMBERED, Statistics
 from aiofrp.server.hooks import Hooks, in_turn
+from aiofrp.server.publish.flow import Flow
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.reload import Change, change
 from aiofrp.server.session.accept import Acceptor
@@ -64,7 +65,8 @@ class Server:
 
             self._plugins = HttpPlugins(config.http_plugins, self.tables.scope)
         self.tables.hooks = in_turn(*filter(None, (self._plugins, hooks)))
-        self.proxies = Proxies(self.tables)
+        self._flow = Flow()
+        self.proxies = Proxies(self.tables, None if self.statistics is None else self._flow)
         self._arrivals = Arrivals(self.tables, self.proxies)
         self._acceptor: Acceptor | None = None
         self._api: ServerApi | None = None

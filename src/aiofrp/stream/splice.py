@@ -25,14 +25,20 @@ class Splice:
     """Two joined streams.
 
     ``bytes_in`` counts the bytes received from ``a``, ``bytes_out`` those from ``b``. ``done`` is called once with the
-    splice when both streams have ended.
+    splice when both streams have ended. ``source`` is the address and port of the user, where one asks for it.
     """
 
-    __slots__ = ("_a", "_b", "_done", "_linger", "_seen", "_timer")
+    __slots__ = ("_a", "_b", "_done", "_linger", "_seen", "_timer", "source")
 
     def __init__(
-        self, a: Stream, b: Stream, done: Callable[[Splice], None] | None = None, linger: float = LINGER
+        self,
+        a: Stream,
+        b: Stream,
+        done: Callable[[Splice], None] | None = None,
+        linger: float = LINGER,
+        source: tuple[str, int] = ("", 0),
     ) -> None:
+        self.source = source
         self._done = done
         self._linger = linger
         self._timer: asyncio.TimerHandle | None = None

@@ -14,6 +14,7 @@ from aiofrp.errors import ProxyError, Taken
 from aiofrp.host.contexts import Joined, ServerHalf
 from aiofrp.proxy.base import proxy_type
 from aiofrp.server.publish.context import Context
+from aiofrp.server.publish.flow import Flow
 from aiofrp.server.publish.published import Published, Traffic
 from aiofrp.server.session.sessions import ControlSession, gives_way
 from aiofrp.server.tables import Tables
@@ -36,7 +37,8 @@ class Proxies:
     Limited by ``maxPortsPerClient``, :data:`MAX_PROXIES`, :data:`MAX_CLIENT_ROUTES`, and by names being unique.
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, flow: Flow | None = None) -> None:
+        """``flow`` counts what all users move; without it there is no list of single connections."""
         self._tables = tables
         self._names = tables.published
         # By name and type; kept while a connection of a closed proxy is open.
@@ -45,6 +47,7 @@ class Proxies:
             Counter()
         )  # ports of one account; limited by the ports that are taken
         self._drained: asyncio.Event | None = None  # while the server stops
+        self._flow = flow
 
     def __len__(self) -> int:
         return len(self._names)
@@ -118,6 +121,10 @@ class Proxies:
         self._drained = asyncio.Event()
         await let_finish(self._open, self._drained, grace)
 
+    def traffic(self) -> list[Traffic]:
+        """The connections of each proxy, also of those that are closed and have some still."""
+        return list(self._traffic.values())
+
     def _all_closed(self, traffic: Traffic) -> None:
         self._forget_if_idle(traffic)
         if self._drained is not None and not self._open():
@@ -139,7 +146,7 @@ class Proxies:
     def _traffic_of(self, name: str, kind: str) -> Traffic:
         traffic = self._traffic.get((name, kind))
         if traffic is None:
-            traffic = Traffic((name, kind), self._tables.observers, self._all_closed)
+            traffic = Traffic((name, kind), self._tables.observers, self._all_closed, self._flow)
             self._traffic[name, kind] = traffic
         return traffic
 

@@ -20,6 +20,7 @@ from aiofrp.stream.base import Buffer
 TAG = 16
 _BLOCK = bytes(64)
 _COUNTER_0 = bytes(8)
+_MOST_COUNT = 0xFFFFFFFFFFFFFFFF
 
 
 class GcmPackets:
@@ -34,8 +35,10 @@ class GcmPackets:
         self._count = int.from_bytes(nonce[4:], "big")
 
     def encrypt_packet(self, _seq: int, header: bytes, packet: bytes) -> tuple[bytes, bytes]:
-        """The sealed packet with its tag; the second part is empty."""
-        return header + self._aead.encrypt(self._next(), packet, header), b""
+        """``header``, the length, and the sealed packet with its tag; they are not joined, which would copy them."""
+        nonce = self._fixed + self._count.to_bytes(8, "big")
+        self._count = (self._count + 1) & _MOST_COUNT
+        return header, self._aead.encrypt(nonce, packet, header)
 
     def decrypt_header(self, _seq: int, first: bytes, size: int) -> tuple[bytes, bytes]:
         """The beginning of a packet, and its length within it."""
@@ -47,19 +50,16 @@ class GcmPackets:
 
     def open(self, _seq: int, header: bytes, sealed: Buffer) -> bytes | None:
         """The opened packet, or ``None`` if its tag, the last bytes of ``sealed``, is wrong."""
+        nonce = self._fixed + self._count.to_bytes(8, "big")
+        self._count = (self._count + 1) & _MOST_COUNT
         try:
-            return self._aead.decrypt(self._next(), sealed, header)
+            return self._aead.decrypt(nonce, sealed, header)
         except InvalidTag:
             return None
 
     def length(self, _seq: int, header: bytes) -> int:
         """The length of the packet that begins with ``header``, four bytes."""
         return int.from_bytes(header, "big")
-
-    def _next(self) -> bytes:
-        nonce = self._fixed + self._count.to_bytes(8, "big")
-        self._count = (self._count + 1) & 0xFFFFFFFFFFFFFFFF
-        return nonce
 
 
 class ChaChaPackets:

@@ -43,6 +43,10 @@ WRITE_SIZE = 128 * 1024
 #: Bytes that are kept while asyncssh handles a packet in a task.
 MAX_KEPT = 64 * 1024
 
+#: Random bytes for paddings that are fetched at once: each fetch is a system call.
+_NOISE = 4096
+_LENGTH_BYTES = [bytes((length,)) for length in range(256)]
+
 _KEXINIT, _KEX_FIRST, _KEX_LAST, _USERAUTH_FIRST, _USERAUTH_LAST = 20, 30, 49, 60, 79
 
 _log = logs.get(__name__)
@@ -121,6 +125,7 @@ class SshTransport(SSHServerConnection):
         self._write_paused = False
         self._out: list[bytes] = []  # packets of this turn; WRITE_SIZE
         self._out_size = 0
+        self._noise, self._noise_at = b"", 0  # random bytes, used up to the index
 
     # Packets, for the connection protocol above
 
@@ -143,23 +148,26 @@ class SshTransport(SSHServerConnection):
         padding = -(self._send_enchdrlen + size) % self._send_blocksize
         if padding < 4:
             padding += self._send_blocksize
-        packet = b"".join((bytes((padding,)), *parts, os.urandom(padding)))
+        start = self._noise_at
+        self._noise_at = end = start + padding
+        if end > len(self._noise):
+            self._noise = os.urandom(_NOISE)
+            start, end = 0, padding
+            self._noise_at = end
+        packet = b"".join((_LENGTH_BYTES[padding], *parts, self._noise[start:end]))
+        length, seq, out = len(packet), self._send_seq, self._out
         assert self._send_encryption is not None
-        sealed, mac = self._send_encryption.encrypt_packet(self._send_seq, uint32(len(packet)), packet)
-        self._send_seq = (self._send_seq + 1) & 0xFFFFFFFF
-        self._rekey_bytes_sent += len(packet)
-        self._put(sealed, mac)
-
-    def _put(self, *sealed: bytes) -> None:
-        """Write at the end of this turn of the loop: what several channels send then costs one call of the kernel."""
-        if not self._out:
+        if not out:
             self._loop.call_soon(self._flush)
-        self._out += sealed
-        self._out_size += len(sealed[0])
+        out += self._send_encryption.encrypt_packet(seq, length.to_bytes(4, "big"), packet)
+        self._send_seq = (seq + 1) & 0xFFFFFFFF
+        self._rekey_bytes_sent += length
+        self._out_size += length
         if self._out_size >= WRITE_SIZE:
             self._flush()
 
     def _flush(self) -> None:
+        """Write the packets of this turn of the loop: what several channels send costs one call of the kernel."""
         if self._out:
             out, self._out, self._out_size = self._out, [], 0
             if self._transport is not None:
@@ -223,7 +231,9 @@ class SshTransport(SSHServerConnection):
     def _recv_pkthdr(self) -> bool:
         """Handle the packets that have come, so many as are one client's turn."""
         count = 0
-        while self._recv_handler == self._recv_pkthdr and self._transport is not None:
+        while (
+            self._at < len(self._inpbuf) and self._recv_handler is not _wait and self._transport is not None
+        ):
             before = self._at
             plain = self._open_packet()
             if plain is None:
@@ -241,18 +251,24 @@ class SshTransport(SSHServerConnection):
 
     def _open_packet(self) -> bytes | None:
         """The next packet with its padding, or ``None`` while it is not complete."""
-        buffer, at, cipher = self._inpbuf, self._at, self._recv_encryption
-        if not isinstance(cipher, GcmPackets | ChaChaPackets):
+        buffer, at = self._inpbuf, self._at
+        cipher: Any = self._recv_encryption  # our own, but before the first key exchange and with old clients
+        start = at + 4
+        if cipher.__class__ is GcmPackets:
+            header = buffer[at:start]
+            length = int.from_bytes(header, "big")
+        elif cipher.__class__ is ChaChaPackets:
+            header = buffer[at:start]
+            length = cipher.length(self._recv_seq, header)
+        else:
             return self._open_slowly()
-        if len(buffer) - at < self._recv_blocksize:
+        if len(header) < 4:
             return None
-        header = buffer[at : at + 4]
-        length = cipher.length(self._recv_seq, header)
         self._check_length(length)
-        end = at + 4 + length + TAG
+        end = start + length + TAG
         if len(buffer) < end:
             return None
-        plain = cipher.open(self._recv_seq, header, memoryview(buffer)[at + 4 : end])
+        plain: bytes | None = cipher.open(self._recv_seq, header, memoryview(buffer)[start:end])
         if plain is None:
             raise asyncssh.MACError("MAC verification failed")
         self._at = end

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.config.models.server import ServerConfig
-from aiofrp.errors import AuthError, Closed, FrpError, ProtocolError, ProxyError, TimedOut
+from aiofrp.errors import AuthError, Closed, FrpError, ProxyError, TimedOut
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import HEARTBEATS, NEW_WORK_CONNS, SessionVerifier
 from aiofrp.server.ssh.protocol.channels import ForwardedChannel
@@ -24,7 +24,7 @@ from aiofrp.stream.base import Buffer, NullReceiver, nothing
 from aiofrp.stream.memory import memory_pair
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import token_digest
-from aiofrp.wire.frp.codec import CodecV1
+from aiofrp.wire.frp.codec import CodecV1, encode
 from aiofrp.wire.frp.messages import (
     ClientSpec,
     CloseProxy,
@@ -67,8 +67,25 @@ class _Plain:
         return bytes(data)
 
 
+class _Start(bytes):
+    """A StartWorkConn that is not encoded: its reader takes :attr:`message`."""
+
+    message: StartWorkConn
+
+    @classmethod
+    def of(cls, message: StartWorkConn) -> _Start:
+        """What is written in the place of the encoded ``message``."""
+        start = cls(b"StartWorkConn")
+        start.message = message
+        return start
+
+
 class _InProcess(CodecV1):
-    """Wire protocol v1 within the process."""
+    """Wire protocol v1 within the process. A StartWorkConn, of which each user costs one, is not encoded."""
+
+    @staticmethod
+    def encode(message: Message) -> bytes:
+        return _Start.of(message) if isinstance(message, StartWorkConn) else encode(message)
 
     def control_layer(self, token: str, *, server: bool) -> Transform:
         """None: what a control connection is encrypted against is not here."""
@@ -81,32 +98,24 @@ _CODEC: Final = _InProcess()
 class WorkChannel(ForwardedChannel):
     """A work connection. What frps writes first is StartWorkConn, which ``start`` gets; the rest goes to the client."""
 
-    __slots__ = ("_client", "_decoder")
+    __slots__ = ("_client",)
 
     def __init__(self, client: SshTunnelClient) -> None:
         super().__init__(client.connection)
         self._client = client
-        self._decoder = _CODEC.decoder()
 
     def write(self, data: Buffer, /) -> None:
         if self.number >= 0:
             self._client.bytes_out += len(data)
-            super().write(data)
-            return
-        try:
-            message = self._decoder.receive_one(data)
-        except ProtocolError:
+            ForwardedChannel.write(self, data)
+        elif isinstance(data, _Start):
+            self._client.start_channel(self, data.message)
+        else:
             self.abort()
-            return
-        if message is not None:
-            rest = self._decoder.leftover()
-            self._client.start_channel(self, message)
-            if rest and self.number >= 0:
-                self.write(rest)
 
     def receive(self, payload: Buffer) -> None:
         self._client.bytes_in += len(payload)
-        super().receive(payload)
+        ForwardedChannel.receive(self, payload)
 
 
 class SshTunnelClient(NullReceiver):
@@ -132,6 +141,7 @@ class SshTunnelClient(NullReceiver):
         self._proxies: dict[str, Where] = {}  # by wire name; limited by MAX_FORWARDS
         # Answers that are awaited, by wire name, "" of the login; limited as the proxies.
         self._answers: dict[str, asyncio.Future[Message]] = {}
+        self._loop = asyncio.get_running_loop()
         self._offering = False
         self._owed = 0  # work connections, until the client gives a sign of life
         self._prefix = self._run_id = self._token = ""
@@ -214,10 +224,10 @@ class SshTunnelClient(NullReceiver):
 
     # For work connections
 
-    def start_channel(self, channel: WorkChannel, message: Message) -> None:
+    def start_channel(self, channel: WorkChannel, message: StartWorkConn) -> None:
         """``message`` came on a work connection: open its channel, or end it."""
-        where = self._proxies.get(message.proxy_name) if isinstance(message, StartWorkConn) else None
-        if where is None or not isinstance(message, StartWorkConn) or message.error:
+        where = self._proxies.get(message.proxy_name)
+        if where is None or message.error:
             channel.abort()
             return
         self.users += 1
@@ -258,7 +268,7 @@ class SshTunnelClient(NullReceiver):
             self.connection.ping()
 
     def _is_fresh(self) -> bool:
-        return asyncio.get_running_loop().time() - self.connection.received_at < FRESH
+        return self._loop.time() - self.connection.received_at < FRESH
 
     def _offer_another(self) -> None:
         """One is taken: offer the next before frps asks for it. Not within such an offer, which a waiting user takes at
@@ -288,7 +298,7 @@ class SshTunnelClient(NullReceiver):
         self._stream.write(_CODEC.encode(message))
 
     async def _answer(self, name: str) -> Message:
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Message] = self._loop.create_future()
         self._answers[name] = future
         try:
             async with asyncio.timeout(PATIENCE):

@@ -13,17 +13,8 @@ from typing import Any, Protocol
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.faults import FAULTS
-from aiofrp.server.ssh.protocol.fields import (
-    CHANNEL_CLOSE,
-    CHANNEL_DATA,
-    CHANNEL_EOF,
-    CHANNEL_FAILURE,
-    CHANNEL_OPEN,
-    CHANNEL_WINDOW_ADJUST,
-    MOST,
-    string,
-    uint32,
-)
+from aiofrp.server.ssh.protocol import fields as ssh
+from aiofrp.server.ssh.protocol.fields import string, uint32
 from aiofrp.stream.base import Buffer
 from aiofrp.stream.layer import ENDED, LayerStream
 from aiofrp.stream.stall import Account, Holding
@@ -36,6 +27,8 @@ MAX_PACKET = 64 * 1024
 _CREDIT_SHARE = 2
 #: Queued bytes above which ``pause_writing`` is called, and at which ``resume_writing`` is.
 _QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
+_OPEN = bytes((ssh.CHANNEL_OPEN,)) + string("forwarded-tcpip")
+_OFFER = uint32(FIRST_WINDOW) + uint32(MAX_PACKET)
 
 
 class ChannelCarrier(Protocol):
@@ -124,9 +117,13 @@ class ForwardedChannel(LayerStream):
     def open(self, where: tuple[str, int], origin: tuple[str, int]) -> None:
         """Ask the client for a connection. ``where``: host and port as its ``-R`` gave them; ``origin``: the user."""
         self._carrier.send(
-            bytes((CHANNEL_OPEN,)) + string("forwarded-tcpip"),
-            uint32(self.number) + uint32(FIRST_WINDOW) + uint32(MAX_PACKET),
-            string(where[0]) + uint32(where[1]) + string(origin[0]) + uint32(origin[1]),
+            _OPEN,
+            uint32(self.number),
+            _OFFER,
+            string(where[0]),
+            uint32(where[1]),
+            string(origin[0]),
+            uint32(origin[1]),
         )
 
     def opened(self, peer: int, window: int, packet: int) -> None:
@@ -137,10 +134,12 @@ class ForwardedChannel(LayerStream):
             raise RemoteProtocolError(f"SSH: channel {self.number} may have no packets")
         self._is_open = True
         self._peer = uint32(peer)
-        self._data_head = bytes((CHANNEL_DATA,)) + self._peer
+        self._data_head = bytes((ssh.CHANNEL_DATA,)) + self._peer
         self._packet = min(packet, MAX_PACKET)
         self._send_window = window
-        if self._queued or self._eof_queued:
+        if (self._queued or self._eof_queued) and not (
+            self._carrier.may_write() and not self.send_turn(MAX_PACKET)
+        ):
             self._carrier.queue(self)
 
     def refused(self, reason: str) -> None:
@@ -238,7 +237,7 @@ class ForwardedChannel(LayerStream):
     def add_window(self, credit: int) -> None:
         """The client takes ``credit`` bytes more."""
         self._send_window += credit
-        if self._send_window > MOST:
+        if self._send_window > ssh.MOST:
             raise RemoteProtocolError(f"SSH: the window of channel {self.number} overflows")
         if self._queued and self._is_open:
             self._carrier.queue(self)
@@ -269,7 +268,7 @@ class ForwardedChannel(LayerStream):
     def refuse_request(self) -> None:
         """Answer a request on this channel: there are none."""
         if self._is_open and not self._close_sent:
-            self._carrier.send(bytes((CHANNEL_FAILURE,)), self._peer)
+            self._carrier.send(bytes((ssh.CHANNEL_FAILURE,)), self._peer)
 
     # Private: sending
 
@@ -323,7 +322,7 @@ class ForwardedChannel(LayerStream):
     def _send_eof(self) -> None:
         if self._is_open and not (self._eof_sent or self._close_sent):
             self._eof_sent = True
-            self._carrier.send(bytes((CHANNEL_EOF,)), self._peer)
+            self._carrier.send(bytes((ssh.CHANNEL_EOF,)), self._peer)
             if self._closing:
                 self._send_close()
             elif self._eof_seen:
@@ -333,7 +332,7 @@ class ForwardedChannel(LayerStream):
         """Send CLOSE once; a channel that the client does not know yet waits for its confirmation."""
         if self._is_open and not (self._close_sent or self.dead):
             self._close_sent = True
-            self._carrier.send(bytes((CHANNEL_CLOSE,)), self._peer)
+            self._carrier.send(bytes((ssh.CHANNEL_CLOSE,)), self._peer)
         if self._close_sent and self._close_seen:
             self._forget()
 
@@ -390,7 +389,7 @@ class ForwardedChannel(LayerStream):
         account.credit += max(window, FIRST_WINDOW) - max(before, FIRST_WINDOW)
         if credit := window - before + taken:
             self._receive_window += credit
-            self._carrier.send(bytes((CHANNEL_WINDOW_ADJUST,)), self._peer, uint32(credit))
+            self._carrier.send(bytes((ssh.CHANNEL_WINDOW_ADJUST,)), self._peer, uint32(credit))
 
     def _give_back_window(self) -> None:
         """Return the window to the connection's account: the client sends no more."""

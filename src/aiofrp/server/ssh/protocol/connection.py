@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from aiofrp.aio import check_after, check_at
@@ -71,6 +72,8 @@ class SshConnection:
 
     def __init__(self, packets: Packets, limits: StallLimits | None = None) -> None:
         self._packets = packets
+        #: Sends one message of a channel; without a call of our own in between.
+        self.send: Callable[..., None] = packets.send_message
         self._user: ConnectionUser | None = None
         self._channels: dict[int, ForwardedChannel] = {}  # limited by MAX_CHANNELS
         self._terminals: dict[int, Terminal] = {}  # limited by MAX_TERMINALS
@@ -127,10 +130,6 @@ class SshConnection:
     def may_write(self) -> bool:
         """Whether the connection takes data now."""
         return not (self._packets.full or self._draining or self._ended)
-
-    def send(self, *parts: Buffer) -> None:
-        """Send one message of a channel."""
-        self._packets.send_message(*parts)
 
     def queue(self, channel: ForwardedChannel) -> None:
         """Let ``channel`` send when it is its turn."""

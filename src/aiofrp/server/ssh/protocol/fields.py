@@ -31,6 +31,8 @@ RESOURCE_SHORTAGE: Final = 4
 MOST: Final = 0xFFFFFFFF
 """The largest window and the largest channel number."""
 
+_CUT_OFF: Final = "SSH: a message ends in the middle of a field"
+
 
 def uint32(value: int) -> bytes:
     """A number of four bytes."""
@@ -60,7 +62,11 @@ class Fields:
 
     def uint32(self) -> int:
         """A number of four bytes."""
-        return int.from_bytes(self._take(4), "big")
+        at = self._at
+        self._at = end = at + 4
+        if end > len(self._data):
+            raise RemoteProtocolError(_CUT_OFF)
+        return int.from_bytes(self._data[at:end], "big")
 
     def string(self, most: int) -> bytes:
         """Bytes with their length in front; raises also above ``most`` bytes."""
@@ -76,6 +82,6 @@ class Fields:
     def _take(self, size: int) -> bytes:
         end = self._at + size
         if end > len(self._data):
-            raise RemoteProtocolError("SSH: a message ends in the middle of a field")
+            raise RemoteProtocolError(_CUT_OFF)
         taken, self._at = self._data[self._at : end], end
         return taken

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import natlab, peers
+from tests.support.namespaces import needs_namespaces
 from tests.support.natlab import SERVER, STUN, Lab
 from tests.support.procs import Name, Program, Side, command, running
 
@@ -27,7 +28,7 @@ MIB = 1024 * 1024
 PORT, SERVICE = 6000, 7007
 ROOT = Path(__file__).parent.parent.parent
 
-pytestmark = [natlab.needs_namespaces, pytest.mark.timeout(180)]
+pytestmark = [needs_namespaces, pytest.mark.timeout(180)]
 slow = pytest.mark.skipif(
     not os.environ.get("AIOFRP_NATLAB"), reason="AIOFRP_NATLAB=1 runs the slow NAT cases"
 )
@@ -61,7 +62,10 @@ async def trio(
     lab: Lab, folder: Path, sides: Sides = OURS, protocol: str = "quic", more: str = "", proxies: str = ""
 ) -> AsyncIterator[tuple[Program, Program, Program]]:
     """frps, the proxy's frpc on host a and the visitor's on host b."""
-    common = f'serverAddr = "{SERVER}"\nnatHoleStunServer = "{STUN}"\nlog.level = "debug"\n'
+    common = (
+        f'serverAddr = "{SERVER}"\nnatHoleStunServer = "{STUN}"\nlog.level = "debug"\n'
+        "transport.quic.keepalivePeriod = 1\n"
+    )
     proxy = f'[[proxies]]\nname = "p"\ntype = "xtcp"\nsecretKey = "k"\nlocalPort = {SERVICE}\n{proxies}'
     visitor = (
         f'[[visitors]]\nname = "v"\ntype = "xtcp"\nserverName = "p"\nsecretKey = "k"\nbindPort = {PORT}\n'
@@ -97,12 +101,18 @@ async def poll(process: subprocess.Popen[bytes], within: float) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("protocol", ["quic", "kcp"])
-async def test_two_easy_nats(lab: Lab, tmp_path: Path, protocol: str) -> None:
+@pytest.mark.parametrize(("protocol", "forgetful"), [("quic", "ab"), ("kcp", "b")])
+async def test_two_easy_nats(lab: Lab, tmp_path: Path, protocol: str, forgetful: str) -> None:
+    """The tunnel outlives that NATs forget it: the next packet from inside makes a flow as before. That of the proxy's
+    side is a PING at the latest."""
     async with trio(lab, tmp_path, protocol=protocol) as (_, _, guest):
         assert await ask(lab, tmp_path, 8 * MIB) == "equal"
         line = await guest.line("establishing nat hole connection successful")
         assert re.search(r"remoteAddr \[198\.51\.100\.10:\d+\]", line)
+        for side in forgetful:
+            lab.forget(side)
+        assert await ask(lab, tmp_path, MIB) == "equal"
+        assert guest.text.count("establishing nat hole connection successful") == 1
 
 
 @slow

@@ -1,6 +1,7 @@
 """Network namespaces of Linux: machines of their own for tests, with cables between them.
 
-They need root, /dev/net/tun and the program ``ip``; elsewhere a test that uses them is skipped, and the run says so.
+They need root, /dev/net/tun and the programs ``ip`` and ``nft``; elsewhere a test that uses them is skipped, and the
+run says so. See :mod:`tests.support.natlab` for NATs between them.
 """
 
 from __future__ import annotations
@@ -20,30 +21,12 @@ from typing import TypeVar
 import pytest
 
 #: Why a test between namespaces did not run.
-ABSENT = "network namespaces need Linux, root, /dev/net/tun and ip (scripts/services installs it)"
+ABSENT = "network namespaces need Linux, root, /dev/net/tun, ip and nft (scripts/services installs them)"
 
 T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
 _number = count()
-
-
-def _possible() -> bool:
-    if sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("ip"):
-        return False
-    try:
-        os.close(os.open("/dev/net/tun", os.O_RDWR))
-    except OSError:
-        return False
-    name = f"aiofrp{os.getpid()}-probe"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False).returncode == 0
-    if made:
-        subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
-    return made
-
-
-#: Marks a test that cannot run without namespaces.
-needs_namespaces = pytest.mark.skipif(not _possible(), reason=ABSENT)
 
 
 class Namespace:
@@ -56,6 +39,14 @@ class Namespace:
     def prefix(self) -> list[str]:
         """Put before a command that is to run there."""
         return ["ip", "netns", "exec", self.name]
+
+    def run(self, *command: str, stdin: str = "") -> None:
+        """Run a command there, which must succeed."""
+        subprocess.run([*self.prefix, *command], input=stdin.encode(), check=True, capture_output=True)
+
+    def nft(self, rules: str) -> None:
+        """Replace the rules of its firewall and its NAT."""
+        self.run("nft", "-f", "-", stdin=f"flush ruleset\n{rules}")
 
     def ip(self, *words: str) -> str:
         """What ``ip`` prints about this machine, or changes there; its error when it fails."""
@@ -98,11 +89,36 @@ def machines(*names: str) -> Iterator[list[Namespace]]:
             subprocess.run(["ip", "netns", "delete", machine.name], check=True)
 
 
+def connect(first: Namespace, interface: str, second: Namespace, other: str) -> None:
+    """Connect an interface of one machine with one of another; both are up."""
+    ends = ["type", "veth", "peer", "name", other, "netns", second.name]
+    subprocess.run(["ip", "link", "add", interface, "netns", first.name, *ends], check=True)
+    for machine, name in ((first, interface), (second, other)):
+        machine.ip("link", "set", name, "up")
+
+
 def cable(first: Namespace, second: Namespace, network: str) -> None:
     """Connect two machines; ``network`` is the first three bytes of their addresses, which end with 1 and 2."""
     interface = "v" + network.replace(".", "")
-    ends = ["type", "veth", "peer", "name", interface, "netns", second.name]
-    subprocess.run(["ip", "link", "add", interface, "netns", first.name, *ends], check=True)
+    connect(first, interface, second, interface)
     for machine, last in ((first, 1), (second, 2)):
         machine.ip("addr", "add", f"{network}.{last}/24", "dev", interface)
-        machine.ip("link", "set", interface, "up")
+
+
+def _possible() -> bool:
+    programs = shutil.which("ip") and shutil.which("nft")
+    if sys.platform != "linux" or os.geteuid() != 0 or not programs:
+        return False
+    try:
+        os.close(os.open("/dev/net/tun", os.O_RDWR))
+        with machines("probe") as (probe,):
+            probe.nft(
+                "table ip t { chain c { type nat hook postrouting priority 100; masquerade fully-random; }; }"
+            )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+#: Marks a test that cannot run without namespaces.
+needs_namespaces = pytest.mark.skipif(not _possible(), reason=ABSENT)

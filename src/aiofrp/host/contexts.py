@@ -104,7 +104,8 @@ class HoleOwner:
     secret_key: str = field(repr=False)  #: visitors show that they know it
     allow_users: tuple[str, ...]  #: users who may ask; ``*``: everybody
     messages: Messages = field(repr=False)  #: the control connection of its client
-    ask: Callable[[str], None] = field(repr=False)  #: makes the client announce itself for a session id
+    #: Makes the client announce itself for a session id; with a callable for the error if it cannot be asked.
+    ask: Callable[[str, Callable[[FrpError], None]], None] = field(repr=False)
 
 
 class Holes(Protocol):

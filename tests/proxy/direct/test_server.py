@@ -65,11 +65,13 @@ async def test_the_client_gets_the_session_id_and_the_end(codec: Codec) -> None:
     client = End(theirs).attach()
     context = FakeContext(NewProxy(proxy_name="ann.p", proxy_type="xtcp", sk="k"), codec, ours)
     await half(context).start()
-    context.owners["ann.p"].ask("123abc")
+    errors: list[FrpError] = []
+    context.owners["ann.p"].ask("123abc", errors.append)
     await until(lambda: client.lost)
     messages: list[Message] = codec.decoder().receive_data(bytes(client.data))
     assert messages == [NatHoleSid(sid="123abc")]
     assert context.started == [StartWorkConn(proxy_name="ann.p")]
+    assert not errors
     client.abort()
 
 
@@ -85,9 +87,13 @@ async def test_who_may_ask(allowed: tuple[str, ...], users: tuple[str, ...]) -> 
     assert context.ended == ["p"]
 
 
-async def test_without_a_work_connection_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
+async def test_without_a_work_connection_log_and_visitor_get_the_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     context = FakeContext(NewProxy(proxy_name="p", proxy_type="xtcp"))
     await half(context).start()
     with caplog.at_level(logging.WARNING, "aiofrp.test"):
-        context.owners["p"].ask("1")
+        errors: list[FrpError] = []
+        context.owners["p"].ask("1", errors.append)
+    assert [str(error) for error in errors] == ["the session is over"]
     assert "write nat hole sid package error, the session is over" in caplog.text

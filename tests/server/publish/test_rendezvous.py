@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
 from aiofrp import logs
+from aiofrp.errors import Closed, FrpError
 from aiofrp.host.contexts import HoleOwner
 from aiofrp.host.messages import Messages
 from aiofrp.server.publish import rendezvous
@@ -60,9 +62,15 @@ class Rig:
         self.holes = Rendezvous(3600.0)
         self.client, self.visitor = Session(self.holes), Session(self.holes)
         self.asked: list[str] = []
+        self.failures: list[Callable[[FrpError], None]] = []  # of them: to be called when it cannot be asked
+
+    def ask(self, sid: str, failed: Callable[[FrpError], None]) -> None:
+        """What the proxy does to ask its client."""
+        self.asked.append(sid)
+        self.failures.append(failed)
 
     async def publish(self, secret: str = "secret", users: tuple[str, ...] = ("",)) -> None:
-        owner = HoleOwner(secret, users, self.client.messages, self.asked.append)
+        owner = HoleOwner(secret, users, self.client.messages, self.ask)
         self.lease = await self.holes.claim("p2p", owner)
 
     def announce(self, sid: str, addrs: tuple[str, ...] = ADDRS, session: Session | None = None) -> None:
@@ -206,18 +214,64 @@ async def test_a_success_is_tried_first_again(rig: Rig) -> None:
     assert len(rig.holes) == 0
 
 
-async def test_a_client_that_says_nothing_is_forgotten(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_visitor_of_a_client_that_says_nothing_is_told(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(rendezvous, "CLIENT_TIMEOUT", 0.01)
     rig.visitor.asks()
     assert len(rig.holes) == 1
     await until(lambda: len(rig.holes) == 0)
-    assert rig.visitor.got == []
+    error = "xtcp proxy [p2p]: its frpc announced no addresses within 0.01 s; its log may say why"
+    assert rig.visitor.got == [NatHoleResp(transaction_id="v", error=error)]
+    rig.failures[0](Closed("too late for it"))
+    rig.announce(rig.asked[0])
+    rig.visitor.asks()
+    rig.lease.end()
+    await until(lambda: len(rig.holes) == 0)
+    assert rig.visitor.got[1].error == "xtcp proxy [p2p]: the proxy has ended meanwhile"
+    assert len(rig.visitor.got) == 2
+    assert rig.client.got == []
 
 
-async def test_one_visitor_has_a_limit_and_others_have_not_his(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_visitor_of_a_client_that_cannot_be_asked_is_told_at_once(rig: Rig) -> None:
+    rig.visitor.asks()
+    rig.failures[0](Closed("the session is over"))
+    error = "xtcp proxy [p2p]: its frpc could not be asked for its addresses: the session is over"
+    assert rig.visitor.got == [NatHoleResp(transaction_id="v", error=error)]
+    assert len(rig.holes) == 0
+
+
+async def test_many_sessions_leave_attempts_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of one address, and of several: whose attempt gives way is told."""
+    monkeypatch.setattr(rendezvous, "MAX_ATTEMPTS", 64)
+    monkeypatch.setattr(rendezvous, "MAX_OF_ADDRESS", 20)
+    rig = Rig()
+    await rig.publish()
+    visitors = [Session(rig.holes, host=f"192.0.2.{number % 4}") for number in range(40)]
+    for visitor in visitors:
+        for _ in range(50):
+            visitor.asks()
+    assert len(rig.holes) == 64
+    before = [len(visitor.got) for visitor in visitors]
+    sids = len(rig.asked)
+    for host in ("192.0.2.1", "192.0.2.77", "192.0.2.78"):
+        assert Session(rig.holes, host=host).asks() is None, host
+    assert len(rig.asked) == sids + 3
+    assert len(rig.holes) == 64
+    notices = [
+        visitor.got[-1] for visitor, count in zip(visitors, before, strict=True) if len(visitor.got) > count
+    ]
+    assert 1 <= len(notices) <= 3
+    assert {notice.error for notice in notices} == {
+        "too many attempts to punch a hole are under way, try again in a minute"
+    }
+
+
+async def test_one_visitor_has_a_limit_and_others_have_not_his(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendezvous, "SENDER_DELAY", 0.0)
     monkeypatch.setattr(rendezvous, "MAX_OF_SESSION", 3)
+    rig = Rig()
+    await rig.publish()
     assert [rig.visitor.asks() for _ in range(3)] == [None] * 3
     answer = rig.visitor.asks()
     assert answer is not None

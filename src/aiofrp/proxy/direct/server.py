@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import HoleOwner, ServerHalf
 from aiofrp.stream.base import Stream
@@ -22,7 +24,7 @@ class DirectServer(ServerHalf):
     async def stop(self) -> None:
         self._lease.end()
 
-    def _ask(self, sid: str) -> None:
+    def _ask(self, sid: str, failed: Callable[[FrpError], None]) -> None:
         """Let the client announce its addresses: a work connection of its own has the session id, and closes."""
         context = self.context
 
@@ -30,7 +32,8 @@ class DirectServer(ServerHalf):
             stream.write(context.codec.encode(NatHoleSid(sid=sid)))
             stream.close()
 
-        def failed(error: FrpError) -> None:
+        def not_taken(error: FrpError) -> None:
             context.log.seldom.warning("write nat hole sid package error, %s", error)
+            failed(error)
 
-        context.take_work_connection(StartWorkConn(proxy_name=context.message.proxy_name), ready, failed)
+        context.take_work_connection(StartWorkConn(proxy_name=context.message.proxy_name), ready, not_taken)

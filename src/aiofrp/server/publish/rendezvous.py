@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from typing import Final
 
 from aiofrp.errors import AuthError, FrpError, ProtocolError, ProxyError, RemoteProtocolError
@@ -18,6 +17,8 @@ from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
 from aiofrp.nat.controller import Announced, Attempt, Controller, Orders, announced
 from aiofrp.server.directory import Directory
+from aiofrp.server.publish.shares import Shares
+from aiofrp.webserver.guard import source_of
 from aiofrp.wire.frp.auth import matches, sign_key
 from aiofrp.wire.frp.messages import NatHoleClient, NatHoleReport, NatHoleResp, NatHoleVisitor
 from aiofrp.wire.nathole.sid import new_id
@@ -29,24 +30,28 @@ CLIENT_TIMEOUT = 10.0
 SENDER_DELAY = 1.0
 #: Seconds that a report may come after the time in which the client waits for datagrams (docs/protocol/nat.md §3).
 REPORT_TIME = 30.0
-#: Attempts of all visitors that wait for a client or a report, and those of one session.
+#: Attempts that wait for a client or a report: those of all visitors, of one address that visitors come from (IPv6: one
+#: /64 network), and of one session.
 MAX_ATTEMPTS: Final = 10_000
+MAX_OF_ADDRESS: Final = 1_000
 MAX_OF_SESSION: Final = 256
 #: Characters of a transaction id, which is kept for the answer; the reference's has 26.
 MAX_TRANSACTION: Final = 256
 
 _PROTOCOLS = ("", "kcp", "quic")
 _SENDER = "sender"
+_TOO_MANY = "too many attempts to punch a hole are under way, try again in a minute"
 
 
 class Member:
     """One session, as the rendezvous uses it."""
 
-    __slots__ = ("host", "log", "messages", "user")
+    __slots__ = ("host", "log", "messages", "source", "user")
 
     def __init__(self, messages: Messages, user: str, host: str, log: Log) -> None:
         """``host``: where its control connection comes from. ``log``: for what its messages cause."""
         self.messages, self.user, self.host, self.log = messages, user, host, log
+        self.source = source_of(host)  #: that the attempts of all its sessions count for
 
 
 class _Pending:
@@ -57,6 +62,7 @@ class _Pending:
         "announced",
         "attempt",
         "client",
+        "name",
         "owner",
         "protocol",
         "sid",
@@ -69,6 +75,7 @@ class _Pending:
         self.sid = sid
         self.visitor = visitor
         self.owner = owner
+        self.name = request.proxy_name  # of a proxy that exists
         self.transaction = request.transaction_id
         self.protocol = request.protocol if request.protocol in _PROTOCOLS else "quic"
         self.announced: (
@@ -91,9 +98,7 @@ class Rendezvous:
         self._controller = Controller(keep)
         self._owners = Directory[str, HoleOwner](lambda name: ProxyError(f"proxy [{name}] is repeated"))
         self._pending: dict[str, _Pending] = {}  # by session id; limited by MAX_ATTEMPTS
-        self._count: Counter[Messages] = (
-            Counter()
-        )  # of attempts by the visitor's session; limited by MAX_OF_SESSION
+        self._shares = Shares[_Pending](MAX_ATTEMPTS, MAX_OF_ADDRESS, MAX_OF_SESSION, self._given_up)
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -137,15 +142,14 @@ class Rendezvous:
         if not matches(message.sign_key, sign_key(owner.secret_key, message.timestamp)):
             raise AuthError(f"xtcp connection of [{name}] auth failed")
         self._check_user(member, name)
-        if self._count[member.messages] >= MAX_OF_SESSION or len(self._pending) >= MAX_ATTEMPTS:
-            raise ProxyError("too many attempts to punch a hole are under way, try again in a minute")
         if len(message.transaction_id) > MAX_TRANSACTION:
             raise ProxyError(f"the transaction id has more than {MAX_TRANSACTION} characters")
-        sid = new_id()
-        pending = self._pending[sid] = _Pending(sid, member, message, owner)
-        self._count[member.messages] += 1
+        pending = _Pending(new_id(), member, message, owner)
+        if not self._shares.take(member.source, member.messages, pending):
+            raise ProxyError(_TOO_MANY)
+        self._pending[pending.sid] = pending
         pending.timer = asyncio.get_running_loop().call_later(CLIENT_TIMEOUT, self._no_client, pending)
-        owner.ask(sid)
+        owner.ask(pending.sid, lambda error: self._no_client(pending, error))
 
     def _client(self, member: Member, message: NatHoleClient) -> None:
         pending = self._pending.get(message.sid)
@@ -214,18 +218,38 @@ class Rendezvous:
         wait = attempt.client.behavior.read_timeout_ms / 1000 + REPORT_TIME
         pending.timer = loop.call_later(wait, self._forget, pending)
 
-    def _no_client(self, pending: _Pending) -> None:
-        pending.visitor.log.debug("wait for NatHoleClient message timeout, sid [%s]", pending.sid)
+    def _no_client(self, pending: _Pending, error: FrpError | None = None) -> None:
+        """The proxy's client cannot be asked because of ``error``, or did not answer in time. The visitor gets the
+        cause; one of the reference's waits no longer than 5 s, and ignores it (docs/protocol/nat.md §3)."""
+        if self._pending.get(pending.sid) is not pending or pending.client:
+            return
+        if self._owners.find(pending.name) is not pending.owner:
+            cause = "the proxy has ended meanwhile"
+        elif error is not None:
+            cause = f"its frpc could not be asked for its addresses: {error}"
+        else:
+            cause = f"its frpc announced no addresses within {CLIENT_TIMEOUT:g} s; its log may say why"
+        text = f"xtcp proxy [{pending.name}]: {cause}"
+        pending.visitor.log.debug("wait for NatHoleClient message timeout, sid [%s]: %s", pending.sid, text)
+        self._refuse(pending, text)
+
+    def _given_up(self, pending: _Pending) -> None:
+        """Others who have fewer attempts under way get the place of ``pending``."""
+        if pending.attempt is None:
+            self._refuse(pending, _TOO_MANY)
+        else:
+            self._forget(pending)  # both have their orders; only a report may come
+
+    def _refuse(self, pending: _Pending, text: str) -> None:
+        """End an attempt whose visitor has no answer yet."""
+        pending.visitor.messages.send(NatHoleResp(transaction_id=pending.transaction, error=text))
         self._forget(pending)
 
     def _forget(self, pending: _Pending) -> None:
         if pending.timer is not None:
             pending.timer.cancel()
-        if self._pending.pop(pending.sid, None) is not None:
-            key = pending.visitor.messages
-            self._count[key] -= 1
-            if not self._count[key]:
-                del self._count[key]
+        self._pending.pop(pending.sid, None)
+        self._shares.give_back(pending)
 
 
 def _response(pending: _Pending, transaction: str, orders: Orders) -> NatHoleResp:

@@ -1,55 +1,102 @@
-"""The documents: links lead somewhere, configurations in them are good, the examples are."""
+"""The documents: links lead somewhere, configurations in them are good, commands in them exist, the examples are."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from aiofrp.cli import frpc, frps
+from aiofrp.cli import aiofrp, frpc, frps
+from aiofrp.config.flags.parse import parse
 from aiofrp.config.tools.reference import reference
+from tests.support.documents import DOCS, PAGES, ROOT, Block, name_of, page
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
-LINK = re.compile(r"\]\(([^)#]+)")
-TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+#: Languages of configurations, each with what a block has that is something else: a unit of systemd, a file of Docker.
+CONFIGURATIONS = {
+    "toml": r"\A\[project",
+    "yaml": r"^(?:services|scrape_configs):",
+    "ini": r"^\[(?:Unit|Service|Install)\]",
+}
+PROGRAMS = {"frps": frps.ROOT, "frpc": frpc.ROOT, "aiofrp": aiofrp.ROOT}
+_ASSIGNMENT = re.compile(r"\w+=\S*$")
+
+each_page = pytest.mark.parametrize("path", PAGES, ids=name_of)
 
 
-def name_of(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+@each_page
+def test_links_lead_somewhere(path: Path) -> None:
+    """To a file, and where they name a section, to one that the page has."""
+    wrong = []
+    for link in page(path).links:
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        if not target.exists() or (anchor and anchor not in page(target).anchors):
+            wrong.append(link)
+    assert not wrong
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_links_lead_to_files(page: Path) -> None:
-    links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
-    assert not [link for link in links if not (page.parent / link).exists()]
-
-
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_configurations_are_good(page: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@each_page
+def test_configurations_are_good(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Each one, for the program it is meant for."""
-    path = tmp_path / "block.toml"
-    for block in TOML.findall(page.read_text(encoding="utf-8")):
-        path.write_text(block, encoding="utf-8")
-        codes = [program.main(["verify", "-c", str(path)]) for program in (frps, frpc)]
+    monkeypatch.chdir(tmp_path)
+    Path("confd").mkdir()  # a page includes its files
+    for block in page(path).blocks:
+        other = CONFIGURATIONS.get(block.language)
+        if other is None or re.search(other, block.text, re.MULTILINE):
+            continue
+        file = tmp_path / f"block.{block.language}"
+        file.write_text(block.text, encoding="utf-8")
+        codes = [program.main(["verify", "-c", str(file)]) for program in (frps, frpc)]
         assert 0 in codes, (block, capsys.readouterr())
 
 
+def calls(block: Block) -> list[list[str]]:
+    """The calls of our programs in a block, each as its words without variables, sudo and redirections."""
+    found = []
+    for command in block.commands:
+        for part in re.split(r"\s(?:&&|\|\|?|;)\s", re.sub(r"\s[12]?>{1,2}\s*\S+|\s&$", "", command)):
+            words = shlex.split(part, comments=True)
+            while words and (_ASSIGNMENT.match(words[0]) or words[0] in ("sudo", "nohup", "exec")):
+                del words[0]
+            if words and Path(words[0]).name in PROGRAMS:
+                found.append([Path(words[0]).name, *words[1:]])
+    return found
+
+
+@each_page
+def test_commands_exist(path: Path) -> None:
+    """Every call of our programs names a command that does something, with flags that it has."""
+    for block in page(path).blocks:
+        for name, *arguments in calls(block):
+            invocation = parse(PROGRAMS[name], arguments)
+            assert invocation.command.run or {"help", "version"} & set(invocation.values), arguments
+        scripts = [word for command in block.commands for word in re.findall(r"(?<!\S)scripts/\w+", command)]
+        assert not [script for script in scripts if not (ROOT / script).exists()]
+
+
+def test_calls_are_found() -> None:
+    text = "$ FOO=1 sudo ./frpc -c 'a b' > log &\nfrpc: ok\n$ cd x && aiofrp config show f | head\n"
+    assert calls(Block("console", text, "")) == [["frpc", "-c", "a b"], ["aiofrp", "config", "show", "f"]]
+
+
 def test_the_configuration_page_is_what_the_models_say() -> None:
-    page = ROOT / "docs" / "reference" / "configuration.md"
-    assert page.read_text(encoding="utf-8") == reference(), (
+    path = DOCS / "reference" / "configuration.md"
+    assert path.read_text(encoding="utf-8") == reference(), (
         "aiofrp config reference > docs/reference/configuration.md"
     )
 
 
 def test_every_page_is_reached_from_the_index() -> None:
-    docs = ROOT / "docs"
-    linked = {
-        (docs / link).resolve() for link in LINK.findall((docs / "index.md").read_text(encoding="utf-8"))
-    }
-    assert {page for page in docs.rglob("*.md") if page.name != "index.md"} <= linked
+    index = DOCS / "index.md"
+    linked = {(DOCS / link.partition("#")[0]).resolve() for link in page(index).links}
+    assert {path for path in DOCS.rglob("*.md") if path != index} <= linked
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=name_of)

@@ -87,10 +87,10 @@ async def answered(client: Client) -> None:
             await asyncio.sleep(0.01)
 
 
-#: In the recorded order; the states of proxies are compared elsewhere, and there is no page yet.
+#: In the recorded order; the states of proxies are compared elsewhere. The recorded program was built without pages.
 LABELS = [
     *("healthz no auth", "healthz any method", "status without auth", "status wrong auth", "root redirect"),
-    *("static index", "favicon", "unknown path", "wrong method on status", "config get", "config put empty"),
+    *("unknown path", "wrong method on status", "config get", "config put empty"),
     *(
         "proxy config tcp",
         "proxy config http",

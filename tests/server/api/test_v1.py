@@ -226,9 +226,9 @@ def served_only(body: str) -> str:
 
 
 SAME = [
-    *("client_404", "client_detail", "clients", "delete_bad", "favicon", "healthz", "method_bad", "notfound"),
+    *("client_404", "client_detail", "clients", "delete_bad", "healthz", "method_bad", "notfound"),
     *("proxies_name", "proxy_bogus", "proxy_http", "proxy_https", "proxy_tcp", "proxy_tcp_name", "root"),
-    *("proxy_tcp_name_404", "proxy_tcpmux", "proxy_udp", "serverinfo", "static", "traffic", "traffic_404"),
+    *("proxy_tcp_name_404", "proxy_tcpmux", "proxy_udp", "serverinfo", "traffic", "traffic_404"),
     *("v2_badstatus", "v2_client_404", "v2_client_detail", "v2_clients", "v2_notfound", "v2_page_beyond"),
     *("v2_proxies", "v2_proxies_badpage", "v2_proxies_badsize", "v2_proxies_badtype", "v2_proxies_filtered"),
     *("v2_proxy_404", "v2_proxy_badesc", "v2_proxy_detail", "v2_proxy_slash", "v2_prune_bad"),

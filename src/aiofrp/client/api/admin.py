@@ -20,6 +20,7 @@ from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.proxy.base import Place, proxy_type
 from aiofrp.transport.net import join_host_port
+from aiofrp.webserver.pages import add_pages
 from aiofrp.webserver.profiling import add_profiling
 from aiofrp.webserver.routes import plain, serve
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
@@ -73,6 +74,7 @@ class AdminApi:
         if client.config.web_server.pprof_enable:
             add_profiling(server)
         server.route("*", "/", to_pages)
+        add_pages(server, "frpc", client.config.web_server.assets_dir)
 
     @property
     def address(self) -> str:

@@ -12,6 +12,7 @@ from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.v2 import ApiV2
 from aiofrp.server.api.views import Object
 from aiofrp.server.tables import Tables
+from aiofrp.webserver.pages import add_pages
 from aiofrp.webserver.profiling import add_profiling
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
@@ -46,6 +47,7 @@ class ServerApi:
         if tables.config.web_server.pprof_enable:
             add_profiling(web_server)
         web_server.route("*", "/", to_pages)
+        add_pages(web_server, "frps", tables.config.web_server.assets_dir)
 
     @property
     def address(self) -> str:

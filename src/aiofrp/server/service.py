@@ -112,6 +112,7 @@ class Server:
         _log.info("frps started successfully")
         if self._api is not None and self.statistics is not None:
             self.tables.scope.spawn(_forget_old(self.statistics), "statistics")
+            self.tables.scope.spawn(self._api.sampler.run(), "samples")
             _log.info("dashboard listen on %s", self._api.address)
 
     @property
@@ -181,7 +182,7 @@ class Server:
 
             metrics = Metrics()
             self.tables.observers.append(metrics)
-        api = ServerApi(self.tables, self.statistics, metrics)
+        api = ServerApi(self.tables, self.statistics, self.proxies, self._flow, metrics)
         await api.start()
         self._api = api
 

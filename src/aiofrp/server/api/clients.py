@@ -67,6 +67,8 @@ class Clients:
         self._records: dict[_Key, ClientRecord] = {}  # one per session, and the offline ones
         self._offline: dict[_Key, None] = {}  # the longest offline first; limited by OFFLINE_LIMIT
         self._named: Counter[str] = Counter()  # how many records with a client id have this key
+        self.changed: Callable[[ClientRecord, bool], None] = lambda record, online: None
+        """Called with whether a client is online when it has come, or before it leaves."""
 
     def check_run_id(self, login: Login) -> None:
         """Raise :class:`~aiofrp.errors.AuthError` for a login whose run id is the key of another client, which the API
@@ -98,6 +100,7 @@ class Clients:
         )
         if known is None and record.client_id:
             self._named[record.key] += 1
+        self.changed(record, True)
 
     def left(self, login: Login, run_id: str) -> None:
         """The session ``run_id`` of ``login`` has ended; only a client with a client id is remembered. Nothing happens
@@ -106,6 +109,7 @@ class Clients:
         record = self._records.get(key)
         if record is None or record.run_id != run_id:
             return
+        self.changed(record, False)
         if not record.client_id:
             del self._records[key]
             return

@@ -136,6 +136,8 @@ class Statistics:
         self.traffic_out = DailyCounter(self.today)
         self._proxies: dict[str, ProxyRecord] = {}  # the closed ones limited by CLOSED_LIMIT
         self._closed: dict[str, None] = {}  # names of closed proxies, the longest closed first
+        self.changed: Callable[[ProxyRecord], None] = lambda record: None
+        """Called when a proxy has opened or closed."""
 
     def __repr__(self) -> str:
         return f"<Statistics clients={self.clients} proxies={len(self._proxies)}>"
@@ -169,6 +171,7 @@ class Statistics:
         self._closed.pop(name, None)
         record.user, record.client_id, record.run_id, record.open = user, client_id, run_id, True
         record.last_start = self._clock()
+        self.changed(record)
 
     def proxy_closed(self, name: str, kind: str) -> None:
         """Keep the record as that of a closed proxy; the one closed longest is forgotten above :data:`CLOSED_LIMIT`."""
@@ -177,6 +180,7 @@ class Statistics:
         if record is None:
             return
         record.open, record.last_close = False, self._clock()
+        self.changed(record)
         self._closed[name] = None
         if len(self._closed) > CLOSED_LIMIT:
             self._forget(next(iter(self._closed)))

@@ -8,12 +8,20 @@ from aiohttp import web
 
 from aiofrp.aio import mapped
 from aiofrp.server.api import views
+from aiofrp.server.api.connections import ConnectionsApi
+from aiofrp.server.api.lists import enveloped
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.v2 import ApiV2
 from aiofrp.server.api.views import Object
+from aiofrp.server.api.watch import WatchApi
+from aiofrp.server.live.history import History
+from aiofrp.server.live.sampler import Sampler
+from aiofrp.server.publish.flow import Flow
+from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.tables import Tables
 from aiofrp.webserver.pages import add_pages
 from aiofrp.webserver.profiling import add_profiling
+from aiofrp.webserver.routes import serve
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
@@ -26,7 +34,15 @@ class ServerApi:
     Handlers read :class:`~aiofrp.server.tables.Tables` and change nothing but the statistics.
     """
 
-    def __init__(self, tables: Tables, statistics: Statistics, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        statistics: Statistics,
+        proxies: Proxies,
+        flow: Flow,
+        metrics: Metrics | None = None,
+    ) -> None:
+        """``flow``: what the users of ``proxies`` have moved."""
         self._tables = tables
         self._statistics = statistics
         self._metrics = metrics
@@ -42,6 +58,12 @@ class ServerApi:
         web_server.route("GET", "/api/clients/{key:[^/]+}", self._client)
         web_server.route("DELETE", "/api/proxies", self._prune, changes=True)
         ApiV2(tables, statistics).add_to(web_server)
+        history = History()
+        self._watch = watch = WatchApi(statistics, history, self._run_ids)
+        tables.clients.changed = watch.client_changed
+        self.sampler = Sampler(proxies, flow, statistics, history, watch.sampled)
+        for api in (ConnectionsApi(proxies, statistics), watch):
+            serve(web_server, api, enveloped)
         if metrics is not None:
             web_server.route("*", "/metrics", self._exposition)
         if tables.config.web_server.pprof_enable:
@@ -60,6 +82,7 @@ class ServerApi:
 
     async def close(self) -> None:
         """Stop listening and end what is being answered."""
+        self._watch.streams.close()
         await self._web.close()
 
     async def _info(self, request: web.Request) -> web.Response:

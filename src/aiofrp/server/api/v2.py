@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from inspect import isawaitable
-from typing import Any, Final
-from urllib.parse import unquote
+from collections.abc import Iterable
+from typing import Final
 
 from aiohttp import web
 
 from aiofrp import registry
 from aiofrp.aio import mapped
-from aiofrp.config.golang.literals import parse_int
 from aiofrp.server.api import views
 from aiofrp.server.api.clients import ClientRecord
+from aiofrp.server.api.lists import Page, enveloped, page, page_of, part
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.views import Object
 from aiofrp.server.tables import Tables
 from aiofrp.version import FRP_VERSION
-from aiofrp.webserver.server import ApiError, Handler, WebServer, json_response, log_error
+from aiofrp.webserver.server import ApiError, WebServer
 
-_PAGE_SIZE, _MAX_PAGE_SIZE = 50, 200
 _STATES: Final = ("", "all", "online", "offline")
 _PRUNED: Final = "offline_proxies"
-
-
-def _enveloped(answer: Callable[[web.Request], Any]) -> Handler:
-    """A handler that answers with what ``answer`` returns (now, or awaited), or with the error it raises."""
-
-    async def handle(request: web.Request) -> web.Response:
-        try:
-            data = answer(request)
-            if isawaitable(data):
-                data = await data
-            return json_response({"code": 200, "msg": "success", "data": data})
-        except ApiError as error:
-            log_error(request, error)
-            return json_response({"code": error.status, "msg": str(error), "data": None}, error.status)
-
-    return handle
 
 
 class ApiV2:
@@ -61,8 +42,8 @@ class ApiV2:
             "/proxies/{name:[^/]+}/traffic": self._traffic,
         }
         for path, answer in routes.items():
-            web_server.route("GET", "/api/v2" + path, _enveloped(answer))
-        web_server.route("POST", "/api/v2/system/prune", _enveloped(self._prune), changes=True)
+            web_server.route("GET", "/api/v2" + path, enveloped(answer))
+        web_server.route("POST", "/api/v2/system/prune", enveloped(self._prune), changes=True)
 
     # System
 
@@ -84,23 +65,23 @@ class ApiV2:
 
     # Users and clients
 
-    def _users(self, request: web.Request) -> Object:
+    def _users(self, request: web.Request) -> Page[Object]:
         users: dict[str, Object] = {}
         for key, records in (("clientCount", self._tables.clients.all()), ("proxyCount", self._records())):
             for record in records:
                 user = {"user": record.user, "clientCount": 0, "proxyCount": 0}
                 users.setdefault(record.user, user)[key] += 1
         q = request.query.get("q", "").lower()
-        return _page(request, [user for name, user in sorted(users.items()) if q in name.lower()])
+        return page(request, [user for name, user in sorted(users.items()) if q in name.lower()])
 
-    def _clients(self, request: web.Request) -> Object:
+    def _clients(self, request: web.Request) -> Page[Object]:
         wanted = _Filters(request)
         shown = [views.client(record, self._run_ids) for record in self._tables.clients.all()]
         found = [item for item in shown if wanted.client(item) and wanted.has_text(_texts_of_client(item))]
-        return _page(request, found)
+        return page(request, found)
 
     def _client(self, request: web.Request) -> Object:
-        key = _part(request)
+        key = part(request)
         record = self._tables.clients.find(key, self._run_ids)
         if record is None:
             raise ApiError(404, f"client {key} not found")
@@ -117,14 +98,14 @@ class ApiV2:
     def _records(self, kind: str = "") -> Iterable[ProxyRecord]:
         return self._statistics.proxies(kind)
 
-    async def _proxies(self, request: web.Request) -> Object:
+    async def _proxies(self, request: web.Request) -> Page[Object]:
         wanted, kind = _Filters(request), _kind(request)
         records = [p for p in self._records(kind) if self._wanted(wanted, p)]
         records.sort(key=lambda p: (p.kind, p.name))
         if not wanted.searches:
-            return _page(request, records, self._shown)
+            return page(request, records, self._shown)
         shown = await mapped(self._shown, records)
-        return _page(request, [p for p in shown if wanted.has_text(_texts_of_proxy(p))])
+        return page(request, [p for p in shown if wanted.has_text(_texts_of_proxy(p))])
 
     def _wanted(self, filters: _Filters, record: ProxyRecord) -> bool:
         client_id = record.client_id or self._run_ids(record.run_id)
@@ -142,7 +123,7 @@ class ApiV2:
         return views.proxy_v2(record, published, self._statistics.today, self._run_ids)
 
     def _record(self, request: web.Request) -> ProxyRecord:
-        record = self._statistics.proxy(_part(request))
+        record = self._statistics.proxy(part(request))
         if record is None:
             raise ApiError(404, "no proxy info found")
         return record
@@ -153,7 +134,7 @@ class _Filters:
 
     def __init__(self, request: web.Request) -> None:
         query = request.query
-        _page_of(request)  # a wrong page is the first error
+        page_of(request)  # a wrong page is the first error
         self._state = query.get("status", "").lower()
         if self._state not in _STATES:
             raise ApiError(400, "status must be one of all, online, offline")
@@ -212,42 +193,3 @@ def _kind(request: web.Request) -> str:
     if kind and kind not in registry.PROXIES:
         raise ApiError(400, f"type must be one of {', '.join(registry.PROXIES)}")
     return kind
-
-
-def _part(request: web.Request) -> str:
-    """A part of the path after ``/api/v2/<what>/``, unescaped only now, so that it may hold slashes."""
-    return unquote(request.rel_url.raw_path.split("/")[4])
-
-
-def _page(
-    request: web.Request, items: Sequence[Any], shown: Callable[[Any], Object] = lambda item: item
-) -> Object:
-    """The page of ``items`` that the query asks for, each item as ``shown`` makes it; the others are not made."""
-    page, size = _page_of(request)
-    return {
-        "total": len(items),
-        "page": page,
-        "pageSize": size,
-        "items": [shown(item) for item in items[(page - 1) * size : page * size]],
-    }
-
-
-def _page_of(request: web.Request) -> tuple[int, int]:
-    page = _positive(request, "page", 1)
-    size = _positive(request, "pageSize", _PAGE_SIZE)
-    if size > _MAX_PAGE_SIZE:
-        raise ApiError(400, f"pageSize must be between 1 and {_MAX_PAGE_SIZE}")
-    if page > (2**63 - 1) // size:
-        raise ApiError(400, "page is too large")
-    return page, size
-
-
-def _positive(request: web.Request, name: str, default: int) -> int:
-    text = request.query.get(name, "")
-    try:
-        number = parse_int(text, base=10) if text else default
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ApiError(400, f"{name} must be a positive integer")
-    return number

@@ -69,7 +69,7 @@ class Proxies:
                     raise
 
     async def _start(self, owner: ControlSession, message: NewProxy) -> str:
-        traffic = self._traffic_of(message.proxy_name, _kind(message))
+        traffic = self._entry_of(message.proxy_name, _kind(message))
         try:
             return await self._publish(owner, message, self._make(owner, message, traffic))
         except BaseException:
@@ -106,7 +106,7 @@ class Proxies:
         finally:  # the session may end meanwhile: the name and the ports are free all the same
             self._count(owner, published.half, -1)
             _end(published)
-            self._forget_if_idle(self._traffic_of(name, published.kind))
+            self._forget_if_idle(self._entry_of(name, published.kind))
             for observer in self._tables.observers:
                 observer.proxy_closed(name, published.kind)
 
@@ -124,6 +124,10 @@ class Proxies:
     def traffic(self) -> list[Traffic]:
         """The connections of each proxy, also of those that are closed and have some still."""
         return list(self._traffic.values())
+
+    def traffic_of(self, name: str) -> list[Traffic]:
+        """The connections of the proxy ``name``: one entry for each type that it has or had, where some are open."""
+        return [found for kind in registry.PROXIES if (found := self._traffic.get((name, kind))) is not None]
 
     def _all_closed(self, traffic: Traffic) -> None:
         self._forget_if_idle(traffic)
@@ -143,7 +147,7 @@ class Proxies:
         half: ServerHalf = server_half(Context(self._tables, owner, message, traffic))
         return half
 
-    def _traffic_of(self, name: str, kind: str) -> Traffic:
+    def _entry_of(self, name: str, kind: str) -> Traffic:
         traffic = self._traffic.get((name, kind))
         if traffic is None:
             traffic = Traffic((name, kind), self._tables.observers, self._all_closed, self._flow)

@@ -1,0 +1,82 @@
+"""The open connections of a proxy's users, in version 2 of frps's API: listed and closed one by one."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, TypedDict
+
+from aiohttp import web
+
+from aiofrp.server.api.lists import PAGED, Page, page, part
+from aiofrp.server.api.statistics import Statistics
+from aiofrp.server.publish.flow import LiveConnection
+from aiofrp.server.publish.proxies import Proxies
+from aiofrp.transport.net import join_host_port
+from aiofrp.webserver.routes import route
+from aiofrp.webserver.server import ApiError
+
+
+class ConnectionShown(TypedDict):
+    """An open connection of a user. Of an http proxy it is a connection to the service, which requests share."""
+
+    id: Annotated[str, "Names it for closing; unique while frps runs."]
+    userAddr: Annotated[
+        str, "Address and port of the user, of several the latest; empty where it is not known."
+    ]
+    startAt: Annotated[int, "When it began, in seconds since 1970."]
+    bytesIn: Annotated[int, "Bytes from the user so far."]
+    bytesOut: Annotated[int, "Bytes to the user so far."]
+    rateIn: Annotated[int, "Bytes per second from the user, over the last 5 seconds."]
+    rateOut: Annotated[int, "Bytes per second to the user, over the last 5 seconds."]
+
+
+class ClosedConnections(TypedDict):
+    """The outcome of closing."""
+
+    closed: Annotated[int, "How many connections were closed."]
+
+
+class ConnectionsApi:
+    """The routes about open connections."""
+
+    def __init__(self, proxies: Proxies, statistics: Statistics) -> None:
+        self._proxies = proxies
+        self._statistics = statistics
+
+    @route("GET", "/api/v2/proxies/{name}/connections", Page[ConnectionShown], query=PAGED)
+    def connections(self, request: web.Request) -> Page[ConnectionShown]:
+        """The open connections of a proxy, those opened first first."""
+        now = time.time()
+        return page(request, self._live(request), lambda live: _shown(live, now))
+
+    @route("DELETE", "/api/v2/proxies/{name}/connections/{id}", ClosedConnections)
+    def close(self, request: web.Request) -> ClosedConnections:
+        """Close one connection of a proxy at once. 404 when it is gone."""
+        wanted = part(request, 2)
+        found = next((live for live in self._live(request) if str(live.id) == wanted), None)
+        if found is None:
+            raise ApiError(404, "no such connection, or it is closed")
+        found.joined.abort()
+        return {"closed": 1}
+
+    def _live(self, request: web.Request) -> list[LiveConnection]:
+        name = part(request)
+        traffic = self._proxies.traffic_of(name)
+        if not traffic and self._statistics.proxy(name) is None:
+            raise ApiError(404, "no proxy info found")
+        return [live for one in traffic for live in one.live()]
+
+
+def _shown(live: LiveConnection, now: float) -> ConnectionShown:
+    joined = live.joined
+    host, port = joined.source
+    rate_in, rate_out = live.rates(now)
+    return {
+        "id": str(live.id),
+        "userAddr": join_host_port(host, port) if host else "",
+        "startAt": int(live.since),
+        "bytesIn": joined.bytes_in,
+        "bytesOut": joined.bytes_out,
+        "rateIn": rate_in,
+        "rateOut": rate_out,
+    }

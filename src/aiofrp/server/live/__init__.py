@@ -1,0 +1,1 @@
+"""What frps keeps for who watches it: its history, what was disabled, and who did what."""

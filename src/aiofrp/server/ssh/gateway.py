@@ -171,7 +171,7 @@ class SshTransport(SSHServerConnection):
         if self._out:
             out, self._out, self._out_size = self._out, [], 0
             if self._transport is not None:
-                self._transport.write(b"".join(out))
+                self.stream.write(b"".join(out))
 
     def _send(self, data: bytes) -> None:
         """In the place of asyncssh's: packets stay in order."""

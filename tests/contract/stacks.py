@@ -17,6 +17,7 @@ from typing import TypeVar
 from aiofrp.http.scheduler import Scheduler
 from aiofrp.http.v2.connection import Connection2
 from aiofrp.http.v2.stream import Headers, Stream2, ignore
+from aiofrp.server.ssh.protocol.channels import MAX_WINDOW, ForwardedChannel
 from aiofrp.stream.base import Stream, nothing
 from aiofrp.stream.kcp.dial import dial as dial_kcp
 from aiofrp.stream.kcp.listener import KcpLimits, KcpListener
@@ -40,6 +41,7 @@ from aiofrp.wire.transforms.base import Transform
 from aiofrp.wire.transforms.snappy import Snappy
 from tests.support.certs import NAME, authority
 from tests.support.ends import PATIENCE, End
+from tests.support.sshchannels import PlainPackets
 
 S = TypeVar("S", bound=Stream)
 KIB = 1024
@@ -58,6 +60,7 @@ class Pair:
     bound: int  #: bytes one side may take from a writer while the other side does not read
     volume: int  #: bytes a test should move at most, so that it stays quick
     trickles: bool = False  #: the carrier moves few bytes a turn, so that large buffers never fill in a test
+    aborts_are_errors: bool = True  #: the peer of an abort gets an error; SSH has no reset
     notices_cut: bool = False  #: a carrier that ends without a farewell is an error to its user
     carriers: tuple[Stream, Stream] = field(init=False)  #: the lowest streams
     ends: list[End] = field(default_factory=list)  #: their users so far
@@ -249,6 +252,23 @@ async def http2(below: Pair) -> Pair:
     return pair
 
 
+async def ssh(below: Pair) -> Pair:
+    """A forwarded channel of SSH, without the ciphers; others share the connection."""
+    taken: asyncio.Queue[ForwardedChannel] = asyncio.Queue()
+    PlainPackets(below.b, taken.put_nowait)
+    packets = PlainPackets(below.a)
+
+    async def stream() -> Pair:
+        near = packets.open()
+        far = await taken.get()
+        bound = below.bound + MAX_WINDOW + 256 * KIB
+        return Pair(near, far, bound, below.volume, below.trickles, aborts_are_errors=False, notices_cut=True)
+
+    pair = await stream()
+    pair.another = stream
+    return pair
+
+
 async def websocket(below: Pair) -> Pair:
     """An open websocket, past its handshake."""
     client, server = WebSocketStream(below.a, client=True), WebSocketStream(below.b, client=False)
@@ -307,6 +327,7 @@ LAYERS: dict[str, Callable[[Pair], Awaitable[Pair]]] = {
     "http2": http2,
     "tls": tls,
     "mux": mux,
+    "ssh": ssh,
     "throttle": throttle,
     "transforms": transforms,
     "websocket": websocket,
@@ -345,6 +366,7 @@ STACKS = [
     "http2/tcp",
     "http2/memory64k",
     "http2/tls/tcp",
+    "ssh/tcp",
 ]
 
 #: What carries the logical connections of one client, by ``transport.protocol`` and ``transport.tls``.

@@ -154,14 +154,14 @@ async def test_nothing_is_delivered_after_close(a: End, b: End) -> None:
     assert not a.eofs
 
 
-async def test_abort_is_an_error_for_the_peer(a: End, b: End) -> None:
+async def test_abort_is_an_error_for_the_peer(pair: Pair, a: End, b: End) -> None:
     a.write(MESSAGE)
     await until(lambda: b.data)
     a.abort()
     await until(lambda: a.lost and b.lost)
     assert a.error is None
-    assert isinstance(b.error, FrpError)
-    assert not b.eofs
+    assert isinstance(b.error, FrpError) is pair.aborts_are_errors
+    assert b.eofs == (not pair.aborts_are_errors)
 
 
 async def test_abort_while_both_are_paused(pair: Pair, a: End, b: End) -> None:

@@ -180,6 +180,7 @@ class ForwardedChannel(LayerStream):
             self._end_locally()
 
     def abort(self) -> None:
+        """Drop what is queued and send CLOSE. SSH has no reset, so the client sees an orderly end."""
         self._closing = self._eof_queued = True
         self._drop_queue()
         self._discard_held()

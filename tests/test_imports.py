@@ -36,7 +36,7 @@ ORDER = [
     {"wire"},
     {"aio", "logs", "errors", "version"},
     {"loghandlers"},
-    {"faults", "output", "logtail"},
+    {"faults", "output", "logforms", "logtail"},
 ]
 STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}
 

@@ -9,7 +9,6 @@ import errno
 import io
 import logging
 import os
-import re
 import stat
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp import loghandlers, logs, output
+from aiofrp import logforms, loghandlers, logs, output
 
 DAY = 86400.0
 
@@ -55,40 +54,6 @@ def record(text: str = "hello %s", *args: object, level: int = logging.INFO) -> 
     return logging.LogRecord("aiofrp.client.control", level, "/a/client/control.py", 165, text, args, None)
 
 
-# Lines
-
-
-def test_a_line() -> None:
-    line = loghandlers.LineFormatter(colour=False).format(record("hello %s", "you"))
-    stamp = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
-    assert re.fullmatch(stamp + r" \[I\] \[client/control\.py:165\] hello you", line)
-
-
-@pytest.mark.parametrize(
-    ("level", "letter", "code"),
-    [
-        (logs.TRACE, "T", ""),
-        (10, "D", "1;36"),
-        (20, "I", "1;34"),
-        (30, "W", "1;33"),
-        (40, "E", "1;31"),
-        (50, "E", "1;31"),
-    ],
-)
-def test_levels_and_colours(level: int, letter: str, code: str) -> None:
-    line = loghandlers.LineFormatter(colour=True).format(record("x", level=level))
-    assert f" [{letter}] " in line
-    assert line.startswith(f"\x1b[{code}m") if code else not line.startswith("\x1b")
-    assert line.endswith("\x1b[0m") if code else line.endswith("x")
-
-
-def test_names_that_peers_choose_forge_nothing() -> None:
-    line = loghandlers.LineFormatter(colour=False).format(
-        record("proxy [%s]", "a\n2026-11-22 [I] b\x1b[2J\r\tc")
-    )
-    assert line.endswith("proxy [a\n  2026-11-22 [I] b\\x1b[2J\\x0d\tc]")
-
-
 # The console
 
 
@@ -106,6 +71,36 @@ def test_colours_on_a_terminal_only(
     logs.setup(loghandlers.Console(colour=wished))
     logs.get("aiofrp.x").info("hello")
     assert ("\x1b" in output.getvalue()) == coloured
+    assert ("[I]" in output.getvalue()) == (not terminal)
+
+
+@pytest.mark.parametrize(
+    ("form", "encoding", "begin"),
+    [("", "utf-8", " • hello"), ("", "ascii", " - hello"), ("", "", " - hello"), ("frp", "utf-8", "] hello")],
+)
+def test_a_terminal_has_the_form_for_people(
+    form: str, encoding: str, begin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Encoded(Terminal):
+        @property
+        def encoding(self) -> str:  # type: ignore[override]  # io.StringIO has none
+            return encoding
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(sys, "stdout", terminal := Encoded())
+    logs.setup(loghandlers.Console(colour=True, form=form))
+    logs.get("aiofrp.x").info("hello")
+    assert terminal.getvalue().endswith(f"{begin}\n")
+    assert "\x1b" not in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("form", "begin"), [("", "20"), ("json", '{"time"'), ("human", "")])
+def test_a_file_has_the_form_of_frp_unless_asked(tmp_path: Path, form: str, begin: str) -> None:
+    path = tmp_path / "log"
+    logs.setup(loghandlers.DailyFile(str(path), 3, form=form))
+    logs.get("aiofrp.x").info("hello")
+    assert path.read_text().startswith(begin)
+    assert "\x1b" not in path.read_text()
 
 
 def test_a_full_console_is_passed_over(
@@ -349,7 +344,7 @@ class Recorded(loghandlers.LineHandler):
     """Keeps what is written in one piece as one item."""
 
     def __init__(self) -> None:
-        super().__init__(colour=False)
+        super().__init__(logforms.FrpForm())
         self.added: list[str] = []
         self.written: list[list[str]] = []
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from aiofrp import faults, logs
-from aiofrp.loghandlers import TRACE, Console
+from aiofrp.logforms import TRACE
+from aiofrp.loghandlers import Console
 from aiofrp.logtail import MOST_CHARACTERS, MOST_LINES, LogTail
 
 

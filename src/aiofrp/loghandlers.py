@@ -18,16 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from aiofrp.logforms import FORMS, FrpForm, LineForm
 from aiofrp.logtail import LogTail
 from aiofrp.output import TEXT_ERRORS, Lines
-
-#: frp's lowest level, below DEBUG.
-TRACE = 5
-_LETTERS = {TRACE: "T", logging.DEBUG: "D", logging.INFO: "I", logging.WARNING: "W"}
-_COLOURS = {"D": "1;36", "I": "1;34", "W": "1;33", "E": "1;31"}
-
-#: Control characters as they are shown: names that peers choose forge no lines and steer no terminal.
-_SHOWN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {9: "\t", 10: "\n  "}
 
 #: Characters of lines that are gathered at most before they are written, and seconds: a turn may be long.
 _MOST_GATHERED, _LONGEST = 16 * 1024, 0.25
@@ -37,40 +30,6 @@ _BACKUP = "%Y%m%d-%H%M%S"
 _RETRY = 10.0
 
 
-class LineFormatter(logging.Formatter):
-    """Lines in the form of frp's log, coloured when asked."""
-
-    def __init__(self, colour: bool) -> None:
-        super().__init__()
-        self._colour = colour
-        self._second = -1  # of the last line
-        self._clock = ""  # the text of that second
-        self._places: dict[str, str] = {}  # the files of the package, each as lines name it
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = record.getMessage()
-        if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
-        return self.line(record.created, record.levelno, record.pathname, record.lineno, text)
-
-    def line(self, when: float, level: int, path: str, number: int, text: str) -> str:
-        """The line about ``text``, logged at ``when`` (seconds since the epoch) in line ``number`` of a file."""
-        second = int(when)
-        if second != self._second:
-            self._clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
-            self._second = second
-        place = self._places.get(path)
-        if place is None:
-            file = Path(path)
-            place = self._places[path] = f"{file.parent.name}/{file.name}"
-        if not text.isprintable():
-            text = text.translate(_SHOWN)
-        letter = _LETTERS.get(level, "E")
-        line = f"{self._clock}.{int((when - second) * 1000):03d} [{letter}] [{place}:{number}] {text}"
-        code = _COLOURS.get(letter) if self._colour else None
-        return f"\x1b[{code}m{line}\x1b[0m" if code else line
-
-
 class LineHandler(logging.Handler):
     """A handler that writes the lines of one turn of the event loop together; for use by any thread.
 
@@ -78,12 +37,12 @@ class LineHandler(logging.Handler):
     reason of the file.
     """
 
-    def __init__(self, *, colour: bool) -> None:
+    def __init__(self, form: LineForm) -> None:
         super().__init__()
         self.guard = threading.RLock()
         self.tail: LogTail | None = None  #: gets every line, too
-        self.setFormatter(lines := LineFormatter(colour))
-        self._form = lines.line
+        self.setFormatter(form)
+        self._form = form.line
         self._size = 0  # characters that were added and are not written
         self._since = 0.0  # when the first of them was added
 
@@ -96,7 +55,7 @@ class LineHandler(logging.Handler):
         raise NotImplementedError
 
     def line(self, when: float, level: int, path: str, number: int, text: str) -> None:
-        """Log ``text``; the arguments are those of :meth:`LineFormatter.line`."""
+        """Log ``text``; the arguments are those of :meth:`~aiofrp.logforms.LineForm.line`."""
         if self.tail is not None:
             self.tail.add(when, level, text)
         with self.guard:
@@ -143,10 +102,15 @@ class Console(LineHandler):
     A full disk or a reader that went away is no reason to stop, nor to fill standard error.
     """
 
-    def __init__(self, *, colour: bool) -> None:
-        """``colour``: whether lines may have colours; they have on a terminal only."""
+    def __init__(self, *, colour: bool, form: str = "") -> None:
+        """``colour``: whether lines may have colours; they have on a terminal only, and where the environment has no
+        ``NO_COLOR``. ``form``: a key of :data:`~aiofrp.logforms.FORMS`; empty means ``human`` on a terminal and ``frp``
+        elsewhere."""
         self._stream: TextIO = sys.stdout
-        super().__init__(colour=colour and self._stream.isatty())
+        terminal = self._stream.isatty()
+        colour = colour and terminal and not os.environ.get("NO_COLOR")
+        make = FORMS[form or ("human" if terminal else "frp")]
+        super().__init__(make(colour=colour, marks=_has_marks(self._stream)))
 
     def add(self, line: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # the latter: somebody has closed it
@@ -155,6 +119,15 @@ class Console(LineHandler):
     def write(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             self._stream.flush()
+
+
+def _has_marks(stream: TextIO) -> bool:
+    """Whether a stream can show the marks of the form for people."""
+    try:
+        "•▲✗·".encode(stream.encoding or "ascii")
+    except (UnicodeError, LookupError):
+        return False
+    return True
 
 
 class DailyFile(LineHandler):
@@ -166,9 +139,12 @@ class DailyFile(LineHandler):
     or terminal whose reader has stopped is not waited for; see :class:`~aiofrp.output.Lines`.
     """
 
-    def __init__(self, path: str, max_days: int, *, clock: Callable[[], float] = time.time) -> None:
-        """``clock`` gives seconds since the epoch."""
-        super().__init__(colour=False)
+    def __init__(
+        self, path: str, max_days: int, *, form: str = "", clock: Callable[[], float] = time.time
+    ) -> None:
+        """``form``: a key of :data:`~aiofrp.logforms.FORMS`, ``frp`` if empty. ``clock`` gives seconds since the
+        epoch."""
+        super().__init__(FORMS[form]() if form else FrpForm())
         self._path = Path(path)
         self._max_days = max_days
         self._clock = clock

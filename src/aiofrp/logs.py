@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from aiofrp.loghandlers import TRACE as TRACE
+from aiofrp.logforms import TRACE as TRACE
 from aiofrp.loghandlers import Console, DailyFile, LineHandler
 from aiofrp.logtail import LogTail
 

@@ -51,7 +51,7 @@ def start(invocation: Invocation) -> int:
     except FrpError as error:
         print(error)
         return 1
-    return run(_run_one(config, source))
+    return run(_run_one(config, source, _log_form(invocation)))
 
 
 def start_proxy(invocation: Invocation) -> int:
@@ -73,12 +73,17 @@ def _start_flags(config: ClientConfig, invocation: Invocation, problems: list[Pr
     if found:
         print(InvalidConfig(found))
         return 1
-    return run(_run_one(config, None))
+    return run(_run_one(config, None, _log_form(invocation)))
 
 
 def _source(invocation: Invocation, path: str) -> ConfigSource:
     strict, unsafe = invocation.value("strict-config"), invocation.value("allow-unsafe")
     return ConfigSource(path, strict=strict, allow_unsafe=unsafe)
+
+
+def _log_form(invocation: Invocation) -> str:
+    form: str = invocation.value("log-format")
+    return form
 
 
 def files_below(folder: str) -> Iterator[str]:
@@ -97,15 +102,15 @@ def files_below(folder: str) -> Iterator[str]:
 # Running
 
 
-async def _run_one(config: ClientConfig, source: ConfigSource | None) -> int:
-    fleet = Fleet()
+async def _run_one(config: ClientConfig, source: ConfigSource | None, log_form: str) -> int:
+    fleet = Fleet(log_form)
     fleet.listen()
     return await fleet.run(config, source)
 
 
 async def _run_all(folder: str, invocation: Invocation) -> int:
     """Run a frpc for each file below ``folder``; always ends with 0 (docs/protocol/configuration.md §4.3)."""
-    fleet = Fleet()
+    fleet = Fleet(_log_form(invocation))
     fleet.listen()
     paths = list(files_below(folder))
     if not paths:
@@ -131,7 +136,9 @@ async def _one_of_many(fleet: Fleet, source: ConfigSource) -> None:
 class Fleet:
     """Every frpc of this process. A signal to the process acts on all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, log_form: str = "") -> None:
+        """``log_form``: see :func:`~aiofrp.cli.run.set_up_logs`."""
+        self._log_form = log_form
         self._clients: set[Client] = set()  # one for each file
         self._stopping = asyncio.Event()
         self._scope = Scope("frpc reload")
@@ -157,7 +164,7 @@ class Fleet:
 
     async def run(self, config: ClientConfig, source: ConfigSource | None) -> int:
         """Run a frpc until it ends; prints why if that is an error and gives the exit code."""
-        set_up_logs(config.log)
+        set_up_logs(config.log, self._log_form)
         _log_file(source, "start frpc service for config file [%s] with aggregated configuration")
         try:
             await self._run(config, source)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from aiofrp.cli.program import run, with_common
+from aiofrp.cli.program import LOG_FORMAT, run, with_common
 from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.config.flags.table import CONNECTION, PROXY, VISITOR
 
@@ -26,6 +26,7 @@ _GENERAL = (
         default=True,
     ),
     Flag("allow-unsafe", "strings", "allowed unsafe features, one or more of: TokenSourceExec", default=()),
+    LOG_FORMAT,
 )
 _API_TIMEOUT = Flag("api-timeout", "duration", "Timeout for admin API calls", default=30.0)
 _NATHOLE = (

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from aiofrp.cli.program import run, with_common
+from aiofrp.cli.program import LOG_FORMAT, run, with_common
 from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.config.flags.table import SERVER
 
@@ -27,6 +27,7 @@ _GENERAL = (
         default=False,
         word=True,
     ),
+    LOG_FORMAT,
 )
 
 ROOT: Final = with_common(

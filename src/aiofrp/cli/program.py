@@ -16,6 +16,7 @@ from aiofrp.cli.completion import completion
 from aiofrp.config.flags.help import help_page, usage
 from aiofrp.config.flags.parse import (
     Command,
+    Flag,
     Invocation,
     UnknownCommand,
     UsageError,
@@ -25,6 +26,14 @@ from aiofrp.config.flags.parse import (
 )
 from aiofrp.errors import FrpError
 from aiofrp.version import FRP_VERSION
+
+#: The form of log lines: a flag of every command of ``frps`` and ``frpc``.
+LOG_FORMAT = Flag(
+    "log-format",
+    "logform",
+    "form of log lines: frp, human or json (human on a terminal, else frp)",
+    default="",
+)
 
 _HELP = "aiofrp.cli.program:show_help"
 

@@ -29,14 +29,15 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEEP, _LARGE = 32 * 1024 * 1024, 4 * 1024 * 1024
 
 
-def set_up_logs(config: LogConfig) -> None:
-    """Send log lines to the destination that ``log`` of the configuration names; no line waits for a reader."""
+def set_up_logs(config: LogConfig, form: str = "") -> None:
+    """Send log lines to the destination that ``log`` of the configuration names; no line waits for a reader.
+    ``form``: that of ``--log-format``, or empty for what fits the destination."""
     streams.never_wait(_count_lost)
     handler: logging.Handler
     if config.to == "console":
-        handler = loghandlers.Console(colour=not config.disable_print_color)
+        handler = loghandlers.Console(colour=not config.disable_print_color, form=form)
     else:
-        handler = loghandlers.DailyFile(config.to, config.max_days)
+        handler = loghandlers.DailyFile(config.to, config.max_days, form=form)
     logs.setup(handler, config.level)
 
 

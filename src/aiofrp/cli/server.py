@@ -44,7 +44,7 @@ def start(invocation: Invocation) -> int:
     path = invocation.value("config")
     try:
         config = _from_file(invocation) if path else _from_flags(invocation)
-        set_up_logs(config.log)
+        set_up_logs(config.log, invocation.value("log-format"))
         if path:
             _log.info("frps uses config file: %s", path)
         else:

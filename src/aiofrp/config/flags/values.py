@@ -29,6 +29,8 @@ _SECONDS: Final = {
     "m": 60.0,
     "h": 3600.0,
 }
+#: The values of ``--log-format``: the keys of :data:`aiofrp.logforms.FORMS`.
+_LOG_FORMS: Final = ("frp", "human", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,12 @@ def _read_ports(text: str) -> Any:
     return parse_ports(text)
 
 
+def _read_log_form(text: str) -> str:
+    if text not in _LOG_FORMS:
+        raise ValueError(f"it is one of {', '.join(_LOG_FORMS)}")
+    return text
+
+
 KINDS: Final[Mapping[str, ValueKind]] = {
     "string": ValueKind("string", str),
     "int": ValueKind("int", parse_int),
@@ -130,6 +138,7 @@ KINDS: Final[Mapping[str, ValueKind]] = {
     "map": ValueKind("stringToString", read_map, joins=True, empty="[]"),
     "duration": ValueKind("duration", read_duration),
     "bandwidth": ValueKind("string", _read_bandwidth),
+    "logform": ValueKind("string", _read_log_form),
     "ports": ValueKind("string", _read_ports),
 }
 """Every kind, by the name flags are declared with."""

@@ -20,7 +20,7 @@ import pytest_asyncio
 import uvloop
 from hypothesis import settings
 
-from tests.support import loglimits, measure, namespaces, peers, ports, realservices
+from tests.support import documents, loglimits, measure, namespaces, peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
 from tests.support.limits import limited
 
@@ -137,6 +137,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         ("frp peers", peers.ABSENT),
         ("services", realservices.ABSENT),
         ("devices and namespaces", namespaces.ABSENT),
+        ("site builders", documents.ABSENT),
     )
     for what, why in absent:
         if skipped := sum(why in str(report.longrepr) for report in reports):

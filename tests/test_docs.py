@@ -105,6 +105,15 @@ def test_examples_are_good(path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert program.main(["verify", "-c", str(path)]) == 0, capsys.readouterr()
 
 
+@pytest.mark.parametrize("name", ["architecture", "design"])
+def test_pages_about_the_parts_name_all(name: str) -> None:
+    parts = {path.parent.name for path in (ROOT / "src" / "aiofrp").glob("*/__init__.py")} - {"web"}
+    text = (DOCS / "explanation" / f"{name}.md").read_text(encoding="utf-8")
+    assert not [
+        part for part in sorted(parts) if not re.search(rf"^ *.*\b{part}(?::|  | +\w)", text, re.MULTILINE)
+    ]
+
+
 #: A citation of a page of the protocol in a comment or docstring, and its sections.
 CITATION = re.compile(r"docs/protocol/(\w+)\.md((?:(?:,| and)? §[\d.]*\d)*)")
 HEADING = re.compile(r"^#+ (\d+(?:\.\d+)*)\.? ", re.MULTILINE)

@@ -11,6 +11,8 @@ ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 #: Every page a user reads, the English ones and the Chinese ones.
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))]
+#: Ends the reason why the web site was not built.
+ABSENT = "scripts/docs --setup installs what builds the documentation's web site"
 
 _FENCE = re.compile(r"^( *)```(\w*)$")
 _HEADING = re.compile(r"^(#{1,6}) (.+)$")

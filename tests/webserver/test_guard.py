@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.webserver.guard import foreign_host, same_site, source_of
+from aiofrp.webserver.guard import foreign_host, same_site
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/70.0 Safari/537.36"
 
@@ -84,11 +84,3 @@ def test_a_program_of_http_1_0_names_no_host() -> None:
 )
 def test_changes_asked_by_pages_of_other_sites(headers: dict[str, str], accepted: bool) -> None:
     assert same_site({"Host": "10.0.0.1:7400"} | headers) is accepted
-
-
-def test_one_source_is_an_address_or_a_network() -> None:
-    assert source_of("127.0.0.1") == source_of("::ffff:127.0.0.1") == "127.0.0.1"
-    assert source_of("2001:db8::1") == source_of("2001:db8::ffff:0:1") == "2001:db8::/64"
-    assert source_of("2001:db8:0:1::1") != source_of("2001:db8::1")
-    assert source_of("fe80::1%eth0") == "fe80::/64"
-    assert source_of("") == ""

@@ -68,6 +68,17 @@ def address_text(name: Any) -> str:
     return join_host_port(host, port) if host else "pipe"
 
 
+def source_of(address: str) -> str:
+    """The key under which what comes from an IP address is counted: the address, or the /64 network of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed), 64), strict=False))
+
+
 def bind_tcp(host: str, port: int) -> socket.socket:
     """A bound TCP socket. A wildcard address is one IPv6 socket that takes IPv4 too, where IPv6 exists
     (docs/protocol/server.md §1.1). Raises :class:`ListenFailed`."""

@@ -50,17 +50,6 @@ def same_site(headers: Mapping[str, str]) -> bool:
     return PROOF in headers or not headers.get("User-Agent", "").lower().startswith(_BROWSER)
 
 
-def source_of(address: str) -> str:
-    """The key under which requests from an IP address are counted: the address, or the /64 network of an IPv6 one."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed), 64), strict=False))
-
-
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)

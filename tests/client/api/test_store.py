@@ -291,3 +291,36 @@ async def test_other_web_sites_change_nothing(offline: Caller) -> None:
         status, _, _ = await offline(method, path, body=tcp("a") if method != "DELETE" else "", headers=evil)
         assert status == 403
     assert json.loads((await offline("GET", PROXIES, headers=evil))[2]) == {"proxies": []}
+
+
+# Checks without a change
+
+
+async def test_a_check_changes_nothing_and_names_the_fields(offline: Caller, tmp_path: Path) -> None:
+    assert (await offline("POST", PROXIES, body=tcp("old")))[0] == 200
+    before = stored(tmp_path)
+    good = tcp("new", transport={"bandwidthLimit": "1MB"})
+    assert (await offline("POST", f"{PROXIES}?check=1", body=good))[0] == 200
+    assert (await offline("PUT", f"{PROXIES}/old?check=1", body=tcp("old", 2)))[0] == 200
+    assert (await offline("POST", f"{PROXIES}?check=1", body=tcp("old")))[0] == 409
+    assert (await offline("PUT", f"{PROXIES}/new?check=1", body=tcp("new")))[0] == 404
+    wrong = {
+        tcp("new", 70_000): "localPort",
+        tcp("new", transport={"bandwidthLimit": "x"}): "transport.bandwidthLimit",
+        tcp("new", transport={"bandwidthLimitMode": "x"}): "transport.bandwidthLimitMode",
+        tcp("new", plugin={"type": "unix_domain_socket"}): "plugin.unixPath",
+        tcp("new", plugin={"type": "nothing"}): "plugin.type",
+        tcp("new", healthCheck={"type": "http"}): "healthCheck.path",
+        tcp(""): "name",
+        tcp("new", remotePort="x"): "remotePort",
+    }
+    for body, field in wrong.items():
+        status, _, text = await offline("POST", f"{PROXIES}?check=1", body=body)
+        answer = json.loads(text)
+        assert (status, list(answer["fields"])) == (400, [field]), text
+        assert answer["fields"][field] in answer["Msg"] or ";" in answer["fields"][field]
+        assert "fields" not in json.loads((await offline("POST", PROXIES, body=body))[2])
+    visitor = json.dumps({"name": "v", "type": "stcp", "stcp": {"serverName": "s"}})
+    status, _, text = await offline("POST", f"{VISITORS}?check=1", body=visitor)
+    assert (status, list(json.loads(text)["fields"])) == (400, ["bindPort"])
+    assert stored(tmp_path) == before

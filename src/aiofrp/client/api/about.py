@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Protocol, TypedDict
 from aiohttp import web
 
 from aiofrp.client.loginstate import LoginState
+from aiofrp.client.proxies import ClientProxies
 from aiofrp.client.sources.file import ConfigSource
 from aiofrp.client.visitors import ClientVisitors
 from aiofrp.config.models.client import ClientConfig
@@ -75,6 +76,10 @@ class Shown(Protocol):
         """Whether it is logged in."""
 
     @property
+    def proxies(self) -> ClientProxies:
+        """Its proxies, with their states."""
+
+    @property
     def visitors(self) -> ClientVisitors:
         """Its visitors."""
 
@@ -88,17 +93,7 @@ class AboutApi:
     @route("GET", "/api/info", FrpcInfo)
     def info(self, request: web.Request) -> FrpcInfo:
         """What this frpc is, and whether it is logged in."""
-        client, login = self._client, self._client.login
-        return {
-            "version": FRP_VERSION,
-            "serverAddr": client.config.server_addr,
-            "serverPort": client.config.server_port,
-            "state": login.state,
-            "since": int(login.since),
-            "error": login.error,
-            "store": client.source is not None and client.source.has_store,
-            "configFile": client.source is not None,
-        }
+        return info_of(self._client)
 
     @route("GET", "/api/schema", FormSchemas)
     async def schema(self, request: web.Request) -> dict[str, Any]:
@@ -109,6 +104,21 @@ class AboutApi:
     def visitors(self, request: web.Request) -> VisitorList:
         """The visitors, with their states."""
         return {"visitors": visitor_list(self._client)}
+
+
+def info_of(client: Shown) -> FrpcInfo:
+    """``client`` as the API shows it."""
+    login = client.login
+    return {
+        "version": FRP_VERSION,
+        "serverAddr": client.config.server_addr,
+        "serverPort": client.config.server_port,
+        "state": login.state,
+        "since": int(login.since),
+        "error": login.error,
+        "store": client.source is not None and client.source.has_store,
+        "configFile": client.source is not None,
+    }
 
 
 def visitor_list(client: Shown) -> list[VisitorStatus]:

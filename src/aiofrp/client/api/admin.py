@@ -11,7 +11,9 @@ from aiohttp import web
 from aiofrp.client.api.about import AboutApi, Shown
 from aiofrp.client.api.check import CheckApi
 from aiofrp.client.api.store import StoreApi, Storing
-from aiofrp.client.proxies import ClientProxies, RunningProxy
+from aiofrp.client.api.watch import ClientWatchApi
+from aiofrp.client.health import is_checked
+from aiofrp.client.proxies import RunningProxy
 from aiofrp.client.sources.definition import definition
 from aiofrp.client.sources.file import ConfigSource
 from aiofrp.client.sources.store import Entry, Kind
@@ -41,10 +43,6 @@ class Administered(Storing, Shown, Protocol):
     def source(self) -> ConfigSource | None:
         """Where its configuration can be loaded again; ``None`` without a file."""
 
-    @property
-    def proxies(self) -> ClientProxies:
-        """Its proxies, with their states."""
-
     async def reload(self, *, strict: bool | None = None) -> None:
         """Load the configuration again. Raises :class:`~aiofrp.errors.ConfigError`; nothing is changed then."""
 
@@ -66,7 +64,8 @@ class AdminApi:
         server.route("GET", "/api/visitor/{name}/config", self._visitor)
         server.route("GET", "/api/reload", self._reload, changes=True)
         server.route("POST", "/api/stop", self._stop, changes=True)
-        for api in (AboutApi(client), CheckApi(client)):
+        self._watch = ClientWatchApi(client, self._shown)
+        for api in (AboutApi(client), CheckApi(client), self._watch):
             serve(server, api, plain)
         if client.source is not None and client.source.has_store:
             StoreApi(client, client.source, "proxy").add_routes(server)
@@ -87,6 +86,7 @@ class AdminApi:
 
     async def close(self) -> None:
         """Stop listening."""
+        self._watch.streams.close()
         await self._server.close()
 
     async def _healthz(self, request: web.Request) -> web.Response:
@@ -96,9 +96,11 @@ class AdminApi:
         client = self._client
         answer: dict[str, list[dict[str, object]]] = {}
         for proxy in client.proxies.running():
-            status = status_of(proxy, client.config.server_addr, self._stored("proxy"))
-            answer.setdefault(proxy.config.type, []).append(status)
+            answer.setdefault(proxy.config.type, []).append(self._shown(proxy))
         return json_response(dict(sorted(answer.items())))
+
+    def _shown(self, proxy: RunningProxy) -> dict[str, object]:
+        return status_of(proxy, self._client.config.server_addr, self._stored("proxy"))
 
     async def _proxy(self, request: web.Request) -> web.Response:
         return self._definition("proxy", request.match_info["name"], self._client.config.proxies)
@@ -158,8 +160,8 @@ class AdminApi:
 
 
 def status_of(proxy: RunningProxy, server_addr: str, stored: Mapping[str, Entry]) -> dict[str, object]:
-    """One proxy as ``/api/status`` shows it; ``stored`` are the proxies of the store. ``lost`` is ours and there only
-    once something was."""
+    """One proxy as ``/api/status`` shows it; ``stored`` are the proxies of the store. Two fields are ours: ``health``
+    (of the local service) where it is checked, and ``lost`` once something was."""
     config, state = proxy.config, proxy.state
     remote = "" if state.error else state.remote_addr
     if not state.error and proxy_type(config.type).place is Place.PORT:
@@ -173,6 +175,7 @@ def status_of(proxy: RunningProxy, server_addr: str, stored: Mapping[str, Entry]
         "plugin": config.plugin.type if config.plugin else "",
         "remote_addr": remote,
         **({"source": "store"} if _enabled(stored.get(config.name)) else {}),
+        **({"health": "up" if state.healthy else "down"} if is_checked(config) else {}),
         **({"lost": dict(proxy.losses)} if proxy.losses else {}),
     }
 

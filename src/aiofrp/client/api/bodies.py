@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -15,7 +15,7 @@ from aiofrp.config.load.decode import Rules, decode_proxy_block, decode_visitor_
 from aiofrp.config.load.validate import proxy_problems, visitor_problems
 from aiofrp.config.models.proxy import ProxyConfig, ProxyKind
 from aiofrp.config.models.types import kind as json_kind
-from aiofrp.config.problem import InvalidConfig, Problem
+from aiofrp.config.problem import InvalidConfig, Problem, dotted
 from aiofrp.errors import ConfigError
 
 #: Bytes that a body may have. What of it goes to a server must fit into a message of 64 KiB. The reference has no
@@ -28,19 +28,33 @@ MAX_NAME: Final = 1024
 _RULES: Final = Rules(strict=False, ordered=True, syntax="json", max_values=MAX_VALUES)
 
 
+class InvalidEntry(ConfigError):
+    """A body defines no proxy or visitor that can be used; the text is the reference's."""
+
+    def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(message)
+        self.fields: dict[str, str] = {}
+        """What is wrong with single fields, by their path in the block of the type, such as
+        ``transport.bandwidthLimit``."""
+        for problem in problems:
+            text = "; ".join(part for part in (problem.message, problem.hint) if part)
+            self.fields.setdefault(dotted(problem.path), text)
+
+
 def entry_of(body: bytes, kind: Kind, name: str | None = None) -> Entry:
     """The proxy or visitor that a body defines. ``name``: the name in the URL of a change, which the body must have.
 
-    Raises :class:`~aiofrp.errors.ConfigError` with the reference's text.
+    Raises :class:`InvalidEntry`.
     """
     try:
         definition = _Definition.parse(body, kind)
     except ConfigError as error:
-        raise ConfigError(f"parse JSON error: {error}") from None
+        found = error.problems if isinstance(error, InvalidConfig) else ()
+        raise InvalidEntry(f"parse JSON error: {error}", found) from None
     entry = definition.entry(name)
     problems = list(_problems(entry))
     if problems:
-        raise ConfigError(f"invalid argument: validation error: {InvalidConfig(problems)}")
+        raise InvalidEntry(f"invalid argument: validation error: {InvalidConfig(problems)}", problems)
     return entry
 
 
@@ -82,21 +96,25 @@ class _Definition:
         )
 
     def entry(self, name: str | None) -> Entry:
-        """The configuration in the block of the type. Raises :class:`ConfigError` where there is another or none."""
+        """The configuration in the block of the type. Raises :class:`InvalidEntry` where there is another or none."""
         if not self.name.strip(SPACE):
-            raise ConfigError(f"{self.kind} name is required")
+            raise _misnamed(f"{self.kind} name is required")
         if len(self.name) > MAX_NAME:
-            raise ConfigError(f"{self.kind} name has more than {MAX_NAME} characters")
+            raise _misnamed(f"{self.kind} name has more than {MAX_NAME} characters")
         if self.type not in types_of(self.kind):
-            raise ConfigError(f"invalid {self.kind} type: {self.type}")
+            raise InvalidEntry(f"invalid {self.kind} type: {self.type}")
         if name is not None and name != self.name:
-            raise ConfigError(f"{self.kind} name in URL must match name in body")
+            raise _misnamed(f"{self.kind} name in URL must match name in body")
         if len(self.blocks) != 1:
-            raise ConfigError(f"exactly one {self.kind} type block is required")
+            raise InvalidEntry(f"exactly one {self.kind} type block is required")
         ((key, entry),) = self.blocks.items()
         if key != self.type:
-            raise ConfigError(f"{self.kind} type block {quote(key)} does not match type {quote(self.type)}")
+            raise InvalidEntry(f"{self.kind} type block {quote(key)} does not match type {quote(self.type)}")
         return entry.model_copy(update={"name": self.name, "type": self.type})
+
+
+def _misnamed(text: str) -> InvalidEntry:
+    return InvalidEntry(text, [Problem(text, ("name",))])
 
 
 def _text(table: dict[str, Any], kind: Kind, key: str) -> str:

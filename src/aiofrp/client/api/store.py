@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
 
 from aiofrp import logs
-from aiofrp.client.api.bodies import MAX_BODY, entry_of
+from aiofrp.client.api.bodies import MAX_BODY, InvalidEntry, entry_of
 from aiofrp.client.sources.definition import definition
 from aiofrp.client.sources.file import ConfigSource
-from aiofrp.client.sources.store import AlreadyStored, Entry, Kind, NotStored, NotWritten, StoreChange
+from aiofrp.client.sources.store import (
+    AlreadyStored,
+    Entry,
+    Kind,
+    NotStored,
+    NotWritten,
+    StoreChange,
+    Stored,
+)
 from aiofrp.config.golang.literals import quote
 from aiofrp.errors import ConfigError
-from aiofrp.webserver.server import ApiError, WebServer, json_response
+from aiofrp.webserver.server import ApiError, WebServer, json_response, log_error
 
 _log = logs.get(__name__)
 
@@ -61,24 +70,42 @@ class StoreApi:
         return json_response(_shown(entry))
 
     async def _create(self, request: web.Request) -> web.Response:
-        entry = await self._entry(request)
-        await self._change(lambda stored: stored.with_new(entry))
-        return self._done("created", entry)
+        return await self._put("created", request, None, Stored.with_new)
 
     async def _update(self, request: web.Request) -> web.Response:
-        entry = await self._entry(request, request.match_info["name"])
-        await self._change(lambda stored: stored.with_changed(entry))
-        return self._done("updated", entry)
+        return await self._put("updated", request, request.match_info["name"], Stored.with_changed)
+
+    async def _put(
+        self, what: str, request: web.Request, name: str | None, put: Callable[[Stored, Entry], Stored]
+    ) -> web.Response:
+        """Take the entry in the body over, or with ``?check=1`` only say whether that is possible."""
+        check = request.query.get("check") == "1"
+        try:
+            entry = await self._entry(request, name)
+        except InvalidEntry as error:
+            if not check:
+                raise ApiError(400, str(error)) from None
+            log_error(request, ApiError(400, str(error)))
+            return json_response({"Code": 400, "Msg": str(error), "fields": error.fields}, 400)
+
+        def change(stored: Stored) -> Stored:
+            return put(stored, entry)
+
+        if check:
+            await self._change(self._check, change)
+            return json_response(_shown(entry))
+        await self._change(self._client.change_store, change)
+        _log.info("store: %s %s %s", what, self._kind, quote(entry.name))
+        return json_response(_shown(entry))
+
+    async def _check(self, change: StoreChange) -> None:
+        await asyncio.to_thread(self._source.check_store, change)
 
     async def _delete(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        await self._change(lambda stored: stored.without(self._kind, name))
+        await self._change(self._client.change_store, lambda stored: stored.without(self._kind, name))
         _log.info("store: deleted %s %s", self._kind, quote(name))
         return web.Response()
-
-    def _done(self, what: str, entry: Entry) -> web.Response:
-        _log.info("store: %s %s %s", what, self._kind, quote(entry.name))
-        return json_response(_shown(entry))
 
     async def _entry(self, request: web.Request, name: str | None = None) -> Entry:
         body = bytearray()
@@ -86,14 +113,12 @@ class StoreApi:
             body += chunk
             if len(body) > MAX_BODY:
                 raise ApiError(413, f"a definition may have {MAX_BODY} bytes")
-        try:
-            return await asyncio.to_thread(entry_of, bytes(body), self._kind, name)
-        except ConfigError as error:
-            raise ApiError(400, str(error)) from None
+        return await asyncio.to_thread(entry_of, bytes(body), self._kind, name)
 
-    async def _change(self, change: StoreChange) -> None:
+    async def _change(self, use: Callable[[StoreChange], Awaitable[None]], change: StoreChange) -> None:
+        """Await ``use(change)``. Raises :class:`~aiofrp.webserver.server.ApiError` in place of its errors."""
         try:
-            await self._client.change_store(change)
+            await use(change)
         except AlreadyStored as error:
             raise ApiError(409, f"conflict: {error}") from None
         except NotStored as error:

@@ -71,11 +71,18 @@ class ConfigSource:
         Raises what ``change`` raises, and :class:`~aiofrp.errors.ConfigError` when the file cannot be written; the
         store and its file are as they were then.
         """
-        stored = change(self.stored)
-        config = with_stored(self._loaded, stored)
+        stored, config = self._changed(change)
         write_store(self._store_path, stored)
         self.stored = stored
         return config
+
+    def check_store(self, change: StoreChange) -> None:
+        """Raise what :meth:`change_store` would for a change that cannot be made; nothing is changed."""
+        self._changed(change)
+
+    def _changed(self, change: StoreChange) -> tuple[Stored, ClientConfig]:
+        stored = change(self.stored)
+        return stored, with_stored(self._loaded, stored)
 
     def read(self) -> bytes:
         """The bytes of the file. Raises :class:`~aiofrp.errors.ConfigError`."""

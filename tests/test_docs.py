@@ -11,7 +11,8 @@ import pytest
 from aiofrp.cli import aiofrp, frpc, frps
 from aiofrp.config.flags.parse import parse
 from aiofrp.config.tools.reference import reference
-from tests.support.documents import DOCS, PAGES, ROOT, Block, name_of, page
+from aiofrp.server.api.metrics import Metrics
+from tests.support.documents import DOCS, PAGES, ROOT, Block, name_of, page, script
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
 #: Languages of configurations, each with what a block has that is something else: a unit of systemd, a file of Docker.
@@ -91,6 +92,25 @@ def test_the_configuration_page_is_what_the_models_say() -> None:
     assert path.read_text(encoding="utf-8") == reference(), (
         "aiofrp config reference > docs/reference/configuration.md"
     )
+
+
+def test_the_library_page_is_what_the_docstrings_say() -> None:
+    path = DOCS / "reference" / "library.md"
+    assert path.read_text(encoding="utf-8") == script("_apipage").page(), "scripts/apipage"
+
+
+def test_the_metrics_page_names_all() -> None:
+    """Each series that frps can show, with its labels."""
+    metrics = Metrics()
+    metrics.proxy_opened("a", "udp", "", "")
+    metrics.connection_opened("a", "udp")
+    metrics.traffic("a", "udp", 1, 2)
+    metrics.lost("a", "udp", "full", 1)
+    text = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
+    for family in metrics.collect():
+        for sample in family.samples:
+            labels = ", ".join(f"`{label}`" for label in sample.labels)
+            assert re.search(rf"\| `{sample.name}` \| {family.type} \| {labels} ?\|", text), sample
 
 
 def test_every_page_is_reached_from_the_index() -> None:

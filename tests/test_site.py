@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from tests.support.documents import ABSENT, DOCS, ROOT
+from tests.support.documents import ABSENT, DOCS, ROOT, script
 
 TOOLS = ROOT / ".venv-docs" / "bin"
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("_site", ROOT / "scripts" / "_site.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["_site"] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
-    return module
-
-
-site = _load()
+site = script("_site")
 
 
 def test_links_are_as_the_site_needs_them() -> None:

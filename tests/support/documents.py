@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -96,6 +99,17 @@ def blocks_of(path: Path, section: str, language: str = "toml") -> list[str]:
     ]
     assert found, f"{path}: no {language} block in section {section!r}"
     return found
+
+
+def script(name: str) -> ModuleType:
+    """A module of the folder ``scripts``, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
 
 
 def _anchors(headings: list[str]) -> list[str]:

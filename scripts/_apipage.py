@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import re
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -35,7 +36,12 @@ def page() -> str:
     parts += ["## Fixtures for pytest\n", *_fixtures()]
     parts += [f"## Hooks: `aiofrp.hooks`\n\n{_text(hooks.__doc__)}\n", *_names(hooks, hooks.__all__)]
     parts += [f"## Errors: `aiofrp.errors`\n\n{_text(errors.__doc__)}\n", *_errors()]
-    return "\n".join(parts)
+    # ruff formats the code in Markdown as well.
+    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(PAGE), "-"]
+    text = "\n".join(parts)
+    return subprocess.run(
+        command, input=text, capture_output=True, text=True, check=True, cwd=PAGE.parent
+    ).stdout
 
 
 def _names(module: object, names: list[str]) -> Iterator[str]:

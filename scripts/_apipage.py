@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aiofrp
 from aiofrp import errors, hooks
+from aiofrp.server.hooks import NoHooks
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "library.md"
 #: Characters of a signature that stands in one line.
@@ -82,7 +83,7 @@ def _thing(name: str, thing: object) -> Iterator[str]:
             if isinstance(member, _Function) and member.name[0] != "_" and ast.get_docstring(member):
                 yield _member(member)
         if name == "ServerHooks":
-            for member in _node(hooks.NoHooks).body:
+            for member in _node(NoHooks).body:
                 if isinstance(member, ast.AsyncFunctionDef):
                     yield _member(member)
     else:

@@ -3,23 +3,66 @@ import { render } from 'preact'
 import '../styles/base.css'
 import '../styles/parts.css'
 import '../styles/charts.css'
-import { urlOf } from '../lib/api'
+import '../styles/logs.css'
+import { urlOf, v2 } from '../lib/api'
 import { Live } from '../lib/live'
 import { LiveContext } from '../lib/resource'
-import { useRoute } from '../lib/router'
-import { Frame, type Entry } from '../ui/frame'
-import { FeaturesContext, useLoadedFeatures } from './features'
+import { type Route, useRoute } from '../lib/router'
+import { t } from '../text'
+import { type Entry, Frame } from '../ui/frame'
+import { type Line, Logs } from '../ui/logs'
+import { Empty } from '../ui/parts'
+import { Audit } from './audit'
+import { ClientPage } from './client'
+import { Clients } from './clients'
+import { type Features, FeaturesContext, useLoadedFeatures } from './features'
 import { Overview } from './overview'
+import { Proxies } from './proxies'
+import { ProxyPage } from './proxy'
 
-const MENU: readonly Entry[] = [{ path: '', label: 'overview', icon: 'overview' }]
+const ALWAYS: readonly Entry[] = [
+  { path: '', label: 'overview', icon: 'overview' },
+  { path: 'clients', label: 'clients', icon: 'clients' },
+  { path: 'proxies', label: 'proxies', icon: 'proxies' },
+]
+
+function menuOf(features: Features | null): readonly Entry[] {
+  return [
+    ...ALWAYS,
+    ...(features?.has('audit') ? [{ path: 'audit', label: 'audit', icon: 'audit' } as const] : []),
+    ...(features?.has('logs') ? [{ path: 'logs', label: 'logs', icon: 'logs' } as const] : []),
+  ]
+}
+
+function Content({ route }: { readonly route: Route }) {
+  const [page = '', name] = route.path
+  switch (page) {
+    case '':
+      return <Overview />
+    case 'clients':
+      return name === undefined ? <Clients route={route} /> : <ClientPage route={route} clientKey={name} />
+    case 'proxies':
+      return <Proxies route={route} />
+    case 'proxy':
+      return name === undefined ? <Proxies route={route} /> : <ProxyPage key={name} name={name} />
+    case 'audit':
+      return <Audit route={route} />
+    case 'logs':
+      return <Logs route={route} load={v2<{ lines: readonly Line[] }>} path="logs" events="v2/events?logs=1" />
+    default:
+      return <Empty title={t('noPage')} />
+  }
+}
 
 function App() {
   const route = useRoute()
   const features = useLoadedFeatures()
+  const page = route.path[0] ?? ''
   return (
     <FeaturesContext.Provider value={features}>
-      <Frame program="frps" menu={MENU} current="" pageKey={route.path.join('/')}>
-        <Overview />
+      <Frame program="frps" menu={menuOf(features)} current={page === 'proxy' ? 'proxies' : page}
+        pageKey={route.path.join('/')}>
+        <Content route={route} />
       </Frame>
     </FeaturesContext.Provider>
   )

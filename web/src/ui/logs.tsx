@@ -1,0 +1,109 @@
+/** The last lines of the program's log, and new ones as they come. */
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { urlOf } from '../lib/api'
+import { clock } from '../lib/format'
+import { Live } from '../lib/live'
+import { prefs } from '../lib/prefs'
+import { type Resource, useResource } from '../lib/resource'
+import { href, type Route, useQuery } from '../lib/router'
+import { t } from '../text'
+import { Search, Tabs } from './lists'
+import { Empty, PageHead, Pending } from './parts'
+
+export interface Line {
+  readonly id: number
+  readonly at: number
+  readonly level: string
+  readonly text: string
+}
+
+interface Answer {
+  readonly lines: readonly Line[]
+}
+
+export type LoadLines = (path: string) => Promise<Answer>
+
+const MOST = 1000
+const LEVELS = ['', 'debug', 'info', 'warn', 'error'] as const
+/** Levels from the lowest; a choice shows its own lines and those above. */
+const ORDER = ['trace', 'debug', 'info', 'warn', 'error']
+
+const rank = (level: string): number => ORDER.indexOf(level.toLowerCase().replace(/^warning$/, 'warn'))
+
+export const keeps = (line: Line, level: string, text: string): boolean =>
+  (level === '' || rank(line.level) >= rank(level)) && line.text.toLowerCase().includes(text.toLowerCase())
+
+/** Lines in the order of their ids, each once, the last thousand. */
+export function merged(old: readonly Line[], fresh: readonly Line[]): readonly Line[] {
+  const known = new Set(old.map(({ id }) => id))
+  const added = fresh.filter(({ id }) => !known.has(id))
+  return added.length ? [...old, ...added].sort((a, b) => a.id - b.id).slice(-MOST) : old
+}
+
+interface Props {
+  readonly route: Route
+  readonly load: (path: string) => Promise<Answer>
+  readonly path: string
+  /** The events, with the lines among them. */
+  readonly events: string
+}
+
+export function Logs({ route, load, path, events }: Props) {
+  const { level = '', q = '' } = route.query
+  const change = useQuery(route)
+  const first = useResource(load, path, TICKS)
+  const lines = useLines(first, events)
+  const shown = useMemo(() => lines.filter((line) => keeps(line, level, q)), [lines, level, q])
+  return (
+    <div class="page">
+      <PageHead title={t('logs')} note={t('logsNote')} />
+      <div class="bar">
+        <Tabs label={t('level')} current={level} tabs={LEVELS.map((key) => ({
+          key, label: key === '' ? t('all') : key, href: href(route.path, { ...route.query, level: key }),
+        }))} />
+        <Search value={q} onSearch={(text) => change({ q: text })} />
+      </div>
+      {first.data ? <Lines lines={shown} /> : <Pending of={first} />}
+    </div>
+  )
+}
+
+const TICKS = ['no-event'] as const
+
+function useLines(first: Resource<Answer>, events: string): readonly Line[] {
+  const [lines, setLines] = useState<readonly Line[]>([])
+  useEffect(() => {
+    const { data } = first
+    if (data) setLines((old) => merged(old, data.lines))
+  }, [first.data, first])
+  useEffect(() => {
+    const live = new Live(urlOf(events))
+    live.on('log', (line) => setLines((old) => merged(old, [line as Line])))
+    return () => live.close()
+  }, [events])
+  return lines
+}
+
+function Lines({ lines }: { readonly lines: readonly Line[] }) {
+  const box = useRef<HTMLDivElement>(null)
+  const follows = useRef(true)
+  useEffect(() => {
+    const element = box.current
+    if (element && follows.current) element.scrollTop = element.scrollHeight
+  }, [lines])
+  if (!lines.length) return <div class="card"><Empty title={t('noLines')} /></div>
+  return (
+    <div ref={box} class="card lines" tabIndex={0} role="log" aria-label={t('logs')} aria-live="off"
+      onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
+        follows.current = scrollTop + clientHeight > scrollHeight - 20
+      }}>
+      {lines.map(({ id, at, level, text }) => (
+        <div key={id} class="line" data-level={level.toLowerCase()}>
+          <time>{clock(at, prefs.locale)}</time>
+          <span class="level">{level.slice(0, 1).toUpperCase()}</span>
+          <span>{text}</span>
+        </div>
+      ))}
+    </div>
+  )
+}

@@ -58,6 +58,7 @@ export class Live {
     const source = (this.source = new EventSource(this.url))
     this.bound.clear()
     for (const name of this.handlers.keys()) this.listen(name)
+    source.addEventListener('lost', () => this.emit('tick', undefined)) // more happened than the stream carries
     source.onopen = () => {
       this.stopPoll()
       if (this.failed) this.emit('tick', undefined)

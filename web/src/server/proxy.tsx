@@ -40,7 +40,7 @@ export function ProxyPage({ name }: { readonly name: string }) {
         <Stat label={t('inToday')} value={bytes(status.todayTrafficIn)} />
         <Stat label={t('outToday')} value={bytes(status.todayTrafficOut)} />
         <Stat label={t(status.phase === 'online' ? 'started' : 'closed')}
-          value="" note={<Time at={status.phase === 'online' ? status.lastStartAt : status.lastCloseAt} />} />
+          words={<Time at={status.phase === 'online' ? status.lastStartAt : status.lastCloseAt} />} />
       </div>
       <Addresses proxy={proxy.data} info={info.data} />
       <Card title={t('configuration')}><Facts facts={configFacts(proxy.data)} /></Card>

@@ -9,14 +9,15 @@ const HEIGHT = 150
 const BAR = 22
 
 export function WeekBars({ history }: { readonly history: Traffic['history'] }) {
-  const most = Math.max(1, ...history.flatMap(({ trafficIn, trafficOut }) => [trafficIn, trafficOut]))
+  if (history.every(({ trafficIn, trafficOut }) => !trafficIn && !trafficOut)) return <p class="muted">{t('noTraffic')}</p>
+  const most = Math.max( ...history.flatMap(({ trafficIn, trafficOut }) => [trafficIn, trafficOut]))
   const step = WIDTH / Math.max(1, history.length)
   const height = (value: number) => (value ? Math.max(2, (value / most) * HEIGHT) : 0)
   return (
     <>
       <div class="plot-head">
         <span class="legend in">{t('in')}</span><span class="legend out">{t('out')}</span>
-        <span class="muted">{t('most', { value: bytes(most === 1 ? 0 : most) })}</span>
+        <span class="muted">{t('most', { value: bytes(most) })}</span>
       </div>
       <svg class="bars" viewBox={`0 0 ${WIDTH} ${HEIGHT + 24}`} role="img" aria-label={summary(history)}
         preserveAspectRatio="none">

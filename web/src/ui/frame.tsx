@@ -44,7 +44,7 @@ export function Frame({ program, menu, current, pageKey, children }: Props) {
       <header class="side">
         <a class="brand" href="#/">
           <Logo />
-          <span>{program} <small>{t(program === 'frps' ? 'server' : 'client')}</small></span>
+          <span>{program} <small>{t(program === 'frps' ? 'serverProgram' : 'clientProgram')}</small></span>
         </a>
         <nav class="nav" aria-label={t('menu')}>
           {menu.map(({ path, label, icon }) => (

@@ -47,13 +47,15 @@ export function Card({ title, tools, flush, children }: CardProps) {
 
 interface StatProps {
   readonly label: string
-  readonly value: string
+  readonly value?: string
+  /** A value in words, set smaller. */
+  readonly words?: ComponentChildren
   readonly note?: ComponentChildren
   readonly href?: string
 }
 
-export function Stat({ label, value, note, href }: StatProps) {
-  const content = <><dt>{label}</dt><dd>{value}</dd>{note && <dd class="note">{note}</dd>}</>
+export function Stat({ label, value, words, note, href }: StatProps) {
+  const content = <><dt>{label}</dt>{value !== undefined && <dd>{value}</dd>}{words && <dd class="words">{words}</dd>}{note && <dd class="note">{note}</dd>}</>
   return href
     ? <a class="card stat" href={href}><dl>{content}</dl></a>
     : <dl class="card stat">{content}</dl>

@@ -34,7 +34,7 @@ function options({ series, format, bars, least }: Props, make: typeof uPlot, wid
   return {
     width,
     height,
-    padding: [8, 14, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { x: false, y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, least)] } },

@@ -1,5 +1,5 @@
 /** One proxy or visitor of a frpc: its definition, and what can be done with it where it is stored. */
-import { ApiError, json } from '../lib/api'
+import { json } from '../lib/api'
 import { useResource } from '../lib/resource'
 import { href } from '../lib/router'
 import { type Table, textOf, type Value } from '../form/schema'
@@ -16,42 +16,35 @@ import { blockOf, type Definition, type EntryKind, pluralOf, type Statuses } fro
 
 const EVENTS = ['status', 'visitor', 'connection'] as const
 
+type Stored = Readonly<Partial<Record<'proxies' | 'visitors', readonly Definition[]>>>
+
 interface Props {
   readonly kind: EntryKind
   readonly name: string
-}
-
-/** The entry of the store, `null` when it has none of this name. */
-async function loadStored(path: string): Promise<Definition | null> {
-  try {
-    return await json<Definition>(path)
-  } catch (error) {
-    if (error instanceof ApiError && error.missing) return null
-    throw error
-  }
 }
 
 export function Detail({ kind, name }: Props) {
   const info = useInfo()
   const encoded = encodeURIComponent(name)
   const definition = useResource(json<Definition>, `${kind}/${encoded}/config`, EVENTS)
-  const stored = useResource(loadStored, info?.store ? `store/${pluralOf(kind)}/${encoded}` : null, EVENTS)
+  const store = useResource(json<Stored>, info?.store ? `store/${pluralOf(kind)}` : null, EVENTS)
+  const stored = store.data && ((store.data.proxies ?? store.data.visitors ?? []).find((entry) => entry.name === name) ?? null)
   const list = kind === 'proxy' ? [] : ['visitors']
   const crumbs = <><a href={href(list)}>{t(pluralOf(kind))}</a> /</>
   if (!definition.data) return <div class="page"><PageHead title={name} crumbs={crumbs} /><Pending of={definition} /></div>
   const reload = () => {
     definition.reload()
-    stored.reload()
+    store.reload()
   }
   return (
     <div class="page">
       <PageHead crumbs={crumbs} title={name}
-        note={<span class="badges"><TypeBadge type={definition.data.type} />{stored.data && <Badge>{t('fromStore')}</Badge>}</span>}>
-        {stored.data && <Actions kind={kind} definition={stored.data} done={reload} />}
+        note={<span class="badges"><TypeBadge type={definition.data.type} />{stored && <Badge>{t('fromStore')}</Badge>}</span>}>
+        {stored && <Actions kind={kind} definition={stored} done={reload} />}
       </PageHead>
       {kind === 'proxy' && <Running name={name} />}
-      <Card title={t('configuration')}><Facts facts={factsOf(blockOf(definition.data))} /></Card>
-      {info?.store && stored.data === null && <p class="muted">{t('fromFileNote')}</p>}
+      <Card title={t('configuration')}><Facts facts={factsOf(blockOf(definition.data)).filter(({ label }) => label !== 'name' && label !== 'type')} /></Card>
+      {info?.store && stored === null && <p class="muted">{t('fromFileNote')}</p>}
     </div>
   )
 }

@@ -2,6 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { urlOf } from '../lib/api'
 import { clock } from '../lib/format'
+import { keeps, type Line, merged } from '../lib/lines'
 import { Live } from '../lib/live'
 import { prefs } from '../lib/prefs'
 import { type Resource, useResource } from '../lib/resource'
@@ -10,35 +11,11 @@ import { t } from '../text'
 import { Search, Tabs } from './lists'
 import { Empty, PageHead, Pending } from './parts'
 
-export interface Line {
-  readonly id: number
-  readonly at: number
-  readonly level: string
-  readonly text: string
-}
-
 interface Answer {
   readonly lines: readonly Line[]
 }
 
-export type LoadLines = (path: string) => Promise<Answer>
-
-const MOST = 1000
 const LEVELS = ['', 'debug', 'info', 'warn', 'error'] as const
-/** Levels from the lowest; a choice shows its own lines and those above. */
-const ORDER = ['trace', 'debug', 'info', 'warn', 'error']
-
-const rank = (level: string): number => ORDER.indexOf(level.toLowerCase().replace(/^warning$/, 'warn'))
-
-export const keeps = (line: Line, level: string, text: string): boolean =>
-  (level === '' || rank(line.level) >= rank(level)) && line.text.toLowerCase().includes(text.toLowerCase())
-
-/** Lines in the order of their ids, each once, the last thousand. */
-export function merged(old: readonly Line[], fresh: readonly Line[]): readonly Line[] {
-  const known = new Set(old.map(({ id }) => id))
-  const added = fresh.filter(({ id }) => !known.has(id))
-  return added.length ? [...old, ...added].sort((a, b) => a.id - b.id).slice(-MOST) : old
-}
 
 interface Props {
   readonly route: Route

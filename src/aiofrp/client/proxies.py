@@ -268,7 +268,7 @@ class ClientProxies:
             self._log.seldom.warning("[%s] start error: proxy [%s] not found", name, message.proxy_name)
             return
         error = message.error
-        if not error and proxy.state.phase is Phase.WAIT_START:
+        if not error and proxy.state.phase in (Phase.WAIT_START, Phase.START_ERROR):
             try:
                 proxy.make_half()
             except FrpError as exc:

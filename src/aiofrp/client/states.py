@@ -61,8 +61,10 @@ class ProxyState:
     def answered(self, remote_addr: str, error: str, now: float) -> bool:
         """The server answered NewProxy, with ``error`` or, when that is empty, with the address of users.
 
-        Returns False, and changes nothing, when no answer was expected."""
-        if self.phase is not Phase.WAIT_START:
+        It also says so unasked when its operator disables a running proxy or enables it again. Returns False, and
+        changes nothing, when neither can be meant."""
+        expected = (Phase.WAIT_START, Phase.RUNNING if error else Phase.START_ERROR)
+        if self.phase not in expected:
             return False
         self._enter(Phase.START_ERROR if error else Phase.RUNNING, now)
         self.error = error

@@ -19,6 +19,7 @@ from aiofrp.server.api.clients import Clients
 from aiofrp.server.api.statistics import Observer
 from aiofrp.server.directory import Directory
 from aiofrp.server.hooks import Hooks, NoHooks
+from aiofrp.server.live.disabled import DisabledProxies
 from aiofrp.server.publish.doors import Visitors
 from aiofrp.server.publish.ports import PortTable
 from aiofrp.server.publish.published import Published
@@ -59,6 +60,8 @@ class Tables:
     doors: Visitors = field(default_factory=Visitors)
     groups: defaultdict[str, Groups] = field(default_factory=lambda: defaultdict(Groups))
     """Load balancing groups by proxy type."""
+    disabled: DisabledProxies = field(default_factory=DisabledProxies)
+    """Names of proxies that an operator has disabled."""
     observers: list[Observer] = field(default_factory=list)
     hooks: Hooks = field(
         default_factory=NoHooks

@@ -67,10 +67,12 @@ class Api:
         *,
         auth: tuple[str, str] | None = ("u", "p"),
         headers: dict[str, str] | None = None,
+        body: str = "",
     ) -> Answer:
         async with self._session.request(
             method,
             URL(self._url + path, encoded=True),
+            data=body or None,
             headers=(headers or {}) | (_credentials(*auth) if auth else {}),
             allow_redirects=False,
         ) as response:

@@ -244,6 +244,12 @@ class ServerConfig(ApiMetadata):
         help="Offer `/metrics` on the dashboard's port.",
         flag="enable-prometheus",
     )
+    audit_file: Str = field(
+        "",
+        alias="auditFile",
+        help="File that gets a line of JSON for each operation by the dashboard's API, such as a kick; empty for none.",
+        ours=True,
+    )
     log: LogConfig = field(alias="log", help="Logging.", factory=LogConfig)
     transport: ServerTransport = field(
         alias="transport", help="Connections between the server and its clients.", factory=ServerTransport

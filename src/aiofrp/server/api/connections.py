@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 
 from aiohttp import web
 
+from aiofrp.server.api.audited import Audited
 from aiofrp.server.api.lists import PAGED, Page, page, part
 from aiofrp.server.api.statistics import Statistics
 from aiofrp.server.publish.flow import LiveConnection
@@ -39,8 +40,9 @@ class ClosedConnections(TypedDict):
 class ConnectionsApi:
     """The routes about open connections."""
 
-    def __init__(self, proxies: Proxies, statistics: Statistics) -> None:
+    def __init__(self, proxies: Proxies, statistics: Statistics, audited: Audited) -> None:
         self._proxies = proxies
+        self._audited = audited
         self._statistics = statistics
 
     @route("GET", "/api/v2/proxies/{name}/connections", Page[ConnectionShown], query=PAGED)
@@ -50,13 +52,14 @@ class ConnectionsApi:
         return page(request, self._live(request), lambda live: _shown(live, now))
 
     @route("DELETE", "/api/v2/proxies/{name}/connections/{id}", ClosedConnections)
-    def close(self, request: web.Request) -> ClosedConnections:
+    async def close(self, request: web.Request) -> ClosedConnections:
         """Close one connection of a proxy at once. 404 when it is gone."""
         wanted = part(request, 2)
         found = next((live for live in self._live(request) if str(live.id) == wanted), None)
         if found is None:
             raise ApiError(404, "no such connection, or it is closed")
-        found.joined.abort()
+        target = f"{part(request)} {_address(found)}"
+        await self._audited.run(request, "close", target, "", found.joined.abort)
         return {"closed": 1}
 
     def _live(self, request: web.Request) -> list[LiveConnection]:
@@ -69,14 +72,18 @@ class ConnectionsApi:
 
 def _shown(live: LiveConnection, now: float) -> ConnectionShown:
     joined = live.joined
-    host, port = joined.source
     rate_in, rate_out = live.rates(now)
     return {
         "id": str(live.id),
-        "userAddr": join_host_port(host, port) if host else "",
+        "userAddr": _address(live),
         "startAt": int(live.since),
         "bytesIn": joined.bytes_in,
         "bytesOut": joined.bytes_out,
         "rateIn": rate_in,
         "rateOut": rate_out,
     }
+
+
+def _address(live: LiveConnection) -> str:
+    host, port = live.joined.source
+    return join_host_port(host, port) if host else ""

@@ -8,13 +8,17 @@ from aiohttp import web
 
 from aiofrp.aio import mapped
 from aiofrp.server.api import views
+from aiofrp.server.api.audited import Audited
 from aiofrp.server.api.connections import ConnectionsApi
 from aiofrp.server.api.lists import enveloped
+from aiofrp.server.api.operations import OperationsApi
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
 from aiofrp.server.api.v2 import ApiV2
 from aiofrp.server.api.views import Object
 from aiofrp.server.api.watch import WatchApi
+from aiofrp.server.live.audit import AuditLog
 from aiofrp.server.live.history import History
+from aiofrp.server.live.operator import Operator
 from aiofrp.server.live.sampler import Sampler
 from aiofrp.server.publish.flow import Flow
 from aiofrp.server.publish.proxies import Proxies
@@ -48,6 +52,30 @@ class ServerApi:
         self._metrics = metrics
         self._run_ids = views.shown_run_ids(tables.config.web_server)
         self._web = web_server = WebServer(tables.config.web_server)
+        self._add_routes(web_server)
+        audit = AuditLog(tables.config.audit_file)
+        self._audited = Audited(audit, tables.config.web_server.user)
+        v2 = ApiV2(tables, statistics, self._audited)
+        v2.add_to(web_server)
+        history = History()
+        self._watch = watch = WatchApi(statistics, history, self._run_ids)
+        tables.clients.changed = watch.client_changed
+        self.sampler = Sampler(proxies, flow, statistics, history, watch.sampled)
+        operator = Operator(tables, proxies)
+        for api in (
+            ConnectionsApi(proxies, statistics, self._audited),
+            OperationsApi(tables, operator, audit, self._audited, self._run_ids, v2.find),
+            watch,
+        ):
+            serve(web_server, api, enveloped)
+        if metrics is not None:
+            web_server.route("*", "/metrics", self._exposition)
+        if tables.config.web_server.pprof_enable:
+            add_profiling(web_server)
+        web_server.route("*", "/", to_pages)
+        add_pages(web_server, "frps", tables.config.web_server.assets_dir)
+
+    def _add_routes(self, web_server: WebServer) -> None:
         web_server.route("*", "/healthz", _healthz, open_to_all=True)
         web_server.route("GET", "/api/serverinfo", self._info)
         web_server.route("GET", "/api/proxy/{type:[^/]+}", self._by_type)
@@ -57,19 +85,6 @@ class ServerApi:
         web_server.route("GET", "/api/clients", self._clients)
         web_server.route("GET", "/api/clients/{key:[^/]+}", self._client)
         web_server.route("DELETE", "/api/proxies", self._prune, changes=True)
-        ApiV2(tables, statistics).add_to(web_server)
-        history = History()
-        self._watch = watch = WatchApi(statistics, history, self._run_ids)
-        tables.clients.changed = watch.client_changed
-        self.sampler = Sampler(proxies, flow, statistics, history, watch.sampled)
-        for api in (ConnectionsApi(proxies, statistics), watch):
-            serve(web_server, api, enveloped)
-        if metrics is not None:
-            web_server.route("*", "/metrics", self._exposition)
-        if tables.config.web_server.pprof_enable:
-            add_profiling(web_server)
-        web_server.route("*", "/", to_pages)
-        add_pages(web_server, "frps", tables.config.web_server.assets_dir)
 
     @property
     def address(self) -> str:
@@ -114,7 +129,7 @@ class ServerApi:
     async def _prune(self, request: web.Request) -> web.Response:
         if request.query.get("status") != "offline":
             raise ApiError(400, "status only support offline")
-        self._statistics.prune()
+        await self._audited.run(request, "prune", "offline_proxies", "", self._statistics.prune)
         return json_response({"Code": 200, "Msg": "success"})
 
     def _shown(self, record: ProxyRecord) -> Object:

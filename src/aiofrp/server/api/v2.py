@@ -10,6 +10,7 @@ from aiohttp import web
 from aiofrp import registry
 from aiofrp.aio import mapped
 from aiofrp.server.api import views
+from aiofrp.server.api.audited import Audited
 from aiofrp.server.api.clients import ClientRecord
 from aiofrp.server.api.lists import Page, enveloped, page, page_of, part
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
@@ -25,8 +26,9 @@ _PRUNED: Final = "offline_proxies"
 class ApiV2:
     """The routes under ``/api/v2``."""
 
-    def __init__(self, tables: Tables, statistics: Statistics) -> None:
+    def __init__(self, tables: Tables, statistics: Statistics, audited: Audited) -> None:
         self._tables = tables
+        self._audited = audited
         self._statistics = statistics
         self._run_ids = views.shown_run_ids(tables.config.web_server)
 
@@ -54,13 +56,13 @@ class ApiV2:
             "status": views.server_status(self._statistics),
         }
 
-    def _prune(self, request: web.Request) -> Object:
+    async def _prune(self, request: web.Request) -> Object:
         kind = request.query.get("type", "").lower()
         if not kind:
             raise ApiError(400, "type is required")
         if kind != _PRUNED:
             raise ApiError(400, f"type must be one of {_PRUNED}")
-        cleared, total = self._statistics.prune()
+        cleared, total = await self._audited.run(request, "prune", kind, "", self._statistics.prune)
         return {"type": kind, "cleared": cleared, "total": total}
 
     # Users and clients
@@ -120,7 +122,14 @@ class ApiV2:
 
     def _shown(self, record: ProxyRecord) -> Object:
         published = self._tables.running(record.name)
-        return views.proxy_v2(record, published, self._statistics.today, self._run_ids)
+        disabled = self._tables.disabled.find(record.name)
+        reason = None if disabled is None else disabled.reason
+        return views.proxy_v2(record, published, self._statistics.today, self._run_ids, reason)
+
+    def find(self, name: str) -> Object | None:
+        """A proxy as lists show it; ``None`` where it is not known."""
+        record = self._statistics.proxy(name)
+        return None if record is None else self._shown(record)
 
     def _record(self, request: web.Request) -> ProxyRecord:
         record = self._statistics.proxy(part(request))

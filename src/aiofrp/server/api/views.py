@@ -166,14 +166,18 @@ def _bandwidth(text: str) -> str:
         return ""  # no limit then, to the reference (docs/protocol/server.md §2.7)
 
 
-def proxy_v2(record: ProxyRecord, published: Published | None, day: int, shown: Shown) -> Object:
-    """One proxy, as v2 has it; the parameters are those of :func:`proxy`."""
+def proxy_v2(
+    record: ProxyRecord, published: Published | None, day: int, shown: Shown, disabled: str | None = None
+) -> Object:
+    """One proxy, as v2 has it; the parameters are those of :func:`proxy`. ``disabled``: why an operator disabled it,
+    ``None`` where nobody did; that is ours, and shown only then."""
     status = {
         "phase": phase(published is not None),
         "todayTrafficIn": record.traffic_in.today(day),
         "todayTrafficOut": record.traffic_out.today(day),
         "curConns": record.connections,
         **_present({"lastStartAt": int(record.last_start), "lastCloseAt": int(record.last_close)}),
+        **({} if disabled is None else {"disabled": True, "reason": disabled}),
     }
     return {
         "name": record.name,

@@ -68,13 +68,32 @@ class Proxies:
                 if holder is None or not await gives_way(holder.owner, owner):
                     raise
 
+    async def resume(self, owner: ControlSession, message: NewProxy) -> str:
+        """:meth:`start` a proxy that frps itself has stopped. Its client may ask for it meanwhile, and gets the same
+        answer."""
+        remote_addr = await self.start(owner, message)
+        published = self._names.find(message.proxy_name)
+        if published is not None:
+            published.resumed = True
+        return remote_addr
+
     async def _start(self, owner: ControlSession, message: NewProxy) -> str:
+        self._tables.disabled.check(message.proxy_name)
+        if (remote_addr := self._resumed(owner, message)) is not None:
+            return remote_addr
         traffic = self._entry_of(message.proxy_name, _kind(message))
         try:
             return await self._publish(owner, message, self._make(owner, message, traffic))
         except BaseException:
             self._forget_if_idle(traffic)
             raise
+
+    def _resumed(self, owner: ControlSession, message: NewProxy) -> str | None:
+        """The ``remote_addr`` of a proxy that was resumed, where its client asks for the same."""
+        found = self._names.find(message.proxy_name)
+        if found is None or found.owner is not owner or not found.resumed:
+            return None
+        return found.remote_addr if found.half.context.message == message else None
 
     async def _publish(self, owner: ControlSession, message: NewProxy, half: ServerHalf) -> str:
         name, kind = message.proxy_name, _kind(message)
@@ -85,7 +104,9 @@ class Proxies:
         self._count(owner, half, 1)
         try:
             published.lease = await self._names.claim(name, published)
-            published.remote_addr = remote_addr = await half.start()
+            remote_addr = await half.start()
+            await self._check_enabled(half)
+            published.remote_addr = remote_addr
         except BaseException:
             _end(published)
             self._count(owner, half, -1)
@@ -98,8 +119,11 @@ class Proxies:
     async def stop(self, owner: ControlSession, name: str) -> None:
         """Stop the proxy ``name`` of ``owner``; its user connections go on. Names that it does not have are ignored."""
         published = self._names.find(name)
+        if published is None:
+            self._tables.disabled.withdrawn(owner, name)
         if published is None or published.owner is not owner or published.remote_addr is None:
             return
+        published.remote_addr = None  # an operator and the client may stop it at the same time
         owner.message_log.bind(name).info("proxy closing")
         try:
             await published.half.stop()
@@ -109,6 +133,14 @@ class Proxies:
             self._forget_if_idle(self._entry_of(name, published.kind))
             for observer in self._tables.observers:
                 observer.proxy_closed(name, published.kind)
+
+    async def _check_enabled(self, half: ServerHalf) -> None:
+        """Stop ``half``, and raise :class:`~aiofrp.errors.ProxyError`, when it was disabled while it started."""
+        try:
+            self._tables.disabled.check(half.context.message.proxy_name)
+        except ProxyError:
+            await half.stop()
+            raise
 
     @property
     def open_connections(self) -> int:

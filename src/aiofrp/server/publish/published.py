@@ -20,7 +20,8 @@ class Published:
     owner: ControlSession
     kind: str
     lease: Lease | None = None  #: of its name
-    remote_addr: str | None = None  #: as its client was answered; ``None`` while it starts
+    remote_addr: str | None = None  #: as its client was answered; ``None`` while it starts or stops
+    resumed: bool = False  #: frps had stopped it, and started it again by itself
 
 
 class Traffic:

@@ -86,7 +86,7 @@ def quic_hellos(count: int) -> list[list[bytes]]:
     def hello() -> list[bytes]:
         core = QuicCore(configuration, handler, limits)
         core.connect(("127.0.0.1", 1), 0.0)
-        return [data for data, _ in core.to_send(0.0)]
+        return [datagram for _, datagrams in core.to_send(0.0) for datagram in datagrams]
 
     return [hello() for _ in range(count)]
 

@@ -24,15 +24,3 @@ class QuicEndpoint(Protocol[C]):
 
     def gone(self, session: C, /) -> None:
         """The connection has ended: it sends and receives no further datagram."""
-
-
-def send_all(endpoint: QuicEndpoint[C], transmits: list[tuple[bytes, Address]]) -> None:
-    """Send datagrams, each with its address, in order: nearly always all to one, and then at once."""
-    if not transmits:
-        return
-    address = transmits[0][1]
-    if all(other is address or other == address for _, other in transmits):
-        endpoint.send([data for data, _ in transmits], address)
-    else:
-        for data, other in transmits:
-            endpoint.send([data], other)

@@ -22,9 +22,9 @@ from aiofrp.stream.layer import hand_out
 from aiofrp.stream.quic.core.connection import QuicCore
 from aiofrp.stream.quic.core.errors import NoMoreStreams, QuicFailed, explain
 from aiofrp.stream.quic.core.ids import PeerIds
-from aiofrp.stream.quic.core.library import REFUSED, Refused
+from aiofrp.stream.quic.core.library import REFUSED, Refused, Run
 from aiofrp.stream.quic.core.limits import QuicLimits
-from aiofrp.stream.quic.endpoint import QuicEndpoint, send_all
+from aiofrp.stream.quic.endpoint import QuicEndpoint
 from aiofrp.stream.quic.quota import LoginQuota
 from aiofrp.stream.quic.state import QuicState
 from aiofrp.stream.quic.stream import LOW_WATER, QuicStream
@@ -310,7 +310,11 @@ class QuicSession:
     def _send_first(self) -> None:
         """Send the first packets of a turn of the loop at once; the rest of the turn leaves together."""
         with contextlib.suppress(RemoteProtocolError):  # the flush at the end of the turn meets it again
-            send_all(self._endpoint, self.core.to_send(time.monotonic()))
+            self._send(self.core.to_send(time.monotonic()))
+
+    def _send(self, runs: list[Run]) -> None:
+        for address, datagrams in runs:
+            self._endpoint.send(datagrams, address)
 
     def _flush_turn(self) -> None:
         self._flush_scheduled = False
@@ -322,11 +326,11 @@ class QuicSession:
             return
         now = time.monotonic()
         try:
-            transmits = self.core.to_send(now)
+            runs = self.core.to_send(now)
         except RemoteProtocolError as exc:
             self._fail(exc)
             return
-        send_all(self._endpoint, transmits)
+        self._send(runs)
         if self._waiting:
             for stream in list(self._waiting):
                 if self.unsent(stream) <= LOW_WATER:
@@ -357,7 +361,7 @@ class QuicSession:
     def _fail(self, exc: Exception) -> None:
         if self.state is not QuicState.OVER:
             with contextlib.suppress(RemoteProtocolError):  # a packet with the reason, if there can be one
-                send_all(self._endpoint, self.core.to_send(time.monotonic()))
+                self._send(self.core.to_send(time.monotonic()))
         self._stop()
         self._end(exc)
 

@@ -125,15 +125,11 @@ class UdpSocket:
 
     def _send_pieces(self, datagrams: list[bytes], address: Address) -> None:
         """Hand runs of equal length, each perhaps with one shorter at its end, to the kernel at once."""
+        sizes = list(map(len, datagrams))
         at, count = 0, len(datagrams)
         while at < count:
-            size = len(datagrams[at])
-            stop = min(count, at + min(_PIECE_COUNT, _PIECE // size))
-            end = at + 1
-            while end < stop and len(datagrams[end]) == size:
-                end += 1
-            if end < stop and len(datagrams[end]) < size:
-                end += 1
+            size = sizes[at]
+            end = at + _run(sizes[at : at + min(_PIECE_COUNT, _PIECE // size)])
             if end - at == 1:
                 self._send_each(datagrams[at:end], address)
             elif not self._send_cut(datagrams[at:end], size, address):
@@ -154,6 +150,15 @@ class UdpSocket:
                 raise
             self._cuts = False
         return self._cuts
+
+
+def _run(sizes: list[int]) -> int:
+    """How many of the first ``sizes`` are equal, and one more if it is smaller."""
+    size, count = sizes[0], len(sizes)
+    equal = sizes.count(size)  # nearly always all, or all but the last: no loop over them then
+    if equal < count - 1 or sizes[equal - 1] != size:
+        equal = next(number for number, other in enumerate(sizes) if other != size)
+    return equal + (equal < count and sizes[equal] < size)
 
 
 def _set_option(sock: socket.socket, option: int) -> bool:

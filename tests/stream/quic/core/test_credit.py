@@ -14,7 +14,7 @@ from qh3.quic.crypto import CIPHER_SUITES
 from aiofrp.stream.quic import dial as quicdial
 from aiofrp.stream.quic import withhold
 from aiofrp.stream.quic.core.credit import Credit
-from aiofrp.stream.quic.core.library import client_configuration
+from aiofrp.stream.quic.core.library import Run, client_configuration
 from aiofrp.stream.quic.core.limits import PLAIN_WINDOW, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.stall import StallLimits
@@ -270,9 +270,9 @@ class Wire:
         self.left: list[tuple[int, bytes]] = []
         poll, send = core.poll, session._endpoint.send
 
-        def polled(now: float) -> list[tuple[bytes, Address]]:
+        def polled(now: float) -> list[Run]:
             found = poll(now)
-            for packet, _ in found:
+            for packet in (packet for _, packets in found for packet in packets):
                 self.made[self._number(packet)] = packet
             return found
 
@@ -318,9 +318,10 @@ async def test_a_copy_that_leaves_as_well_is_noticed(rig: Rig, monkeypatch: pyte
     wire = Wire(rig.server, monkeypatch)
     rewrite = rig.server.core.to_send
 
-    def both(now: float) -> list[tuple[bytes, Address]]:
+    def both(now: float) -> list[Run]:
         found = rewrite(now)
-        return [*found, *((wire.made[wire._number(packet)], address) for packet, address in found)]
+        copies = [(address, [wire.made[wire._number(one)] for one in packets]) for address, packets in found]
+        return [*found, *copies]
 
     monkeypatch.setattr(rig.server.core, "to_send", both)
     slow_far.pause()

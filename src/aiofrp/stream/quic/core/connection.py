@@ -6,10 +6,8 @@ stream closed while its receiver takes nothing. Packets leave through :meth:`Qui
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiofrp.stream.quic.core.credit import Credit
-from aiofrp.stream.quic.core.library import PACKET_SIZE, Connection
+from aiofrp.stream.quic.core.library import PACKET_SIZE, Connection, Run
 
 
 class QuicCore(Connection):
@@ -25,17 +23,18 @@ class QuicCore(Connection):
             self._credit = Credit(suite, secret, cid_size, PACKET_SIZE)
         return self._credit
 
-    def to_send(self, now: float) -> list[tuple[bytes, Any]]:
-        """Datagrams with their addresses. Raises :class:`~aiofrp.errors.RemoteProtocolError` as :meth:`receive`.
+    def to_send(self, now: float) -> list[Run]:
+        """Datagrams that may leave now. Raises :class:`~aiofrp.errors.RemoteProtocolError` as :meth:`receive`.
 
         The one place where our own packets are re-sealed. Two packets with one number would break the cipher, so each
         packet of the library is replaced here, and never leaves beside the one that replaces it.
         """
-        found = self.poll(now)
+        runs = self.poll(now)
         credit = self._credit
         if credit is not None and credit.active:
-            found = [(credit.rewrite(data, self.last_number), address) for data, address in found]
-        return found
+            for _, datagrams in runs:
+                datagrams[:] = [credit.rewrite(data, self.last_number) for data in datagrams]
+        return runs
 
     def credit_used(self, stream_id: int, total: int | None) -> None:
         """``total`` bytes of a stream were received so far; ``None``: the stream is over."""

@@ -14,6 +14,8 @@ inner parts, so the release is pinned to one minor version. Each trick could go 
   (RFC 8446 §4.3.2, §4.4), which it can show and cannot ask for.
 - A client with an empty connection id: the library takes an empty id for one it does not know yet.
 - :class:`~aiofrp.stream.quic.core.credit.Credit` re-seals packets: a call that withholds a stream's MAX_STREAM_DATA.
+- :meth:`Connection.handle_timer` applies the peer's parameters again, with a smaller packet size: servers that probe
+  the path as the library's clients do (RFC 8899).
 - :data:`~aiofrp.stream.quic.core.calls.guarded` catches whatever comes out of the compiled part, panics included: one
   class of exceptions.
 
@@ -65,8 +67,12 @@ from aiofrp.wire.quic.packet import MAX_STREAM_DATA_SIZE
 
 #: What both sides must name in the TLS handshake (docs/protocol/wire.md §5).
 ALPN = "frp"
-#: Bytes of our connection ids, and of the largest packet we send before the path showed that it carries more.
+#: Bytes of our connection ids, and of the largest packet we send before a path showed that it carries more.
 CID_SIZE, PACKET_SIZE = 8, 1280
+#: The same of a server's packets, as long as the path carries them (see :meth:`Connection.handle_timer`): what frp's
+#: clients accept, and an Ethernet carries.
+_SERVER_PACKET_SIZE = 1452
+_UNANSWERED = 2
 _ACK_DELAY_EXPONENT, _MAX_ACK_DELAY, _INITIAL_RTT = 3, 0.025, 0.1
 #: Connection ids of the peer that are kept (active_connection_id_limit).
 _PEER_IDS = 8
@@ -76,6 +82,8 @@ _INITIAL_CIPHERS = ("aes-128-gcm", "aes-128-ecb")
 
 #: What the connections of one side share: ALPN, limits, certificate.
 Configuration: TypeAlias = QuicConfiguration
+#: Datagrams that leave one after the other for one address.
+Run: TypeAlias = tuple[Any, list[bytes]]
 #: Raised by a connection that cannot do what it is asked for any more.
 Refused: TypeAlias = QuicConnectionError
 #: The same, and what is raised for a stream that is over.
@@ -277,6 +285,9 @@ class Connection(QuicConnection):
             # With our own id set to the one the client chose for us, an empty id of its is right from the start.
             self.host_cid = retry_cid or original_cid or b""
         self._ended = False
+        self._small = (
+            configuration.is_client
+        )  # nothing to make smaller: clients probe before they send larger packets
 
     @property
     def send_secret(self) -> tuple[int, bytes, int]:
@@ -317,16 +328,30 @@ class Connection(QuicConnection):
             for name, arguments in calls.made:
                 getattr(handler, name)(*arguments)
 
-    def poll(self, now: float) -> list[tuple[bytes, Any]]:
-        """Datagrams that may leave now, with their addresses. Raises
-        :class:`~aiofrp.errors.RemoteProtocolError` as :meth:`receive`."""
-        found: list[tuple[bytes, Any]] = []
+    def poll(self, now: float) -> list[Run]:
+        """Datagrams that may leave now, in order. Raises :class:`~aiofrp.errors.RemoteProtocolError` as
+        :meth:`receive`."""
+        runs: list[Run] = []
+        datagrams: list[bytes] = []
+        last: Any = None
         if self._core is not None:
             poll = self._core.poll_transmit
             with guarded:
                 while (transmit := poll(now)) is not None:
-                    found.append((transmit[0], transmit[1]))
-        return found
+                    if transmit[1] != last:
+                        last, datagrams = transmit[1], []
+                        runs.append((last, datagrams))
+                    datagrams.append(transmit[0])
+        return runs
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due. When a server's packets have had no answer for :data:`_UNANSWERED` probe timeouts, the path
+        is taken for one that carries smaller packets only (RFC 8899 §4.3)."""
+        core = self._core
+        if core is not None and not self._small and core.pto_count >= _UNANSWERED:
+            self._small = True
+            self._use_small_packets(core)
+        super().handle_timer(now)
 
     def last_number(self) -> int | None:
         """The number of one of our latest packets."""
@@ -381,6 +406,27 @@ class Connection(QuicConnection):
             for direction, label in (("receive", b"client in"), ("send", b"server in")):
                 keys = initial_keys(initial_dcid, label, self._version)
                 self._core.install_packet_key(direction, int(tls.Epoch.INITIAL), _INITIAL_CIPHERS, *keys, 0)
+
+    def _use_small_packets(self, core: QuicConnectionCore) -> None:
+        parameters = self._applied_transport_parameters
+        if parameters is None:
+            return
+        core.apply_peer_transport_parameters(
+            parameters.initial_max_data or 0,
+            parameters.initial_max_stream_data_bidi_local or 0,
+            parameters.initial_max_stream_data_bidi_remote or 0,
+            parameters.initial_max_stream_data_uni or 0,
+            parameters.initial_max_streams_bidi or 0,
+            parameters.initial_max_streams_uni or 0,
+            _ACK_DELAY_EXPONENT if parameters.ack_delay_exponent is None else parameters.ack_delay_exponent,
+            _MAX_ACK_DELAY if parameters.max_ack_delay is None else parameters.max_ack_delay / 1000,
+            parameters.max_idle_timeout / 1000 if parameters.max_idle_timeout else None,
+            None,
+            None,
+            parameters.active_connection_id_limit or 2,
+            bool(parameters.disable_active_migration),
+            PACKET_SIZE - MAX_STREAM_DATA_SIZE,
+        )
 
     def _create_tls(self, remote_source_cid: bytes | None) -> QuicTlsBridge:
         self._tls = _Bridge(
@@ -495,7 +541,7 @@ def _configuration(identity: QuicIdentity, limits: QuicLimits, *, is_client: boo
         idle_timeout=limits.idle_timeout,
         max_data=connection_window,
         max_stream_data=stream_window,
-        max_datagram_size=PACKET_SIZE - MAX_STREAM_DATA_SIZE,
+        max_datagram_size=(PACKET_SIZE if is_client else _SERVER_PACKET_SIZE) - MAX_STREAM_DATA_SIZE,
         initial_rtt=_INITIAL_RTT,
         verify_mode=ssl.CERT_NONE,  # judged here, as for every other transport
     )

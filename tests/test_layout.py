@@ -108,7 +108,6 @@ COVERED_BY = {
     "server/vhost/ports.py": "e2e/test_vhost_ports.py",
     "transport/base.py": "test_extension.py",
     "transport/conversation.py": "wire/dial/test_upgrade.py",
-    "transport/files.py": "proxy/datagrams/test_users.py",
     "transport/kcp.py": "e2e/test_kcp.py",
     "transport/outbound.py": "e2e/test_outbound.py",
     "transport/quic.py": "e2e/test_quic.py",

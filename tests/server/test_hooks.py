@@ -407,17 +407,22 @@ async def test_each_request_on_http_is_judged_and_a_visitor_like_a_user() -> Non
 # What nobody is asked about costs nothing
 
 
-async def test_a_pooled_user_and_a_work_connection_cost_no_task() -> None:
+@pytest.mark.parametrize("checked", [False, True], ids=["opened", "pooled"])
+async def test_a_user_and_a_work_connection_cost_no_task(checked: bool) -> None:
     remote = free_port()
+    scope = 'auth.additionalScopes = ["NewWorkConns"]\n' if checked else ""  # frps opens none then
+    pooled = 20 if checked else 0
     async with (
         local_service(echo) as local,
-        running_server(server_config("transport.maxPoolCount = 20\n")) as server,
+        running_server(server_config(f"{scope}transport.maxPoolCount = 20\n")) as server,
         running_client(
-            client_config(server.address[1], "transport.poolCount = 20\n" + proxy("tcp", local, remote))
+            client_config(
+                server.address[1], f"{scope}transport.poolCount = 20\n" + proxy("tcp", local, remote)
+            )
         ) as client,
     ):
         session = session_of(server, client)
-        await until(lambda: len(session.pool._idle) >= 20)
+        await until(lambda: len(session.pool._idle) >= pooled)
         started: list[str] = []
         loop = asyncio.get_running_loop()
 
@@ -435,7 +440,7 @@ async def test_a_pooled_user_and_a_work_connection_cost_no_task() -> None:
         loop.set_task_factory(note)
         begin.set()
         assert await asyncio.gather(*users) == [b"hello"] * 10
-        await until(lambda: len(session.pool._idle) >= 20)
+        await until(lambda: len(session.pool._idle) >= pooled)
         assert not [file for file in started if "/aiofrp/" in file]
         await asyncio.create_task(use())
         assert __file__ in started  # tasks are noted, else the test has shown nothing

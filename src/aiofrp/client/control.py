@@ -65,6 +65,7 @@ class ClientControl:
         """Go on over ``stream``, the control connection after the login."""
         self._stream = stream
         self._session.on_lost = self._session_lost
+        self._session.on_stream = self._work_connection_opened
         stream.attach(self)
         self.proxies.session_started(self.messages, self.log)
         if self._interval > 0:
@@ -137,6 +138,13 @@ class ClientControl:
             raise RemoteProtocolError(f"the server asks for more than {MAX_IDLE_WORK} idle work connections")
         self._opening += 1
         self._session.open(self._work_opened, self._work_failed)
+
+    def _work_connection_opened(self, stream: Stream) -> None:
+        """The server has opened a work connection; its first message is StartWorkConn."""
+        if self.lost.done() or len(self.idle_work) >= MAX_IDLE_WORK:
+            stream.abort()
+        else:
+            _WorkConnection(self, stream)
 
     def _work_opened(self, stream: Stream) -> None:
         if isinstance(self._credentials, InstantCredentials):

@@ -331,6 +331,7 @@ class Client:
             metas=dict(config.metadatas),
             pool_count=config.transport.pool_count,
             max_message=MAX_MESSAGE,
+            takes_streams=shares_carrier(config),
         )
 
 

@@ -80,10 +80,19 @@ class Session(ABC):
 
     #: Called once when the session's carrier is lost; unused by sessions without one.
     on_lost: Callable[[Exception | None], None] | None = None
+    #: Called with each stream that the peer opens on the session's carrier; without it they are reset.
+    on_stream: Callable[[Stream], None] | None = None
 
     @abstractmethod
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
         """Open a logical connection: ``ready`` is called with it, at once where no dialling is needed."""
+
+    def opened_by_peer(self, stream: Stream) -> None:
+        """The peer has opened ``stream`` on the session's carrier."""
+        if self.on_stream is None:
+            stream.abort()
+        else:
+            self.on_stream(stream)
 
     @abstractmethod
     async def close(self) -> None:

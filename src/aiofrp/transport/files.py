@@ -8,6 +8,7 @@ for files that are read anew, and for the APIs.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 try:
     import resource
@@ -16,6 +17,8 @@ except ImportError:  # Windows has no such limit
 
 #: Files that users leave: an eighth of the limit, at most so many.
 MOST_KEPT = 1024
+#: Files that one connection may take, with all that it causes, and connections that pass between two checks.
+FILES_OF_CONNECTION, MOST_UNCHECKED = 8, 64
 #: The share of the limit that the users of all UDP services take together.
 UDP_SHARE = 4
 
@@ -50,5 +53,39 @@ def is_last(descriptor: int) -> bool:
 
     A system assigns the lowest free number, so the number of a descriptor shows how many are open.
     """
+    return _left(descriptor) <= 0
+
+
+def _left(descriptor: int) -> int:
+    """How many files user connections may still open, after the one with this number."""
     limit = file_limit()
-    return descriptor >= limit - min(limit // 8, MOST_KEPT)
+    return limit - min(limit // 8, MOST_KEPT) - descriptor
+
+
+class FileWatch:
+    """:func:`is_last` for new connections of users, asked seldom while many files are left: to find out the number of a
+    connection's file, and the limit, takes the kernel longer than to make the connection known."""
+
+    __slots__ = ("_unchecked",)
+
+    def __init__(self) -> None:
+        self._unchecked = 0  # connections that are admitted without a check; limited by MOST_UNCHECKED
+
+    def has_last(self, descriptor: Callable[[], int | None]) -> bool:
+        """Whether a new connection took one of the last files. ``descriptor`` says its number, ``None`` when it has
+        ended."""
+        if self._unchecked:
+            self._unchecked -= 1
+            return False
+        number = descriptor()
+        if number is None:
+            return False
+        left = _left(number)
+        if left <= 0:
+            return True
+        self._unchecked = min(MOST_UNCHECKED, left // FILES_OF_CONNECTION)
+        return False
+
+
+#: The watch of this process, as its limit is one of the process.
+watch = FileWatch()

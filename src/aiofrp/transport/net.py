@@ -19,7 +19,7 @@ from aiofrp.aio import Steps
 from aiofrp.errors import ConnectFailed, TransportError
 from aiofrp.stream.layer import hand_out
 from aiofrp.stream.tcp import TcpListener, TcpStream, keep_alive, set_keepalive
-from aiofrp.transport.files import is_last
+from aiofrp.transport.files import is_last, watch
 from aiofrp.transport.resolve import resolve
 from aiofrp.transport.threads import UserThreads
 
@@ -165,7 +165,7 @@ def _kept_alive(
 
 def _leaving_files(connected: Callable[[TcpStream], None]) -> Callable[[TcpStream], None]:
     def accepted(stream: TcpStream) -> None:
-        if _has_last_file(stream):
+        if watch.has_last(lambda: _number(stream)):
             stream.abort()
         else:
             connected(stream)
@@ -184,9 +184,10 @@ def _take_little_ahead(sock: socket.socket | None) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, option, MOST_AHEAD)
 
 
-def _has_last_file(stream: TcpStream) -> bool:
+def _number(stream: TcpStream) -> int | None:
+    """The number of its descriptor."""
     sock = stream.info("socket")
-    return sock is not None and is_last(sock.fileno())
+    return None if sock is None else sock.fileno()
 
 
 async def dial(
@@ -240,7 +241,7 @@ def dial_here(
     sock = None
     try:
         sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, _STREAM)
-        if is_last(sock.fileno()) or (sock.connect_ex((host, port)) and sock.connect_ex((host, port))):
+        if watch.has_last(sock.fileno) or (sock.connect_ex((host, port)) and sock.connect_ex((host, port))):
             sock.close()
             return False
         _take_little_ahead(sock)

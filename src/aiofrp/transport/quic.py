@@ -46,6 +46,7 @@ class Quic(Transport):
             limits=quic_limits(options.quic),
             timeout=options.timeout,
             judge=judge,
+            on_stream=session.opened_by_peer,
             on_lost=session.carrier_lost,
         )
         return session

@@ -61,7 +61,9 @@ class SharedSession(Session):
     """Every logical connection is a yamux stream of one carrier."""
 
     def __init__(self, carrier: Stream, limits: MuxLimits) -> None:
-        self._mux = MuxSession(carrier, client=True, on_lost=self._lost, limits=limits)
+        self._mux = MuxSession(
+            carrier, client=True, on_stream=self.opened_by_peer, on_lost=self._lost, limits=limits
+        )
 
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
         try:

@@ -162,6 +162,25 @@ async def test_the_first_write_of_a_turn_leaves_at_once_and_the_rest_together() 
     await until(lambda: a.lost and b.lost)
 
 
+async def test_where_turns_have_several_writes_each_all_of_a_turn_leave_together() -> None:
+    near, far = memory_pair()
+    meter = Meter()
+    a, b = await ready(client(through(near, [meter])), server(far))
+    before, expected = meter.writes, 0
+    # Writes of each turn, and how many of the carrier they become; the first of them not in the turn itself.
+    for writes, leave, at_once in ((3, 2, True), (3, 1, False), (2, 1, False), (1, 1, False), (1, 1, True)):
+        for _ in range(writes):
+            a.write(b"x")
+        assert meter.writes == before + expected + at_once
+        expected += leave
+        await asyncio.sleep(0)
+        assert meter.writes == before + expected
+    await until(lambda: len(b.data) == 10)
+    a.close()
+    b.close()
+    await until(lambda: a.lost and b.lost)
+
+
 async def test_much_is_not_held_until_the_turn_ends() -> None:
     near, far = memory_pair()
     meter = Meter()

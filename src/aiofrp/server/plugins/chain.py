@@ -66,7 +66,7 @@ class HttpPlugins:
     async def login(self, message: Login, address: str) -> Login:
         """The login that the plugins leave, and of ``message`` what they cannot see."""
         left = await self._ask(Op.LOGIN, of_login(message, address))
-        return replace(left, max_message=message.max_message)
+        return replace(left, max_message=message.max_message, takes_streams=message.takes_streams)
 
     async def new_proxy(self, message: NewProxy, client: ClientInfo) -> NewProxy:
         """The proxy that the plugins leave."""

@@ -67,7 +67,7 @@ MESSAGES: Mapping[Op, type[Struct]] = {
 
 def of_login(login: Login, address: str) -> Content[Login]:
     """The content about a login: only what the reference knows of it."""
-    return Content(replace(login, max_message=0), address=address)
+    return Content(replace(login, max_message=0, takes_streams=False), address=address)
 
 
 def of_client(message: _M, client: ClientInfo) -> Content[_M]:

@@ -14,7 +14,7 @@ from aiofrp.server.hooks import Op, guarded
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.admission import LIFETIME, Arrival
 from aiofrp.server.session.auth import SessionVerifier
-from aiofrp.server.session.control import ServerControl, check_login_numbers
+from aiofrp.server.session.control import ServerControl
 from aiofrp.server.session.sessions import ControlSession, no_session
 from aiofrp.server.session.workpool import refusal
 from aiofrp.server.tables import Tables
@@ -61,7 +61,7 @@ class Arrivals:
         run_id = login.run_id
         try:
             layer = codec.control_layer(self._tables.config.auth.token.reveal(), server=True)
-            check_login_numbers(login)
+            _check_numbers(login)
             login, verifier = await self._verified(login, arrival)
         except FrpError as exc:
             _log_login(_refused, run_id, arrival, login)
@@ -93,7 +93,7 @@ class Arrivals:
             login = await guarded(
                 tables.hooks.login(login, address_text(arrival.stream.info("peername"))), LIFETIME
             )
-            check_login_numbers(login)
+            _check_numbers(login)
         if arrival.vouched is not None:
             return login, arrival.vouched
         return login, await guarded(tables.verifier.login(login), LIFETIME)
@@ -154,3 +154,9 @@ def _log_login(log: Log, run_id: str, arrival: Arrival, login: Login) -> None:
         address_text(arrival.stream.info("peername")),
         *(text[:_MOST_SHOWN] for text in (login.version, login.hostname, login.os, login.arch)),
     )
+
+
+def _check_numbers(login: Login) -> None:
+    """Refuse a pool count out of range. Raises :class:`~aiofrp.errors.ProxyError`."""
+    if not 0 <= login.pool_count <= 1_000_000:
+        raise ProxyError(f"pool_count {login.pool_count} is out of range 0..1000000")

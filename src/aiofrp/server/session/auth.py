@@ -42,6 +42,7 @@ class InstantVerifier(ABC):
     """A session verifier that never waits. frps calls its ``check_`` methods where awaiting would cost a task."""
 
     subject: str = ""
+    checks_work_connections: bool = False  #: whether each of them must show a credential
 
     @abstractmethod
     def check_ping(self, message: Ping) -> None:
@@ -76,6 +77,7 @@ class TokenVerifier(InstantVerifier):
     ) -> None:
         self._token = token
         self._scopes = frozenset(scopes)
+        self.checks_work_connections = NEW_WORK_CONNS in self._scopes
         self._max_age = max_age
         self._clock = clock
 

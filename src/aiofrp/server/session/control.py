@@ -7,7 +7,7 @@ import asyncio
 
 from aiofrp import faults, logs
 from aiofrp.aio import Scope, check_at
-from aiofrp.errors import FrpError, ProtocolError, ProxyError
+from aiofrp.errors import FrpError, ProtocolError
 from aiofrp.host.lease import Lease
 from aiofrp.host.messages import Messages
 from aiofrp.logs import short_id
@@ -17,6 +17,7 @@ from aiofrp.server.publish.rendezvous import Member
 from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import InstantVerifier, SessionVerifier
 from aiofrp.server.session.inbox import Inbox
+from aiofrp.server.session.opener import opener_of
 from aiofrp.server.session.probe import Probe
 from aiofrp.server.session.sessions import ControlSession, replaced
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
@@ -89,8 +90,7 @@ class ServerControl:
         self._closing = False
         self._closed = asyncio.Event()
         self._probe = Probe(carrier, self._request_work_connection)
-        pool_count = min(login.pool_count, tables.config.transport.max_pool_count)
-        self.pool = WorkPool(pool_count, self._request_work_connection, tables.config.user_conn_timeout)
+        self.pool = self._make_pool()
 
     def __repr__(self) -> str:
         return f"<ServerControl {short_id(self.run_id)} running={self.running} proxies={list(self._proxies)}>"
@@ -114,6 +114,15 @@ class ServerControl:
     def info(self) -> ClientInfo:
         """What hooks get about the session."""
         return ClientInfo(self.login.user, self.login.metas, self.run_id)
+
+    def _make_pool(self) -> WorkPool:
+        login, config = self.login, self._tables.config
+        opener = None
+        if Op.NEW_WORK_CONN not in self._tables.hooks.asked:
+            timeout = config.user_conn_timeout
+            opener = opener_of(login, self.carrier, self.codec, self._verifier, timeout, self.user_log)
+        size = min(login.pool_count, config.transport.max_pool_count)
+        return WorkPool(size, self._request_work_connection, config.user_conn_timeout, opener)
 
     # Life, in this order: enter, start, close
 
@@ -389,9 +398,3 @@ class ServerControl:
     def _end(self) -> None:
         if not self._closing:
             self._tables.scope.spawn(self.close(), f"close {short_id(self.run_id)}")
-
-
-def check_login_numbers(login: Login) -> None:
-    """Refuse a pool count out of range. Raises :class:`~aiofrp.errors.ProxyError`."""
-    if not 0 <= login.pool_count <= 1_000_000:
-        raise ProxyError(f"pool_count {login.pool_count} is out of range 0..1000000")

@@ -10,6 +10,7 @@ from aiofrp import faults
 from aiofrp.aio import TimeLimit
 from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.server.session.admission import refuse
+from aiofrp.server.session.opener import WorkOpener
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import StartWorkConn
@@ -97,10 +98,13 @@ class _Waiting:
 class WorkPool:
     """The work connections of one control session.
 
-    ``request`` sends one ReqWorkConn to the client; ``timeout`` is ``userConnTimeout`` in seconds.
+    ``request`` sends one ReqWorkConn to the client; ``timeout`` is ``userConnTimeout`` in seconds. With an ``opener``
+    nothing is asked for: it opens a connection when a user comes and none is idle.
     """
 
-    def __init__(self, size: int, request: Callable[[], None], timeout: float) -> None:
+    def __init__(
+        self, size: int, request: Callable[[], None], timeout: float, opener: WorkOpener | None = None
+    ) -> None:
         self._capacity = size + SPARE
         self._request = request
         self._limit = TimeLimit(timeout)
@@ -108,7 +112,8 @@ class WorkPool:
         self._waiting: deque[_Waiting] = deque()  # limited by MAX_WAITING
         # Loop times of requests not answered yet; at most one for each missing connection.
         self._asked: deque[float] = deque()
-        self._size = size
+        self._size = 0 if opener is not None else size
+        self._opener = opener
         self._closed = False
 
     def __repr__(self) -> str:
@@ -139,6 +144,8 @@ class WorkPool:
             failed(Closed(_CLOSED))
         elif self._idle:
             self._hand_over(self._idle.popleft(), start, ready)
+        elif self._opener is not None:
+            self._opener.take(start, ready, failed)
         elif len(self._waiting) >= MAX_WAITING:
             failed(Closed(f"{MAX_WAITING} users are already waiting for a work connection"))
         else:

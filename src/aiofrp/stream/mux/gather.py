@@ -21,9 +21,12 @@ class GatheringWriter:
         self._carrier = carrier
         self._gathered: list[bytes] | None = None  # limited by MOST_SMALL
 
-    def begin(self) -> None:
-        """Gather frames from now on."""
+    def begin(self) -> bool:
+        """Gather frames from now on, until :meth:`end`. ``False`` where they are gathered already."""
+        if self._gathered is not None:
+            return False
         self._gathered = []
+        return True
 
     def write(self, frame: bytes) -> None:
         """Send ``frame`` now, or with those that come next."""

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from aiofrp import faults
 from aiofrp.aio import check_at
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
-from aiofrp.stream.base import Buffer, Stream
+from aiofrp.stream.base import Buffer, Stream, nothing
 from aiofrp.stream.layer import hand_out
 from aiofrp.stream.mux.gather import GatheringWriter
 from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.stream import QUANTUM, MuxStream
+from aiofrp.stream.mux.unacknowledged import Unacknowledged
 from aiofrp.stream.stall import Account
 from aiofrp.wire.yamux import (
     ACK,
@@ -57,7 +58,6 @@ class MuxSession:
         "_congested",
         "_control_waiting",
         "_decoder",
-        "_deferred",
         "_draining",
         "_limits",
         "_loop",
@@ -102,8 +102,9 @@ class MuxSession:
         self._control_waiting = 0  # bytes of frames without payload since the carrier is full
         self._draining = False
         self._ready: deque[MuxStream] = deque()  # streams with something queued; at most one entry each
-        self._deferred: deque[MuxStream] = deque()  # opened while too many were unacknowledged
-        self._unacknowledged: dict[int, float] = {}  # stream id → loop time of its SYN
+        self._unacknowledged = Unacknowledged(
+            self._limits.max_unacknowledged, self._send_syn, self._loop.time
+        )
         self._remote_going = False
         self._closing = False
         self._ping_id = 0
@@ -138,8 +139,24 @@ class MuxSession:
 
     # Public: open and close
 
-    def open(self) -> MuxStream:
-        """Open a stream; it may be written to at once. Raises :class:`~aiofrp.errors.Closed` when the session ends."""
+    def open_with(
+        self, first: bytes, acknowledged: Callable[[], None], ready: Callable[[MuxStream], None]
+    ) -> None:
+        """:meth:`open` a stream, write ``first`` to it and call ``ready`` with it; what that writes to it leaves in the
+        same write of the carrier."""
+        gathers = not self._congested and self._out.begin()
+        try:
+            stream = self.open(acknowledged)
+            stream.write(first)
+            ready(stream)
+        finally:
+            if gathers:
+                self._out.end()
+
+    def open(self, acknowledged: Callable[[], None] = nothing) -> MuxStream:
+        """Open a stream; it may be written to at once. ``acknowledged`` is called once when the peer has accepted the
+        stream, or the stream has ended before; not at the end of the session. Raises
+        :class:`~aiofrp.errors.Closed` when the session ends."""
         if self.lost or self._closing or self._remote_going:
             raise Closed("the multiplexed session is closed")
         if self._next_id > 0xFFFFFFFF:
@@ -147,10 +164,7 @@ class MuxSession:
         stream = MuxStream(self, self._next_id, opened=False)
         self._next_id += 2
         self._streams[stream.id] = stream
-        if len(self._unacknowledged) >= self._limits.max_unacknowledged:
-            self._deferred.append(stream)
-        else:
-            self._send_syn(stream)
+        self._unacknowledged.add(stream, acknowledged)
         return stream
 
     def close(self) -> None:
@@ -247,8 +261,7 @@ class MuxSession:
     def forget(self, stream: MuxStream) -> None:
         """Remove a stream that is finished in both directions."""
         self._streams.pop(stream.id, None)
-        if self._unacknowledged.pop(stream.id, None) is not None:
-            self._open_deferred()
+        self._unacknowledged.acknowledge(stream.id)
 
     @property
     def close_timeout(self) -> float:
@@ -265,8 +278,7 @@ class MuxSession:
             return  # a stream already gone: drained and dropped
         # A peer that was sent FIN before it accepted leaves the ACK out
         # (docs/protocol/wire.md §3): any frame is an answer.
-        if self._unacknowledged.pop(stream_id, None) is not None:
-            self._open_deferred()
+        self._unacknowledged.acknowledge(stream_id)
         if kind == WINDOW_UPDATE:
             stream.add_window(length)
         else:
@@ -304,15 +316,8 @@ class MuxSession:
         self._remote_going = True
 
     def _send_syn(self, stream: MuxStream) -> None:
-        self._unacknowledged[stream.id] = self._loop.time()
         self.send(WINDOW_UPDATE, SYN, stream.id, 0)
         stream.opened()
-
-    def _open_deferred(self) -> None:
-        while self._deferred and len(self._unacknowledged) < self._limits.max_unacknowledged:
-            stream = self._deferred.popleft()
-            if not stream.dead:
-                self._send_syn(stream)
 
     # Private: sending in turn
 
@@ -346,7 +351,7 @@ class MuxSession:
         if self._ping_sent is not None and now >= self._ping_sent + self._limits.ping_timeout:
             self._time_out(f"no answer to a yamux ping within {self._limits.ping_timeout:g} s")
             return
-        if self._unanswered_open(now):
+        if self._unacknowledged.overdue(now - self._limits.open_timeout):
             self._time_out(f"a new stream was not acknowledged within {self._limits.open_timeout:g} s")
             return
         for stream in [s for s in self._streams.values() if s.overdue(now)]:
@@ -356,15 +361,6 @@ class MuxSession:
             self._ping_at = now + self._limits.keepalive_interval
             self.send(PING, SYN, 0, self._ping_id)
         self._schedule_tick()
-
-    def _unanswered_open(self, now: float) -> bool:
-        """Whether a stream still wanted was not acknowledged in time."""
-        for stream_id, since in self._unacknowledged.items():  # oldest first
-            if now - since < self._limits.open_timeout:
-                return False
-            if not self._streams[stream_id].finished_sending:
-                return True
-        return False
 
     def _time_out(self, text: str) -> None:
         self._end(TimedOut(text))
@@ -388,7 +384,6 @@ class MuxSession:
         streams = list(self._streams.values())
         self._streams.clear()  # in place: a chunk may be half processed
         self._ready.clear()
-        self._deferred.clear()
         self._unacknowledged.clear()
         for stream in streams:
             stream.session_lost(exc)

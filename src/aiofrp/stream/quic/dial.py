@@ -10,6 +10,7 @@ from aiofrp.stream.quic.core.connection import QuicCore
 from aiofrp.stream.quic.core.library import client_configuration
 from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits
 from aiofrp.stream.quic.session import QuicSession
+from aiofrp.stream.quic.stream import QuicStream
 
 
 async def dial(
@@ -21,12 +22,14 @@ async def dial(
     timeout: float,
     judge: Judge | None = None,
     met: bool = False,
+    on_stream: Callable[[QuicStream], None] | None = None,
     on_lost: Callable[[Exception | None], None] | None = None,
 ) -> QuicSession:
     """A connection over ``sock``, a connected, non-blocking UDP socket, once its handshake is done.
 
     The socket is the connection's from now on; ``server_name`` is asked for in the handshake, empty for none. ``met``:
-    see :class:`~aiofrp.stream.quic.connected.ConnectedSocket`. Raises :class:`~aiofrp.errors.TransportError` or
+    see :class:`~aiofrp.stream.quic.connected.ConnectedSocket`. ``on_stream`` is called with each stream that the peer
+    opens; without it they are reset. Raises :class:`~aiofrp.errors.TransportError` or
     :class:`~aiofrp.errors.RemoteProtocolError`, and :class:`~aiofrp.errors.TimedOut` after ``timeout`` seconds.
     """
     attempt = HandshakeWait(on_lost)
@@ -39,6 +42,7 @@ async def dial(
         sockname=endpoint.sockname,
         limits=limits,
         on_ready=attempt.ready,
+        on_stream=on_stream,
         on_lost=attempt.lost,
     )
     session.connect()

@@ -131,6 +131,16 @@ class QuicSession:
         self._streams[stream.id] = stream
         return stream
 
+    def open_with(
+        self, first: bytes, acknowledged: Callable[[], None], ready: Callable[[QuicStream], None]
+    ) -> None:
+        """:meth:`open` a stream, write ``first`` to it and call ``ready`` with it. ``acknowledged`` is called in this
+        call: streams of QUIC are not accepted one by one."""
+        stream = self.open()
+        acknowledged()
+        stream.write(first)
+        ready(stream)
+
     def open_when_allowed(
         self, ready: Callable[[QuicStream], None], failed: Callable[[FrpError], None]
     ) -> None:

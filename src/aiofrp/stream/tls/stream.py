@@ -1,9 +1,9 @@
 """TLS over any stream, by :class:`ssl.MemoryBIO`.
 
 One path serves TCP, KCP and WebSocket carriers, frp's 0x17 lead byte and the shared port (bytes already read are fed
-in first). Plaintext records of one wake-up are delivered as one chunk. The first write of a loop turn leaves at once,
-so that a single message does not wait; what follows in the same turn is encrypted together, because wake-ups and system
-calls cost more than copies.
+in first). Plaintext records of one wake-up are delivered as one chunk. What is written in one loop turn is encrypted
+and sent together, because wake-ups and system calls cost more than copies; but where turns have one write each it
+leaves at once, so that a single message does not wait.
 
 Half-close is a close_notify alert: the other direction goes on. A carrier that ends without one is an error, never a
 clean end.
@@ -52,6 +52,7 @@ class TlsStream(LayerStream):
     """
 
     __slots__ = (
+        "_busy",
         "_gathering",
         "_incoming",
         "_lower",
@@ -96,7 +97,8 @@ class TlsStream(LayerStream):
         self._lower_full = False
         self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
         self._out_size = 0
-        self._gathering = False  # the first write of this turn is out
+        self._gathering = False  # something was written in this turn
+        self._busy = False  # more than once in the last turn with writes
         lower.attach(self)
         if early:
             self.data_received(early)
@@ -154,7 +156,8 @@ class TlsStream(LayerStream):
         elif not self._gathering:
             self._gathering = True
             asyncio.get_running_loop().call_soon(self._end_turn)
-            self._flush()
+            if not self._busy:
+                self._flush()
         elif self._out_size >= _FLUSH_AT:
             self._flush()
 
@@ -254,9 +257,11 @@ class TlsStream(LayerStream):
     # Private: sending
 
     def _end_turn(self) -> None:
-        """Encrypt and send what was written after the first write of a turn."""
+        """Encrypt and send what is left of a turn."""
         self._gathering = False
-        if self._out:
+        out = self._out
+        self._busy = len(out) > (1 if self._busy else 0)
+        if out:
             self._flush()
 
     def _flush(self) -> None:

@@ -76,6 +76,8 @@ class Login(Message, frozen=True, kw_only=True, omit_defaults=True):
     max_message: Int64 = field(default=0, name="aiofrp_max_message")
     """Bytes of the longest message with a datagram that the client takes; frp says nothing of it and takes what its
     protocol limits."""
+    takes_streams: bool = field(default=False, name="aiofrp_takes_streams")
+    """Whether the client takes streams that the server opens, as work connections; frp takes none."""
 
 
 @message(b"1", 2)

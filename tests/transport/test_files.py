@@ -1,0 +1,53 @@
+"""Open files: who leaves the last ones for others, and how often that is checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiofrp.transport import files
+from aiofrp.transport.files import FILES_OF_CONNECTION, MOST_UNCHECKED, FileWatch, is_last
+
+
+@pytest.mark.parametrize(("limit", "last"), [(80, 70), (1024, 896), (1_000_000, 998_976)])
+def test_the_last_eighth_is_left_and_at_most_a_thousand(
+    limit: int, last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "file_limit", lambda: limit)
+    assert not is_last(last - 1)
+    assert is_last(last)
+
+
+def test_connections_cannot_reach_the_last_files_between_two_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "file_limit", lambda: 8000)
+    first_kept = 8000 - 1000
+    watch, number, checks = FileWatch(), 5, 0
+
+    def descriptor() -> int:
+        nonlocal checks
+        checks += 1
+        return number
+
+    admitted = 0
+    while not watch.has_last(descriptor):
+        admitted += 1
+        assert number < first_kept
+        number += FILES_OF_CONNECTION
+    assert admitted == (first_kept - 5 + FILES_OF_CONNECTION - 1) // FILES_OF_CONNECTION
+    assert checks < admitted / 4
+    assert watch.has_last(descriptor)  # and every further one is checked
+
+
+def test_a_connection_that_has_ended_is_no_reason_to_refuse_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "file_limit", lambda: 100)
+    watch = FileWatch()
+    assert not watch.has_last(lambda: None)
+    assert watch.has_last(lambda: 99)
+
+
+def test_it_is_checked_again_after_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "file_limit", lambda: 1_000_000)
+    watch = FileWatch()
+    assert not watch.has_last(lambda: 5)
+    monkeypatch.setattr(files, "file_limit", lambda: 4)  # as prlimit does
+    answers = [watch.has_last(lambda: 5) for _ in range(MOST_UNCHECKED + 1)]
+    assert answers == [False] * MOST_UNCHECKED + [True]

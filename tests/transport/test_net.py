@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from aiofrp.stream.tcp import TcpStream
-from aiofrp.transport import files, net
+from aiofrp.transport import files
 from aiofrp.transport.net import MAX_ADDRESS, MOST_AHEAD, dial, dial_here, is_address, listen
 from tests.support.ends import End, until
 
@@ -83,7 +83,7 @@ async def test_what_is_not_reached_at_once_is_left_to_a_dial() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the kernel connects both ends at once")
 async def test_the_last_files_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     listener = await listen("127.0.0.1", 0, lambda stream: stream.abort())
-    monkeypatch.setattr(net.watch, "_unchecked", 0)
+    monkeypatch.setattr(files.watch, "_unchecked", 0)
     monkeypatch.setattr(files, "file_limit", lambda: 3)
     assert not dial_here(*listener.address, lambda _: None, lambda _: None)
     listener.close()

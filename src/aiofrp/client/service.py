@@ -344,8 +344,7 @@ async def _open(session: Session) -> Stream:
 
 def dial_options(config: ClientConfig) -> DialOptions:
     """How to reach the configured server. Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files."""
-    transport = config.transport
-    tls = transport.tls
+    transport, tls = config.transport, config.transport.tls
     always_tls = transport_of(transport.protocol).always_tls
     return DialOptions(
         host=config.server_addr,

@@ -256,6 +256,11 @@ def reopen() -> None:
             handler.reopen()
 
 
+def silence() -> None:
+    """Write no lines, for commands whose output says all."""
+    setup(logging.NullHandler())
+
+
 def setup(handler: logging.Handler | None = None, level: str = "info") -> None:
     """Send this package's log lines to ``handler`` (default: standard output) instead of where they went before."""
     before, _root.handlers[:] = _root.handlers[:], [handler or Console(colour=True)]

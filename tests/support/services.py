@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +34,13 @@ class _Echo(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._living.discard(self._transport)
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """A TCP service that takes connections and does nothing; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        yield service.getsockname()[1]
 
 
 @asynccontextmanager

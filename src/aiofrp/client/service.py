@@ -71,7 +71,7 @@ class Client:
 
         Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files.
         """
-        self.run_id = ""
+        self.run_id = self.server_version = ""
         self.login = LoginState()
         token = config.auth.token.reveal()
         self._key = derive_key(token)
@@ -261,7 +261,7 @@ class Client:
         except BaseException:
             await session.close()
             raise
-        self.run_id = response.run_id
+        self.run_id, self.server_version = response.run_id, response.version
         shown = logs.short_id(self.run_id)
         self._log = _log.bind(shown)
         self._log.info("login to server success, get run id [%s]", shown)

@@ -11,6 +11,7 @@ import pytest
 from aiofrp.cli.admin.api import AdminError, Api
 from aiofrp.cli.admin.place import ApiPlace
 from aiofrp.config.models.types import Secret
+from tests.support.services import silent
 from tests.support.tunnel import PATIENCE, local_service
 
 
@@ -87,14 +88,11 @@ def test_why_an_api_cannot_be_used(tmp_path: Path, free_port: int) -> None:
         Api(secured, PATIENCE).call("GET", "/")
 
 
-async def test_an_api_that_says_nothing() -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(-1)
-
-    async with local_service(silent) as port:
+def test_an_api_that_says_nothing() -> None:
+    with silent() as port:
         api = Api(ApiPlace("127.0.0.1", port), 0.05)
         expected = re.escape(
             f'Post "http://127.0.0.1:{port}/api/stop": context deadline exceeded: no answer in 0.05 s'
         )
         with pytest.raises(AdminError, match=f"^{expected}$"):
-            await asyncio.to_thread(api.call, "POST", "/api/stop")
+            api.call("POST", "/api/stop")

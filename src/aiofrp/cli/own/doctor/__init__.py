@@ -1,0 +1,1 @@
+"""``aiofrp doctor``: checks of everything that a configuration needs, one line each."""

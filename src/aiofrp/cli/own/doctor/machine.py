@@ -1,0 +1,92 @@
+"""Checks of this machine: versions, open files, the clock, the log."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shutil
+import ssl
+import sys
+import time
+from pathlib import Path
+
+from aiofrp.cli.own.doctor.report import Finding, Report, note, ok, problem, skipped, warning
+from aiofrp.config.models.shared import LogConfig
+from aiofrp.transport.files import file_limit, raise_file_limit
+from aiofrp.version import FRP_VERSION, __version__
+
+#: Open files that are enough for a few hundred users.
+_ENOUGH_FILES = 4096
+#: Bytes of free disk space that are too few for a log.
+_LITTLE_SPACE = 100 * 1024 * 1024
+#: What ``adjtimex`` returns while the clock follows no other (adjtimex(2)), and the size of its structure.
+_TIME_ERROR, _TIMEX = 5, 512
+
+
+def check_machine(report: Report, log: LogConfig) -> None:
+    """Do all checks of the machine."""
+    report.add("versions", note(versions()))
+    report.add("open files", files())
+    report.add("clock", clock(time.time()))
+    if log.to != "console":
+        report.add("log", log_file(log.to))
+
+
+def versions() -> str:
+    """What runs here."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"aiofrp {__version__} (frp {FRP_VERSION}), {python}, {ssl.OPENSSL_VERSION}, {platform.platform()}"
+
+
+def files() -> Finding:
+    """The limit of open files, as a server or client here would have it."""
+    raise_file_limit()
+    limit = file_limit()
+    if limit == sys.maxsize:
+        return ok("this system has no limit")
+    text = f"{limit:,} at once; a connection takes one or two"
+    if limit < _ENOUGH_FILES:
+        return warning(text, "raise it: `ulimit -n 65536`, or LimitNOFILE=65536 in the systemd unit")
+    return ok(text)
+
+
+def clock(now: float) -> Finding:
+    """Whether the clock can be right: certificates and OIDC tokens are judged by it."""
+    made = Path(__file__).stat().st_mtime
+    when = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now))
+    if now < made - 86400:
+        return problem(f"{when} is before this program was installed", "set the clock, by NTP if you can")
+    if (synchronized := _synchronized()) is None:
+        return ok(when)
+    if not synchronized:
+        return warning(f"{when}; it follows no time server", "turn on NTP: `timedatectl set-ntp true`")
+    return ok(f"{when}, synchronized")
+
+
+def _synchronized() -> bool | None:
+    """Whether the kernel's clock follows a time server; ``None`` where that is not known."""
+    if sys.platform != "linux":
+        return None
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX))  # all zero: read only
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _TIME_ERROR
+
+
+def log_file(path: str) -> Finding:
+    """Whether the log can be written."""
+    folder = Path(path).absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    target = path if os.path.exists(path) else str(folder)
+    if not os.access(target, os.W_OK):
+        return problem(f"{target} cannot be written", "change log.to, or the owner of the folder")
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return skipped(str(error))
+    if free < _LITTLE_SPACE:
+        return warning(f"only {free // 1024**2} MiB are free for {path}", "make space, or lower log.maxDays")
+    return ok(f"{path}, {free // 1024**3} GiB free")

@@ -1,0 +1,42 @@
+"""Checks of the machine."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from aiofrp.cli.own.doctor import machine
+from aiofrp.cli.own.doctor.report import Outcome, Report
+from aiofrp.config.models.shared import LogConfig
+
+
+def test_this_machine(tmp_path: Path) -> None:
+    report = Report(lambda _: None)
+    machine.check_machine(report, LogConfig(to=str(tmp_path / "new" / "log")))
+    assert [finding.name for finding in report.findings] == ["versions", "open files", "clock", "log"]
+    assert not report.failed
+
+
+def test_few_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit, outcome in ((100, Outcome.WARNING), (65536, Outcome.OK), (sys.maxsize, Outcome.OK)):
+        monkeypatch.setattr(machine, "file_limit", lambda limit=limit: limit)
+        assert machine.files().outcome is outcome
+
+
+def test_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.clock(0).outcome is Outcome.PROBLEM
+    for known, outcome in ((True, Outcome.OK), (False, Outcome.WARNING), (None, Outcome.OK)):
+        monkeypatch.setattr(machine, "_synchronized", lambda known=known: known)
+        assert machine.clock(time.time()).outcome is outcome
+
+
+def test_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "log")
+    assert machine.log_file(path).outcome is Outcome.OK
+    monkeypatch.setattr(machine, "_LITTLE_SPACE", 1 << 62)
+    assert machine.log_file(path).outcome is Outcome.WARNING
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert machine.log_file(path).outcome is Outcome.PROBLEM

@@ -60,8 +60,8 @@ class Pair:
     bound: int  #: bytes one side may take from a writer while the other side does not read
     volume: int  #: bytes a test should move at most, so that it stays quick
     trickles: bool = False  #: the carrier moves few bytes a turn, so that large buffers never fill in a test
-    aborts_are_errors: bool = True  #: the peer of an abort gets an error; SSH has no reset
     notices_cut: bool = False  #: a carrier that ends without a farewell is an error to its user
+    aborts_are_errors: bool = True  #: the peer of an abort gets an error; SSH has no reset
     carriers: tuple[Stream, Stream] = field(init=False)  #: the lowest streams
     ends: list[End] = field(default_factory=list)  #: their users so far
     below: list[Callable[[], None]] = field(default_factory=list)  #: drops what carries the carriers

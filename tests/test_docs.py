@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -80,6 +81,14 @@ def test_commands_exist(path: Path) -> None:
             assert invocation.command.run or {"help", "version"} & set(invocation.values), arguments
         scripts = [word for command in block.commands for word in re.findall(r"(?<!\S)scripts/\w+", command)]
         assert not [script for script in scripts if not (ROOT / script).exists()]
+
+
+@each_page
+def test_python_is_python(path: Path) -> None:
+    """Every block can be compiled; one may await outside a function, as in a notebook."""
+    for block in page(path).blocks:
+        if block.language == "python" and not block.text.startswith(("class ", "def ", "async def ")):
+            compile(block.text, name_of(path), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def test_calls_are_found() -> None:

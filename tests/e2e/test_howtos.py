@@ -5,18 +5,22 @@ A part is ``page#section:number``: a block of :mod:`tests.support.documents`, co
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
+import aiofrp as package
 from aiofrp.cli import aiofrp, frpc, frps
 from aiofrp.client.service import Client
 from aiofrp.client.states import Phase
@@ -41,7 +45,7 @@ class Shown(Site):
     """The machines of a page, whose server is ``example.com``."""
 
     def _read(self, part: str) -> str:
-        return shown(part).replace('serverAddr = "example.com"', 'serverAddr = "x.x.x.x"')
+        return re.sub(r'serverAddr = "(example\.com|203\.0\.113\.7)"', 'serverAddr = "x.x.x.x"', shown(part))
 
     def command(self, text: str, of: str = "public") -> str:
         return super().command(text, of).replace("@example.com", "@127.0.0.1")
@@ -235,6 +239,79 @@ async def test_groups_and_private_services(tmp_path: Path) -> None:
                 await enter(site.client(part, local=local, machine=f"{machine}-{section}"))
         assert await said(site.port(6000, "visitor-tcp")) == b"one"
         await echoed_udp(site.port(5353, "visitor-udp"))
+
+
+def embedded(number: int, site: Shown, service: int) -> CodeType:
+    """A block of the page about the library, with this machine's addresses; it may await outside a function."""
+    blocks = [block.text for block in page(HOWTO / "embed.md").blocks if block.language == "python"]
+    text = blocks[number - 1].replace("frps.example.com:7000", f"127.0.0.1:{site.port(7000)}")
+    text = text.replace("8000", str(service)).replace("6000", str(site.port(6000)))
+    code: CodeType = compile(text, f"embed.md {number}", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    return code
+
+
+async def greeting(
+    scope: dict[str, str], receive: Callable[[], object], send: Callable[..., Awaitable[None]]
+) -> None:
+    """An ASGI application without a lifespan."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@needs("curl")
+@pytest.mark.parametrize("number", [1, 3, 4, 5])
+async def test_embedding(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the page about the library shows runs as it stands, and what it prints leads to the service."""
+    site = Shown(tmp_path)
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("page")
+    monkeypatch.chdir(tmp_path)
+    printed: asyncio.Queue[tuple[object, ...]] = asyncio.Queue()
+    names = {"aiofrp": package, "app": greeting, "print": lambda *words: printed.put_nowait(words)}
+    async with saying(b"one") as service, site.server(also='auth.token = "secret"\nvhostHTTPPort = 8080\n'):
+        running = eval(embedded(number, site, service), names)
+        task = asyncio.ensure_future(running)
+        async with asyncio.timeout(PATIENCE):
+            waiting = asyncio.ensure_future(printed.get())
+            await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            assert waiting.done(), await task
+            address = str(waiting.result()[0])
+            match number:
+                case 1:
+                    assert await said(int(address.rpartition(":")[2])) == b"one"
+                case 3:
+                    port = int(address.rstrip("/").rpartition(":")[2])
+                    site.place({port: port})
+                    assert await site.type(f"curl {address}") == "page"
+                case 4:
+                    assert await site.type("curl http://app.example.com:8080/") == "hello"
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_embedding_in_a_notebook(tmp_path: Path) -> None:
+    site = Shown(tmp_path)
+    async with saying(b"one") as service, site.server(also='auth.token = "secret"\n'):
+        await eval(embedded(2, site, service), {"aiofrp": package})
+
+
+@needs("curl")
+async def test_a_store(tmp_path: Path) -> None:
+    """Proxies made, changed and deleted by the commands of the page."""
+    site = Shown(tmp_path)
+    page_of = "store#make-proxies-at-run-time"
+    async with site.server(), site.frpc(f"{page_of}:1", proxies=0) as client:
+        await client.line("admin server listen")
+        text = shown(f"{page_of}:1", "sh")
+        for port in ("6000", "6001"):
+            text = text.replace(port, str(site.port(int(port))))
+        answers = await site.type(f"set -e\n{text}", of=LAN)
+        for what in ("added", "removed"):
+            await client.line(rf"proxy {what}: \[ssh\]")
+    assert answers.count('"remotePort":') == 3
+    assert str(site.port(6001)) in answers
 
 
 def test_commands_for_files(

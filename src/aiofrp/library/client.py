@@ -31,7 +31,8 @@ class ProxyStatus:
 class Client:
     """One frpc, also an asynchronous context manager::
 
-    async with aiofrp.Client(server_addr="frps.example.com", proxies=[{"name": "web", ...}]) as client:
+    web = {"name": "web", "type": "tcp", "localPort": 8000, "remotePort": 6080}
+    async with aiofrp.Client(server_addr="frps.example.com", proxies=[web]) as client:
         await client.wait()
 
     It is started once. One event loop may run many.

@@ -92,6 +92,8 @@ COVERED_BY = {
     "http/v2/user.py": "e2e/test_http2.py",
     "server/api/audited.py": "server/api/test_operations.py",
     "server/live/operator.py": "server/api/test_operations.py",
+    "server/api/description.py": "webserver/test_openapi.py",
+    "client/api/description.py": "webserver/test_openapi.py",
     "server/api/lists.py": "server/api/test_v1.py",
     "server/api/v2.py": "server/api/test_v1.py",
     "server/publish/context.py": "server/test_hooks.py",

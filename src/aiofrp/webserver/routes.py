@@ -45,6 +45,7 @@ class DeclaredRoute:
         tuple[str, Any], ...
     ] = ()  #: the answer is a stream of these events, each with the type of its data
     own_site: bool = False  #: requests that another web site caused get 403
+    raw: bool = False  #: the answer has the form of no other
 
 
 def route(
@@ -55,6 +56,7 @@ def route(
     query: tuple[Query, ...] = (),
     body: Any = None,
     events: tuple[tuple[str, Any], ...] = (),
+    raw: bool = False,
 ) -> Callable[[_F], _F]:
     """Declare the decorated method as the handler of a route; see :class:`DeclaredRoute`. Its docstring is the help.
 
@@ -64,7 +66,7 @@ def route(
     def declare(function: _F) -> _F:
         text = " ".join((function.__doc__ or "").split())
         own_site = method != "GET" or bool(events)
-        made = DeclaredRoute(method, path, text, answer, query, body, events, own_site)
+        made = DeclaredRoute(method, path, text, answer, query, body, events, own_site, raw)
         setattr(function, _DECLARED, made)
         return function
 

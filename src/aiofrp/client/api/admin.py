@@ -10,6 +10,7 @@ from aiohttp import web
 
 from aiofrp.client.api.about import AboutApi, Shown
 from aiofrp.client.api.check import CheckApi
+from aiofrp.client.api.description import ClientDescriptionApi
 from aiofrp.client.api.store import StoreApi, Storing
 from aiofrp.client.api.watch import ClientWatchApi
 from aiofrp.client.health import is_checked
@@ -65,7 +66,7 @@ class AdminApi:
         server.route("GET", "/api/reload", self._reload, changes=True)
         server.route("POST", "/api/stop", self._stop, changes=True)
         self._watch = ClientWatchApi(client, self._shown)
-        for api in (AboutApi(client), CheckApi(client), self._watch):
+        for api in (AboutApi(client), CheckApi(client), self._watch, ClientDescriptionApi()):
             serve(server, api, plain)
         if client.source is not None and client.source.has_store:
             StoreApi(client, client.source, "proxy").add_routes(server)

@@ -10,6 +10,7 @@ from aiofrp.aio import mapped
 from aiofrp.server.api import views
 from aiofrp.server.api.audited import Audited
 from aiofrp.server.api.connections import ConnectionsApi
+from aiofrp.server.api.description import DescriptionApi
 from aiofrp.server.api.lists import enveloped
 from aiofrp.server.api.operations import OperationsApi
 from aiofrp.server.api.statistics import ProxyRecord, Statistics
@@ -66,6 +67,7 @@ class ServerApi:
             ConnectionsApi(proxies, statistics, self._audited),
             OperationsApi(tables, operator, audit, self._audited, self._run_ids, v2.find),
             watch,
+            DescriptionApi(),
         ):
             serve(web_server, api, enveloped)
         if metrics is not None:

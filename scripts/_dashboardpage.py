@@ -1,0 +1,119 @@
+"""Write the page about the APIs of the dashboards from their OpenAPI documents; ``--check`` only says whether it is up
+to date."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aiofrp.client.api.description import described as client
+from aiofrp.server.api.description import described as server
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "dashboard-api.md"
+HEAD = """# The API behind the dashboards
+
+<!-- Made by scripts/dashboardpage; edit the declarations in server/api and client/api of src/aiofrp instead. -->
+
+What the dashboards use besides [the API of frp](../protocol/server.md) and
+[the admin API of frp's frpc](../protocol/client.md), which are there unchanged. The same as OpenAPI documents:
+`/api/v2/openapi.json` of frps and `/api/openapi.json` of frpc. Keys are in camelCase, times are seconds since 1970.
+
+All routes ask for the credentials of `webServer`, if it has some. Those that change something, and event streams,
+refuse requests that another web site caused (403). A proxy that was disabled has two more fields in its `status`:
+`disabled` (true) and `reason`.
+"""
+SERVER = """
+## frps
+
+Answers are `{"code": 200, "msg": "success", "data": …}`, errors the same with `data` null. Below is what `data` is.
+"""
+CLIENT = """
+## frpc
+
+Answers are plain JSON, errors `{"Code": …, "Msg": …}`.
+
+`POST /api/store/proxies`, `POST /api/store/visitors` and the `PUT` of each, with `?check=1`, check a definition and
+change nothing: 200, or 400 with `{"Code", "Msg", "fields": {key: message}}`, where a key is a path in the block of the
+type, such as `transport.bandwidthLimit`. A proxy of `/api/status` has the field `health` (`up` or `down`) where its
+local service is checked.
+"""
+
+
+def page() -> str:
+    """The text that the page should have."""
+    return HEAD + SERVER + "".join(_program(server())) + CLIENT + "".join(_program(client()))
+
+
+def _program(document: dict[str, Any]) -> Iterator[str]:
+    schemas = document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"\n### `{method.upper()} {path}`\n\n{operation['description']}\n"
+            yield from _operation(operation, schemas)
+
+
+def _operation(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
+    queries = [item for item in operation["parameters"] if item["in"] == "query"]
+    if queries:
+        yield "\n| query | |\n|---|---|\n"
+        yield from (f"| `{item['name']}` | {item['description']} |\n" for item in queries)
+    body = operation.get("requestBody")
+    if body is not None:
+        for kind, content in body["content"].items():
+            rows = list(_rows(content["schema"], schemas, ""))
+            yield f"\nBody: {kind}.\n" if not rows else "\n| body | | |\n|---|---|---|\n"
+            yield from rows
+    if "x-events" in operation:
+        for event, schema in operation["x-events"].items():
+            yield f"\n| event `{event}` | | |\n|---|---|---|\n"
+            yield from _rows(schema, schemas, "")
+        return
+    (content,) = operation["responses"]["200"]["content"].values()
+    schema = content["schema"]
+    rows = list(_rows(schema.get("properties", {}).get("data", schema), schemas, ""))
+    if rows:
+        yield "\n| answer | | |\n|---|---|---|\n"
+        yield from rows
+
+
+def _rows(schema: dict[str, Any], schemas: dict[str, Any], before: str) -> Iterator[str]:
+    """A row for each field, those of tables inside below."""
+    found = _resolved(schema, schemas)
+    for key, field in found.get("properties", {}).items():
+        name = f"{before}{key}"
+        inner = _resolved(field, schemas)
+        described = field.get("description", inner.get("description", ""))
+        yield f"| `{name}` | {_type(inner)} | {described} |\n"
+        if inner.get("type") == "array":
+            yield from _rows(inner["items"], schemas, f"{name}[].")
+        elif "properties" in inner:
+            yield from _rows(inner, schemas, f"{name}.")
+
+
+def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref")
+    return schema if reference is None else {**schemas[reference.rsplit("/", 1)[1]], **schema}
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return ", ".join(f"`{choice}`" for choice in schema["enum"])
+    name = str(schema.get("type", "any"))
+    return {"object": "table", "array": "list"}.get(name, name)
+
+
+def main() -> int:
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        print("the page is not what the routes declare: run scripts/dashboardpage", file=sys.stderr)
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -112,7 +112,7 @@ class Server:
         _log.info("frps started successfully")
         if self._api is not None and self.statistics is not None:
             self.tables.scope.spawn(_forget_old(self.statistics), "statistics")
-            self.tables.scope.spawn(self._api.sampler.run(), "samples")
+            self._api.watch(self.tables.scope)
             _log.info("dashboard listen on %s", self._api.address)
 
     @property
@@ -143,6 +143,8 @@ class Server:
         if self._plugins is not None:
             self._plugins.close()
         await self._login_ports.drain()
+        if self._api is not None:
+            await self._api.save()
 
     def apply(self, config: ServerConfig) -> Change:
         """Take over what of ``config`` can change at run time; returns what did and what needs a restart.

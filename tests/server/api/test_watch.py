@@ -77,7 +77,7 @@ async def test_events_history_and_log(
 
 async def sample(server: Any) -> None:
     """Take a sample now, whatever the clock says."""
-    await server._api.sampler.sample(time.time())
+    await server._api._sampler.sample(time.time())
 
 
 async def test_the_key_of_a_client_without_an_id_has_no_whole_run_id() -> None:

@@ -244,6 +244,12 @@ class ServerConfig(ApiMetadata):
         help="Offer `/metrics` on the dashboard's port.",
         flag="enable-prometheus",
     )
+    history_file: Str = field(
+        "",
+        alias="historyFile",
+        help="SQLite file that keeps the traffic figures of the dashboard over a restart; empty keeps them in memory.",
+        ours=True,
+    )
     audit_file: Str = field(
         "",
         alias="auditFile",

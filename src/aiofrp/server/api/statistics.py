@@ -1,14 +1,13 @@
 """What frps has counted: its proxies, traffic by day, connections (docs/protocol/server.md §10).
 
-Values and an injected clock only: it knows no sockets, no sessions and no answers of the API. Nothing of it survives
-the process.
+Values and an injected clock only: it knows no sockets, no sessions and no answers of the API.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
@@ -76,6 +75,13 @@ class DailyCounter:
         """The sum of ``day``."""
         self._go_to(day)
         return self._sums[0]
+
+    def restore(self, sums: Sequence[int], day: int) -> None:
+        """Add ``sums`` of earlier days, that of ``day`` first, to what was counted."""
+        for ago, amount in enumerate(sums):
+            place = self._day - day + ago
+            if 0 <= place < DAYS:
+                self._sums[place] += amount
 
     def days(self, day: int) -> list[int]:
         """The sums of :data:`DAYS` days, that of ``day`` first."""
@@ -222,6 +228,32 @@ class Statistics:
     def proxy(self, name: str) -> ProxyRecord | None:
         """The record of the proxy ``name``; ``None`` when it never ran or is forgotten."""
         return self._proxies.get(name)
+
+    def total(self) -> ProxyRecord:
+        """The sums of all proxies, as a record without a name."""
+        record = ProxyRecord("", "", self.today)
+        record.traffic_in, record.traffic_out = self.traffic_in, self.traffic_out
+        return record
+
+    def restore(
+        self,
+        name: str,
+        kind: str,
+        owner: tuple[str, str],
+        times: tuple[float, float],
+        day: int,
+        traffic: tuple[Sequence[int], Sequence[int]],
+    ) -> None:
+        """Take over the sums of a proxy from an earlier run of the program, as those of a closed one; those of all
+        proxies where ``name`` is empty. ``owner``: user and client id; ``times``: of the last start and close;
+        ``traffic``: bytes in and out of days, ``day`` first."""
+        record = self.total() if not name else self._proxies.get(name)
+        if record is None:
+            record = self._proxies[name] = ProxyRecord(name, kind, self.today)
+            (record.user, record.client_id), (record.last_start, record.last_close) = owner, times
+            self._closed[name] = None
+        record.traffic_in.restore(traffic[0], day)
+        record.traffic_out.restore(traffic[1], day)
 
     # Forgetting
 

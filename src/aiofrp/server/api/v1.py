@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from aiofrp.aio import mapped
+from aiofrp import logs
+from aiofrp.aio import Scope, mapped
 from aiofrp.server.api import views
 from aiofrp.server.api.audited import Audited
 from aiofrp.server.api.connections import ConnectionsApi
@@ -31,6 +33,9 @@ from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
 if TYPE_CHECKING:
     from aiofrp.server.api.metrics import Metrics
+    from aiofrp.server.live.keeper import Keeper
+
+_log = logs.get(__name__)
 
 
 class ServerApi:
@@ -61,7 +66,8 @@ class ServerApi:
         history = History()
         self._watch = watch = WatchApi(statistics, history, self._run_ids)
         tables.clients.changed = watch.client_changed
-        self.sampler = Sampler(proxies, flow, statistics, history, watch.sampled)
+        self._keeper = _keeper(tables.config.history_file, history, statistics)
+        self._sampler = Sampler(proxies, flow, statistics, history, watch.sampled)
         operator = Operator(tables, proxies)
         for api in (
             ConnectionsApi(proxies, statistics, self._audited),
@@ -94,8 +100,23 @@ class ServerApi:
         return self._web.address
 
     async def start(self) -> None:
-        """Listen on ``webServer``'s address. Raises :class:`~aiofrp.errors.FrpError` when that is not possible."""
+        """Read the history file and listen on ``webServer``'s address. Raises :class:`~aiofrp.errors.FrpError` when
+        that is not possible."""
+        if self._keeper is not None:
+            await self._keeper.restore()
         await self._web.start()
+
+    def watch(self, scope: Scope) -> None:
+        """Take samples and keep them, in tasks of ``scope``."""
+        scope.spawn(self._sampler.run(), "samples")
+        if self._keeper is not None:
+            scope.spawn(self._keeper.run(), "history")
+
+    async def save(self) -> None:
+        """Write the history file for the last time, once nothing is counted any more."""
+        await self._sampler.sample(time.time())
+        if self._keeper is not None:
+            await self._keeper.save()
 
     async def close(self) -> None:
         """Stop listening and end what is being answered."""
@@ -169,6 +190,17 @@ class ServerApi:
         if record is None:
             raise ApiError(404, f"client {key} not found")
         return json_response(views.client(record, self._run_ids))
+
+
+def _keeper(path: str, history: History, statistics: Statistics) -> Keeper | None:
+    if not path:
+        return None
+    try:
+        from aiofrp.server.live.keeper import Keeper  # here, as SQLite takes time to load
+    except ImportError as error:
+        _log.error("historyFile is not used: %s", error)
+        return None
+    return Keeper(path, history, statistics)
 
 
 async def _healthz(request: web.Request) -> web.Response:

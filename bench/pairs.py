@@ -11,10 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.interpreter import chosen
 from bench.server import client_hello
 from bench.web import HOST_NAME, request
 
@@ -104,18 +105,18 @@ class Commands:
         """Read ``NAME=FRPS,FRPC``, ``aiofrp`` (this checkout) or ``direct``; raises ValueError."""
         name, _, commands = text.partition("=")
         if not commands:
-            return BUILT_IN[name]
+            return BUILT_IN[name]()
         frps, comma, frpc = commands.partition(",")
         if not (name and comma and frps and frpc):
             raise ValueError(text)
         return cls(name, tuple(shlex.split(frps)), tuple(shlex.split(frpc)))
 
 
-BUILT_IN = {
-    "aiofrp": Commands(
-        "aiofrp", (sys.executable, "-m", "aiofrp.cli.frps"), (sys.executable, "-m", "aiofrp.cli.frpc")
+BUILT_IN: dict[str, Callable[[], Commands]] = {
+    "aiofrp": lambda: Commands(
+        "aiofrp", chosen().command("aiofrp.cli.frps"), chosen().command("aiofrp.cli.frpc")
     ),
-    "direct": Commands("direct"),
+    "direct": lambda: Commands("direct"),
 }
 
 

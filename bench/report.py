@@ -149,7 +149,7 @@ def render(run: dict[str, Any]) -> str:
     machine, pairs = run["machine"], run["pairs"]
     parts = [
         f"Measured {run['date']} on {machine['cpu']}, {machine['cores']} cores, {machine['memory_GB']:.0f} GB, "
-        f"{machine['system']}, Python {machine['python']}; everything on one machine over the loopback address. "
+        f"{machine['system']}, {machine['python']}; everything on one machine over the loopback address. "
         f"Medians of {run['rounds']} rounds of {run['seconds']:g} s, the pairs by turns. In parentheses: "
         f"multiples of {pairs[0]}; bold: better than {pairs[0]}."
     ]

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.interpreter import described
 from bench.pairs import HOST, ROOT, SCENARIOS, Commands, Pair, free_ports, wait_for_port
 from bench.report import Measurement, Results, behind, render
 
@@ -194,7 +195,7 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_GB": memory * 1024 / 1e9,
         "system": f"{platform.system()} {platform.release().partition('-')[0]}",
-        "python": platform.python_version(),
+        "python": described(),
         "load": os.getloadavg()[0],
     }
 

@@ -53,7 +53,7 @@ def run_of(load: float) -> dict[str, Any]:
             "cores": 4,
             "memory_GB": 8.0,
             "system": "Linux 6",
-            "python": "3.11",
+            "python": "Python 3.11",
             "load": load,
         },
         "pairs": ["go"],

@@ -40,6 +40,7 @@ COVERED_BY = {
     "wire/kcp/receiver.py": "wire/kcp/test_core.py",
     "stream/mux/gather.py": "stream/test_mux_session.py",
     "stream/mux/limits.py": "stream/mux/test_session.py",
+    "stream/windowed.py": "contract/test_flow.py",
     "stream/mux/stream.py": "stream/test_mux_flow.py",
     "stream/tls/client.py": "plugin/test_reverse_plugins.py",
     "stream/stall.py": "e2e/test_stalls.py",

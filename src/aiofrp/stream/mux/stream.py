@@ -6,31 +6,23 @@ A stream knows its session only as a :class:`StreamSession`; frames, turns and t
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Any, Protocol
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.faults import FAULTS
 from aiofrp.stream.base import Buffer, Stream
-from aiofrp.stream.layer import ENDED, LayerStream
-from aiofrp.stream.stall import Account, Holding
+from aiofrp.stream.layer import ENDED
+from aiofrp.stream.windowed import QUEUE_LOW, WindowedCarrier, WindowedStream
 from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDATE
 
-#: Credit is returned when this share of the window was taken.
-_CREDIT_SHARE = 2
 #: Bytes that may come after our close before the stream is reset.
 _LATE_DATA = 128 * 1024
 #: Bytes one stream may send in its turn when the carrier was full, and the largest frame we make.
 QUANTUM = 64 * 1024
-#: Queued bytes above which ``pause_writing`` is called, and at which ``resume_writing`` is.
-_QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
 
 
-class StreamSession(Protocol):
+class StreamSession(WindowedCarrier, Protocol):
     """The methods of a session that its streams use."""
-
-    receivers: Account  #: bytes held for receivers that do not take them
-    queues: Account  #: bytes queued for a peer that gives no credit
 
     @property
     def carrier(self) -> Stream:
@@ -40,64 +32,30 @@ class StreamSession(Protocol):
     def close_timeout(self) -> float:
         """Seconds the peer has to finish a stream that was closed here."""
 
-    def may_write(self) -> bool:
-        """Whether the carrier takes a data frame now."""
-
     def send(self, kind: int, flags: int, stream_id: int, length: int) -> None:
         """Send a frame without payload, whether or not the carrier is full."""
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
         """Send one data frame; only while :meth:`may_write` is true."""
 
-    def queue(self, stream: MuxStream) -> None:
-        """Call ``stream.send_turn`` when the carrier takes data and it is this stream's turn."""
 
-    def forget(self, stream: MuxStream) -> None:
-        """Remove a stream that is finished in both directions."""
-
-
-class MuxStream(LayerStream):
+class MuxStream(WindowedStream):
     """One yamux stream: made by its session, which calls ``receive`` … ``reset`` and ``send_turn``."""
 
     __slots__ = (
         "_closed_at",
-        "_consumed_bytes",
-        "_credit_step",
         "_fin_queued",
         "_fin_seen",
         "_fin_sent",
-        "_holding",
-        "_is_open",
-        "_queue",
-        "_queued",
-        "_receive_window",
-        "_send_window",
-        "_session",
-        "_taken",
-        "_waiting",
-        "_window",
-        "dead",
         "id",
-        "in_turn",
     )
 
+    FIRST_WINDOW, LARGEST_WINDOW = INITIAL_WINDOW, MAX_WINDOW
+    _carrier: StreamSession
+
     def __init__(self, session: StreamSession, stream_id: int, *, opened: bool) -> None:
-        super().__init__()
+        super().__init__(session, INITIAL_WINDOW, opened=opened)
         self.id = stream_id
-        self.dead = False
-        self.in_turn = False
-        self._session = session
-        self._is_open = opened  # our SYN, or the peer's, is out
-        self._send_window = INITIAL_WINDOW
-        self._window = INITIAL_WINDOW  # what the peer may have on its way and held here
-        self._receive_window = INITIAL_WINDOW  # what of it the peer may still send
-        self._credit_step = INITIAL_WINDOW // _CREDIT_SHARE  # consumed bytes at which credit is returned
-        self._taken = 0  # by the receiver, credit returned
-        self._consumed_bytes = 0  # taken by the receiver, credit not yet returned
-        self._holding: Holding | None = None  # what is held, made when first needed
-        self._waiting: Holding | None = None  # what is queued, the same
-        self._queue: deque[Buffer] | None = None  # limited by _QUEUE_HIGH through pause_writing
-        self._queued = 0
         self._fin_queued = self._fin_sent = self._fin_seen = False
         self._closed_at: float | None = None
 
@@ -116,17 +74,17 @@ class MuxStream(LayerStream):
                 self._enqueue(data, size)
         elif 0 < size <= self._send_window and size <= QUANTUM:
             self._send_window -= size
-            self._session.send_data(self.id, data)
+            self._carrier.send_data(self.id, data)
         else:
             self._write_large(data, size)
 
     def _write_large(self, data: Buffer, size: int) -> None:
         """Send frames of ``data`` while window and carrier allow; queue the rest."""
         view, at = memoryview(data), 0
-        while at < size and self._send_window and self._session.may_write():
+        while at < size and self._send_window and self._carrier.may_write():
             stop = min(size, at + QUANTUM, at + self._send_window)
             self._send_window -= stop - at
-            self._session.send_data(self.id, view[at:stop])
+            self._carrier.send_data(self.id, view[at:stop])
             at = stop
         if at < size:
             self._enqueue(view[at:], size - at)
@@ -152,13 +110,8 @@ class MuxStream(LayerStream):
         self.reset(None)
         self._end_locally()
 
-    def unread(self, data: Buffer, /) -> None:
-        """Put ``data`` before what is held; its credit is returned when it is taken again."""
-        self._consumed_bytes -= len(data)
-        super().unread(data)
-
     def info(self, key: str, /) -> Any:
-        below = self._session.carrier.info(key)
+        below = self._carrier.carrier.info(key)
         return ("mux", *below) if key == "layers" else below
 
     # For the session: receiving
@@ -204,13 +157,13 @@ class MuxStream(LayerStream):
         if self._send_window > 0xFFFFFFFF:
             raise RemoteProtocolError(f"yamux: the window of stream {self.id} overflows")
         if self._queued and self._is_open:
-            self._session.queue(self)
+            self._carrier.queue(self)
 
     def opened(self) -> None:
         """Our SYN was sent."""
         self._is_open = True
         if self._queued or (self._fin_queued and not self._fin_sent):
-            self._session.queue(self)
+            self._carrier.queue(self)
 
     def session_lost(self, exc: Exception | None) -> None:
         """The session has ended: an error for the stream, unless both directions have ended."""
@@ -224,25 +177,23 @@ class MuxStream(LayerStream):
 
     def overdue(self, now: float) -> bool:
         """Whether the peer has not sent FIN within ``close_timeout`` seconds after our close."""
-        return self._closed_at is not None and now - self._closed_at >= self._session.close_timeout
+        return self._closed_at is not None and now - self._closed_at >= self._carrier.close_timeout
 
     def reset(self, exc: Exception | None) -> None:
         """End the stream at once and send RST; its receiver gets ``connection_lost(exc)``."""
         if not self.dead:
             if self._is_open:
-                self._session.send(WINDOW_UPDATE, RST, self.id, 0)
+                self._carrier.send(WINDOW_UPDATE, RST, self.id, 0)
             self._die(exc)
 
     # For the session: sending
 
     def send_turn(self, quantum: int) -> bool:
-        """Send up to ``quantum`` queued bytes; returns whether more could be sent now."""
-        while self._queue and self._send_window and quantum > 0 and self._session.may_write():
+        while self._queue and self._send_window and quantum > 0 and self._carrier.may_write():
             chunk = self._next_chunk(min(self._send_window, quantum))
             quantum -= len(chunk)
-            self._send_window -= len(chunk)
-            self._session.send_data(self.id, chunk)
-        if self._queued <= _QUEUE_LOW:
+            self._carrier.send_data(self.id, chunk)
+        if self._queued <= QUEUE_LOW:
             self._resume_writer()
         if self._queued:
             return self._send_window > 0
@@ -253,40 +204,12 @@ class MuxStream(LayerStream):
     # Private
 
     def _direct(self) -> bool:
-        return self._is_open and self._session.may_write() and not self._fin_queued and not self.dead
-
-    def _enqueue(self, data: Buffer, size: int) -> None:
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(data)
-        self._queue_changed(size)
-        if self._queued > _QUEUE_HIGH or self._session.queues.pressed:
-            self._pause_writer()
-        if self._is_open and self._send_window:
-            self._session.queue(self)
-
-    def _next_chunk(self, limit: int) -> Buffer:
-        assert self._queue is not None
-        chunk = self._queue[0]
-        if len(chunk) <= limit:
-            self._queue.popleft()
-        else:
-            view = memoryview(chunk)
-            chunk, self._queue[0] = view[:limit], view[limit:]
-        self._queue_changed(-len(chunk))
-        return chunk
-
-    def _queue_changed(self, size: int) -> None:
-        self._queued += size
-        waiting = self._waiting
-        if waiting is None:
-            self._waiting = waiting = Holding(self._session.queues, self._stalled)
-        waiting.changed(size)
+        return self._is_open and self._carrier.may_write() and not self._fin_queued and not self.dead
 
     def _send_fin(self) -> None:
         if self._is_open and not self._fin_sent and not self.dead:
             self._fin_sent = True
-            self._session.send(WINDOW_UPDATE, FIN, self.id, 0)
+            self._carrier.send(WINDOW_UPDATE, FIN, self.id, 0)
             if self._fin_seen:
                 asyncio.get_running_loop().call_soon(self._check_finished)
             if self._closed_at is not None:
@@ -302,9 +225,7 @@ class MuxStream(LayerStream):
         if self.dead:
             return
         self.dead = True
-        if self._queued:
-            self._queue_changed(-self._queued)
-            self._queue = None
+        self._drop_queue()
         self._discard_held()
         self._forget()
         if self._closed_at is not None or exc is None:
@@ -320,48 +241,16 @@ class MuxStream(LayerStream):
 
     def _forget(self) -> None:
         self._give_back_window()
-        self._session.forget(self)
+        self._carrier.forget(self)
         self._waiting = None
         if self._holding is not None and not self._holding.size:
             self._holding = None
 
+    def _send_credit(self, credit: int) -> None:
+        self._carrier.send(WINDOW_UPDATE, 0, self.id, credit)
+
     def _stalled(self, exc: Closed) -> None:
-        """Reset the stream: what it holds or queues is not taken, and the session holds too much."""
         if not self.dead:
             self.reset(exc)
         elif not self._gate & ENDED:
             self._cut_off(exc)
-
-    # Private: receiving
-
-    def _held_changed(self, size: int) -> None:
-        holding = self._holding
-        if holding is None:
-            self._holding = holding = Holding(self._session.receivers, self._stalled)
-        holding.changed(size)
-        if self.dead and not holding.size:
-            self._holding = None
-
-    def _consumed(self, size: int) -> None:
-        self._consumed_bytes += size
-        if self._consumed_bytes >= self._credit_step and not self._fin_seen and not self.dead:
-            self._return_credit()
-
-    def _return_credit(self) -> None:
-        """Send a window update for what the receiver took, more or less as the window grows or shrinks."""
-        taken, self._consumed_bytes = self._consumed_bytes, 0
-        self._taken += taken
-        account, before = self._session.receivers, self._window
-        held = self._holding.size if self._holding is not None else 0
-        wanted = account.window(INITIAL_WINDOW, MAX_WINDOW, self._taken, held)
-        self._window = window = max(wanted, before - taken)  # what was given stays given
-        self._credit_step = window // _CREDIT_SHARE
-        account.credit += max(window, INITIAL_WINDOW) - max(before, INITIAL_WINDOW)
-        if credit := window - before + taken:
-            self._receive_window += credit
-            self._session.send(WINDOW_UPDATE, 0, self.id, credit)
-
-    def _give_back_window(self) -> None:
-        """Return the stream's window to the session's account: the peer sends no more."""
-        self._session.receivers.credit -= max(self._window - INITIAL_WINDOW, 0)
-        self._window = 0

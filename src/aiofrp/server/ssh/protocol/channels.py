@@ -8,7 +8,6 @@ one call; there is no task and no future. Packets, turns and the table of channe
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Any, Protocol
 
 from aiofrp.errors import Closed, RemoteProtocolError
@@ -16,93 +15,53 @@ from aiofrp.faults import FAULTS
 from aiofrp.server.ssh.protocol import fields as ssh
 from aiofrp.server.ssh.protocol.fields import string, uint32
 from aiofrp.stream.base import Buffer
-from aiofrp.stream.layer import ENDED, LayerStream
-from aiofrp.stream.stall import Account, Holding
+from aiofrp.stream.layer import ENDED
+from aiofrp.stream.windowed import QUEUE_LOW, WindowedCarrier, WindowedStream
 
 #: Bytes a client may send on a new channel, and bytes to which its window grows while its receiver takes them.
 FIRST_WINDOW, MAX_WINDOW = 256 * 1024, 2 * 1024 * 1024
 #: Bytes of data in one packet that a client may send, and that we send at most.
 MAX_PACKET = 64 * 1024
-#: Credit is returned when this share of the window was taken.
-_CREDIT_SHARE = 2
-#: Queued bytes above which ``pause_writing`` is called, and at which ``resume_writing`` is.
-_QUEUE_HIGH, _QUEUE_LOW = 128 * 1024, 32 * 1024
 _OPEN = bytes((ssh.CHANNEL_OPEN,)) + string("forwarded-tcpip")
 _OFFER = uint32(FIRST_WINDOW) + uint32(MAX_PACKET)
 
 
-class ChannelCarrier(Protocol):
+class ChannelCarrier(WindowedCarrier, Protocol):
     """The methods of a connection that its channels use."""
-
-    receivers: Account  #: bytes held for receivers that do not take them
-    queues: Account  #: bytes queued for a client that gives no credit
-
-    def may_write(self) -> bool:
-        """Whether the connection takes data now."""
 
     def send(self, *parts: Buffer) -> None:
         """Send one message, also while :meth:`may_write` is false."""
-
-    def queue(self, channel: ForwardedChannel) -> None:
-        """Call ``channel.send_turn`` when the connection takes data and it is this channel's turn."""
-
-    def forget(self, channel: ForwardedChannel) -> None:
-        """Remove a channel that is closed in both directions."""
 
     def info(self, key: str) -> Any:
         """A fact about the connection."""
 
 
-class ForwardedChannel(LayerStream):
+class ForwardedChannel(WindowedStream):
     """One channel. It may be written to before :meth:`open`; everything waits for the client's confirmation. The
     connection sets :attr:`number` when it opens it."""
 
     __slots__ = (
-        "_carrier",
         "_close_seen",
         "_close_sent",
         "_closing",
-        "_consumed_bytes",
-        "_credit_step",
         "_data_head",
         "_eof_queued",
         "_eof_seen",
         "_eof_sent",
-        "_holding",
-        "_is_open",
         "_packet",
         "_peer",
-        "_queue",
-        "_queued",
-        "_receive_window",
-        "_send_window",
-        "_taken",
-        "_waiting",
-        "_window",
-        "dead",
-        "in_turn",
         "number",
     )
 
+    FIRST_WINDOW, LARGEST_WINDOW = FIRST_WINDOW, MAX_WINDOW
+    _carrier: ChannelCarrier
+
     def __init__(self, carrier: ChannelCarrier) -> None:
-        super().__init__()
+        super().__init__(carrier, 0, opened=False)
         self.number = -1  #: of the channel on our side, once it is opened
-        self.dead = False  #: both sides have sent CLOSE, or the connection has ended
-        self.in_turn = False
-        self._carrier = carrier
-        self._is_open = False
         self._peer = b""  # the channel's number on the client's side, encoded
         self._data_head = b""
         self._packet = 0
-        self._send_window = 0
-        self._window = FIRST_WINDOW  # what the client may have on its way and held here
-        self._receive_window = FIRST_WINDOW  # what of it the client may still send
-        self._credit_step = FIRST_WINDOW // _CREDIT_SHARE
-        self._taken = self._consumed_bytes = 0
-        self._holding: Holding | None = None
-        self._waiting: Holding | None = None
-        self._queue: deque[Buffer] | None = None  # limited by _QUEUE_HIGH through pause_writing
-        self._queued = 0
         self._eof_queued = self._eof_sent = self._eof_seen = False
         self._closing = self._close_sent = self._close_seen = False
 
@@ -187,11 +146,6 @@ class ForwardedChannel(LayerStream):
         self._send_close()
         self._end_locally()
 
-    def unread(self, data: Buffer, /) -> None:
-        """Put ``data`` before what is held; its credit is returned when it is taken again."""
-        self._consumed_bytes -= len(data)
-        super().unread(data)
-
     def info(self, key: str, /) -> Any:
         below = self._carrier.info(key)
         return ("ssh", *(below or ())) if key == "layers" else below
@@ -251,14 +205,12 @@ class ForwardedChannel(LayerStream):
     # For the connection: sending
 
     def send_turn(self, quantum: int) -> bool:
-        """Send up to ``quantum`` queued bytes; returns whether more could be sent now."""
         while self._queue and self._send_window and quantum > 0 and self._carrier.may_write():
             chunk = self._next_chunk(min(self._send_window, self._packet))
             size = len(chunk)
             quantum -= size
-            self._send_window -= size
             self._carrier.send(self._data_head, uint32(size), chunk)
-        if self._queued <= _QUEUE_LOW:
+        if self._queued <= QUEUE_LOW:
             self._resume_writer()
         if self._queued:
             return self._send_window > 0
@@ -287,39 +239,6 @@ class ForwardedChannel(LayerStream):
         if at < size:
             self._enqueue(view[at:], size - at)
 
-    def _enqueue(self, data: Buffer, size: int) -> None:
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(data)
-        self._queue_changed(size)
-        if self._queued > _QUEUE_HIGH or self._carrier.queues.pressed:
-            self._pause_writer()
-        if self._is_open and self._send_window:
-            self._carrier.queue(self)
-
-    def _next_chunk(self, limit: int) -> Buffer:
-        assert self._queue is not None
-        chunk = self._queue[0]
-        if len(chunk) <= limit:
-            self._queue.popleft()
-        else:
-            view = memoryview(chunk)
-            chunk, self._queue[0] = view[:limit], view[limit:]
-        self._queue_changed(-len(chunk))
-        return chunk
-
-    def _queue_changed(self, size: int) -> None:
-        self._queued += size
-        waiting = self._waiting
-        if waiting is None:
-            self._waiting = waiting = Holding(self._carrier.queues, self._stalled)
-        waiting.changed(size)
-
-    def _drop_queue(self) -> None:
-        if self._queued:
-            self._queue_changed(-self._queued)
-            self._queue = None
-
     def _send_eof(self) -> None:
         if self._is_open and not (self._eof_sent or self._close_sent):
             self._eof_sent = True
@@ -333,6 +252,7 @@ class ForwardedChannel(LayerStream):
         """Send CLOSE once; a channel that the client does not know yet waits for its confirmation."""
         if self._is_open and not (self._close_sent or self.dead):
             self._close_sent = True
+            self._give_back_window()  # no credit may follow a CLOSE
             self._carrier.send(bytes((ssh.CHANNEL_CLOSE,)), self._peer)
         if self._close_sent and self._close_seen:
             self._forget()
@@ -359,40 +279,11 @@ class ForwardedChannel(LayerStream):
             self._carrier.forget(self)
             self._waiting = None
 
+    def _send_credit(self, credit: int) -> None:
+        self._carrier.send(bytes((ssh.CHANNEL_WINDOW_ADJUST,)), self._peer, uint32(credit))
+
     def _stalled(self, exc: Closed) -> None:
         """Close the channel: what it holds or queues is not taken, and the connection holds too much."""
         if not self._gate & ENDED:
             self._cut_off(exc)
         self.abort()
-
-    # Private: receiving
-
-    def _held_changed(self, size: int) -> None:
-        holding = self._holding
-        if holding is None:
-            self._holding = holding = Holding(self._carrier.receivers, self._stalled)
-        holding.changed(size)
-
-    def _consumed(self, size: int) -> None:
-        self._consumed_bytes += size
-        if self._consumed_bytes >= self._credit_step and not (self._eof_seen or self._close_sent):
-            self._return_credit()
-
-    def _return_credit(self) -> None:
-        """Give the client credit for what was taken, more or less as the window grows or shrinks."""
-        taken, self._consumed_bytes = self._consumed_bytes, 0
-        self._taken += taken
-        account, before = self._carrier.receivers, self._window
-        held = self._holding.size if self._holding is not None else 0
-        wanted = account.window(FIRST_WINDOW, MAX_WINDOW, self._taken, held)
-        self._window = window = max(wanted, before - taken)  # what was given stays given
-        self._credit_step = window // _CREDIT_SHARE
-        account.credit += max(window, FIRST_WINDOW) - max(before, FIRST_WINDOW)
-        if credit := window - before + taken:
-            self._receive_window += credit
-            self._carrier.send(bytes((ssh.CHANNEL_WINDOW_ADJUST,)), self._peer, uint32(credit))
-
-    def _give_back_window(self) -> None:
-        """Return the window to the connection's account: the client sends no more."""
-        self._carrier.receivers.credit -= max(self._window - FIRST_WINDOW, 0)
-        self._window = 0

@@ -222,6 +222,16 @@ class ServerContext(ProxyContext, Protocol):
         has to be asked for, or ``failed`` when none comes within ``userConnTimeout``."""
 
 
+@dataclass(frozen=True, slots=True)
+class DatagramUser:
+    """A user of a proxy who is known by his datagrams alone."""
+
+    address: tuple[str, int]
+    since: float  #: of the first datagram, in seconds since 1970
+    bytes_in: int  #: from the user
+    bytes_out: int  #: to the user
+
+
 class ServerHalf(ABC):
     """A proxy on frps: it listens for users."""
 
@@ -246,6 +256,14 @@ class ServerHalf(ABC):
     @abstractmethod
     async def stop(self) -> None:
         """Stop accepting users and give everything back; user connections already joined go on."""
+
+    def datagram_users(self) -> list[DatagramUser]:
+        """The users who have no connection; those of a running proxy only."""
+        return []
+
+    def forget_user(self, address: tuple[str, int]) -> bool:
+        """Forget one of :meth:`datagram_users`; returns whether it was one of them."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.config.models.types import Int, Str
 from aiofrp.errors import ConnectFailed, FrpError
-from aiofrp.host.contexts import ClientContext, ClientHalf, ServerHalf
+from aiofrp.host.contexts import ClientContext, ClientHalf, DatagramUser, ServerHalf
 from aiofrp.host.relay import client_side, server_side
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.datagrams.forwarder import UdpForwarder, resolve_udp
@@ -81,6 +81,12 @@ class UdpServer(ServerHalf):
         self._users.close()
         self._losses.close()
         self._lease.end()
+
+    def datagram_users(self) -> list[DatagramUser]:
+        return self._users.users()
+
+    def forget_user(self, address: tuple[str, int]) -> bool:
+        return self._users.forget(address)
 
     # The work connection
 

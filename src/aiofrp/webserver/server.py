@@ -278,6 +278,8 @@ async def _answer(
             return await handler(request)
     except TimeoutError:
         error = ApiError(408, f"the request was not complete within {_TIME_LIMIT:g} s")
+    except ConnectionResetError:
+        error = ApiError(400, "the connection was lost before the end of the request")
     except web.HTTPRequestEntityTooLarge:
         error = ApiError(413, f"a body may have {MAX_SIZE} bytes")
     except ApiError as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -108,6 +109,44 @@ async def test_connections_of_domains_and_visitors(free_ports: Callable[[], int]
             await until(lambda: has(api, "s", []))
             for _, writer in users:
                 writer.close()
+
+
+async def test_users_of_a_udp_proxy(free_ports: Callable[[], int]) -> None:
+    remote = free_ports()
+    service = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    service.bind(("127.0.0.1", 0))
+    user = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    user.bind(("127.0.0.1", 0))
+    with service, user:
+        for sock in (service, user):
+            sock.settimeout(PATIENCE)
+        local = service.getsockname()[1]
+        toml = f'[[proxies]]\nname = "d"\ntype = "udp"\nlocalPort = {local}\nremotePort = {remote}\n'
+        async with serving() as (server, api), running_client(client_config(server.address[1], toml)):
+            assert await listed(api, "d") == []
+
+            async def ping() -> None:
+                user.sendto(b"hello", ("127.0.0.1", remote))
+                _, sender = await asyncio.to_thread(service.recvfrom, 100)
+                service.sendto(b"yes", sender)
+                assert await asyncio.to_thread(user.recv, 100) == b"yes"
+
+            await ping()
+            (shown,) = await listed(api, "d")
+            address = f"127.0.0.1:{user.getsockname()[1]}"
+            assert (shown["id"], shown["userAddr"], shown["bytesIn"], shown["bytesOut"]) == (
+                address,
+                address,
+                5,
+                3,
+            )
+            assert (await api(f"/api/v2/proxies/d/connections/{address}", "DELETE")).json["data"] == {
+                "closed": 1
+            }
+            assert await listed(api, "d") == []
+            assert (await api(f"/api/v2/proxies/d/connections/{address}", "DELETE")).status == 404
+            await ping()
+            assert [item["bytesIn"] for item in await listed(api, "d")] == [5]
 
 
 async def runs(client: Client, visitor: str) -> bool:

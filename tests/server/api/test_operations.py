@@ -133,3 +133,19 @@ async def test_what_is_refused_changes_nothing(free_ports: Callable[[], int]) ->
         assert (await api("/api/v2/proxies/nobody/disable", "POST")).status == 404
         assert (await api("/api/v2/disabled")).json["data"]["items"] == []
         assert (await api("/api/v2/proxies/p")).json["data"]["status"]["phase"] == "online"
+
+
+async def test_a_request_that_is_cut_off_is_no_fault_of_the_program(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as (server, api):
+        _, writer = await asyncio.open_connection("127.0.0.1", server.config.web_server.port)
+        head = b"POST /api/v2/clients/x/kick HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n"
+        writer.write(head + b"Authorization: Basic dTpw\r\n\r\n{")
+        await writer.drain()
+        writer.transport.abort()
+
+        async def refused() -> bool:
+            return "the connection was lost before the end of the request" in caplog.text
+
+        await until(refused)
+        assert "internal error" not in caplog.text
+        assert await audit(api) == []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from aiofrp.errors import FrpError
+from aiofrp.host.contexts import DatagramUser
 from aiofrp.proxy.datagrams.packets import User, user_of
 from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
 from aiofrp.proxy.datagrams.users import Pool, UdpUsers
@@ -89,12 +91,24 @@ class UserPort:
         size, now, answered = 0, self._loop.time(), self._users.answered
         for packet in packets:
             user = user_of(packet)
-            if user is not None and answered(user, now):
+            if user is not None and answered(user, now, len(packet.content)):
                 self._socket.send(packet.content, self._address(user))
                 size += len(packet.content)
             else:
                 self._losses.lost("no_user", "they are for addresses that sent nothing lately")
         return size
+
+    def users(self) -> list[DatagramUser]:
+        """Who sent something lately, those known for longer first."""
+        began = time.time() - self._loop.time()
+        return [
+            DatagramUser(user, began + entry.first, entry.bytes_in, entry.bytes_out)
+            for user, entry in self._users.items()
+        ]
+
+    def forget(self, user: User) -> bool:
+        """Send ``user`` nothing more before it sends something again; returns whether it sent something lately."""
+        return self._users.forget(user)
 
     def close(self) -> None:
         """Close the socket; idempotent."""
@@ -109,9 +123,9 @@ class UserPort:
         if self._admit is not None:
             found = self._admitted(self._admit, found, now)
         else:
-            for _, user in found:
-                if not came(user, now):
-                    self._users.add(user, _ADMITTED, now)
+            for data, user in found:
+                if not came(user, now, len(data)):
+                    self._users.add(user, _ADMITTED, now, len(data))
         if self._sweep is None:
             self._sweep = self._loop.call_later(USER_IDLE / 2, self._forget_idle)
         if found:
@@ -123,10 +137,10 @@ class UserPort:
         """The datagrams of users who are admitted; those of others are held or dropped."""
         passed = []
         for data, user in found:
-            entry = self._users.came(user, now)
+            entry = self._users.came(user, now, len(data))
             if entry is None:
                 entry = _UserGate(False)
-                self._users.add(user, entry, now)
+                self._users.add(user, entry, now, len(data))
                 admit(user, partial(self._enter, user, entry), entry.refuse)
             if entry.admitted:
                 passed.append((data, user))

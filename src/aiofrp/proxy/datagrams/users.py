@@ -55,12 +55,17 @@ class Pool:
             self._tables.discard(table)
 
 
-class _Entry(Generic[V]):
-    __slots__ = ("first", "last", "value")
+class UdpUser(Generic[V]):
+    """One user of a table."""
+
+    __slots__ = ("bytes_in", "bytes_out", "first", "last", "value")
 
     def __init__(self, value: V, now: float) -> None:
         self.value = value
-        self.first = self.last = now  # of the user's datagrams, of any
+        self.first = self.last = (
+            now  #: loop times of the user's first datagram, and of the last one from him or to him
+        )
+        self.bytes_in = self.bytes_out = 0  #: of datagrams from the user and to him, where they are counted
 
 
 class UdpUsers(Generic[V]):
@@ -75,14 +80,14 @@ class UdpUsers(Generic[V]):
         self._losses = losses
         self._dropped = dropped
         self._most = most
-        self._new: OrderedDict[User, _Entry[V]] = OrderedDict()  # oldest first; with _known limited by _most
-        self._known: OrderedDict[User, _Entry[V]] = OrderedDict()  # the one silent for longest first
+        self._new: OrderedDict[User, UdpUser[V]] = OrderedDict()  # oldest first; with _known limited by _most
+        self._known: OrderedDict[User, UdpUser[V]] = OrderedDict()  # the one silent for longest first
 
     def __len__(self) -> int:
         return len(self._new) + len(self._known)
 
-    def came(self, user: User, now: float) -> V | None:
-        """The value of ``user``, of whom a datagram came; ``None`` for one not in the table."""
+    def came(self, user: User, now: float, size: int = 0) -> V | None:
+        """The value of ``user``, of whom a datagram of ``size`` bytes came; ``None`` for one not in the table."""
         entry = self._known.get(user)
         if entry is None:
             entry = self._new.get(user)
@@ -94,12 +99,15 @@ class UdpUsers(Generic[V]):
         elif now - entry.last >= _COARSE:
             entry.last = now
             self._known.move_to_end(user)
+        entry.bytes_in += size
         return entry.value
 
-    def answered(self, user: User, now: float) -> bool:
-        """Whether ``user`` is in the table. A datagram for a user counts as use, but makes no new user known."""
+    def answered(self, user: User, now: float, size: int = 0) -> bool:
+        """Whether ``user`` is in the table. A datagram of ``size`` bytes for a user counts as use, but makes no new
+        user known."""
         entry = self._known.get(user)
         if entry is not None:
+            entry.bytes_out += size
             if now - entry.last >= _COARSE:
                 entry.last = now
                 self._known.move_to_end(user)
@@ -108,14 +116,28 @@ class UdpUsers(Generic[V]):
         if entry is None:
             return False
         entry.last = now
+        entry.bytes_out += size
         return True
 
-    def add(self, user: User, value: V, now: float) -> None:
-        """Keep ``value`` for a user not in the table; others are forgotten for it where there is no place."""
+    def items(self) -> list[tuple[User, UdpUser[V]]]:
+        """All users, those known for longer first."""
+        return [*self._known.items(), *self._new.items()]
+
+    def forget(self, user: User) -> bool:
+        """Forget one user; returns whether it was in the table."""
+        entry = self._known.pop(user, None) or self._new.pop(user, None)
+        if entry is not None:
+            self._gone(entry)
+        return entry is not None
+
+    def add(self, user: User, value: V, now: float, size: int = 0) -> None:
+        """Keep ``value`` for a user not in the table, whose first datagram has ``size`` bytes; others are forgotten for
+        it where there is no place."""
         if len(self) >= self._most:
             self.drop_one()
         self._pool.enter(self)
-        self._new[user] = _Entry(value, now)
+        self._new[user] = entry = UdpUser(value, now)
+        entry.bytes_in = size
 
     def drop_one(self) -> None:
         """Forget the oldest new user or, where new users have no more than their share, the known one that was
@@ -138,6 +160,6 @@ class UdpUsers(Generic[V]):
             while table:
                 self._gone(table.popitem()[1])
 
-    def _gone(self, entry: _Entry[V]) -> None:
+    def _gone(self, entry: UdpUser[V]) -> None:
         self._pool.leave(self)
         self._dropped(entry.value)

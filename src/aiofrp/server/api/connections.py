@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, TypedDict
 
 from aiohttp import web
 
+from aiofrp.host.contexts import DatagramUser
 from aiofrp.server.api.audited import Audited
 from aiofrp.server.api.lists import PAGED, Page, page, part
 from aiofrp.server.api.statistics import Statistics
 from aiofrp.server.publish.flow import LiveConnection
 from aiofrp.server.publish.proxies import Proxies
-from aiofrp.transport.net import join_host_port
+from aiofrp.transport.net import address_text
 from aiofrp.webserver.routes import route
 from aiofrp.webserver.server import ApiError
 
@@ -47,19 +49,30 @@ class ConnectionsApi:
 
     @route("GET", "/api/v2/proxies/{name}/connections", Page[ConnectionShown], query=PAGED)
     def connections(self, request: web.Request) -> Page[ConnectionShown]:
-        """The open connections of a proxy, those opened first first."""
+        """The open connections of a proxy, those opened first first. Of a udp proxy they are the users who sent
+        something in the last 60 to 90 seconds, with the rates since their first datagram."""
         now = time.time()
-        return page(request, self._live(request), lambda live: _shown(live, now))
+        half = self._proxies.running(part(request))
+        users = [] if half is None else half.datagram_users()
+        return page(request, [*self._live(request), *users], lambda item: _shown(item, now))
 
     @route("DELETE", "/api/v2/proxies/{name}/connections/{id}", ClosedConnections)
     async def close(self, request: web.Request) -> ClosedConnections:
-        """Close one connection of a proxy at once. 404 when it is gone."""
-        wanted = part(request, 2)
+        """Close one connection of a proxy at once. 404 when it is gone. A user of a udp proxy gets no more answers
+        before he sends something again."""
+        name, wanted = part(request), part(request, 2)
         found = next((live for live in self._live(request) if str(live.id) == wanted), None)
-        if found is None:
+        half = self._proxies.running(name)
+        users = [] if half is None else half.datagram_users()
+        user = next((user for user in users if address_text(user.address) == wanted), None)
+        if found is not None:
+            target = f"{name} {_address(found)}"
+            await self._audited.run(request, "close", target, "", found.joined.abort)
+        elif half is not None and user is not None:
+            work = partial(half.forget_user, user.address)
+            await self._audited.run(request, "close", f"{name} {wanted}", "", work)
+        else:
             raise ApiError(404, "no such connection, or it is closed")
-        target = f"{part(request)} {_address(found)}"
-        await self._audited.run(request, "close", target, "", found.joined.abort)
         return {"closed": 1}
 
     def _live(self, request: web.Request) -> list[LiveConnection]:
@@ -70,7 +83,9 @@ class ConnectionsApi:
         return [live for one in traffic for live in one.live()]
 
 
-def _shown(live: LiveConnection, now: float) -> ConnectionShown:
+def _shown(live: LiveConnection | DatagramUser, now: float) -> ConnectionShown:
+    if isinstance(live, DatagramUser):
+        return _user(live, now)
     joined = live.joined
     rate_in, rate_out = live.rates(now)
     return {
@@ -84,6 +99,18 @@ def _shown(live: LiveConnection, now: float) -> ConnectionShown:
     }
 
 
+def _user(user: DatagramUser, now: float) -> ConnectionShown:
+    address, seconds = address_text(user.address), max(now - user.since, 1.0)
+    return {
+        "id": address,
+        "userAddr": address,
+        "startAt": int(user.since),
+        "bytesIn": user.bytes_in,
+        "bytesOut": user.bytes_out,
+        "rateIn": int(user.bytes_in / seconds),
+        "rateOut": int(user.bytes_out / seconds),
+    }
+
+
 def _address(live: LiveConnection) -> str:
-    host, port = live.joined.source
-    return join_host_port(host, port) if host else ""
+    return address_text(live.joined.source) if live.joined.source[0] else ""

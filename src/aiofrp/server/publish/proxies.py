@@ -161,6 +161,11 @@ class Proxies:
         """The connections of the proxy ``name``: one entry for each type that it has or had, where some are open."""
         return [found for kind in registry.PROXIES if (found := self._traffic.get((name, kind))) is not None]
 
+    def running(self, name: str) -> ServerHalf | None:
+        """The half of the proxy ``name``, where it serves users."""
+        found = self._names.find(name)
+        return None if found is None or found.remote_addr is None else found.half
+
     def _all_closed(self, traffic: Traffic) -> None:
         self._forget_if_idle(traffic)
         if self._drained is not None and not self._open():

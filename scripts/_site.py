@@ -147,6 +147,7 @@ def settings(site: Tree, folder: Path) -> dict[str, object]:
         "theme": {
             "language": "zh" if site.language == CHINESE else "en",
             "features": ["content.code.copy", "navigation.sections", "navigation.top", "search.highlight"],
+            "palette": [_palette("light", "dark"), _palette("dark", "light")],
         },
         "extra": {"alternate": alternate},
         "markdown_extensions": {
@@ -155,6 +156,15 @@ def settings(site: Tree, folder: Path) -> dict[str, object]:
             "pymdownx.superfences": {"custom_fences": [mermaid]},
             "pymdownx.highlight": {},
         },
+    }
+
+
+def _palette(scheme: str, other: str) -> dict[str, object]:
+    """The colours for readers whose system prefers ``scheme``, with a button for the other ones."""
+    return {
+        "media": f"(prefers-color-scheme: {scheme})",
+        "scheme": "slate" if scheme == "dark" else "default",
+        "toggle": {"icon": "lucide/sun" if scheme == "light" else "lucide/moon", "name": other},
     }
 
 

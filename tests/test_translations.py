@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from tests.support.documents import DOCS, ROOT, Page, name_of, page
 
 CHINESE = DOCS / "zh-CN"
 INDEX = CHINESE / "index.md"
+_CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 TRANSLATED = [ROOT / "README.zh-CN.md", *sorted(set(CHINESE.rglob("*.md")) - {INDEX})]
 
 
@@ -47,6 +50,18 @@ def test_it_has_the_shape_of_its_twin(path: Path) -> None:
             f"{what}: change {name_of(path)} as {name_of(twin(path))} was changed; what nobody can translate now may "
             "stand there in English"
         )
+
+
+@pytest.mark.parametrize("path", [INDEX, *TRANSLATED], ids=name_of)
+def test_chinese_sentences_stand_in_one_line(path: Path) -> None:
+    """A line break in a paragraph is shown as a blank, which Chinese has not between its characters."""
+    lines = page(path).prose.splitlines()
+    broken = [
+        f"{line[-10:]}⏎{following[:10]}"
+        for line, following in itertools.pairwise(lines)
+        if _CHINESE.match(line[-1:]) and (_CHINESE.match(following.lstrip()[:1]))
+    ]
+    assert not broken
 
 
 def test_every_chinese_page_is_reached_from_its_index() -> None:

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import json
 import re
+import shlex
 import socket
 import subprocess
+import sys
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,10 +28,12 @@ from aiofrp.client.service import Client
 from aiofrp.client.states import Phase
 from aiofrp.config.load.decode import decode_client, decode_server
 from aiofrp.server.service import Server
+from tests.support import procs
 from tests.support.certs import authority
 from tests.support.documents import DOCS, blocks_of, page
 from tests.support.peers import needs_go
 from tests.support.peers import require as go
+from tests.support.ports import free_port
 from tests.support.procs import PATIENCE, running
 from tests.support.realservices import Nginx, needs, nginx, program
 from tests.support.services import udp_echo
@@ -133,6 +137,37 @@ async def echoed_udp(port: int) -> None:
                         assert await loop.sock_recv(sock, 100) == b"ping"
                         return
                 await asyncio.sleep(0.01)
+
+
+async def test_the_tutorial(tmp_path: Path) -> None:
+    """Its commands are typed as they stand, but for the installation; only the ports are free ones."""
+    blocks = page(DOCS / "tutorial" / "first-tunnel.md").blocks
+    ports = {number: str(free_port()) for number in ("7000", "6080", "8000")}
+
+    def here(text: str) -> str:
+        return re.sub("7000|6080|8000", lambda found: ports[found[0]], text)
+
+    frps_toml, frpc_toml = (here(block.text) for block in blocks if block.language == "toml")
+    commands = [here(command) for block in blocks for command in block.commands]
+    for command in commands[3:5]:
+        subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    service = shlex.split(commands[5])
+    assert [service[0], *commands[6:]] == ["python3", "frps -c frps.toml", "frpc -c frpc.toml"]
+    async with (
+        running([sys.executable, *service[1:]], tmp_path / "web.log"),
+        procs.frps(tmp_path, frps_toml),
+        procs.frpc(tmp_path, frpc_toml) as client,
+    ):
+        assert "login to server success" in client.text
+        answer = ""
+        async with asyncio.timeout(PATIENCE):
+            while not answer:  # the web server may need longer than the tunnel
+                reader, writer = await asyncio.open_connection("127.0.0.1", int(ports["6080"]))
+                with contextlib.suppress(ConnectionError):
+                    writer.write(b"GET / HTTP/1.0\r\n\r\n")
+                    answer = (await reader.read()).decode()
+                writer.close()
+        assert answer.endswith("\n\nYou came through the tunnel\n".replace("\n\n", "\r\n\r\n"))
 
 
 @needs("nginx", "curl")

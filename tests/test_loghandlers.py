@@ -318,6 +318,22 @@ def test_a_full_disk_is_told_once(clock: Clock, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == message
 
 
+def test_a_file_that_somebody_renames_or_deletes_is_made_anew(tmp_path: Path, clock: Clock) -> None:
+    path, old = tmp_path / "log", tmp_path / "log.1"
+    handler = loghandlers.DailyFile(str(path), 3, clock=clock)
+    handler.emit(record("one"))
+    path.rename(old)
+    handler.emit(record("two"))  # within the second
+    clock.now += 1
+    handler.emit(record("three"))
+    path.unlink()
+    clock.now -= 5  # a clock that was set
+    handler.emit(record("four"))
+    handler.close()
+    assert [line.rpartition(" ")[2] for line in old.read_text().splitlines()] == ["one", "two"]
+    assert [line.rpartition(" ")[2] for line in path.read_text().splitlines()] == ["four"]
+
+
 def test_a_folder_that_is_gone_comes_back(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "log" / "frps.log"
     handler = loghandlers.DailyFile(str(path), 3, clock=clock)

@@ -11,6 +11,7 @@ import contextlib
 import io
 import logging
 import os
+import stat
 import sys
 import threading
 import time
@@ -28,6 +29,8 @@ _MOST_GATHERED, _LONGEST = 16 * 1024, 0.25
 _BACKUP = "%Y%m%d-%H%M%S"
 #: Seconds until a log file that failed is tried again.
 _RETRY = 10.0
+#: Seconds between two checks whether the file still has its name.
+_FOLLOW = 1.0
 
 
 class LineHandler(logging.Handler):
@@ -151,6 +154,7 @@ class DailyFile(LineHandler):
         self._file: io.FileIO | None = None
         self._out = Lines()
         self._gathered: list[str] = []  # lines that are not written yet
+        self._followed_at = clock()
         self._retry_at = 0.0  # when a file that failed is tried again
         self._midnight = next_midnight(clock())
         self._complained = False
@@ -170,7 +174,27 @@ class DailyFile(LineHandler):
     def write(self) -> None:
         lines, self._gathered = self._gathered, []
         if lines and self._file is not None:
+            self._follow_name()
+        if lines and self._file is not None:
             self._write(self._file, "".join(lines))
+
+    def _follow_name(self) -> None:
+        """Go on in a new file if somebody has renamed or deleted this one, as programs that rotate logs do."""
+        now = self._clock()
+        if self._file is None or abs(now - self._followed_at) < _FOLLOW:
+            return
+        self._followed_at = now
+        try:
+            ours, theirs = os.fstat(self._file.fileno()), os.stat(self._path)
+        except FileNotFoundError:
+            moved = True
+        except OSError:
+            return
+        else:
+            moved = stat.S_ISREG(ours.st_mode) and not os.path.samestat(ours, theirs)
+        if moved:
+            self._forget()
+            self._open()
 
     def reopen(self) -> None:
         """Go on in the file that now has the name, which somebody may have renamed."""

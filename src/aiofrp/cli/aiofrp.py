@@ -8,6 +8,7 @@ from typing import Final
 
 from aiofrp.cli.own import init, login, serve, share
 from aiofrp.cli.own.doctor import command as doctor
+from aiofrp.cli.own.service import command as service
 from aiofrp.cli.program import run, with_common
 from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.version import __version__
@@ -53,7 +54,15 @@ ROOT: Final = with_common(
         "aiofrp",
         "What frp's own commands do not have.",
         flags=(Flag("version", "bool", "version of aiofrp", short="v", default=False),),
-        commands=(share.COMMAND, serve.COMMAND, login.COMMAND, init.COMMAND, doctor.COMMAND, _CONFIG),
+        commands=(
+            share.COMMAND,
+            serve.COMMAND,
+            login.COMMAND,
+            init.COMMAND,
+            doctor.COMMAND,
+            service.COMMAND,
+            _CONFIG,
+        ),
     )
 )
 """Everything ``aiofrp`` can be asked."""

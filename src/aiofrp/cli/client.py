@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope
-from aiofrp.cli.run import log_wait, run, set_up_logs
+from aiofrp.cli.run import log_wait, run, service_manager, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.sources.file import ConfigSource
@@ -153,6 +153,7 @@ class Fleet:
         from aiofrp.client.service import CONNECTION_GRACE
 
         self._stopping.set()
+        service_manager.stopping()
         log_wait("frpc", sum(client.open_connections for client in self._clients), CONNECTION_GRACE)
         for client in self._clients:
             client.stop()
@@ -165,6 +166,7 @@ class Fleet:
     async def run(self, config: ClientConfig, source: ConfigSource | None) -> int:
         """Run a frpc until it ends; prints why if that is an error and gives the exit code."""
         set_up_logs(config.log, self._log_form)
+        service_manager.ready(self._state)
         _log_file(source, "start frpc service for config file [%s] with aggregated configuration")
         try:
             await self._run(config, source)
@@ -184,12 +186,21 @@ class Fleet:
         config = config.model_copy(update={"auth": config.auth.model_copy(update={"token": token})})
         client = Client(config, source)
         self._clients.add(client)
+        service_manager.refresh()
         if self._stopping.is_set():
             client.stop()
         try:
             await client.run()
         finally:
             self._clients.discard(client)
+
+    def _state(self) -> str:
+        """One line for the service manager."""
+        return ", ".join(
+            f"{client.login.state} to {client.config.server_addr}:{client.config.server_port}"
+            + (f": {client.login.error}" if client.login.error else "")
+            for client in self._clients
+        )
 
     async def _token(self, config: ClientConfig) -> Secret | None:
         """The token to log in with; ``None`` when :meth:`stop` was called before there was one.

@@ -14,10 +14,14 @@ from typing import Any
 
 from aiofrp import faults, loghandlers, logs
 from aiofrp.cli import signals, streams
+from aiofrp.cli.notify import Notifier
 from aiofrp.config.models.shared import LogConfig
 from aiofrp.transport.files import raise_file_limit
 
 _log = logs.get(__name__)
+
+service_manager = Notifier()
+"""What started this program, if it wants to be informed."""
 
 #: Allocations between two runs of the collector of reference cycles: connections make few, and each run costs latency.
 _GC_THRESHOLD = (50_000, 20, 20)
@@ -67,7 +71,10 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
 async def _serve(main: Coroutine[Any, Any, int]) -> int:
     signals.on_rotation(logs.reopen)
-    return await main
+    try:
+        return await main
+    finally:
+        service_manager.close()
 
 
 def _keep_freed_memory() -> None:

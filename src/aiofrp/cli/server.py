@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.aio import Scope, unless
-from aiofrp.cli.run import log_wait, run, set_up_logs
+from aiofrp.cli.run import log_wait, run, service_manager, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.config.flags.configs import server_config, server_warnings
 from aiofrp.config.flags.parse import Invocation
@@ -112,9 +112,11 @@ async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) 
     except FrpError as error:
         print(error)
         return 1
+    service_manager.ready(lambda: f"{server.open_connections} connections of users")
     scope = Scope("frps reload")
     scope.spawn(_reload_at(hung_up, server, load), "loop")
     await stopping.wait()
+    service_manager.stopping()
     await scope.close()
     log_wait("frps", server.open_connections, GRACE)
     await server.stop()

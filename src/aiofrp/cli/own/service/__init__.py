@@ -1,0 +1,1 @@
+"""``aiofrp service``: frps or frpc as a service of this machine."""

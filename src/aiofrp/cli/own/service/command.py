@@ -1,0 +1,163 @@
+"""``aiofrp service install``, ``status`` and ``uninstall``."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from aiofrp.config.flags.parse import Command, Flag, Invocation
+from aiofrp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from aiofrp.cli.own.service.units import Service
+
+#: Names that a service may have, so that they name a file and nothing else.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_PRIVILEGED = 1024
+
+_OF_USER = Flag("user", "bool", "a service of the user who runs this, not of the machine", default=False)
+_NAMED = Flag("name", "string", "name of the service, frps or frpc if not given", default="")
+
+COMMAND = Command(
+    "service",
+    "Run frps or frpc as a service of this machine",
+    long="Run frps or frpc as a service of this machine: systemd on Linux, launchd on macOS (never tested there).",
+    commands=(
+        Command(
+            "install",
+            "Write the service's file and start it, now and with the machine",
+            run="aiofrp.cli.own.service.command:install",
+            wordless=True,
+            flags=(
+                Flag("config", "string", "the file of frpc or frps", short="c", default=""),
+                Flag("program", "string", "frps or frpc; found out from the file if not given", default=""),
+                Flag("as", "string", "account to run as, which must be able to read the files", default=""),
+                Flag("print", "bool", "print the service's file, and install nothing", default=False),
+                _OF_USER,
+                _NAMED,
+            ),
+            long="""Write the service's file and start the service, now and with the machine.
+
+Under systemd it runs as a user that exists only while it runs; systemd passes it the configuration, so a change is
+taken up by `systemctl restart`. With --as it runs as that account and reads its files itself: `systemctl reload` works,
+and so do certificates and included files that this account may read.""",
+        ),
+        Command(
+            "status",
+            "Show what the service does",
+            run="aiofrp.cli.own.service.command:status",
+            use=" [frps|frpc] [flags]",
+            flags=(_OF_USER, _NAMED),
+        ),
+        Command(
+            "uninstall",
+            "Stop the service and delete its file",
+            run="aiofrp.cli.own.service.command:uninstall",
+            use=" [frps|frpc] [flags]",
+            flags=(_OF_USER, _NAMED),
+        ),
+    ),
+)
+
+
+def install(invocation: Invocation) -> int:
+    """``service install``. Returns the exit code; raises :class:`~aiofrp.errors.ConfigError`."""
+    from aiofrp.cli.own.service.managers import manager_of
+
+    manager = manager_of(_described(invocation))
+    if invocation.value("print"):
+        print(manager.text(), end="")
+        return 0
+    manager.install()
+    name = manager.service.name
+    print(
+        f"{manager.path} is written, and {name} runs. `aiofrp service status {manager.service.program}` shows it."
+    )
+    return 0
+
+
+def status(invocation: Invocation) -> int:
+    """``service status``. Returns the exit code of the service manager's program."""
+    from aiofrp.cli.own.service.managers import manager_of
+
+    return manager_of(_named(invocation)).status()
+
+
+def uninstall(invocation: Invocation) -> int:
+    """``service uninstall``. Returns the exit code; raises :class:`~aiofrp.errors.ConfigError`."""
+    from aiofrp.cli.own.service.managers import manager_of
+
+    manager = manager_of(_named(invocation))
+    manager.uninstall()
+    print(f"{manager.service.name} is stopped, and {manager.path} is deleted.")
+    return 0
+
+
+def _described(invocation: Invocation) -> Service:
+    """The service that the flags and the file describe."""
+    from aiofrp.cli.own.config import guess_program
+    from aiofrp.cli.own.service.units import Service
+    from aiofrp.config.load.files import load_client, load_server, read
+    from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
+
+    path, program = invocation.value("config"), invocation.value("program")
+    if not path:
+        raise ConfigError("-c FILE is needed: a configuration of frpc or frps")
+    path = os.path.abspath(path)
+    program = program or guess_program(path, read(path))
+    if program not in ("frps", "frpc"):
+        raise ConfigError(f"--program is frps or frpc, not {program}")
+    load: Any = load_server if program == "frps" else load_client
+    config = load(
+        path, allow_unsafe=(TOKEN_SOURCE_EXEC,)
+    ).config  # a service that cannot start is not installed
+    account, of_user = invocation.value("as"), invocation.value("user")
+    if account and of_user:
+        raise ConfigError("--as and --user exclude each other: a service of a user runs as this user")
+    return Service(
+        program,
+        _executable(program),
+        path,
+        _checked(invocation.value("name") or program),
+        account,
+        of_user,
+        low_ports=any(0 < port < _PRIVILEGED for port in _ports(config)),
+        virtual_net=bool(getattr(getattr(config, "virtual_net", None), "address", "")),
+    )
+
+
+def _ports(config: Any) -> list[int]:
+    """The ports that a configuration opens on this machine; those that clients ask for are not known."""
+    names = ("bind_port", "vhost_http_port", "vhost_https_port", "tcpmux_http_connect_port", "kcp_bind_port")
+    ports = [getattr(config, name, 0) for name in (*names, "quic_bind_port")]
+    allowed = [item.pair[0] for item in getattr(config, "allow_ports", ())]
+    visitors = [item.bind_port for item in getattr(config, "visitors", ())]
+    return [*ports, *allowed, *visitors, config.web_server.port]
+
+
+def _named(invocation: Invocation) -> Service:
+    """The service that a word or a flag names."""
+    from aiofrp.cli.own.service.units import Service
+    from aiofrp.cli.own.words import only_word
+
+    program = only_word(invocation, "frps or frpc", default=invocation.value("name") or "frpc")
+    name = _checked(invocation.value("name") or program)
+    return Service(program, "", "", name, of_user=invocation.value("user"))
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"a service's name has letters, digits, and . _ - inside, not {name!r}")
+    return name
+
+
+def _executable(program: str) -> str:
+    """The absolute path of a program: beside this Python, else on the path."""
+    beside = os.path.join(os.path.dirname(sys.executable), program)
+    found = beside if os.access(beside, os.X_OK) else shutil.which(program)
+    if not found:
+        raise ConfigError(f"there is no program {program} beside {sys.executable} or on the path")
+    return os.path.abspath(found)

@@ -28,7 +28,7 @@ export function ConfigPage() {
     setFailure('')
     try {
       if (dirty) await text('config', { method: 'PUT', body: content })
-      await text('reload')
+      await text('reload?strictConfig=true') // as at the start, and as the check above
       say(t('reloaded'))
     } catch (error) {
       setFailure(errorText(error))

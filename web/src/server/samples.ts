@@ -14,12 +14,15 @@ export interface Figures {
 /** Steps of the plot of the last hour. */
 export const MOST = 720
 
+const DAY = 86_400
+
 export const NO_FIGURES: Figures = {
   step: 5, times: [], trafficIn: [], trafficOut: [], connections: [], newConnections: [],
 }
 
 export function figuresOf(history: History): Figures {
-  return { ...history, times: history.connections.map((_value, index) => history.from + index * history.step) }
+  const middle = history.step === DAY ? DAY / 2 : 0 // of the day, which is of the same date in most zones
+  return { ...history, times: history.connections.map((_value, index) => history.from + index * history.step + middle) }
 }
 
 /** `figures` with one step more, and no more than an hour of them. */

@@ -62,7 +62,7 @@ function timeLabels(plot: uPlot, times: readonly number[], days: boolean | undef
   const { min = 0, max = 0 } = plot.scales['x'] ?? {}
   const fine: Intl.DateTimeFormatOptions = max - min < FINE_SECONDS ? { second: '2-digit' } : {}
   const shape: Intl.DateTimeFormatOptions = days
-    ? { day: 'numeric', month: 'short', timeZone: 'UTC' }
+    ? { day: 'numeric', month: 'short' }
     : { hour: '2-digit', minute: '2-digit', hour12: false, ...fine }
   const format = new Intl.DateTimeFormat(prefs.locale, shape)
   return times.map((at) => format.format(at * 1000))

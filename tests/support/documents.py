@@ -32,9 +32,9 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """What a user types: the lines after ``$`` of a console, all lines of a script; comments are left out."""
+        """What a user types: the lines after ``$`` or root's ``#`` of a console, all lines of a script but comments."""
         if self.language == "console":
-            return [line[2:] for line in self.text.splitlines() if line.startswith("$ ")]
+            return [line[2:] for line in self.text.splitlines() if line.startswith(("$ ", "# "))]
         if self.language in ("sh", "bash"):
             joined = self.text.replace("\\\n", " ")
             return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]

@@ -1,13 +1,15 @@
-"""The calls of panels and collectors that people run beside frps, with the fields that each reads.
+"""The calls of panels and collectors that people run beside frps, and of the pages of frp itself, with the fields that
+each reads.
 
-They are programs, not pages: they send basic credentials at once, the User-Agent of their HTTP library and no field of
-a browser.
+Panels are programs, not pages: they send basic credentials at once, the User-Agent of their HTTP library and no field
+of a browser. The calls of frp's pages were recorded in a browser, with its fields.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,3 +87,50 @@ async def test_panels_get_what_they_read(panel: Panel, free_ports: Callable[[], 
         assert (await get("/api/proxy/tcp"))["proxies"][0]["status"] == "offline"
         assert (await api("/api/proxies/nobody", headers=panel.headers)).status == 404
         assert (await api("/api/serverinfo", headers=panel.headers, auth=("u", "x"))).status == 401
+
+
+BROWSER = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "cors",
+    "Accept": "*/*",
+}
+#: What frp's own pages of frps ask for, one after the other, and the fields that they read of each answer.
+PAGES = {
+    "/api/v2/system/info": ("version", "config", "status"),
+    "/api/v2/clients?page=1&pageSize=10": ("total", "page", "pageSize", "items"),
+    "/api/v2/clients?page=1&pageSize=10&status=online&q=lap": ("total", "items"),
+    "/api/v2/clients/laptop": (
+        "key",
+        "runID",
+        "wireProtocol",
+        "firstConnectedAt",
+        "lastConnectedAt",
+        "status",
+    ),
+    "/api/v2/proxies?page=1&pageSize=10": ("total", "page", "pageSize", "items"),
+    "/api/v2/proxies?page=1&pageSize=10&type=tcp&q=ssh": ("total", "items"),
+    "/api/v2/proxies?page=1&pageSize=10&user=&clientID=laptop": ("total", "items"),
+    "/api/v2/proxies/ssh": ("name", "user", "clientID", "spec", "status"),
+    "/api/v2/proxies/ssh/traffic": ("name", "unit", "granularity", "history"),
+}
+
+
+async def test_the_pages_of_frp_get_what_they_read(free_ports: Callable[[], int], tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<!doctype html><title>frps</title>")
+    (tmp_path / "index-abc.js").write_text("export {}")
+    remote = free_ports()
+    toml = f'clientID = "laptop"\n[[proxies]]\nname = "ssh"\ntype = "tcp"\nlocalPort = 1\nremotePort = {remote}\n'
+    async with serving(f'webServer.assetsDir = "{tmp_path}"\n') as (server, api):
+        assert (await api("/")).headers["location"] == "/static/"
+        assert "<title>frps" in (await api("/static/", headers=BROWSER)).body
+        script = await api("/static/index-abc.js", headers=BROWSER)
+        assert (script.status, "javascript" in script.headers["content-type"]) == (200, True)
+        async with running_client(client_config(server.address[1], toml)):
+            for path, fields in PAGES.items():
+                answer = await api(path, headers=BROWSER)
+                assert answer.status == 200, path
+                assert set(fields) <= set(answer.json["data"]), path
+                assert answer.json["data"].get("total", 1) == 1, path
+        prune = await api("/api/v2/system/prune?type=offline_proxies", "POST", headers=BROWSER)
+        assert prune.json["data"]["cleared"] == 1

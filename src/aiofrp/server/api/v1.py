@@ -175,7 +175,7 @@ class ServerApi:
             "runID": query.get("runId"),
         }
         state = query.get("status", "").lower()
-        clients = [views.client(record, self._run_ids) for record in self._tables.clients.all()]
+        clients = await mapped(lambda record: views.client(record, self._run_ids), self._tables.clients.all())
         shown = [
             client
             for client in clients

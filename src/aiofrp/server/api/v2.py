@@ -76,11 +76,14 @@ class ApiV2:
         q = request.query.get("q", "").lower()
         return page(request, [user for name, user in sorted(users.items()) if q in name.lower()])
 
-    def _clients(self, request: web.Request) -> Page[Object]:
+    async def _clients(self, request: web.Request) -> Page[Object]:
         wanted = _Filters(request)
-        shown = [views.client(record, self._run_ids) for record in self._tables.clients.all()]
+        shown = await mapped(self._client_shown, self._tables.clients.all())
         found = [item for item in shown if wanted.client(item) and wanted.has_text(_texts_of_client(item))]
         return page(request, found)
+
+    def _client_shown(self, record: ClientRecord) -> Object:
+        return views.client(record, self._run_ids)
 
     def _client(self, request: web.Request) -> Object:
         key = part(request)

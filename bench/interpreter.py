@@ -94,17 +94,21 @@ def ask(path: str) -> Interpreter | None:
 
 
 @cache
+def known() -> tuple[Interpreter, ...]:
+    """The checkout's own, and the others of its version that can run the programs."""
+    return tuple(found for path in _candidates() if (found := ask(path)) is not None)
+
+
 def chosen() -> Interpreter:
     """The quickest one; the checkout's own where none is clearly quicker."""
-    own, *others = [found for path in _candidates() if (found := ask(path)) is not None]
+    own, *others = known()
     best = min(others, key=lambda one: one.seconds, default=own)
     return best if best.seconds < own.seconds * _QUICKER else own
 
 
 def described() -> str:
     """:func:`chosen` for a report, with its advantage over the checkout's own."""
-    best = chosen()
-    own = ask(sys.executable)
-    if own is None or best.path == sys.executable:
+    own, best = known()[0], chosen()
+    if best is own:
         return str(best)
     return f"{best}, {own.seconds / best.seconds:.2f} times as quick as the checkout's {own.version}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import interpreter
-from bench.interpreter import Interpreter, ask, chosen
+from bench.interpreter import Interpreter, ask, chosen, described
 
 
 def test_this_python_says_how_it_was_built() -> None:
@@ -32,16 +32,12 @@ def test_one_that_cannot_run_the_programs_is_passed_over(tmp_path: Path) -> None
 def test_the_quickest_is_taken_and_this_one_where_none_is_clearly_quicker(
     seconds: tuple[float, float], taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = {
+    found = {
         path: Interpreter(path, "3.11.7", [], one) for path, one in zip(("/a", "/b"), seconds, strict=True)
     }
-    monkeypatch.setattr(interpreter, "_candidates", lambda: iter(("/a", "/missing", "/b")))
-    monkeypatch.setattr(interpreter, "ask", known.get)
-    chosen.cache_clear()
-    try:
-        assert chosen().path == taken
-    finally:
-        chosen.cache_clear()
+    monkeypatch.setattr(interpreter, "known", lambda: tuple(found.values()))
+    assert chosen().path == taken
+    assert ("times as quick" in described()) is (taken == "/b")
 
 
 def test_its_command_line_runs_this_checkout() -> None:

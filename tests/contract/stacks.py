@@ -33,7 +33,8 @@ from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.throttle import Limit
-from aiofrp.stream.tls.stream import TlsStream, handshake
+from aiofrp.stream.tls.handshake import handshake
+from aiofrp.stream.tls.stream import TlsStream
 from aiofrp.stream.transform import through
 from aiofrp.stream.websocket import WebSocketStream
 from aiofrp.wire.transforms.aescfb import AesCfb

@@ -54,7 +54,8 @@ class Securer:
             raise
         if self._lead_byte:
             carrier.write(bytes((TLS_LEAD,)))
-        return await secured(carrier, context, options.tls_name or None, options.timeout)
+        name = options.tls_name or None
+        return await secured(carrier, context, name, options.timeout, gathers=options.mux)
 
 
 class SharedSession(Session):

@@ -13,7 +13,8 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
-from aiofrp.stream.tls.stream import TlsFailed, TlsStream, handshake
+from aiofrp.stream.tls.handshake import handshake
+from aiofrp.stream.tls.stream import TlsFailed, TlsStream
 from aiofrp.stream.transform import through
 from aiofrp.wire.transforms.base import Buffer
 from tests.support.certs import NAME, authority
@@ -176,6 +177,22 @@ async def test_where_turns_have_several_writes_each_all_of_a_turn_leave_together
         await asyncio.sleep(0)
         assert meter.writes == before + expected
     await until(lambda: len(b.data) == 10)
+    a.close()
+    b.close()
+    await until(lambda: a.lost and b.lost)
+
+
+async def test_what_one_connection_alone_writes_leaves_at_once() -> None:
+    near, far = memory_pair()
+    meter = Meter()
+    context = authority().client_context()
+    alone = TlsStream(through(near, [meter]), context, server_side=False, server_hostname=NAME, gathers=False)
+    a, b = await ready(alone, server(far))
+    before = meter.writes
+    for number in range(3):
+        a.write(b"x")
+        assert meter.writes == before + number + 1
+    await until(lambda: b.data == b"xxx")
     a.close()
     b.close()
     await until(lambda: a.lost and b.lost)

@@ -112,7 +112,9 @@ class Acceptor:
         """The first byte shows whether TLS begins."""
         if head[0] in (TLS_LEAD, TLS_HANDSHAKE):
             early = head[1:] if head[0] == TLS_LEAD else head
-            self._sniff_inside(TlsStream(stream, self._tls(), server_side=True, early=early), entry)
+            many = self._mux is not None  # frames of many streams, or else the bytes of one connection
+            tls = TlsStream(stream, self._tls(), server_side=True, early=early, gathers=many)
+            self._sniff_inside(tls, entry)
         elif self._force_tls:
             _refused.warning(
                 "checkAndEnableTLSServerConnWithTimeout error: non-TLS connection received on a TlsOnly server"

@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aiofrp.errors import Closed, TimedOut, TransportError
+from aiofrp.errors import Closed, TransportError
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.stream.layer import LayerStream
 from aiofrp.stream.tls.state import TRANSITIONS, TlsEvent, TlsState
@@ -54,6 +54,7 @@ class TlsStream(LayerStream):
     __slots__ = (
         "_busy",
         "_gathering",
+        "_gathers",
         "_incoming",
         "_lower",
         "_lower_full",
@@ -74,29 +75,22 @@ class TlsStream(LayerStream):
         server_hostname: str | None = None,
         early: Buffer = b"",
         on_ready: Callable[[TlsStream], None] | None = None,
+        gathers: bool = True,
     ) -> None:
-        """``early``: bytes already read from ``lower``."""
+        """``early``: bytes already read from ``lower``. ``gathers``: whether several small writes are to be expected in
+        one turn of the loop; without, each leaves at once, which costs no callback."""
         super().__init__()
         self._lower = lower
         self._tls: ssl.SSLObject | VerifiedTls
         self._incoming: ssl.MemoryBIO | Incoming
         self._outgoing: ssl.MemoryBIO | Outgoing
-        if isinstance(context, ssl.SSLContext):
-            self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-            self._tls = context.wrap_bio(
-                self._incoming,
-                self._outgoing,
-                server_side=server_side,
-                server_hostname=server_hostname,
-            )
-        else:
-            self._tls = context.open(server_side=server_side, server_hostname=server_hostname)
-            self._incoming, self._outgoing = self._tls.incoming, self._tls.outgoing
+        self._tls, self._incoming, self._outgoing = _begin(context, server_side, server_hostname)
         self._on_ready = on_ready
         self._state = TlsState.HANDSHAKE
         self._lower_full = False
         self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
         self._out_size = 0
+        self._gathers = gathers
         self._gathering = False  # something was written in this turn
         self._busy = False  # more than once in the last turn with writes
         lower.attach(self)
@@ -109,6 +103,10 @@ class TlsStream(LayerStream):
     def ready(self) -> bool:
         """Whether the handshake was done, also after the end of the stream."""
         return self._state.ready
+
+    def when_ready(self, on_ready: Callable[[TlsStream], None]) -> None:
+        """Call ``on_ready`` in place of the one of before."""
+        self._on_ready = on_ready
 
     # Receiver of the carrier
 
@@ -153,6 +151,8 @@ class TlsStream(LayerStream):
         if not state.ready:
             if self._out_size >= _FLUSH_AT:
                 self._pause_writer()
+        elif not self._gathers:
+            self._flush()
         elif not self._gathering:
             self._gathering = True
             asyncio.get_running_loop().call_soon(self._end_turn)
@@ -323,6 +323,18 @@ class TlsStream(LayerStream):
         self._lower.close()
 
 
+def _begin(
+    context: TlsContext, server_side: bool, server_hostname: str | None
+) -> tuple[ssl.SSLObject | VerifiedTls, ssl.MemoryBIO | Incoming, ssl.MemoryBIO | Outgoing]:
+    """A TLS session, and its bytes from and to the carrier."""
+    if isinstance(context, ssl.SSLContext):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=server_hostname)
+        return tls, incoming, outgoing
+    verified = context.open(server_side=server_side, server_hostname=server_hostname)
+    return verified, verified.incoming, verified.outgoing
+
+
 _NO_TLS = "the peer does not speak TLS on this port (is transport.tls.enable equal on both sides?)"
 #: OpenSSL's reasons, in lower case with blanks, and what they mean here.
 _HINTS = {
@@ -346,54 +358,4 @@ def explain(exc: ssl.SSLError) -> TlsFailed:
     return TlsFailed(f"TLS: {reason}", _HINTS.get(reason, ""))
 
 
-async def handshake(tls: TlsStream, timeout: float) -> None:
-    """Wait until the handshake of a fresh stream is done.
-
-    Raises :class:`TlsFailed`, or :class:`~aiofrp.errors.TimedOut` after ``timeout`` seconds (the stream is aborted).
-    """
-    if tls.ready:
-        return
-    loop = asyncio.get_running_loop()
-    waiter = _Handshake(loop.create_future())
-    tls._on_ready = waiter.ready
-    tls.attach(waiter)
-    try:
-        async with asyncio.timeout(timeout):
-            await waiter.future
-    except TimeoutError:
-        tls.abort()
-        raise TimedOut(f"no answer to the TLS handshake within {timeout:g} s") from None
-    except BaseException:
-        tls.abort()
-        raise
-
-
-class _Handshake:
-    """The receiver of a stream during :func:`handshake`; it detaches before any plaintext can arrive."""
-
-    def __init__(self, future: asyncio.Future[None]) -> None:
-        self.future = future
-
-    def ready(self, tls: TlsStream) -> None:
-        if not self.future.done():
-            tls.detach()
-            self.future.set_result(None)
-
-    def data_received(self, data: Buffer, /) -> None:
-        raise AssertionError("detached from the moment the handshake is done")
-
-    def eof_received(self) -> None:
-        pass
-
-    def connection_lost(self, exc: Exception | None, /) -> None:
-        if not self.future.done():
-            self.future.set_exception(exc or Closed("the connection ended during the TLS handshake"))
-
-    def pause_writing(self) -> None:
-        pass
-
-    def resume_writing(self) -> None:
-        pass
-
-
-__all__ = ["TlsFailed", "TlsStream", "explain", "handshake"]
+__all__ = ["TlsFailed", "TlsStream", "explain"]

@@ -375,11 +375,18 @@ def test_commands_for_files(
 
 
 @needs_go
-@pytest.mark.parametrize("line", ['vhostTrustedAddresses = ["10.0.0.1"]', "auth.authenticationTimeout = 900"])
-def test_keys_that_frp_does_not_know(tmp_path: Path, line: str) -> None:
-    """As the page about coming from frp says."""
-    (tmp_path / "frps.toml").write_text(f"{line}\n")
-    assert frps.main(["verify", "-c", str(tmp_path / "frps.toml")]) == 0
-    command = [*go().command("frps"), "verify", "-c", str(tmp_path / "frps.toml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "unknown field" in done.stdout
+def test_keys_that_frp_does_not_know(tmp_path: Path) -> None:
+    """Each key that the page about coming from frp says frp refuses."""
+    text = (HOWTO / "from-frp.md").read_text(encoding="utf-8")
+    keys = re.findall(r"^\| .+ \| `([\w.]+)` in `frps.toml` \| refuses the key \|$", text, re.MULTILINE)
+    assert len(keys) == 4
+    values = {"vhostTrustedAddresses": '["10.0.0.1"]', "auth.authenticationTimeout": "900"}
+    file = tmp_path / "frps.toml"
+    for key in keys:
+        value = values.get(key, '"/tmp/file"')
+        file.write_text(f"{key} = {value}\n")
+        assert frps.main(["verify", "-c", str(file)]) == 0
+        done = subprocess.run(
+            [*go().command("frps"), "verify", "-c", str(file)], capture_output=True, text=True, check=False
+        )
+        assert "unknown field" in done.stdout, key

@@ -35,7 +35,11 @@ async def typed(*words: str) -> int:
 
 
 async def test_with_a_server(
-    tmp_path: Path, free_ports: Callable[[], int], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    free_ports: Callable[[], int],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     port, admin = free_ports(), free_ports()
     file = client_file(tmp_path, port, admin)
@@ -59,7 +63,10 @@ async def test_with_a_server(
         assert answer["client"]["since"] == int(client.login.since)
         assert answer["proxies"]["stcp"][0]["status"] == "running"
         assert await typed("reload", "-c", str(file)) == 0
+        monkeypatch.setattr(type(client), "open_connections", 2)
+        caplog.set_level("INFO", "aiofrp")
         assert await typed("stop", "-c", str(file)) == 0
+        assert "2 running connections get a few seconds to end" in caplog.text
         assert capsys.readouterr().out == "reload success\nstop success\n"
 
 

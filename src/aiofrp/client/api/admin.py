@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from aiohttp import web
 
+from aiofrp import logs
 from aiofrp.client.api.about import AboutApi, Shown
 from aiofrp.client.api.check import CheckApi
 from aiofrp.client.api.description import ClientDescriptionApi
@@ -28,6 +29,8 @@ from aiofrp.webserver.profiling import add_profiling
 from aiofrp.webserver.routes import plain, serve
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
 
+_log = logs.get(__name__)
+
 #: Seconds between the answer to ``/api/stop`` and the end (docs/protocol/client.md §6).
 _STOP_DELAY = 0.1
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -43,6 +46,10 @@ class Administered(Storing, Shown, Protocol):
     @property
     def source(self) -> ConfigSource | None:
         """Where its configuration can be loaded again; ``None`` without a file."""
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections of users are open."""
 
     async def reload(self, *, strict: bool | None = None) -> None:
         """Load the configuration again. Raises :class:`~aiofrp.errors.ConfigError`; nothing is changed then."""
@@ -150,6 +157,8 @@ class AdminApi:
         return web.Response()
 
     async def _stop(self, request: web.Request) -> web.Response:
+        if connections := self._client.open_connections:
+            _log.info("stop was asked for; %d running connections get a few seconds to end", connections)
         asyncio.get_running_loop().call_later(_STOP_DELAY, self._client.stop)
         return web.Response()
 

@@ -82,3 +82,12 @@ async def test_many_proxies_give_few_lines(free_ports: Callable[[], int]) -> Non
     assert found["p7: service"] is Outcome.PROBLEM
     assert found["proxies"] is Outcome.OK
     assert "p8: service" not in found
+
+
+async def test_a_server_that_is_silent() -> None:
+    with silent() as port:
+        config = client_config(port, 'transport.protocol = "websocket"')
+        hasty = config.transport.model_copy(update={"dial_server_timeout": 0.2})
+        found = await checked(config.model_copy(update={"transport": hasty}))
+    assert found["reach (websocket)"] is Outcome.OK
+    assert found["TLS"] is found["login"] is Outcome.PROBLEM

@@ -22,7 +22,7 @@ from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
-from aiofrp.transport.base import transport_of
+from aiofrp.transport.base import DialOptions, transport_of
 from aiofrp.transport.resolve import use_dns_server
 
 #: Proxies that are checked at once, and checks of proxies that are shown although nothing is wrong.
@@ -127,11 +127,16 @@ class ClientChecks:
                     warning("off: everybody on the way can read what passes", "set transport.tls.enable"),
                 )
             else:
-                work = certificates.server_finding(options, protocol, tls)
+                work = self._certificate(options)
                 await report.check(
                     "TLS", work, "is it frps that listens there? See transport.tls and transport.protocol"
                 )
         await report.check("login", login.login(config), _LOGIN_FIX)
+
+    async def _certificate(self, options: DialOptions) -> Finding:
+        transport = self._config.transport
+        async with asyncio.timeout(2 * options.timeout):  # of two connections
+            return await certificates.server_finding(options, transport.protocol, transport.tls)
 
     # Proxies
 

@@ -1,0 +1,157 @@
+"""Makes and checks what is released; ``scripts/release`` starts it in an environment with the tools."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DIST = ROOT / "dist"
+#: The oldest Python that the package runs on.
+OLDEST = (3, 11)
+#: The commands that an installation has, and how each is asked for its version.
+COMMANDS = {"frps": "-v", "frpc": "-v", "aiofrp": "--version"}
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    print(text, flush=True)
+
+
+def run(*words: str | Path, environ: Mapping[str, str] | None = None) -> str:
+    """Run a program; what it printed. Ends this one, with the output, where that fails."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=ROOT,
+        env={**os.environ, **(environ or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{shlex.join(map(str, words))}: exit status {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+# The Pythons of this machine
+
+
+def candidates() -> Iterator[Path]:
+    """Programs that may be a Python: on PATH, of pyenv, of uv."""
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        yield from sorted(Path(folder).glob("python3.[1-9][0-9]")) if folder else ()
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(root.glob("versions/*/bin/python"))
+    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python")
+    yield from sorted(uv.glob("*/bin/python3"))
+
+
+def pythons(found: Sequence[Path]) -> dict[tuple[int, int], Path]:
+    """The Pythons that are new enough and whole, one for each minor release."""
+    code = "import ensurepip, sys, venv; print(*sys.version_info[:2])"
+    known: dict[tuple[int, int], Path] = {}
+    for path in found:
+        done = subprocess.run([path, "-c", code], capture_output=True, text=True, check=False)
+        words = done.stdout.split()
+        if done.returncode == 0 and len(words) == 2:
+            version = int(words[0]), int(words[1])
+            if version >= OLDEST:
+                known.setdefault(version, path)
+    return dict(sorted(known.items()))
+
+
+# Making
+
+
+def make() -> tuple[Path, Path]:
+    """Wheel and source distribution; the wheel is built from the latter."""
+    shutil.rmtree(DIST, ignore_errors=True)
+    run(sys.executable, "-m", "build", "--outdir", DIST, ROOT)
+    (wheel,), (source,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel, source)
+    say(f"{wheel.name} and {source.name} are made, their description can be shown")
+    return wheel, source
+
+
+def make_single(wheel: Path) -> list[Path]:
+    """``frps.pyz`` and ``frpc.pyz``: whole programs in one file each, for this Python."""
+    made = []
+    for name in ("frps", "frpc"):
+        path = DIST / f"{name}.pyz"
+        run(sys.executable, "-m", "shiv", "-q", "-c", name, "-o", path, "-p", "/usr/bin/env python3", wheel)
+        made.append(path)
+    return made
+
+
+# Checking
+
+
+def check_installed(python: Path, file: Path, folder: Path) -> str:
+    """Install a file in an empty environment and use it; the version of Python and what of the pages is there."""
+    run(python, "-m", "venv", folder)
+    bin_ = folder / "bin"
+    run(bin_ / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", file)
+    for name, flag in COMMANDS.items():
+        run(bin_ / name, flag)
+    run(bin_ / "python", "-m", "aiofrp", "help")
+    run(bin_ / "python", "-c", "import aiofrp; aiofrp.expose")
+    tunnel(f"{bin_ / 'frps'}", f"{bin_ / 'frpc'}")
+    where = "import aiofrp, pathlib; print((pathlib.Path(aiofrp.__file__).parent / 'pages').is_dir())"
+    pages = run(bin_ / "python", "-c", where).strip() == "True"
+    return (
+        f"{run(bin_ / 'python', '-V').strip()}, {'with' if pages else 'WITHOUT'} the pages of the dashboards"
+    )
+
+
+def tunnel(frps: str, frpc: str, environ: Mapping[str, str] | None = None) -> None:
+    """A page goes through a tunnel of two programs."""
+    run(
+        sys.executable,
+        ROOT / "scripts/_demo.py",
+        "--check",
+        environ={**(environ or {}), "FRPS": frps, "FRPC": frpc},
+    )
+
+
+def main() -> None:
+    """Do what the arguments ask for."""
+    parser = argparse.ArgumentParser(description="Make and check what is released.")
+    parser.add_argument("--list", action="store_true", help="name the Pythons that are checked")
+    parser.add_argument("--python", action="append", type=Path, help="check with this Python; repeatable")
+    parser.add_argument("--no-checks", action="store_true", help="make the files alone")
+    asked = parser.parse_args()
+    found = pythons(asked.python or list(candidates()))
+    if asked.list:
+        for (major, minor), path in found.items():
+            say(f"{major}.{minor} {path}")
+        return
+    if not found:
+        sys.exit("no Python that is new enough was found")
+    wheel, source = make()
+    single = make_single(wheel)
+    if asked.no_checks:
+        return
+    with tempfile.TemporaryDirectory(prefix="aiofrp-release-") as folder:
+        frps, frpc = (shlex.join([sys.executable, str(path)]) for path in single)
+        tunnel(frps, frpc, environ={"SHIV_ROOT": f"{folder}/shiv"})
+        say(f"{' and '.join(path.name for path in single)} make a tunnel")
+        for version, python in found.items():
+            for file in (wheel, source):
+                began = time.monotonic()
+                place = Path(folder, f"{version[0]}.{version[1]}-{file.suffix[1:]}")
+                said = check_installed(python, file, place)
+                say(f"{file.name}: installs and works with {said} ({time.monotonic() - began:.0f} s)")
+                shutil.rmtree(place)
+
+
+if __name__ == "__main__":
+    main()

@@ -379,7 +379,7 @@ def test_keys_that_frp_does_not_know(tmp_path: Path) -> None:
     """Each key that the page about coming from frp says frp refuses."""
     text = (HOWTO / "from-frp.md").read_text(encoding="utf-8")
     keys = re.findall(r"^\| .+ \| `([\w.]+)` in `frps.toml` \| refuses the key \|$", text, re.MULTILINE)
-    assert len(keys) == 4
+    assert len(keys) >= 4
     values = {"vhostTrustedAddresses": '["10.0.0.1"]', "auth.authenticationTimeout": "900"}
     file = tmp_path / "frps.toml"
     for key in keys:

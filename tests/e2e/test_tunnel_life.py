@@ -24,11 +24,11 @@ from aiofrp.proxy.direct import visitor as visitorside
 from aiofrp.proxy.direct.visitor import DirectVisitor
 from aiofrp.server.publish import rendezvous
 from tests.e2e.test_go_peers import exchange_open
-from tests.e2e.test_xtcp import echoed, guest, host, is_open, proxy, trio, tunnels, visitor
+from tests.e2e.test_xtcp import echoed, guest, host, is_open, proxy, tunnels, visitor
 from tests.support import stunserver
 from tests.support.ends import PATIENCE, until
 from tests.support.ports import free_port
-from tests.support.procs import frpc
+from tests.support.procs import frpc, frps
 from tests.support.services import tcp_echo
 from tests.support.tunnel import (
     Handler,
@@ -293,7 +293,13 @@ async def test_plugins_and_layers_behind_tunnels(stun: str, tmp_path: Path) -> N
                 f'[[visitors]]\nname = "v{number}"\nserverName = "p{number}"\n{names}\n{more}\n'
                 f'bindPort = {ports[number]}\nprotocol = "{carrier}"\n{KEEP}\n'
             )
-        async with trio(tmp_path, ("ours", "ours", "ours"), stun, owner, visiting):
+        bind = free_port()
+        common = f'serverAddr = "127.0.0.1"\nserverPort = {bind}\nnatHoleStunServer = "{stun}"\n'
+        async with (
+            frps(tmp_path, f'bindAddr = "127.0.0.1"\nbindPort = {bind}\n'),
+            frpc(tmp_path, common + owner, proxies=len(cases)),
+            frpc(tmp_path, common + visiting, proxies=0),
+        ):
             await until(lambda: all(map(is_open, ports)))
             page = await asked(
                 ports[0], b"GET /page.txt HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 15

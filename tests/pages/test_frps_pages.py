@@ -12,6 +12,7 @@ from playwright.async_api import expect
 
 from aiofrp.client.service import Client
 from aiofrp.server.service import Server
+from aiofrp.wire.frp.messages import Login
 from tests.support.browser import HOSTILE, chromium, look, needs_browser, needs_pages, tab
 from tests.support.tunnel import (
     client_config,
@@ -137,3 +138,28 @@ async def test_a_client_is_disconnected_and_a_proxy_disabled(free_ports: Callabl
         await page.get_by_role("link", name="Audit log").click()
         await expect(page.locator("tbody tr")).to_have_count(4)
         await expect(page.locator("tbody")).to_contain_text("maintenance")
+
+
+async def test_many_clients_and_proxies_are_lists_of_pages(free_ports: Callable[[], int]) -> None:
+    """1,000 proxies and 500 clients: a page of them is read and shown, and what happens at once is one look more."""
+    async with serving(free_ports) as (server, url), chromium() as browser, tab(browser) as page:
+        statistics = server.statistics
+        assert statistics is not None
+        for n in range(500):
+            server.tables.clients.entered(Login(user="u", client_id=f"c{n}"), f"run{n}", "v1", "127.0.0.1")
+        for n in range(1000):
+            statistics.proxy_opened(f"p{n}", "tcp", "u", f"c{n % 500}")
+        read: list[str] = []
+        page.on("request", lambda request: read.append(request.url))
+        await page.goto(f"{url}#/proxies?pageSize=100")
+        await expect(page.locator("tbody tr")).to_have_count(100)
+        await expect(page.get_by_text("1–100 of 1000")).to_be_visible()
+        await page.get_by_role("searchbox").fill("p99")
+        await expect(page.locator("tbody tr")).to_have_count(11)
+        await page.evaluate("location.hash = '/clients?pageSize=50&page=10'")
+        await expect(page.get_by_text("451–500 of 500")).to_be_visible()
+        read.clear()
+        for n in range(500):
+            server.tables.clients.left(Login(user="u", client_id=f"c{n}"), f"run{n}")
+        await expect(page.locator("tbody .badge.good")).to_have_count(0)
+        assert len(read) < 10

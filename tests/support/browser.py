@@ -76,7 +76,7 @@ async def tab(browser: Browser, **options: Any) -> AsyncIterator[Page]:
             faults.append(f"console: {message.text}")
 
     def requested(request: Request) -> None:
-        if urlsplit(request.url).hostname != "127.0.0.1":
+        if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost"):
             faults.append(f"request: {request.url}")
 
     page.on("console", console)

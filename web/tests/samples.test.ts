@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { featuresIn } from '../src/server/features'
-import { figuresOf, MOST, NO_FIGURES, perSecond, sampleBetween, withSample } from '../src/server/samples'
+import { cropped, figuresOf, MOST, NO_FIGURES, perSecond, sampleBetween, withSample } from '../src/server/samples'
 import type { Sample, SystemInfo } from '../src/server/types'
 
 const sample = (at: number, traffic = 0): Sample => ({
@@ -19,6 +19,16 @@ test('samples follow the history, an hour of them is kept, and none counts twice
   for (let at = 115; at < 115 + 5 * MOST; at += 5) figures = withSample(figures, sample(at))
   expect(figures.times).toHaveLength(MOST)
   expect(withSample(NO_FIGURES, sample(5)).times).toEqual([5])
+})
+
+test('the time before the first traffic is left out, but for five minutes', () => {
+  const zeros = Array.from({ length: 720 }, () => 0)
+  const quiet = figuresOf({ step: 5, from: 0, trafficIn: zeros, trafficOut: zeros, connections: zeros, newConnections: zeros })
+  expect(cropped(quiet).times).toHaveLength(60)
+  const busy = { ...quiet, connections: zeros.map((_zero, index) => (index >= 500 ? 1 : 0)) }
+  expect(cropped(busy).times[0]).toBe(499 * 5)
+  expect(cropped(busy).connections).toHaveLength(221)
+  expect(cropped(NO_FIGURES).times).toEqual([])
 })
 
 test('what an older server did is the difference of its totals, also over midnight', () => {

@@ -8,7 +8,7 @@ import { type Key, t } from '../text'
 import { Card } from '../ui/parts'
 import { Plot } from '../ui/plot'
 import { useFeatures } from './features'
-import { type Figures, figuresOf, NO_FIGURES, perSecond, sampleBetween, withSample } from './samples'
+import { cropped, type Figures, figuresOf, NO_FIGURES, perSecond, sampleBetween, withSample } from './samples'
 import type { History, Sample, SystemInfo } from './types'
 
 type Range = 'hour' | 'week'
@@ -19,7 +19,7 @@ export function Plots({ info }: { readonly info: SystemInfo }) {
   const features = useFeatures()
   const hour = useHour(info, features ? features.has('history') : null)
   const week = useResource(v2<History>, range === 'week' ? 'history?range=week' : null)
-  const figures = range === 'hour' ? hour : week.data ? figuresOf(week.data) : NO_FIGURES
+  const figures = range === 'hour' ? cropped(hour) : week.data ? figuresOf(week.data) : NO_FIGURES
   const switches = features?.has('history') && (
     <div class="tabs" role="group" aria-label={t('range_')}>
       {RANGES.map(([key, label]) => (

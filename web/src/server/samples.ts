@@ -25,6 +25,25 @@ export function figuresOf(history: History): Figures {
   return { ...history, times: history.connections.map((_value, index) => history.from + index * history.step + middle) }
 }
 
+/** Steps that are shown at least: five minutes. */
+const LEAST = 60
+
+/** `figures` without the steps at their beginning in which nothing was, such as those before the server started. */
+export function cropped(figures: Figures): Figures {
+  const { trafficIn, trafficOut, connections, newConnections } = figures
+  const all = [trafficIn, trafficOut, connections, newConnections]
+  const found = figures.times.findIndex((_at, index) => all.some((values) => values[index]))
+  const first = Math.max(0, Math.min(found < 0 ? Infinity : found - 1, figures.times.length - LEAST))
+  return {
+    step: figures.step,
+    times: figures.times.slice(first),
+    trafficIn: trafficIn.slice(first),
+    trafficOut: trafficOut.slice(first),
+    connections: connections.slice(first),
+    newConnections: newConnections.slice(first),
+  }
+}
+
 /** `figures` with one step more, and no more than an hour of them. */
 export function withSample(figures: Figures, sample: Sample): Figures {
   const last = figures.times.at(-1)

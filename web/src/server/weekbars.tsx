@@ -19,7 +19,7 @@ export function WeekBars({ history }: { readonly history: Traffic['history'] }) 
         <span class="legend in">{t('in')}</span><span class="legend out">{t('out')}</span>
         <span class="muted">{t('most', { value: bytes(most) })}</span>
       </div>
-      <svg class="bars" viewBox={`0 0 ${WIDTH} ${HEIGHT + 24}`} role="img" aria-label={summary(history)}
+      <svg class="bars" viewBox={`0 0 ${WIDTH} ${HEIGHT + 1}`} role="img" aria-label={summary(history)}
         preserveAspectRatio="none">
         <line class="axis" x1="0" x2={WIDTH} y1={HEIGHT} y2={HEIGHT} />
         {history.map(({ date, trafficIn, trafficOut }, index) => {

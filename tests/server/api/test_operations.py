@@ -13,6 +13,7 @@ import pytest
 from aiofrp.client.service import Client
 from aiofrp.client.states import Phase
 from aiofrp.server.api.audited import MAX_BODY
+from aiofrp.wire.frp.messages import CloseProxy
 from tests.server.api.test_v1 import Answer, Api, serving, until
 from tests.support.tunnel import PATIENCE, client_config, echo, exchange, local_service, running_client
 
@@ -149,3 +150,19 @@ async def test_a_request_that_is_cut_off_is_no_fault_of_the_program(caplog: pyte
         await until(refused)
         assert "internal error" not in caplog.text
         assert await audit(api) == []
+
+
+async def test_a_client_closes_a_proxy_while_frps_stops_all(free_ports: Callable[[], int]) -> None:
+    """It is stopped once, whoever is first, and that ends no loop over the others."""
+    toml = "".join(proxy(f"p{number}", 1, free_ports()) for number in range(3))
+    async with serving() as (server, _), running_client(client_config(server.address[1], toml)):
+        (session,) = server.tables.sessions.all()
+        message = CloseProxy(proxy_name="p2")
+        close = session.messages.find(message)
+        assert close is not None
+        closing = close(message)
+        assert closing is not None
+        await asyncio.gather(session.stop_proxies(), closing)
+        assert session.proxies_used == 0
+        assert server.statistics is not None
+        assert server.statistics.proxy_counts == {"tcp": 0}

@@ -341,12 +341,12 @@ class ServerControl:
         self.send(NewProxyResp(proxy_name=name, remote_addr=remote_addr))
 
     async def _close_proxy(self, name: str) -> None:
-        if name in self._proxies:
-            await self._stop_proxy(name)
+        await self._stop_proxy(name)
         self.message_log.info("close proxy [%s] success", name)
 
     async def _stop_proxy(self, name: str) -> None:
-        del self._proxies[name]
+        if self._proxies.pop(name, None) is None:  # the client may close it while frps stops
+            return
         await self._published.stop(self, name)
         if Op.CLOSE_PROXY in self._tables.hooks.asked:
             self._notify_closed(CloseProxy(proxy_name=name))

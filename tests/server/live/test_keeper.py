@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from aiofrp.server.api.statistics import DAYS, Statistics
 from aiofrp.server.live.history import Amounts, History
 from aiofrp.server.live.keeper import Keeper
@@ -52,6 +54,7 @@ async def test_days_move_on_between_runs(tmp_path: Path) -> None:
     await Keeper(path, History(), after).restore()
     (record,) = after.proxies()
     assert (record.name, record.user, record.client_id, record.open) == ("p", "u", "c", False)
+    assert record.last_close == record.last_start > 0
     assert record.traffic_in.days(after.today) == [0, 0, 5, 0, 0, 0, 0]
     assert after.traffic_out.days(after.today) == [0, 0, 6, 0, 0, 0, 0]
     after.proxy_opened("p", "tcp", "u", "c")
@@ -72,3 +75,18 @@ async def test_the_history_is_kept(tmp_path: Path) -> None:
     await Keeper(path, again, Statistics()).restore()
     assert again.hour.known() == [(1000, Amounts(1, 2, 3, 4))]
     assert again.week.known() == [(700_000, Amounts(5))]
+
+
+async def test_no_more_proxies_are_restored_than_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "history.db")
+    before, after = Statistics(), Statistics()
+    for name in ("a", "b", "c"):
+        before.proxy_opened(name, "tcp", "", "")
+        before.traffic(name, "tcp", 1, 1)
+    await Keeper(path, History(), before).save()
+    monkeypatch.setattr("aiofrp.server.api.statistics.CLOSED_LIMIT", 2)
+    await Keeper(path, History(), after).restore()
+    assert [record.name for record in after.proxies()] == ["a", "b"]
+    assert after.traffic_in.today(after.today) == 3

@@ -249,8 +249,14 @@ class Statistics:
         ``traffic``: bytes in and out of days, ``day`` first."""
         record = self.total() if not name else self._proxies.get(name)
         if record is None:
+            if len(self._closed) >= CLOSED_LIMIT:
+                return
             record = self._proxies[name] = ProxyRecord(name, kind, self.today)
-            (record.user, record.client_id), (record.last_start, record.last_close) = owner, times
+            record.user, record.client_id = owner
+            record.last_start, record.last_close = (
+                times[0],
+                max(times),
+            )  # a program that was killed closed nothing
             self._closed[name] = None
         record.traffic_in.restore(traffic[0], day)
         record.traffic_out.restore(traffic[1], day)

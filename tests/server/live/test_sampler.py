@@ -8,7 +8,7 @@ from typing import cast
 
 from aiofrp.server.api.statistics import Statistics
 from aiofrp.server.live.history import Amounts, History
-from aiofrp.server.live.sampler import Sampler
+from aiofrp.server.live.sampler import Sampler, step_end
 from aiofrp.server.publish.flow import Flow
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.publish.published import Traffic
@@ -81,3 +81,7 @@ async def test_many_connections_are_sampled_in_turns() -> None:
     await sampler.sample(time.time())
     others.cancel()
     assert turns >= 5
+
+
+def test_a_sleep_that_ends_early_is_not_a_step_of_its_own() -> None:
+    assert [step_end(now) for now in (100.0, 100.01, 104.4, 104.999, 105.0)] == [105, 105, 105, 110, 110]

@@ -16,6 +16,15 @@ from aiofrp.server.publish.proxies import Proxies
 _BATCH: Final = 200
 
 
+#: Seconds by which a sleep may end early, measured by the clock of the day.
+_EARLY: Final = 0.5
+
+
+def step_end(now: float) -> float:
+    """When the step ends that runs at ``now``; one that is about to end counts as ended, so none is sampled twice."""
+    return (now + _EARLY) // STEP * STEP + STEP
+
+
 class Sampler:
     """Samples once in :data:`~aiofrp.server.live.history.STEP` seconds. ``sampled`` is called after each with its time,
     in seconds since 1970, and what was moved since the one before."""
@@ -39,8 +48,9 @@ class Sampler:
         """Sample for ever, at the whole steps of the clock."""
         while True:
             now = time.time()
-            await asyncio.sleep(STEP - now % STEP)
-            await self.sample(time.time())
+            end = step_end(now)
+            await asyncio.sleep(end - now)
+            await self.sample(end)
 
     async def sample(self, now: float) -> None:
         """Take one sample at ``now``, in seconds since 1970. Others take their turn meanwhile."""

@@ -19,9 +19,9 @@ import h11
 import pytest
 
 from aiofrp.errors import ConnectFailed
-from aiofrp.plugin.common.environment import EnvironmentProxies
 from aiofrp.stream.base import Stream
 from aiofrp.transport.net import dial
+from aiofrp.wire.dial.environment import EnvironmentProxies
 from tests.e2e import test_smuggling as corpus1
 from tests.e2e import test_smuggling_http2 as corpus2
 from tests.support.httpplugins import Plugin, running

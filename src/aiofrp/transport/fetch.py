@@ -6,7 +6,6 @@ Imported only where they are needed, since aiohttp is slow to load.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import socket
 import ssl
@@ -14,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -27,6 +25,7 @@ from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial, join_host_port
 from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through, without_password
 from aiofrp.transport.resolve import resolve
+from aiofrp.wire.dial.environment import EnvironmentProxies
 
 #: Seconds from the begin of a request to the end of its answer.
 TIMEOUT = 10.0
@@ -49,7 +48,7 @@ class Fetcher:
 
     ``tls``: the context for ``https``, ``None`` for the system's authorities. ``proxy``: the URL of the proxy to use
     (http, https or socks5), ``""`` for none, ``None`` for the one that the environment names for the address
-    (``http_proxy``, ``https_proxy``, ``no_proxy``; none for addresses of this machine).
+    (``HTTP_PROXY``, ``HTTPS_PROXY``, ``NO_PROXY``, see :mod:`aiofrp.wire.dial.environment`).
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, proxy: str | None = None) -> None:
@@ -172,18 +171,11 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 def _environment_proxy(url: str) -> str:
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host == "localhost" or _is_loopback(host) or proxy_bypass(host):
-        return ""
-    proxy = getproxies_environment().get(parts.scheme, "")
-    return proxy if "://" in proxy or not proxy else f"http://{proxy}"
-
-
-def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        port = parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        return False
+        return ""  # the request fails, and says why
+    return EnvironmentProxies(os.environ).url_for(parts.scheme, parts.hostname or "", port)
 
 
 def _reason(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.cli.own.live import qr_code, size_text, summary
+from aiofrp.cli.own.live import size_text, summary
 from aiofrp.client.proxies import UserTraffic
 
 
@@ -28,10 +28,3 @@ def test_sizes(count: int, text: str) -> None:
 def test_the_line() -> None:
     assert summary(UserTraffic(3, 1, 4_120, 12_000_000)) == "3 connections, 1 open, 4.1 kB in, 12 MB out"
     assert summary(UserTraffic(1, 0, 0, 0)).startswith("1 connection, 0 open")
-
-
-def test_a_qr_code_is_a_square_of_half_blocks() -> None:
-    lines = qr_code("http://example.com:6080").splitlines()
-    assert len({len(line) for line in lines}) == 1
-    assert len(lines) * 2 in (len(lines[0]), len(lines[0]) + 1)
-    assert set("".join(lines)) <= set("█▀▄ ")

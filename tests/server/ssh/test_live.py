@@ -8,7 +8,7 @@ from aiofrp.proxy.http import HttpConfig
 from aiofrp.proxy.https import HttpsConfig
 from aiofrp.proxy.stcp import StcpConfig
 from aiofrp.proxy.tcp import TcpConfig
-from aiofrp.server.ssh.live import Counts, addresses, qr_code, size_text, success
+from aiofrp.server.ssh.live import Counts, addresses, size_text, success
 from aiofrp.server.ssh.protocol.terminal import Terminal
 from tests.server.ssh.test_command import recorded
 
@@ -37,12 +37,6 @@ def test_success_is_shown_as_recorded() -> None:
 )
 def test_addresses_are_what_users_type(proxy: TcpConfig, remote: str, expected: list[str]) -> None:
     assert addresses(proxy, remote, "10.0.0.1") == expected
-
-
-def test_the_qr_code_is_text() -> None:
-    code = qr_code("http://a.test/")
-    assert len(code.splitlines()) > 10
-    assert len({len(line) for line in code.splitlines()}) == 1 or "\x1b" in code
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from aiofrp.wire.qrcode import qr_code
+
 if TYPE_CHECKING:
     from aiofrp.client.proxies import UserTraffic
     from aiofrp.library.tunnel import Tunnel
@@ -77,14 +79,3 @@ def size_text(count: int) -> str:
         if size < 10
         else f"{size:.0f} {_UNITS[unit]}"
     )
-
-
-def qr_code(text: str) -> str:
-    """A QR code of ``text`` for a terminal, in half blocks."""
-    import io
-
-    import segno
-
-    written = io.StringIO()
-    segno.make(text, error="l", micro=False).terminal(written, compact=True)
-    return written.getvalue().rstrip("\n")

@@ -14,13 +14,13 @@ from aiofrp.host.service import DIAL_TIMEOUT
 from aiofrp.http.site import ServiceRoute
 from aiofrp.http.upstream import Upstream
 from aiofrp.plugin.common.connecting import Connect, ConnectHere, opening
-from aiofrp.plugin.common.environment import EnvironmentProxies
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial, dial_here
 from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through
 from aiofrp.transport.resolve import USER_LOOKUPS, split_address
 from aiofrp.transport.threads import UserThreads
+from aiofrp.wire.dial.environment import EnvironmentProxies
 from aiofrp.wire.http.forward import NO_CHANGES
 from aiofrp.wire.http.head import Field, RequestHead
 

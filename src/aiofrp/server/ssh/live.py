@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Callable
 
 from aiofrp.config.models.proxy import ProxyConfig
@@ -40,15 +39,6 @@ def addresses(proxy: ProxyConfig, remote: str, host: str) -> list[str]:
             where = f"{kind.scheme}://{where.removesuffix(standard) if standard else where}/"
         found.append(where)
     return found
-
-
-def qr_code(text: str) -> str:
-    """``text`` as a QR code of half blocks."""
-    import segno
-
-    out = io.StringIO()
-    segno.make(text, micro=False).terminal(out, compact=True)
-    return out.getvalue().rstrip("\n")
 
 
 def size_text(count: int) -> str:

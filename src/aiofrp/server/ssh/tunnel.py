@@ -15,12 +15,13 @@ from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import Vouched
 from aiofrp.server.ssh.command import HelpWanted, TunnelCommand, numbered, read_command, usage
 from aiofrp.server.ssh.limits import LoginFailure, PendingLogin
-from aiofrp.server.ssh.live import Counts, addresses, qr_code, success
+from aiofrp.server.ssh.live import Counts, addresses, success
 from aiofrp.server.ssh.protocol.connection import SshConnection
 from aiofrp.server.ssh.protocol.terminal import Terminal
 from aiofrp.server.ssh.session import SshTunnelClient, Where
 from aiofrp.server.tables import Tables
 from aiofrp.transport.net import address_of, address_text
+from aiofrp.wire.qrcode import qr_code
 
 #: Seconds after the SSH login until a command must come, and after the command until a ``-R`` must.
 COMMAND_AFTER, FORWARD_AFTER = 10.0, 3.0

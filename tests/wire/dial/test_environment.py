@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.plugin.common.environment import EnvironmentProxies
+from aiofrp.wire.dial.environment import EnvironmentProxies
 
 BOTH = {"HTTP_PROXY": "http://p.test:3128", "https_proxy": "q.test:8080"}
 

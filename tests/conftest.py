@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 
@@ -49,6 +50,18 @@ class UvLoop(uvloop.Loop):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             super().close()
+
+
+@pytest.fixture
+def the_loggers_afterwards() -> Iterator[None]:
+    """For tests that set the log up: handlers and level are as before afterwards."""
+    root = logging.getLogger("aiofrp")
+    before, level, propagate = root.handlers[:], root.level, root.propagate
+    yield
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:], root.propagate = before, propagate
+    root.setLevel(level)
 
 
 def pytest_configure(config: pytest.Config) -> None:

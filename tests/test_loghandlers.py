@@ -13,7 +13,6 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +23,7 @@ from aiofrp import logforms, loghandlers, logs, output
 DAY = 86400.0
 
 
-@pytest.fixture(autouse=True)
-def the_loggers_afterwards() -> Iterator[None]:
-    root = logging.getLogger("aiofrp")
-    before, level, propagate = root.handlers[:], root.level, root.propagate
-    yield
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:], root.propagate = before, propagate
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("the_loggers_afterwards")
 
 
 class Clock:

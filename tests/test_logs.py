@@ -5,24 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from aiofrp import logs
 
-DAY = 86400.0
-
-
-@pytest.fixture(autouse=True)
-def the_loggers_afterwards() -> Iterator[None]:
-    root = logging.getLogger("aiofrp")
-    before, level, propagate = root.handlers[:], root.level, root.propagate
-    yield
-    for handler in root.handlers:
-        handler.close()
-    root.handlers[:], root.propagate = before, propagate
-    root.setLevel(level)
+pytestmark = pytest.mark.usefixtures("the_loggers_afterwards")
 
 
 def test_names_stand_before_the_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,15 +36,15 @@ ORDER = [
     {"wire"},
     {"aio", "logs", "errors", "version"},
     {"loghandlers"},
-    {"faults", "output", "logforms", "logtail"},
+    {"faults", "output", "logforms", "logtail", "compiled"},
 ]
 STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}
 
 #: Packages that may use nothing of the project but these.
 ONLY = {
-    "wire": {"errors"},
-    "stream": {"wire", "aio", "logs", "errors", "faults"},
-    "http": {"stream", "wire", "aio", "logs", "errors", "faults", "version"},
+    "wire": {"errors", "compiled"},
+    "stream": {"wire", "aio", "logs", "errors", "faults", "compiled"},
+    "http": {"stream", "wire", "aio", "logs", "errors", "faults", "compiled", "version"},
 }
 
 #: What stands in INSIDE for all files that lie directly in the folder of a part.

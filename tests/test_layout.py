@@ -24,6 +24,7 @@ COVERED_BY = {
     "cli/server.py": "cli/test_running.py",
     "cli/signals.py": "cli/test_surroundings.py",
     "cli/streams.py": "cli/test_surroundings.py",
+    "compiled/facts.py": "test_logs.py",
     "errors.py": "test_faults.py",
     "library/asgi.py": "library/test_library.py",
     "library/client.py": "library/test_library.py",

@@ -32,6 +32,15 @@ def test_the_position_is_that_of_the_caller(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.count(" [tests/test_logs.py:") == 3
 
 
+def test_the_position_of_compiled_code_is_that_of_its_text(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "PLACES", {"a text of %s": ("aiofrp/host/relay.py", 91)})
+    logs.setup()
+    logs.get("aiofrp.x").info("a text of %s", "mine")
+    assert capsys.readouterr().out.endswith(" [host/relay.py:91] a text of mine\n")
+
+
 def test_the_level_is_switched_at_run_time(capsys: pytest.CaptureFixture[str]) -> None:
     logs.setup(level="warn")
     log = logs.get("aiofrp.x")

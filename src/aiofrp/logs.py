@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from aiofrp.compiled.facts import PLACES
 from aiofrp.logforms import TRACE as TRACE
 from aiofrp.loghandlers import Console, DailyFile, LineHandler
 from aiofrp.logtail import LogTail
@@ -131,9 +132,18 @@ class Log:
             prefix = self.prefix.replace("%", "%%") if args else self.prefix
             self.logger.log(level, f"{prefix}{msg}", *args, stacklevel=3)
             return
-        frame = sys._getframe(2)
-        text = self.prefix + (_formatted(msg, args) if args else msg)
-        handler.line(time.time(), level, frame.f_code.co_filename, frame.f_lineno, text)
+        path, number = PLACES.get(msg) or _caller()
+        handler.line(time.time(), level, path, number, self.prefix + (_formatted(msg, args) if args else msg))
+
+
+def _caller() -> tuple[str, int]:
+    """The file and line that logs, four calls from here; those of this function where compiled code logs a text that
+    :data:`PLACES` cannot have."""
+    try:
+        frame = sys._getframe(3)
+    except ValueError:
+        frame = sys._getframe()
+    return frame.f_code.co_filename, frame.f_lineno
 
 
 def _formatted(msg: str, args: tuple[object, ...]) -> str:
@@ -187,7 +197,7 @@ class _Kind:
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        self._left: float = rate.burst
+        self._left = float(rate.burst)
         self._at = time.monotonic()
         self.left_out = 0
         self.counted_since = 0.0  # of time.monotonic()

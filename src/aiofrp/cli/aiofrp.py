@@ -10,6 +10,7 @@ from aiofrp.cli.own import init, login, serve, share
 from aiofrp.cli.own.doctor import command as doctor
 from aiofrp.cli.own.service import command as service
 from aiofrp.cli.program import run, with_common
+from aiofrp.compiled.facts import MODULES
 from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.version import __version__
 
@@ -70,7 +71,8 @@ ROOT: Final = with_common(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``aiofrp``; returns the exit code."""
-    return run(ROOT, arguments, version=__version__)
+    compiled = f" ({len(MODULES)} modules are compiled)" if MODULES else ""
+    return run(ROOT, arguments, version=f"{__version__}{compiled}")
 
 
 if __name__ == "__main__":

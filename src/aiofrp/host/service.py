@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.config.models.proxy import ProxyTransport
 from aiofrp.errors import ConnectFailed, LocalProtocolError
 from aiofrp.host.contexts import ClientContext, ClientHalf
@@ -18,6 +19,7 @@ from aiofrp.wire.frp.proxyproto import connection_header
 DIAL_TIMEOUT = 10.0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class ReachedService(ClientHalf, ABC):
     """Joins each work connection to a new connection to the service, which gets the PROXY header first if one is
     configured."""

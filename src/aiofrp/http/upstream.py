@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.errors import Closed, FrpError
 from aiofrp.stream.base import Buffer, Receiver, Stream
 from aiofrp.stream.splice import Splice
@@ -192,6 +193,7 @@ class UpstreamConnection:
         self._upstream.lost(self)
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Upstream:
     """The connections to one service: any number in use, and at most :data:`MAX_IDLE` idle ones."""
 

@@ -28,6 +28,8 @@ import enum
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
+from aiofrp.compiled.marks import mypyc_attr
+
 #: What streams carry: immutable bytes, or a view onto them.
 Buffer: TypeAlias = bytes | memoryview
 
@@ -98,6 +100,7 @@ class Stream(Protocol):
         """A fact about the stream by its name (``peername``, ``sockname``, ``layers``), or ``None``."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class NullReceiver:
     """A receiver that ignores all calls; streams use it before ``attach`` and after the end."""
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.errors import Closed
 from aiofrp.faults import FAULTS, report
 from aiofrp.stream.base import NULL_RECEIVER, Buffer, Pause, Receiver, describe
@@ -30,6 +31,7 @@ MOST_HELD = 64 * 1024
 _MOST_CHUNKS = 2 * MOST_HELD // _MERGE_BELOW
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class LayerStream:
     """The base class of layered streams: pauses, held bytes, the end, and the guard around calls of the receiver.
 

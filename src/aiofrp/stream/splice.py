@@ -198,6 +198,7 @@ class _End:
     """The receiver of one stream, writing to the other."""
 
     __slots__ = ("_other", "_splice", "_write", "count", "ended", "gone", "stream")
+    __deletable__ = ("_splice",)  # for mypyc
 
     def __init__(self, splice: Splice, stream: Stream, other: Stream) -> None:
         self._splice = splice

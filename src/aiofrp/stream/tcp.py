@@ -261,7 +261,7 @@ class TcpListener:
     """A listening socket; each connection becomes a stream."""
 
     def __init__(self, server: asyncio.Server) -> None:
-        self._server = server
+        self._server: Any = server  # uvloop's has its sockets in a list, and not in a tuple as typed
 
     @property
     def port(self) -> int:

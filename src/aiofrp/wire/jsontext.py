@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 #: Lone surrogates: what Python makes of bytes that are no UTF-8, and what no JSON text can hold.
-SURROGATES: Final = re.compile("[\ud800-\udfff]")
+SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 
 _encode = msgspec.json.encode
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode

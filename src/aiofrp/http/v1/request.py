@@ -70,6 +70,7 @@ class Request1:
     """The user of an exchange: an :class:`~aiofrp.http.exchange.ExchangeUser`."""
 
     __slots__ = ("_changes", "_held", "_reply", "_user", "exchange", "request", "source")
+    __deletable__ = ("exchange",)  # for mypyc
 
     exchange: Exchange
 

@@ -16,7 +16,8 @@ class OpeningUser(NullReceiver, ABC):
     __slots__ = ("_openings", "due")
 
     #: A running connection has counters; this one counts nothing, so it is given no time when frpc stops.
-    bytes_in = bytes_out = 0
+    bytes_in = 0
+    bytes_out = 0
 
     def __init__(self, openings: Openings) -> None:
         self._openings = openings

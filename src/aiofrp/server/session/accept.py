@@ -137,10 +137,10 @@ class Acceptor:
 
     def _recognise(self, head: bytes) -> Transport | None:
         """The transport whose connections on bindPort begin with ``head``."""
-        found = (
-            transport for transport in self._recognised if head.startswith(transport.first_bytes[: len(head)])
-        )
-        return next(found, None)
+        for transport in self._recognised:
+            if head.startswith(transport.first_bytes[: len(head)]):
+                return transport
+        return None
 
     def _carry(self, stream: Stream, early: bytes, entry: Entry) -> None:
         if self._mux is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Final, Protocol
 
+from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.jsonbody import decode_body, encode_body
@@ -149,14 +150,21 @@ def encode(message: Message) -> bytes:
     return message.type_byte + len(body).to_bytes(8, "big") + body
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class CodecV1:
     """Wire protocol v1, the default of the reference."""
 
     name: Final = "v1"
     preamble: Final = b""
     max_frame: Final = _HEADER + MAX_BODY
-    encode = staticmethod(encode)
-    decoder = Decoder
+
+    def encode(self, message: Message) -> bytes:
+        """See :class:`Codec`."""
+        return encode(message)
+
+    def decoder(self) -> Decoder:
+        """See :class:`Codec`."""
+        return Decoder()
 
     def control_layer(self, token: str, *, server: bool) -> Transform:
         """AES-CFB, the same on both sides (docs/protocol/wire.md §7)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.frp.codec import Codec, MessageDecoder
 from aiofrp.wire.frp.jsonbody import decode_body, encode_body
@@ -94,14 +95,21 @@ def _decode_payload(payload: bytes) -> Message:
     return decode_body(kind, payload[2:])
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class CodecV2:
     """Wire protocol v2, which a client may choose."""
 
     name: Final = "v2"
     preamble: Final = MAGIC
     max_frame: Final = _HEADER.size + MAX_PAYLOAD
-    encode = staticmethod(encode_v2)
-    decoder = DecoderV2
+
+    def encode(self, message: Message) -> bytes:
+        """See :class:`aiofrp.wire.frp.codec.Codec`."""
+        return encode_v2(message)
+
+    def decoder(self) -> DecoderV2:
+        """See :class:`aiofrp.wire.frp.codec.Codec`."""
+        return DecoderV2()
 
     def control_layer(self, token: str, *, server: bool) -> Transform:
         """Nothing is agreed on without hellos; see :class:`aiofrp.wire.frp.opening.NegotiatedV2`."""

@@ -58,7 +58,7 @@ class Pace:
         """A new measurement (RFC 6298 with KCP's bounds)."""
         self.least_rtt = min(self.least_rtt, rtt)
         if self._rtt < 0:
-            self._rtt, self._spread = rtt, rtt / 2
+            self._rtt, self._spread = float(rtt), rtt / 2
         else:
             change = rtt - self._rtt
             self._rtt += change / 8

@@ -1,0 +1,112 @@
+"""What must hold so that the modules in ``hatch_compile.py`` compile and mean the same; scripts/wheel compiles them."""
+
+from __future__ import annotations
+
+import ast
+import runpy
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from aiofrp.compiled.marks import mypyc_attr
+
+ROOT = Path(__file__).parent.parent.parent
+HOOK = runpy.run_path(str(ROOT / "hatch_compile.py"), run_name="hatch_compile")
+COMPILED = HOOK["modules"](ROOT / "src")
+
+
+@cache
+def classes() -> list[tuple[str, ast.ClassDef]]:
+    """Every class of package and tests with its file, those of the package relative to ``src``."""
+    files = {file.relative_to(ROOT / "src").as_posix(): file for file in (ROOT / "src").rglob("*.py")}
+    files |= {str(file): file for file in (ROOT / "tests").rglob("*.py")}
+    return [
+        (name, node)
+        for name, file in files.items()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+
+
+def bases(node: ast.ClassDef) -> set[str]:
+    return {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases}
+
+
+def test_a_class_that_others_inherit_from_is_marked() -> None:
+    inherited = {base for file, node in classes() if file not in COMPILED for base in bases(node)}
+    plain = [
+        f"{file}: {node.name}"
+        for file, node in classes()
+        if file in COMPILED and node.name in inherited and "Protocol" not in bases(node)
+        if "allow_interpreted_subclasses=True" not in "".join(map(ast.unparse, node.decorator_list))
+    ]
+    assert not plain, "mark them with @mypyc_attr(allow_interpreted_subclasses=True), or do not compile them"
+
+
+def test_a_class_inherits_from_one_class_and_protocols() -> None:
+    """Two compiled bases cannot be joined, and neither can a compiled one and an enumeration with a constructor."""
+    ours = {node.name: node for file, node in classes() if file in COMPILED}
+    several = [
+        node.name
+        for _, node in classes()
+        if len([base for base in bases(node) & set(ours) if "Protocol" not in bases(ours[base])]) > 1
+    ]
+    assert not several
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_generator_expression_is_not_stepped_by_hand(name: str) -> None:
+    """mypyc makes a list of it, which ``next`` refuses."""
+    tree = ast.parse((ROOT / "src" / name).read_text(encoding="utf-8"))
+    held = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.GeneratorExp)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "next":
+            stepped = node.args[0]
+            assert not isinstance(stepped, ast.GeneratorExp)
+            assert not (isinstance(stepped, ast.Name) and stepped.id in held)
+
+
+def test_the_places_of_log_lines_are_those_of_the_source() -> None:
+    places = HOOK["places"](ROOT / "src", COMPILED)
+    file, line = places["get a user connection [%s]"]
+    assert file == "aiofrp/host/relay.py"
+    assert "get a user connection" in (ROOT / "src" / file).read_text(encoding="utf-8").splitlines()[line - 1]
+
+
+def test_a_text_of_two_files_has_no_place(tmp_path: Path) -> None:
+    (tmp_path / "aiofrp").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "aiofrp" / f"{name}.py").write_text("log.info('the same text')\n")
+    assert HOOK["places"](tmp_path, ["aiofrp/one.py"]) == {}
+
+
+def test_a_pattern_without_a_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(HOOK["NotCompiled"], match=r"aio\.py"):
+        HOOK["modules"](tmp_path)
+
+
+def test_without_a_compiler_the_reason_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mypyc", None)
+    (tmp_path / "source").mkdir()
+    with pytest.raises(HOOK["NotCompiled"]) as caught:
+        HOOK["build"](tmp_path / "source", tmp_path / "work")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_mark_changes_nothing() -> None:
+    @mypyc_attr(allow_interpreted_subclasses=True)
+    class Marked:
+        pass
+
+    class Further(Marked):
+        pass
+
+    assert isinstance(Further(), Marked)

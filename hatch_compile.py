@@ -1,7 +1,7 @@
 """Compiles the modules of the data path with mypyc when a wheel is built with ``AIOFRP_COMPILE=1``.
 
 The same source runs as Python in every other case: source distributions, editable installs, wheels without the
-variable, and where no C compiler is. ``python hatch_compile.py SOURCE TARGET`` does the work in a process of its own,
+variable, and where no C compiler is. ``python hatch_compile.py FOLDER`` does the work in a process of its own,
 because mypyc ends its process on an error.
 """
 

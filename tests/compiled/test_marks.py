@@ -74,6 +74,18 @@ def test_a_generator_expression_is_not_stepped_by_hand(name: str) -> None:
             assert not (isinstance(stepped, ast.Name) and stepped.id in held)
 
 
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_bound_of_a_slice_changes_nothing(name: str) -> None:
+    """mypyc may work it out twice: for ``bytes`` and for ``memoryview``."""
+    tree = ast.parse((ROOT / "src" / name).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Slice):
+            calls = [
+                call for call in ast.walk(node) if isinstance(call, ast.Call | ast.Await | ast.NamedExpr)
+            ]
+            assert all(ast.unparse(call).partition("(")[0] in {"len", "line.end"} for call in calls)
+
+
 def test_the_places_of_log_lines_are_those_of_the_source() -> None:
     places = HOOK["places"](ROOT / "src", COMPILED)
     file, line = places["get a user connection [%s]"]

@@ -100,7 +100,8 @@ class Request1:
 
     def receive_data(self, data: Buffer) -> Buffer:
         """More of the request's body; returns what follows it. Raises RemoteProtocolError when its form is broken."""
-        return data[self.exchange.send(data) :]
+        taken = self.exchange.send(data)
+        return data[taken:]
 
     def release(self) -> None:
         """It is over: end the ring of references, which would wait for the garbage collector."""

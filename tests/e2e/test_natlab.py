@@ -64,7 +64,7 @@ async def trio(
     """frps, the proxy's frpc on host a and the visitor's on host b."""
     common = (
         f'serverAddr = "{SERVER}"\nnatHoleStunServer = "{STUN}"\nlog.level = "debug"\n'
-        "transport.quic.keepalivePeriod = 1\n"
+        "transport.quic.keepalivePeriod = 1\ntransport.quic.maxIdleTimeout = 5\n"
     )
     proxy = f'[[proxies]]\nname = "p"\ntype = "xtcp"\nsecretKey = "k"\nlocalPort = {SERVICE}\n{proxies}'
     visitor = (
@@ -115,13 +115,34 @@ async def test_two_easy_nats(lab: Lab, tmp_path: Path, protocol: str, forgetful:
         assert guest.text.count("establishing nat hole connection successful") == 1
 
 
+def fallback() -> tuple[str, str]:
+    """Lines of a visitor that another one stands in for, and the proxy of that one."""
+    stcp = f'[[proxies]]\nname = "s"\ntype = "stcp"\nsecretKey = "k"\nlocalPort = {SERVICE}\n'
+    other = '[[visitors]]\nname = "o"\ntype = "stcp"\nserverName = "s"\nsecretKey = "k"\nbindPort = -1\n'
+    return f'fallbackTo = "o"\nfallbackTimeoutMs = 200\n{other}', stcp
+
+
+@slow
+async def test_a_nat_that_changes_while_the_tunnel_runs(lab: Lab, tmp_path: Path) -> None:
+    """The tunnel ends after its idle time-out, users go through the server, and it is back once the NAT lets it."""
+    more, stcp = fallback()
+    async with trio(lab, tmp_path, more=KEEP + more, proxies=stcp) as (_, _, guest):
+        await guest.line("establishing nat hole connection successful", within=60)
+        assert await ask(lab, tmp_path, MIB) == "equal"
+        lab.nat("a", "blocked")
+        await guest.line("the tunnel has ended", within=60)
+        assert await ask(lab, tmp_path, MIB) == "equal"
+        assert "open tunnel error" in guest.text
+        lab.nat("a", "easy")
+        await guest.line("establishing nat hole connection successful", count=2, within=120)
+        assert await ask(lab, tmp_path, MIB) == "equal"
+
+
 @slow
 async def test_a_blocked_way_goes_through_the_server(lab: Lab, tmp_path: Path) -> None:
     """Neither UDP way is open between both NATs: the stcp visitor serves, and both sides say why."""
     lab.nat("a", "blocked")
-    stcp = f'[[proxies]]\nname = "s"\ntype = "stcp"\nsecretKey = "k"\nlocalPort = {SERVICE}\n'
-    other = '[[visitors]]\nname = "o"\ntype = "stcp"\nserverName = "s"\nsecretKey = "k"\nbindPort = -1\n'
-    more = f'fallbackTo = "o"\nfallbackTimeoutMs = 200\n{other}'
+    more, stcp = fallback()
     async with trio(lab, tmp_path, more=more, proxies=stcp) as (_, host, guest):
         assert await ask(lab, tmp_path, MIB) == "equal"
         for who in (host, guest):

@@ -152,6 +152,7 @@ class Tunnels:
         self._direct = context.direct
         self._log = context.log
         self._start = StartWorkConn(proxy_name=config.name)
+        self._closed = False
         self._open: dict[
             Hole, DirectTunnel | None
         ] = {}  # None while the handshake lasts; limited by MAX_TUNNELS
@@ -169,11 +170,14 @@ class Tunnels:
         except BaseException:
             self._open.pop(hole, None)
             raise
-        if hole in self._open:
+        if self._closed:
+            tunnel.close()
+        elif hole in self._open:
             self._open[hole] = tunnel
 
     async def close(self) -> None:
-        """End all tunnels and what serves them."""
+        """End all tunnels, those whose handshake still lasts as soon as it ends, and what serves them."""
+        self._closed = True
         for tunnel in list(self._open.values()):
             if tunnel is not None:
                 tunnel.close()

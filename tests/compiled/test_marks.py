@@ -45,6 +45,24 @@ def test_a_class_that_others_inherit_from_is_marked() -> None:
     assert not plain, "mark them with @mypyc_attr(allow_interpreted_subclasses=True), or do not compile them"
 
 
+def test_no_class_between_two_compiled_ones_is_python() -> None:
+    """mypyc does not find the attributes of such a class, and ends with an error of its own."""
+    ours = {node.name: (file, node) for file, node in classes() if file.startswith("aiofrp/")}
+
+    def ancestors(name: str) -> set[str]:
+        direct = bases(ours[name][1]) & set(ours)
+        return direct.union(*map(ancestors, direct))
+
+    between = [
+        f"{name} > {base}"
+        for name, (file, _) in ours.items()
+        if file in COMPILED
+        for base in ancestors(name)
+        if ours[base][0] not in COMPILED and any(ours[above][0] in COMPILED for above in ancestors(base))
+    ]
+    assert not between, "compile all of them, or not the first"
+
+
 def test_a_class_inherits_from_one_class_and_protocols() -> None:
     """Two compiled bases cannot be joined, and neither can a compiled one and an enumeration with a constructor."""
     ours = {node.name: node for file, node in classes() if file in COMPILED}

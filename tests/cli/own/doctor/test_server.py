@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aiofrp.cli.own.doctor import server
+from aiofrp.cli.own.doctor import login, server
 from aiofrp.cli.own.doctor.report import Finding, Outcome, Report
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.transport.net import ListenFailed
@@ -48,7 +48,8 @@ async def test_a_frps_that_runs_and_one_that_does_not(free_ports: Callable[[], i
         assert found["bindPort"].text.endswith("is open, by the frps that runs")
 
 
-async def test_another_program_has_the_port() -> None:
+async def test_another_program_has_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login, "_PATIENCE", 0.1)  # it says nothing
     with silent() as port:
         found = await checked(server_config('auth.token = "a-long-token"', port=port))
     assert (found["running"].outcome, found["bindPort"].outcome) == (Outcome.PROBLEM, Outcome.PROBLEM)

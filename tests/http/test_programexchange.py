@@ -26,6 +26,7 @@ class Pieces(ProgramExchange):
     def __init__(self, user: ExchangeUser, request: RequestHead, left: int) -> None:
         super().__init__(user, request)
         self.left = left
+        self.held = request.path == b"/held"  # the last piece is not there yet
         self.released_times = 0
 
     def respond(self) -> None:
@@ -34,7 +35,7 @@ class Pieces(ProgramExchange):
         self.writable()
 
     def writable(self) -> None:
-        while self.left and not self.paused and not self.over:
+        while self.left > self.held and not self.paused and not self.over:
             self.left -= 1
             self.write(PIECE)
         if not self.left:
@@ -133,6 +134,22 @@ async def test_a_user_that_reads_nothing_holds_a_few_pieces() -> None:
     assert site.made[0].left > 900
     user.stream.abort()
     await until(lambda: site.made[0].released_times == 1)
+
+
+async def test_a_user_that_finishes_while_it_is_answered_gets_all_and_the_end() -> None:
+    site = Program()
+    engine = Engine(site)
+    user = user_of(engine)
+    user.stream.write(GET % b"/held")
+    await until(lambda: bytes(user.data).count(PIECE) == 2)
+    user.stream.write_eof()  # the head that was sent says keep-alive
+    for _ in range(5):
+        await asyncio.sleep(0)
+    site.made[0].held = False
+    site.made[0].writable()
+    await until(lambda: bytes(user.data).count(PIECE) == 3 and (user.eofs or user.lost))
+    user.stream.close()
+    await until(lambda: user.lost)
 
 
 async def test_a_response_that_breaks_off_resets_the_connection() -> None:

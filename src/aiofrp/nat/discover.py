@@ -158,9 +158,12 @@ class _Search:
         self._waiting[address] = transaction, answer
         wait, end = RETRANSMIT_AFTER, loop.time() + TIMEOUT
         try:
-            while (left := end - loop.time()) > 0 and not answer.done():
+            while not answer.done():
                 self._send(binding_request(transaction), address)
+                left = end - loop.time()
                 await asyncio.wait((answer,), timeout=min(wait, left))
+                if wait >= left:
+                    break
                 wait *= 2
         finally:
             del self._waiting[address]

@@ -172,6 +172,8 @@ class User1:
             self._wait_for_head()
             if self._ahead:
                 self._next()
+            elif self._ended:  # since the response began
+                self._close()
             else:
                 self._regulate()
         else:

@@ -36,7 +36,7 @@ ORDER = [
     {"wire"},
     {"aio", "logs", "errors", "version"},
     {"loghandlers"},
-    {"faults", "output", "logforms", "logtail", "compiled"},
+    {"faults", "output", "hints", "logforms", "logtail", "compiled"},
 ]
 STEP = {part: step for step, parts in enumerate(ORDER) for part in parts}
 
@@ -54,7 +54,7 @@ INSIDE = {
     "wire": [{"nathole"}, {"frp", "http", "dial", "kcp", "quic"}, {"transforms"}, {FILES}],
     "stream": [{"tls", "mux", "kcp", "quic"}, {"udp"}, {FILES}],
     "http": [{"serve"}, {"v1", "v2"}, {FILES}],
-    "client": [{"service"}, {"api", "oidc"}, {FILES}, {"sources"}],
+    "client": [{"service"}, {"api", "oidc"}, {FILES}, {"sources", "hints"}],
     "proxy": [{FILES}, {"datagrams", "direct"}],
     "config": [
         {"tools", "flags"},

@@ -6,9 +6,29 @@ it where they enter (``stream/`` and ``transport/``), so callers get no foreign 
 
 from __future__ import annotations
 
+from typing import Final
+
+from aiofrp.hints.entry import Hint
+
+#: Bytes of a peer that are kept as evidence of what it is, where an exchange with it failed.
+SEEN: Final = 256
+
 
 class FrpError(Exception):
     """Root of all errors that this package raises on purpose; the text is for users."""
+
+    seen: bytes = b""
+    """What a peer sent first that cannot be understood, at most :data:`SEEN` bytes; empty where that is no reason."""
+    hint: Hint | None = None
+    """Cause and next step, where the catalogue has them; the last line of the error's text."""
+
+    def __str__(self) -> str:
+        return self.text if self.hint is None else f"{self.text}\n{self.hint}"
+
+    @property
+    def text(self) -> str:
+        """The error without its hint."""
+        return super().__str__()
 
 
 class ConfigError(FrpError):

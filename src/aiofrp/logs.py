@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 from aiofrp.compiled.facts import PLACES
+from aiofrp.hints.later import Later
 from aiofrp.logforms import TRACE as TRACE
 from aiofrp.loghandlers import Console, DailyFile, LineHandler
 from aiofrp.logtail import LogTail
@@ -229,6 +230,8 @@ def _shortened(value: object) -> object:
     """A value as a limited line shows it."""
     if isinstance(value, (int, float)):
         return value
+    if isinstance(value, Later):
+        return value.shortened(_MOST_SHOWN)
     text = str(value)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text)} characters)"
 

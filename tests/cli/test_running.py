@@ -237,12 +237,15 @@ async def test_taken_ports(tmp_path: Path, free_ports: Ports) -> None:
         code, text = await run("-c", str(tmp_path / "frps.toml"), program="frps")
         lines = text.splitlines()
         taken = "bind: address already in use"
-        assert (code, lines[-1]) == (1, f"create server listener error, listen tcp 127.0.0.1:{port}: {taken}")
+        assert (code, lines[-2]) == (1, f"create server listener error, listen tcp 127.0.0.1:{port}: {taken}")
+        assert lines[-1].startswith(f"hint: another program has the tcp port {port}. ")
+        assert lines[-1].endswith("or choose another bindPort.")
         assert lines[0].endswith(f"frps uses config file: {tmp_path}/frps.toml")
         config = CLIENT.format(port=port) + f"webServer.port = {web}\n"
         async with frpc(tmp_path, config, proxies=0):
             code, text = await run("-c", str(tmp_path / "frpc.toml"))
-            assert (code, text.splitlines()[-1]) == (1, f"listen tcp 127.0.0.1:{web}: {taken}")
+            assert (code, text.splitlines()[-2]) == (1, f"listen tcp 127.0.0.1:{web}: {taken}")
+            assert text.splitlines()[-1].endswith("or choose another webServer.port.")
 
 
 async def test_logs_go_to_a_file(tmp_path: Path, free_ports: Ports) -> None:

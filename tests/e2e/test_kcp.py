@@ -95,7 +95,7 @@ async def test_a_port_that_is_taken_is_told_by_its_name() -> None:
         server = Server(server_config(f"kcpBindPort = {port}\n"))
         with pytest.raises(FrpError) as caught:
             await server.start()
-    assert str(caught.value) == (
+    assert caught.value.text == (
         f"listen on kcp udp address 127.0.0.1:{port} error: "
         f"listen udp 127.0.0.1:{port}: bind: address already in use"
     )

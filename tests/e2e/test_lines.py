@@ -39,7 +39,7 @@ async def test_the_life_of_a_client(caplog: pytest.LogCaptureFixture) -> None:
     assert said["server"][2].startswith(f"[{run_id}] client login info: ip [127.0.0.1:")
     assert said["server"][3:] == [
         f"[{run_id}] [t] tcp proxy listen port [{port}]",
-        f"[{run_id}] new proxy [t] type [tcp] success",
+        f"[{run_id}] new proxy [t] type [tcp] success, visit tcp://127.0.0.1:{port}",
         f"[{run_id}] [t] get a user connection [127.0.0.1:{me}]",
         f"[{run_id}] [t] proxy closing",
         f"[{run_id}] close proxy [t] success",
@@ -49,5 +49,5 @@ async def test_the_life_of_a_client(caplog: pytest.LogCaptureFixture) -> None:
         "try to connect to server...",
         f"[{run_id}] login to server success, get run id [{run_id}]",
         f"[{run_id}] proxy added: [t]",
-        f"[{run_id}] [t] start proxy success",
+        f"[{run_id}] [t] start proxy success, visit tcp://127.0.0.1:{port}",
     ]

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiofrp.client.service import dial_options
+from aiofrp.client.dialing import dial_options
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiofrp.client.service import dial_options
+from aiofrp.client.dialing import dial_options
 from aiofrp.transport.base import transport_of
 from aiofrp.wire.dial.upgrade import ServerUpgrade
 from aiofrp.wire.websocket import WebSocketCodec

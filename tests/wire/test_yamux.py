@@ -150,7 +150,7 @@ def test_the_flags_of_a_long_frame() -> None:
 
 @pytest.mark.parametrize("stream", [b"\x01" + bytes(11), b"\x00\x04" + bytes(10), b"GET / HTTP/1.1\r\n"])
 def test_unknown_versions_and_types_are_refused(stream: bytes) -> None:
-    with pytest.raises(RemoteProtocolError, match="tcpMux"):
+    with pytest.raises(RemoteProtocolError, match="the peer speaks no yamux"):
         FrameDecoder().receive_data(stream)
 
 

@@ -171,6 +171,8 @@ class Fleet:
         try:
             await self._run(config, source)
         except FrpError as error:
+            if config.log.to != "console":  # there it is printed, and said once
+                _log.error("%s", error)
             _log_file(source, "frpc service for config file [%s] stopped")
             print(error)
             return 1

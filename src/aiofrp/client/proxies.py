@@ -21,7 +21,7 @@ from aiofrp.host.messages import Messages
 from aiofrp.host.relay import limit_of
 from aiofrp.logs import Log
 from aiofrp.plugin.base import ClientPlugin
-from aiofrp.proxy.base import proxy_type
+from aiofrp.proxy.base import proxy_type, visit
 from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splices
 from aiofrp.wire.frp.codec import Codec
@@ -29,6 +29,9 @@ from aiofrp.wire.frp.messages import CloseProxy, Message, NewProxy, NewProxyResp
 
 if TYPE_CHECKING:
     from aiofrp.vnet.network import Network
+
+#: Where a server is that is reached by the address of all.
+_LOCAL = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 
 _log = logs.get(__name__)
 
@@ -47,6 +50,7 @@ class Surroundings:
     network: Network | None  #: the virtual network, if there is one
     direct: DirectOptions
     halves: Mapping[str, MakeClient]  #: by proxy name
+    server_addr: str  #: as the configuration has it
 
     @classmethod
     def of(
@@ -60,7 +64,7 @@ class Surroundings:
         """Those of frpc with ``config``."""
         prefix = f"{config.user}." if config.user else ""
         direct = DirectOptions(config.nat_hole_stun_server, config.transport.quic)
-        return cls(prefix, key, codec, config.udp_packet_size, network, direct, halves)
+        return cls(prefix, key, codec, config.udp_packet_size, network, direct, halves, config.server_addr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class RunningProxy:
         "_make",
         "_monitor",
         "_scope",
+        "_server_addr",
         "codec",
         "config",
         "connections",
@@ -108,6 +113,7 @@ class RunningProxy:
         lasting: dict[str, Lasting],
     ) -> None:
         self.direct = around.direct
+        self._server_addr = _LOCAL.get(around.server_addr, around.server_addr)
         self._lasting = lasting
         self.config = config
         self.messages = messages
@@ -126,6 +132,12 @@ class RunningProxy:
         self._scope = scope
         self._make = around.halves.get(config.name)
         self._monitor: asyncio.Task[None] | None = None
+
+    @property
+    def urls(self) -> list[str]:
+        """Where users go while it runs: see :meth:`aiofrp.proxy.base.ProxyType.urls`."""
+        location = next(iter(getattr(self.config, "locations", ())), "")
+        return proxy_type(self.config.type).urls(self.state.remote_addr, self._server_addr, location)
 
     def lost(self, cause: str, count: int) -> None:
         """See :meth:`aiofrp.host.contexts.ClientContext.lost`."""
@@ -274,13 +286,16 @@ class ClientProxies:
             except FrpError as exc:
                 error = str(exc)
                 self._send(CloseProxy(proxy_name=message.proxy_name))
+        first = error != proxy.state.error
         if not proxy.state.answered(message.remote_addr, error, time.monotonic()):
             self._log.seldom.warning("[%s] start error: status not wait start, ignore start message", name)
             return
         if error:
-            self._log.warning("[%s] start error: %s", name, error)
+            self._log.warning(
+                "[%s] start error: %s%s", name, error, _hint(error, proxy.config) if first else ""
+            )
         else:
-            self._log.info("[%s] start proxy success", name)
+            self._log.info("[%s] start proxy success%s", name, visit(proxy.urls))
         self._check_settled()
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
@@ -363,6 +378,14 @@ class ClientProxies:
 
     def _bare(self, wire_name: str) -> str:
         return wire_name.removeprefix(self._prefix)
+
+
+def _hint(error: str, config: ProxyConfig) -> str:
+    """What follows the line about a proxy that was refused."""
+    from aiofrp.client.hints.facts import proxy_hint  # here, as it is needed only then
+
+    hint = proxy_hint(error, config)
+    return "" if hint is None else f"\n{hint}"
 
 
 def new_proxy(config: ProxyConfig, prefix: str) -> NewProxy:

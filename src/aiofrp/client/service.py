@@ -15,6 +15,7 @@ from aiofrp.aio import Scope
 from aiofrp.client.auth import Credentials, TokenCredentials
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.control import ClientControl
+from aiofrp.client.dialing import dial_options, go_arch, shares_carrier
 from aiofrp.client.live import LiveConfig
 from aiofrp.client.loginstate import LoginState
 from aiofrp.client.proxies import ClientProxies, Surroundings
@@ -22,15 +23,15 @@ from aiofrp.client.sources.file import ConfigSource
 from aiofrp.client.sources.store import StoreChange
 from aiofrp.client.visitors import ClientVisitors
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.errors import AuthError, Closed, FrpError, LoginFailed, RemoteProtocolError, TimedOut
+from aiofrp.errors import SEEN, AuthError, Closed, FrpError, LoginFailed, RemoteProtocolError, TimedOut
+from aiofrp.hints.later import Repeats
 from aiofrp.host.contexts import MakeClient
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
-from aiofrp.transport.base import DialOptions, Session, transport_of
+from aiofrp.transport.base import Session, transport_of
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.resolve import use_dns_server
-from aiofrp.transport.tls.fresh import client_tls
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.codec import V1, Codec
@@ -91,6 +92,7 @@ class Client:
         self._attempt: asyncio.Timeout | None = None  # of the login that is tried now; stop() lets it pass
         self._wake = asyncio.Event()  # stopping, or the session was lost
         self._admin: AdminApi | None = None
+        self._hints = Repeats()
         self._grace = CONNECTION_GRACE
         self._log = _log
 
@@ -158,7 +160,13 @@ class Client:
             from aiofrp.client.api.admin import AdminApi
 
             admin = AdminApi(self)
-            await admin.start()
+            try:
+                await admin.start()
+            except FrpError as exc:
+                from aiofrp.client.hints.facts import listen_hint
+
+                exc.hint = listen_hint(exc, self.config)
+                raise
             self._admin = admin
             self._log.info("admin server listen on %s", admin.address)
 
@@ -179,16 +187,11 @@ class Client:
         try:
             control = await self._attempted_login()
         except FrpError as exc:
-            self._log.warning("connect to server error: %s", exc)
-            self.login.failed(exc)
-            if not self.run_id and self.config.login_fail_exit:
-                raise LoginFailed(
-                    f"login to the server failed: {exc}. "
-                    "With loginFailExit enabled, no additional retries will be attempted"
-                ) from exc
+            await self._not_connected(exc)
         else:
             if control is None:
                 return
+            self._hints.forget("server")
             began = time.monotonic()
             self.login.connected()
             await self.visitors.session_started(control.open, control.messages, self.run_id, self._log)
@@ -201,6 +204,22 @@ class Client:
             self._backoff.succeeded(time.monotonic() - began)
         if not self._stopping.is_set():
             await self._pause(self._backoff.next_delay(time.monotonic()))
+
+    async def _not_connected(self, error: FrpError) -> None:
+        """Log why there is no session. Raises :class:`LoginFailed` where that is the end."""
+        from aiofrp.client.hints.facts import connect_hint  # here, as it takes long to load
+
+        error.hint = hint = error.hint or await connect_hint(error, self.config)
+        self.login.failed(error)
+        if not self.run_id and self.config.login_fail_exit:
+            failed = LoginFailed(
+                f"login to the server failed: {error.text}. "
+                "With loginFailExit enabled, no additional retries will be attempted"
+            )
+            failed.hint = hint
+            raise failed from error
+        error.hint = hint if self._hints.due("server", hint) else None
+        self._log.warning("connect to server error: %s", error)
 
     async def _until_lost(self, control: ClientControl) -> FrpError | None:
         """The reason a session ended; ``None`` when :meth:`stop` was asked for first."""
@@ -253,11 +272,18 @@ class Client:
 
     async def _log_in(self) -> ClientControl:
         self._log.info("try to connect to server...")
-        login = await self._login_message()  # first, as its credential may take longer than frps waits
+        try:
+            login = await self._login_message()  # first, as its credential may take longer than frps waits
+        except FrpError as exc:
+            raise self._with_hint(exc, answered=False) from None
         session = await self._transport.connect(self._options)
         try:
             stream = await _open(session)
             response, layer = await self._exchange(stream, login)
+        except FrpError as exc:
+            answered = session.answered
+            await session.close()
+            raise self._with_hint(exc, answered=answered) from exc.__cause__
         except BaseException:
             await session.close()
             raise
@@ -278,19 +304,28 @@ class Client:
             async with asyncio.timeout(LOGIN_TIMEOUT):
                 while message is None:
                     if not (data := await reader.read()):
-                        raise Closed(_no_answer_hint(self._options))
-                    message = exchange.receive_data(data)
+                        raise Closed("the server has ended the connection")
+                    message = _received(exchange, data)
         except TimeoutError:
             raise TimedOut(f"no answer to the login within {LOGIN_TIMEOUT:g} s") from None
         except Closed as exc:
-            raise Closed(_no_answer_hint(self._options)) from exc
+            if "connection refused" in exc.text:  # of datagrams: the way, not the login
+                raise
+            where = join_host_port(self._options.host, self._options.port)
+            raise Closed(f"{where} closed the connection without an answer to the login") from exc
         if not isinstance(message, LoginResp):
             raise RemoteProtocolError(f"the server answered the login with {type(message).__name__}")
         if message.error:
-            raise AuthError(message.error + _refused_hint(message.error))
+            raise AuthError(message.error)
         reader.detach()
         stream.unread(exchange.leftover())
         return message, exchange.codec.control_layer(self.config.auth.token.reveal(), server=False)
+
+    def _with_hint(self, error: FrpError, *, answered: bool) -> FrpError:
+        from aiofrp.client.hints.facts import login_hint  # here, as it takes long to load
+
+        error.hint = login_hint(error, self.config, answered=answered)
+        return error
 
     def _login_exchange(self) -> LoginExchange:
         if self._codec is V1:
@@ -335,32 +370,20 @@ class Client:
         )
 
 
+def _received(exchange: LoginExchange, data: bytes) -> Message | None:
+    """The server's answer, if ``data`` completes it. What cannot be one is kept in the error as evidence."""
+    try:
+        return exchange.receive_data(data)
+    except RemoteProtocolError as exc:
+        exc.seen = exc.seen or data[:SEEN]
+        raise
+
+
 async def _open(session: Session) -> Stream:
     """The session's next logical connection."""
     opened: asyncio.Future[Stream] = asyncio.get_running_loop().create_future()
     session.open(opened.set_result, opened.set_exception)
     return await opened
-
-
-def dial_options(config: ClientConfig) -> DialOptions:
-    """How to reach the configured server. Raises :class:`~aiofrp.errors.ConfigError` for unusable TLS files."""
-    transport, tls = config.transport, config.transport.tls
-    always_tls = transport_of(transport.protocol).always_tls
-    return DialOptions(
-        host=config.server_addr,
-        port=config.server_port,
-        timeout=transport.dial_server_timeout,
-        keepalive=transport.dial_server_keepalive,
-        local_ip=transport.connect_server_local_ip,
-        proxy_url=transport.proxy_url,
-        tls=client_tls(tls).context if tls.enable or always_tls else None,
-        tls_name=tls.server_name or config.server_addr,
-        tls_lead_byte=not tls.disable_custom_tls_first_byte,
-        tls_files=tls if tls.enable else None,
-        mux=transport.tcp_mux,
-        mux_keepalive=transport.tcp_mux_keepalive_interval,
-        quic=transport.quic,
-    )
 
 
 def _network_of(config: ClientConfig) -> Network | None:
@@ -370,31 +393,3 @@ def _network_of(config: ClientConfig) -> Network | None:
     from aiofrp.vnet.network import Network
 
     return Network(config.virtual_net.address)
-
-
-def shares_carrier(config: ClientConfig) -> bool:
-    """Whether all logical connections of a session go over one carrier."""
-    return config.transport.tcp_mux or transport_of(config.transport.protocol).one_carrier
-
-
-def go_arch(machine: str) -> str:
-    """The name Go has for a machine type, as the reference sends it (docs/protocol/client.md §1.2)."""
-    names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i686": "386"}
-    return names.get(machine.lower(), machine.lower())
-
-
-def _no_answer_hint(options: DialOptions) -> str:
-    """The text for a server that closes the connection instead of answering the login, with the usual causes."""
-    where = join_host_port(options.host, options.port)
-    mux, tls = ("on" if options.mux else "off"), ("on" if options.tls else "off")
-    return (
-        f"{where} closed the connection without an answer to the login: is this frps's bindPort? "
-        f"Here transport.tcpMux is {mux} and transport.tls.enable is {tls}; tcpMux must be equal on both sides, "
-        "and a server with transport.tls.force accepts TLS only"
-    )
-
-
-def _refused_hint(error: str) -> str:
-    if "token" in error and "match" in error:
-        return " (auth.token must be equal in frpc's and frps's configuration)"
-    return ""

@@ -12,6 +12,7 @@ from aiofrp.client.proxies import Surroundings
 from aiofrp.client.reload import diff
 from aiofrp.config.models.proxy import VisitorConfig
 from aiofrp.errors import Closed, FrpError, ProxyError
+from aiofrp.hints.later import Repeats
 from aiofrp.host.contexts import VisitorHalf
 from aiofrp.host.messages import Messages
 from aiofrp.logs import Log
@@ -81,6 +82,7 @@ class ClientVisitors:
         self._changing = asyncio.Lock()  # starting waits for sockets
         self._retry: asyncio.TimerHandle | None = None
         self._scope = Scope("visitors")
+        self._hints = Repeats()
         self.run_id = ""
         self.connections = Splices()
 
@@ -149,11 +151,16 @@ class ClientVisitors:
             half = make_half(config, VisitorView(self, self._around, messages, log))
             await half.start()
         except FrpError as exc:
+            from aiofrp.client.hints.facts import visitor_hint  # here, as it is needed only then
+
+            hint = visitor_hint(exc, config)
+            exc.hint = hint if self._hints.due(config.name, hint) else None
             log.warning("start error: %s", exc)
-            self.errors[config.name] = str(exc)
+            self.errors[config.name] = exc.text
             self._retry_later()
             return
         self.errors.pop(config.name, None)
+        self._hints.forget(config.name)
         self._running[config.name] = half
         log.info("start visitor success")
 

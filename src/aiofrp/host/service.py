@@ -8,6 +8,8 @@ from collections.abc import Callable
 from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.config.models.proxy import ProxyTransport
 from aiofrp.errors import ConnectFailed, LocalProtocolError
+from aiofrp.hints.entry import Facts
+from aiofrp.hints.later import Later
 from aiofrp.host.contexts import ClientContext, ClientHalf
 from aiofrp.host.relay import client_side
 from aiofrp.stream.base import Buffer, Stream
@@ -41,6 +43,10 @@ class ReachedService(ClientHalf, ABC):
     def explain(self, error: Exception) -> str:
         """The line of the log for a connection that could not be made."""
 
+    def facts(self) -> Facts:
+        """What is known about the service, for a hint about a connection that could not be made."""
+        return {}
+
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
         self.join(client_side(stream, self._transport, self._context), start)
 
@@ -72,7 +78,7 @@ class ReachedService(ClientHalf, ABC):
             connected(local)
 
     def _failed(self, user: Stream, exc: Exception) -> None:
-        self._context.log.seldom.error("%s", self.explain(exc))
+        self._context.log.seldom.error("%s", Later("service", self.explain(exc), self.facts))
         user.close()
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from aiofrp import registry
 from aiofrp.config.models.proxy import ProxyKind
 from aiofrp.host.contexts import MakeClient, MakeVisitor, ServerHalf
+from aiofrp.transport.net import join_host_port
 from aiofrp.wire.frp.messages import NewProxy
+
+#: The port that a URL leaves out.
+_STANDARD_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Place(enum.Enum):
@@ -44,6 +48,18 @@ class ProxyType(ProxyKind):
         return service
 
     @classmethod
+    def urls(cls, remote_addr: str, host: str, location: str = "") -> list[str]:
+        """Where users of a running proxy go, as they type it: ``tcp://host:port``, ``http://domain/location``. None for
+        a type that visitors enter. ``remote_addr`` is what frps answered, ``host`` the name or address of frps."""
+        if cls.place is Place.DOOR or not remote_addr:
+            return []
+        if cls.place is Place.PORT:
+            return [f"{cls.name}://{join_host_port(host, int(remote_addr.rpartition(':')[2] or 0))}"]
+        standard = _STANDARD_PORTS.get(cls.scheme, "")
+        names = [name.removesuffix(standard) if standard else name for name in remote_addr.split(",")]
+        return [f"{cls.scheme}://{name}{location}" if cls.scheme else name for name in names]
+
+    @classmethod
     def address_fields(cls, message: NewProxy, remote_addr: str) -> Mapping[str, Any]:
         """Where users reach a running proxy, as frps' API names it (docs/protocol/server.md §13.3)."""
         if cls.place is Place.PORT:
@@ -62,3 +78,8 @@ class ProxyType(ProxyKind):
 def proxy_type(name: str) -> type[ProxyType]:
     """The type that ``name`` stands for; empty stands for tcp. Raises :class:`KeyError` for a name of no type."""
     return registry.load(registry.PROXIES[name or "tcp"], ProxyType)
+
+
+def visit(urls: Sequence[str]) -> str:
+    """What follows the line about a proxy that has started: where to go."""
+    return f", visit {urls[0]}" + (f" and {len(urls) - 1} more" if urls[1:] else "") if urls else ""

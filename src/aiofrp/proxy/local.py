@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from aiofrp.config.models.proxy import ProxyTransport
+from aiofrp.hints.entry import Facts
 from aiofrp.host.contexts import ClientContext
 from aiofrp.host.service import DIAL_TIMEOUT, ReachedService
+from aiofrp.proxy.explain import service_facts
 from aiofrp.stream.base import Stream
 from aiofrp.transport.net import dial, dial_here, join_host_port
 
@@ -40,6 +42,9 @@ class LocalService(ReachedService):
 
     def connect_here(self, ready: Callable[[Stream], object], failed: Callable[[Exception], object]) -> bool:
         return dial_here(*self._address, ready, failed)
+
+    def facts(self) -> Facts:
+        return service_facts(*self._address)
 
     def explain(self, error: Exception) -> str:
         return f"connect to local service [{join_host_port(*self._address)}] error: {error}"

@@ -70,11 +70,11 @@ class TcpServer(ServerHalf):
         message, log = self.context.message, self.context.log
         if message.group:
             self._port = await self._join_group()
-            log.info("tcp proxy listen port [%d] in group [%s]", message.remote_port, message.group)
+            log.info("tcp proxy listen port [%d] in group [%s]", self._port.number, message.group)
         else:
             self._port = _Port()
             await self._port.open(self.context)
-            log.info("tcp proxy listen port [%d]", message.remote_port)
+            log.info("tcp proxy listen port [%d]", self._port.number)
         self._port.add(self._users)
         return f":{self._port.number}"
 

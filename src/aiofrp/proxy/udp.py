@@ -62,7 +62,7 @@ class UdpServer(ServerHalf):
         except BaseException:
             self._lease.end()
             raise
-        context.log.info("udp proxy listen port [%d]", asked)
+        context.log.info("udp proxy listen port [%d]", port)
         admit = None if context.admits_all else self._admit
         self._losses = Losses(context.log, context.traffic.lost)
         warn_of_limit(self._losses, context.codec, context.max_message, context.udp_packet_size)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
+from aiofrp.errors import FrpError
 from aiofrp.server.api.statistics import PRUNE_EVERY, REMEMBERED, Statistics
+from aiofrp.server.explain import listen_hint
 from aiofrp.server.hooks import Hooks, in_turn
 from aiofrp.server.publish.flow import Flow
 from aiofrp.server.publish.proxies import Proxies
@@ -105,9 +107,11 @@ class Server:
         try:
             await self._open_api()
             await self._listen(self._acceptor)
-        except BaseException:
+        except BaseException as exc:
             self._close_listeners()
             await self._close_api()
+            if isinstance(exc, FrpError):
+                exc.hint = exc.hint or listen_hint(exc, config)
             raise
         _log.info("frps started successfully")
         if self._api is not None and self.statistics is not None:

@@ -94,6 +94,11 @@ class Session(ABC):
         else:
             self.on_stream(stream)
 
+    @property
+    def answered(self) -> bool:
+        """Whether the peer has shown that it speaks the protocol of the session, where that can be shown."""
+        return False
+
     @abstractmethod
     async def close(self) -> None:
         """End the session; what was written is flushed, logical connections with a carrier of their own go on."""

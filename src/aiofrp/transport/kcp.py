@@ -28,7 +28,7 @@ class Kcp(Transport):
             sock = await connect_udp(options.host, options.port)
             return await secure(dial(sock, receivers=receivers))
 
-        return await session_over(carrier, options)
+        return await session_over(carrier, options, secure)
 
     async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
         """See :meth:`aiofrp.transport.base.Transport.listen`."""

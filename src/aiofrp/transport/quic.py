@@ -75,6 +75,10 @@ class QuicClientSession(Session):
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
         self.carrier.open_when_allowed(ready, failed)
 
+    @property
+    def answered(self) -> bool:
+        return True  # in the handshake
+
     async def close(self) -> None:
         self.carrier.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from aiofrp.aio import Scope
-from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError
+from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError, TimedOut
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.session import MuxSession
@@ -20,9 +20,10 @@ from aiofrp.wire.sniff import TLS_LEAD
 Dial: TypeAlias = Callable[[], Awaitable[Stream]]
 
 
-async def session_over(dial: Dial, options: DialOptions) -> Session:
-    """A session whose carriers ``dial`` makes; one deadline covers all layers of each dial."""
-    bounded = _with_deadline(dial, options)
+async def session_over(dial: Dial, options: DialOptions, secure: Securer | None = None) -> Session:
+    """A session whose carriers ``dial`` makes; one deadline covers all layers of each dial. ``secure``
+    says what a dial waited for at its deadline."""
+    bounded = _with_deadline(dial, options, secure)
     carrier = await bounded()
     if options.mux:
         return SharedSession(carrier, MuxLimits(keepalive_interval=options.mux_keepalive))
@@ -41,6 +42,7 @@ class Securer:
     def __init__(self, options: DialOptions, *, lead_byte: bool = True) -> None:
         self._options = options
         self._lead_byte = lead_byte and options.tls_lead_byte
+        self.step = ""  #: the exchange that the latest dial has begun, after its connection was made
 
     async def __call__(self, carrier: Stream) -> Stream:
         """``carrier`` with TLS on it as configured; the carrier itself when TLS is off."""
@@ -52,6 +54,7 @@ class Securer:
         except ConfigError:
             carrier.abort()
             raise
+        self.step = "TLS handshake"
         if self._lead_byte:
             carrier.write(bytes((TLS_LEAD,)))
         name = options.tls_name or None
@@ -73,6 +76,10 @@ class SharedSession(Session):
             failed(exc)
             return
         ready(stream)
+
+    @property
+    def answered(self) -> bool:
+        return self._mux.answered
 
     async def close(self) -> None:
         self._mux.close()
@@ -114,15 +121,19 @@ class DialSession(Session):
             ready(stream)
 
 
-def _with_deadline(dial: Dial, options: DialOptions) -> Dial:
+def _with_deadline(dial: Dial, options: DialOptions, secure: Securer | None) -> Dial:
     async def bounded() -> Stream:
+        if secure is not None:
+            secure.step = ""
         try:
             async with asyncio.timeout(options.timeout):
                 return await dial()
         except TimeoutError:
             where = join_host_port(options.host, options.port)
-            raise ConnectFailed(
-                f"no connection to {where} within {options.timeout:g} s: is frps running there and reachable?"
-            ) from None
+            if secure is not None and secure.step:
+                raise TimedOut(
+                    f"no answer to the {secure.step} from {where} within {options.timeout:g} s"
+                ) from None
+            raise ConnectFailed(f"no connection to {where} within {options.timeout:g} s") from None
 
     return bounded

@@ -24,7 +24,7 @@ class TcpTransport(Transport):
         async def carrier() -> Stream:
             return await secure(await reach(options))
 
-        return await session_over(carrier, options)
+        return await session_over(carrier, options, secure)
 
     async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
         """See :meth:`aiofrp.transport.base.Transport.listen`."""

@@ -17,6 +17,7 @@ from aiofrp.wire.dial.upgrade import ClientUpgrade, ServerUpgrade
 
 #: Seconds frps waits for the whole HTTP request (docs/protocol/server.md §17).
 REQUEST_TIMEOUT = 60.0
+_HANDSHAKE = "websocket handshake"
 
 
 class WebSocket(Transport):
@@ -30,9 +31,11 @@ class WebSocket(Transport):
         host = join_host_port(options.host, options.port)
 
         async def carrier() -> Stream:
-            return await secure(await upgraded(await reach(options), host))
+            stream = await reach(options)
+            secure.step = _HANDSHAKE
+            return await secure(await upgraded(stream, host))
 
-        return await session_over(carrier, options)
+        return await session_over(carrier, options, secure)
 
     def unwrap(
         self, stream: Stream, early: bytes, done: Callable[[Stream], None], gone: Callable[[], None]
@@ -53,9 +56,11 @@ class Wss(Transport):
         host = f"[{options.tls_name}]" if ":" in options.tls_name else options.tls_name
 
         async def carrier() -> Stream:
-            return await upgraded(await secure(await reach(options)), host)
+            stream = await secure(await reach(options))
+            secure.step = _HANDSHAKE
+            return await upgraded(stream, host)
 
-        return await session_over(carrier, options)
+        return await session_over(carrier, options, secure)
 
 
 async def upgraded(stream: Stream, host: str) -> Stream:
@@ -63,7 +68,7 @@ async def upgraded(stream: Stream, host: str) -> Stream:
 
     Raises :class:`~aiofrp.errors.RemoteProtocolError` when the server does not agree, and drops the stream then.
     """
-    await converse(stream, ClientUpgrade(host), "the websocket handshake")
+    await converse(stream, ClientUpgrade(host), f"the {_HANDSHAKE}")
     return WebSocketStream(stream, client=True)
 
 

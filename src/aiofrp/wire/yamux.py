@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TypeAlias
 
-from aiofrp.errors import RemoteProtocolError
+from aiofrp.errors import SEEN, RemoteProtocolError
 
 HEADER_SIZE = 12
 _HEADER = struct.Struct(">BBHII")
@@ -42,6 +42,15 @@ def header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
     return _pack(0, kind, flags, stream_id, length)
 
 
+def _no_frame(data: bytes | memoryview) -> RemoteProtocolError:
+    """The error about ``data``, which begins with no header of a frame."""
+    error = RemoteProtocolError(
+        f"yamux: version {data[0]} type {data[1:2].hex()} is unknown: the peer speaks no yamux"
+    )
+    error.seen = bytes(data)
+    return error
+
+
 class FrameDecoder:
     """Bytes in, frames out; keeps at most an unfinished header (11 bytes)."""
 
@@ -71,10 +80,7 @@ class FrameDecoder:
             version, kind, flags, stream_id, length = _unpack_from(data, at)
             at += HEADER_SIZE
             if version or kind > GO_AWAY:
-                raise RemoteProtocolError(
-                    f"yamux: version {version} type {kind} is unknown: the peer speaks no yamux "
-                    "(is transport.tcpMux equal on both sides?)"
-                )
+                raise _no_frame(data[at - HEADER_SIZE : at - HEADER_SIZE + SEEN])
             if kind or not length:
                 frames.append((kind, flags, stream_id, length, b""))
                 continue
@@ -86,6 +92,8 @@ class FrameDecoder:
             at = stop
         if at < end:
             self._head = bytes(data[at:])
+            if self._head[0]:  # no version: known before the header is whole
+                raise _no_frame(self._head)
         return frames
 
 

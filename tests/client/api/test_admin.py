@@ -206,7 +206,9 @@ async def test_an_api_without_a_file(offline: Path) -> None:
 async def test_a_taken_port_ends_the_start(offline: Path) -> None:
     async with running_file(offline, online=False) as client:
         port = client.config.web_server.port
-        with pytest.raises(FrpError, match=f"^listen tcp 127.0.0.1:{port}: bind: address already in use$"):
+        with pytest.raises(
+            FrpError, match=f"(?m)^listen tcp 127.0.0.1:{port}: bind: address already in use$"
+        ):
             await Client(client.config).run()
 
 

@@ -434,7 +434,7 @@ async def test_a_taken_port_ends_the_start() -> None:
     async with serving() as (server, _):
         config = server_config(f"webServer.port = {server.config.web_server.port}\n")
         taken = Server(config)
-        text = f"^listen tcp 127.0.0.1:{config.web_server.port}: bind: address already in use$"
+        text = f"(?m)^listen tcp 127.0.0.1:{config.web_server.port}: bind: address already in use$"
         with pytest.raises(FrpError, match=text):
             await taken.start()
         with socket.socket() as probe:

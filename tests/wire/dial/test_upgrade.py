@@ -189,7 +189,8 @@ def test_refused(request_head: bytes, answer: str) -> None:
         (AGREED[:-2] + "Sec-WebSocket-Extensions: x\r\n\r\n", "unsupported extensions"),
         (AGREED[:-2] + "Sec-WebSocket-Protocol: x\r\n\r\n", "missing or bad WebSocket-Protocol"),
         ("HTTP/1.1 101\r\nno field\r\n\r\n", "malformed HTTP head"),
-        ("SSH-2.0-OpenSSH" * 600, "no end of the HTTP head"),
+        ("SSH-2.0-OpenSSH" * 600, "malformed HTTP head"),
+        ("HTTP/1.1 200 " + "x" * 9000, "no end of the HTTP head"),
     ],
 )
 def test_answers_that_open_no_websocket(answer: str, error: str) -> None:

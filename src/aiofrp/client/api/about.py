@@ -26,6 +26,7 @@ class FrpcInfo(TypedDict):
     state: Annotated[Literal["connecting", "connected", "stopped"], "Whether it is logged in."]
     since: Annotated[int, "When this state began, in seconds since 1970."]
     error: Annotated[str, "Why the last login failed or the session ended; empty while it is connected."]
+    hint: Annotated[str, "Cause of the error and the next step, where they are known."]
     store: Annotated[bool, "Whether proxies and visitors can be stored at run time."]
     configFile: Annotated[bool, "Whether there is a configuration file, to show and to reload."]
 
@@ -116,6 +117,7 @@ def info_of(client: Shown) -> FrpcInfo:
         "state": login.state,
         "since": int(login.since),
         "error": login.error,
+        "hint": login.hint,
         "store": client.source is not None and client.source.has_store,
         "configFile": client.source is not None,
     }

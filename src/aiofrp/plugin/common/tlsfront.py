@@ -11,7 +11,7 @@ from aiofrp.host.contexts import ClientContext
 from aiofrp.plugin.common.openings import Openings, OpeningUser
 from aiofrp.stream.base import Stream
 from aiofrp.stream.layer import hand_out
-from aiofrp.stream.tls.stream import TlsFailed, TlsStream
+from aiofrp.stream.tls.stream import TlsStream
 from aiofrp.transport.tls.contexts import TlsFiles, user_context
 from aiofrp.transport.tls.fresh import SERVER_CHECKS_EVERY, FreshTls
 
@@ -85,7 +85,7 @@ class _UserHandshake(OpeningUser):
         """The handshake failed, or the connection is gone."""
         self._openings.leave(self)
         if exc is not None:
-            self._openings.failed(exc.reason if isinstance(exc, TlsFailed) else exc)
+            self._openings.failed(exc)
 
     def _done(self, tls: TlsStream) -> None:
         self._openings.leave(self)

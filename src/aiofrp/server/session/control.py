@@ -11,6 +11,7 @@ from aiofrp.errors import FrpError, ProtocolError
 from aiofrp.host.lease import Lease
 from aiofrp.host.messages import Messages
 from aiofrp.logs import short_id
+from aiofrp.server.explain import refused, visit_text
 from aiofrp.server.hooks import ClientInfo, Op, guarded
 from aiofrp.server.publish.proxies import MAX_PROXIES, Proxies
 from aiofrp.server.publish.rendezvous import Member
@@ -332,12 +333,13 @@ class ServerControl:
                 name, kind = message.proxy_name, message.proxy_type or "tcp"
             remote_addr = await self._published.start(self, message)
         except FrpError as exc:
-            self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, exc)
+            self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, refused(exc, message))
             error = self._tables.explain(exc, f"new proxy [{name}] error")
             self.send(NewProxyResp(proxy_name=name, error=error))
             return
         self._proxies[name] = kind
-        self.message_log.info("new proxy [%s] type [%s] success", name, kind)
+        where = visit_text(message, remote_addr, self._stream)
+        self.message_log.info("new proxy [%s] type [%s] success%s", name, kind, where)
         self.send(NewProxyResp(proxy_name=name, remote_addr=remote_addr))
 
     async def _close_proxy(self, name: str) -> None:

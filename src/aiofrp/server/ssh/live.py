@@ -8,7 +8,6 @@ from collections.abc import Callable
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.proxy.base import Place, proxy_type
 from aiofrp.server.ssh.protocol.terminal import Terminal
-from aiofrp.transport.net import join_host_port
 
 #: Seconds between two states of the line.
 EVERY = 1.0
@@ -30,15 +29,7 @@ def addresses(proxy: ProxyConfig, remote: str, host: str) -> list[str]:
     kind = proxy_type(proxy.type)
     if kind.place is Place.DOOR or not remote:
         return []
-    found = []
-    for where in remote.split(","):
-        name, _, port = where.rpartition(":")
-        where = where if name else join_host_port(host, int(port)) if port.isdigit() else where
-        standard = {"http": ":80", "https": ":443"}.get(kind.scheme, "")
-        if kind.scheme:
-            where = f"{kind.scheme}://{where.removesuffix(standard) if standard else where}/"
-        found.append(where)
-    return found
+    return [url.removeprefix("tcp://") for url in kind.urls(remote, host, "/")]
 
 
 def size_text(count: int) -> str:

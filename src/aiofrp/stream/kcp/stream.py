@@ -20,7 +20,7 @@ from aiofrp.errors import Closed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.base import Buffer
 from aiofrp.stream.layer import ENDED, LayerStream
 from aiofrp.stream.stall import Account, Holding
-from aiofrp.stream.udp.socket import MAX_DATAGRAM, Address
+from aiofrp.stream.udp.socket import MAX_DATAGRAM, Address, address_shown
 from aiofrp.wire.kcp.core import KcpCore
 from aiofrp.wire.kcp.fec import FecDecoder, FecEncoder
 from aiofrp.wire.kcp.pace import MAX_WINDOW
@@ -190,7 +190,9 @@ class KcpStream(LayerStream):
 
     def refused(self) -> None:
         """An ICMP error says that no socket is bound to the peer's address."""
-        self._end_by_peer(Closed(f"kcp: nothing answers at {self.peername}: connection refused"))
+        self._end_by_peer(
+            Closed(f"kcp: nothing answers at {address_shown(self.peername)}: connection refused")
+        )
 
     # Stream
 

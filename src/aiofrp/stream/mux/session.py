@@ -48,8 +48,8 @@ _SWEEP = 30.0
 class MuxSession:
     """One yamux session; the receiver of its carrier.
 
-    ``on_stream`` is called with each stream the peer opens (a session that expects none passes ``None`` and refuses
-    them). ``on_lost`` is called once when the session is over, with the reason or ``None``.
+    ``on_stream`` is called with each stream the peer opens; without it they are refused. ``on_lost`` is called once at
+    the end of the session, with the reason or ``None``.
     """
 
     __slots__ = (
@@ -131,6 +131,11 @@ class MuxSession:
     def buffered(self) -> int:
         """Bytes held for receivers that do not take them."""
         return self.receivers.held
+
+    @property
+    def answered(self) -> bool:
+        """Whether the peer has taken a stream that was opened here, and so speaks yamux."""
+        return self._unacknowledged.answered
 
     @property
     def carrier(self) -> Stream:
@@ -290,9 +295,7 @@ class MuxSession:
 
     def _accept(self, stream_id: int) -> None:
         if stream_id in self._streams or stream_id % 2 != self._parity or not stream_id:
-            raise RemoteProtocolError(
-                f"yamux: SYN for stream {stream_id}, which is not free for the peer to open"
-            )
+            raise RemoteProtocolError(f"yamux: SYN for stream {stream_id}, which is not free for the peer")
         if self._on_stream is None or len(self._streams) >= self._limits.max_streams or self._closing:
             self.send(WINDOW_UPDATE, RST, stream_id, 0)
             return

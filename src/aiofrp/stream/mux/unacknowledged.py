@@ -12,13 +12,14 @@ class Unacknowledged:
     """At most ``most`` streams wait for the peer; those beyond are deferred: their SYN is sent when others are
     acknowledged."""
 
-    __slots__ = ("_deferred", "_most", "_send_syn", "_time", "_waiting")
+    __slots__ = ("_deferred", "_most", "_send_syn", "_time", "_waiting", "answered")
 
     def __init__(self, most: int, send_syn: Callable[[MuxStream], None], time: Callable[[], float]) -> None:
         """``time`` gives seconds of the loop's clock."""
         self._most = most
         self._send_syn = send_syn
         self._time = time
+        self.answered = False  #: a stream was acknowledged
         # Stream id → the stream, the time of its SYN, and what to call when it is acknowledged; limited by _most.
         self._waiting: dict[int, tuple[MuxStream, float, Callable[[], None]]] = {}
         # Limited by who opens streams.
@@ -37,6 +38,7 @@ class Unacknowledged:
         entry = self._waiting.pop(stream_id, None)
         if entry is None:
             return
+        self.answered = True
         entry[2]()
         while self._deferred and len(self._waiting) < self._most:
             stream, acknowledged = self._deferred.popleft()

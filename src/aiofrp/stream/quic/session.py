@@ -32,7 +32,7 @@ from aiofrp.stream.quic.timer import ConnectionTimer
 from aiofrp.stream.quic.waiters import StreamWaiters
 from aiofrp.stream.quic.withhold import CreditPolicy
 from aiofrp.stream.stall import Account
-from aiofrp.stream.udp.socket import Address
+from aiofrp.stream.udp.socket import Address, address_shown
 
 #: Seconds a closed connection stays, to retransmit CONNECTION_CLOSE.
 CLOSING_SECONDS = 1.0
@@ -214,7 +214,7 @@ class QuicSession:
 
     def refused(self) -> None:
         """An ICMP error says that no socket is bound to the peer's address."""
-        self._fail(QuicFailed(f"quic: nothing answers at {self.peername}: connection refused"))
+        self._fail(QuicFailed(f"quic: nothing answers at {address_shown(self.peername)}: connection refused"))
 
     # Handler of the core
 

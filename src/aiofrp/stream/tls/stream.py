@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aiofrp.errors import Closed, TransportError
+from aiofrp.errors import SEEN, Closed, TransportError
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.stream.layer import LayerStream
 from aiofrp.stream.tls.state import TRANSITIONS, TlsEvent, TlsState
@@ -35,13 +35,7 @@ _FLUSH_AT = 64 * 1024
 
 
 class TlsFailed(TransportError):
-    """The handshake failed; the text names the likely cause.
-
-    ``reason`` is the text without the settings of the tunnel between frps and frpc that may be the cause."""
-
-    def __init__(self, reason: str, hint: str = "") -> None:
-        super().__init__(f"{reason}: {hint}" if hint else reason)
-        self.reason = reason
+    """The handshake failed, or a record cannot be read."""
 
 
 class TlsStream(LayerStream):
@@ -62,6 +56,7 @@ class TlsStream(LayerStream):
         "_out",
         "_out_size",
         "_outgoing",
+        "_seen",
         "_state",
         "_tls",
     )
@@ -87,6 +82,7 @@ class TlsStream(LayerStream):
         self._tls, self._incoming, self._outgoing = _begin(context, server_side, server_hostname)
         self._on_ready = on_ready
         self._state = TlsState.HANDSHAKE
+        self._seen = b""  # of the peer's first bytes, during the handshake
         self._lower_full = False
         self._out: list[Buffer] = []  # plaintext of this loop turn, limited by _FLUSH_AT once ready
         self._out_size = 0
@@ -114,7 +110,12 @@ class TlsStream(LayerStream):
         state = self._state
         if state.reads:
             self._incoming.write(data)
-            if state.ready or self._handshake():
+            if state.ready:
+                self._read()
+                return
+            if len(self._seen) < SEEN:
+                self._seen += data[: SEEN - len(self._seen)]
+            if self._handshake():
                 self._read()
 
     def eof_received(self) -> None:
@@ -125,7 +126,7 @@ class TlsStream(LayerStream):
 
     def connection_lost(self, exc: Exception | None, /) -> None:
         if not self._state.ready or (exc is None and self._state.reads):
-            cause, exc = exc, self._cut_short()
+            cause, exc = exc, self._cut_short(exc)
             exc.__cause__ = cause
         self._end()
         self._deliver_lost(exc)
@@ -204,6 +205,7 @@ class TlsStream(LayerStream):
             self._fail(explain(exc))
             return False
         self._move(TlsEvent.READY)
+        self._seen = b""
         finished = not self._state.writes  # before the handshake was done; its close_notify is due now
         self._send_outgoing()
         self._flush()
@@ -310,14 +312,16 @@ class TlsStream(LayerStream):
     def _has_ended(self) -> bool:
         return self._state is TlsState.ENDED or self._state is TlsState.NEVER_READY
 
-    def _cut_short(self) -> TransportError:
+    def _cut_short(self, cause: Exception | None = None) -> TransportError:
         if not self._state.ready:
-            return TlsFailed(
-                "the connection ended during the TLS handshake: the peer does not speak TLS here, or refused it"
-            )
+            why = f": {cause}" if cause is not None else ""
+            failed = TlsFailed(f"the connection ended during the TLS handshake{why}")
+            failed.seen = self._seen
+            return failed
         return Closed("the connection ended without a TLS close_notify")
 
     def _fail(self, exc: TransportError) -> None:
+        exc.seen = self._seen
         self._end()
         self._deliver_lost(exc)
         self._lower.close()
@@ -335,27 +339,20 @@ def _begin(
     return verified, verified.incoming, verified.outgoing
 
 
-_NO_TLS = "the peer does not speak TLS on this port (is transport.tls.enable equal on both sides?)"
-#: OpenSSL's reasons, in lower case with blanks, and what they mean here.
-_HINTS = {
-    "wrong version number": _NO_TLS,
-    "record layer failure": _NO_TLS,  # the same since OpenSSL 3.2
+#: Reasons of OpenSSL that say little, in other words.
+_WORDS = {
+    "wrong version number": "the peer does not speak TLS on this port (wrong version number)",
+    "record layer failure": "the peer does not speak TLS on this port (record layer failure)",  # since OpenSSL 3.2
     "http request": "the peer sent plain HTTP",
-    "tlsv13 alert certificate required": "the peer demands a client certificate (transport.tls.certFile, keyFile)",
-    "tlsv1 alert unknown ca": "the peer does not trust our certificate's issuer (its transport.tls.trustedCaFile)",
-    "tlsv1 unrecognized name": "the port serves https proxies too and took this for one of their users; where the"
-    " server's vhostHTTPSPort is its bindPort, set transport.tls.disableCustomTLSFirstByte = false",
-    "peer did not return a certificate": "the client sent none, and transport.tls.trustedCaFile demands one",
-    "certificate verify failed": "the peer's certificate is not signed by a CA of transport.tls.trustedCaFile",
 }
 
 
 def explain(exc: ssl.SSLError) -> TlsFailed:
-    """A TLS error as ours, with its likely cause and the setting to check."""
+    """A TLS error as ours, in OpenSSL's words with blanks and in lower case."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         return TlsFailed(f"TLS: the peer's certificate was refused: {exc.verify_message}")
     reason = (exc.reason or str(exc)).replace("_", " ").lower()
-    return TlsFailed(f"TLS: {reason}", _HINTS.get(reason, ""))
+    return TlsFailed(f"TLS: {_WORDS.get(reason, reason)}")
 
 
 __all__ = ["TlsFailed", "TlsStream", "explain"]

@@ -39,6 +39,12 @@ Piece: TypeAlias = tuple[bytes, int, Address]
 """What one read gave: bytes, the length of each datagram in them (the last may be shorter), the sender."""
 
 
+def address_shown(address: Address) -> str:
+    """An address of a socket as ``host:port``."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class UdpSocket:
     """A bound or connected, non-blocking UDP socket, which it owns.
 

@@ -12,7 +12,7 @@ import os
 import re
 from typing import Final
 
-from aiofrp.errors import RemoteProtocolError
+from aiofrp.errors import SEEN, RemoteProtocolError
 from aiofrp.wire.dial.httphead import (
     DialResponse,
     HeadReader,
@@ -24,6 +24,7 @@ from aiofrp.wire.dial.httphead import (
 PATH: Final = "/~!frp"
 """The path of frp's websockets."""
 
+_HTTP: Final = b"HTTP/"
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _ABSOLUTE: Final = re.compile(
     r"(/|[A-Za-z][A-Za-z0-9+.-]*:)[\x21-\x7e]*"
@@ -44,12 +45,13 @@ class ClientUpgrade:
     """The client's side. Send :meth:`data_to_send` once, then pass what the server sends to :meth:`receive_data` until
     it returns bytes."""
 
-    __slots__ = ("_key", "_reader", "_request")
+    __slots__ = ("_key", "_reader", "_request", "_seen")
 
     def __init__(self, host: str, *, key: bytes | None = None) -> None:
         """``host``: the value of Host, also part of Origin. ``key``: 16 bytes, random by default; for tests."""
         self._key = base64.b64encode(key or os.urandom(16)).decode()
         self._reader = HeadReader()
+        self._seen = b""  # of the response, at most SEEN bytes
         host = _ZONE.sub("", host)  # RFC 6874 §1: a zone has a meaning only on its own host
         self._request = (
             f"GET {PATH} HTTP/1.1\r\n"
@@ -72,19 +74,25 @@ class ClientUpgrade:
 
         Raises :class:`RemoteProtocolError` with the reference's text for a response that opens no websocket.
         """
-        parts = self._reader.receive_data(data)
-        if parts is None:
-            return None
-        head, rest = parts
-        self._check(parse_dial_response(head))
+        self._seen += data[: SEEN - len(self._seen)]
+        try:
+            if not self._seen.startswith(_HTTP[: len(self._seen)]):
+                raise RemoteProtocolError("malformed HTTP head: no start line")
+            parts = self._reader.receive_data(data)
+            if parts is None:
+                return None
+            head, rest = parts
+            self._check(parse_dial_response(head))
+        except RemoteProtocolError as exc:
+            exc.seen = self._seen
+            raise
         return rest
 
     def _check(self, response: DialResponse) -> None:
         fields = response.fields
         if response.status != 101:
             raise RemoteProtocolError(
-                f"bad status: the server answered {response.status} {response.reason} to the websocket upgrade "
-                "(does this address lead to frps, or to a web server or proxy that does not pass websockets on?)"
+                f"bad status: the server answered {response.status} {response.reason} to the websocket upgrade"
             )
         if (
             fields.get("upgrade", "").lower() != "websocket"

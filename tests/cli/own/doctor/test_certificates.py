@@ -10,7 +10,7 @@ from cryptography import x509
 
 from aiofrp.cli.own.doctor import certificates
 from aiofrp.cli.own.doctor.report import Outcome
-from aiofrp.client.service import dial_options
+from aiofrp.client.dialing import dial_options
 from aiofrp.config.models.shared import TlsConfig
 from tests.support.certs import Authority, authority
 from tests.support.tunnel import client_config, running_server, server_config

@@ -17,7 +17,7 @@ from aiofrp.cli.own.doctor.report import (
     skipped,
     warning,
 )
-from aiofrp.client.service import dial_options
+from aiofrp.client.dialing import dial_options
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig

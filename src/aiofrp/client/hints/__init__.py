@@ -1,0 +1,1 @@
+"""What frpc knows when something failed, for the catalogue of hints."""

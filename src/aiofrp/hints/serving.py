@@ -1,0 +1,82 @@
+"""Rows about the local service of a proxy, which frpc reaches for each user.
+
+Facts: ``where``, ``host`` and ``port`` of the service, ``container`` (``yes`` inside one), ``other`` (an address of
+this machine on which the port is open, where that of the configuration refuses).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiofrp.hints.entry import KnownFailure
+
+SERVICES: Final = (
+    KnownFailure(
+        "service-other-address",
+        cause="the service does not listen on {where}, but on {other}",
+        step='Set localIP = "{other_host}" in the proxy, or let the service listen on {host}',
+        key="proxies.localIP",
+        prints=("connection refused",),
+        given={"listens": "elsewhere"},
+    ),
+    KnownFailure(
+        "service-down-container",
+        cause="nothing listens on {where} in this container",
+        reasons=("the service runs outside the container, where 127.0.0.1 is another machine", "it is down"),
+        step="Set localIP to the name of the service's container, or host.docker.internal for a service of the host",
+        key="proxies.localIP",
+        prints=("connection refused",),
+        given={"container": "yes", "loopback": "yes"},
+    ),
+    KnownFailure(
+        "service-down",
+        cause="nothing listens on {where}",
+        reasons=("the service does not run", "localPort or localIP is wrong"),
+        step="Start the service, or correct localIP and localPort of the proxy",
+        key="proxies.localPort",
+        prints=("connection refused",),
+    ),
+    KnownFailure(
+        "service-slow",
+        cause="{where} does not take the connection in time",
+        reasons=("the service or its machine hangs", "a firewall drops the connection", "localIP is wrong"),
+        step="Check that the service answers on the machine of frpc: `nc -vz {host} {port}`",
+        key="proxies.localIP",
+        prints=("i/o timeout",),
+    ),
+    KnownFailure(
+        "service-name",
+        cause="the name {host} of the service has no address",
+        step="Correct localIP of the proxy",
+        key="proxies.localIP",
+        prints=("no such host",),
+    ),
+    KnownFailure(
+        "service-socket-missing",
+        cause="there is no socket {path}",
+        reasons=("the service does not run", "unixPath is wrong"),
+        step="Start the service, or correct unixPath of the plugin",
+        key="proxies.plugin.unixPath",
+        prints=("dial unix {path}: connect: no such file or directory",),
+    ),
+    KnownFailure(
+        "service-socket-forbidden",
+        cause="frpc may not open the socket {path}",
+        step="Run frpc as a user or group that may write to the socket",
+        key="proxies.plugin.unixPath",
+        prints=("dial unix {path}: connect: permission denied",),
+    ),
+    KnownFailure(
+        "service-files",
+        cause="frpc has no open files left for users",
+        step="Raise the limit of open files: LimitNOFILE= in the unit of systemd, or `ulimit -n`",
+        prints=("too many open files",),
+    ),
+    KnownFailure(
+        "service-unreachable",
+        cause="this machine has no way to {host}",
+        step="Correct localIP of the proxy, or the network of this machine",
+        key="proxies.localIP",
+        prints=("network is unreachable", "no route to host", "host is unreachable"),
+    ),
+)

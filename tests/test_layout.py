@@ -88,6 +88,8 @@ COVERED_BY = {
     "proxy/stcp.py": "e2e/test_stcp.py",
     "proxy/tcp.py": "e2e/test_tcp.py",
     "proxy/tcpmux.py": "e2e/test_tcpmux.py",
+    "config/load/mistakes.py": "hints/test_broken_files.py",
+    "config/load/warnings.py": "config/load/test_validate.py",
     "config/load/known.py": "config/load/test_hints.py",
     "config/load/syntax.py": "config/load/test_hints.py",
     "wire/http/fields.py": "wire/http/test_head.py",

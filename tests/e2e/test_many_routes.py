@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from aiofrp.config.load.validate import client_warnings
+from aiofrp.config.load.warnings import client_warnings
 from aiofrp.config.models.proxy import MAX_ROUTES
 from aiofrp.errors import ProxyError
 from aiofrp.server.publish import proxies as server_proxies

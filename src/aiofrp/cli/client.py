@@ -18,6 +18,7 @@ from aiofrp.client.sources.file import ConfigSource
 from aiofrp.config.flags.configs import client_config, proxy_config, proxy_warnings, visitor_config
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING
+from aiofrp.config.load.mistakes import hinted
 from aiofrp.config.load.validate import common_problems, proxy_problems, visitor_problems
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.load.verify import verify, warning_text
@@ -71,7 +72,7 @@ def start_visitor(invocation: Invocation) -> int:
 def _start_flags(config: ClientConfig, invocation: Invocation, problems: list[Problem]) -> int:
     found = list(common_problems(config, invocation.value("allow-unsafe"))) or problems
     if found:
-        print(InvalidConfig(found))
+        print(InvalidConfig(hinted(found)))
         return 1
     return run(_run_one(config, None, _log_form(invocation)))
 

@@ -13,9 +13,11 @@ from aiofrp.cli.signals import on_hangup, on_termination
 from aiofrp.config.flags.configs import server_config, server_warnings
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING, Loaded, load_server
+from aiofrp.config.load.mistakes import hinted
 from aiofrp.config.load.validate import server_problems
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.load.verify import verify, warning_text
+from aiofrp.config.load.warnings import open_to_all
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.problem import InvalidConfig
 from aiofrp.errors import FrpError
@@ -90,10 +92,10 @@ def _from_file(invocation: Invocation) -> ServerConfig:
 
 def _from_flags(invocation: Invocation) -> ServerConfig:
     config = server_config(invocation)
-    print(warning_text(server_warnings(invocation)), end="")
+    print(warning_text([*server_warnings(invocation), *open_to_all(config)]), end="")
     problems = list(server_problems(config, _unsafe(invocation)))
     if problems:
-        raise InvalidConfig(problems)
+        raise InvalidConfig(hinted(problems))
     return config
 
 

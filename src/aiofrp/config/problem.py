@@ -27,6 +27,7 @@ class Problem:
     hint: str = ""  #: what to write instead
     file: str = ""
     line: int = 0  #: 1 is the first; 0 unknown
+    excerpt: str = ""  #: the line, and a mark below the place in it
 
     def at(self, file: str, line: int = 0) -> Problem:
         """The same problem with its place, unless it has one or is about no place."""
@@ -41,7 +42,8 @@ class Problem:
         path = dotted(self.path)
         if not self.hint and not self.line and (not path or path in self.message):
             return ""
-        return ": ".join(part for part in (place, path, self.hint) if part)
+        text = ": ".join(part for part in (place, path, self.hint) if part)
+        return "\n    ".join((text, *self.excerpt.splitlines()))
 
 
 class InvalidConfig(ConfigError):

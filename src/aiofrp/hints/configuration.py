@@ -15,6 +15,17 @@ _QUOTES: Final = 'Write texts in straight quotes: key = "text"'
 
 CONFIGURATION: Final = (
     KnownFailure(
+        "include-unreadable",
+        cause="a file that includes names cannot be read",
+        step="Correct includes, or let the user of the program read the file",
+        key="includes",
+        prints=(
+            "load additional config from {path} error: open",
+            "load additional config from {path} error: read",
+            "render extra config {path} error",
+        ),
+    ),
+    KnownFailure(
         "file-beside",
         cause="there is no file {path}, and {beside} is in the same directory",
         step="Name it: -c {beside}",
@@ -55,6 +66,13 @@ CONFIGURATION: Final = (
         prints=("toml:",),
     ),
     KnownFailure(
+        "toml-list",
+        cause="a list does not end",
+        step='Write lists in brackets with commas between: ["a", "b"]',
+        prints=("unclosed array", "invalid value"),
+        given={"format": "toml", "list": "open"},
+    ),
+    KnownFailure(
         "toml-no-quotes",
         cause="a text stands without quotes",
         step=_QUOTES,
@@ -84,12 +102,6 @@ CONFIGURATION: Final = (
         cause="the brackets of a table's header do not match",
         step="Write [[proxies]] for one of several, and [auth] for a single table",
         prints=("at the end of an array declaration", "at the end of a table declaration"),
-    ),
-    KnownFailure(
-        "toml-list",
-        cause="a list does not end",
-        step='Write lists in brackets with commas between: ["a", "b"]',
-        prints=("unclosed array",),
     ),
     KnownFailure(
         "toml-key-twice",
@@ -139,7 +151,7 @@ CONFIGURATION: Final = (
     KnownFailure(
         "json-end",
         cause="the file ends before all brackets are closed",
-        step="Close each { with } and each [ with ]",
+        step="Close each {{ with }} and each [ with ]",
         prints=("unexpected end of JSON input",),
     ),
     KnownFailure(
@@ -156,7 +168,7 @@ CONFIGURATION: Final = (
     ),
     KnownFailure(
         "template",
-        cause="the file has a template ({{ … }}) that cannot be read",
+        cause="the file has a template ({{{{ … }}}}) that cannot be read",
         step="Write {{{{ .Envs.NAME }}}} for a variable of the environment",
         prints=("template:",),
     ),

@@ -22,8 +22,12 @@ SERVICES: Final = (
     KnownFailure(
         "service-down-container",
         cause="nothing listens on {where} in this container",
-        reasons=("the service runs outside the container, where 127.0.0.1 is another machine", "it is down"),
-        step="Set localIP to the name of the service's container, or host.docker.internal for a service of the host",
+        reasons=(
+            "the service does not run",
+            "it runs outside the container, where 127.0.0.1 is another machine",
+        ),
+        step="Start the service, or correct localPort; for one outside this container set localIP to the name of its"
+        " container, or to host.docker.internal",
         key="proxies.localIP",
         prints=("connection refused",),
         given={"container": "yes", "loopback": "yes"},

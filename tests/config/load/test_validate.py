@@ -10,13 +10,13 @@ import pytest
 from aiofrp.config.load.decode import decode_client, decode_proxy, decode_server, decode_visitor
 from aiofrp.config.load.validate import (
     client_problems,
-    client_warnings,
     duplicate_problems,
     gate_problems,
     proxy_problems,
     server_problems,
     visitor_problems,
 )
+from aiofrp.config.load.warnings import client_warnings
 from aiofrp.config.problem import Problem, dotted
 
 

@@ -20,14 +20,14 @@ from aiofrp.config.legacy import ini
 from aiofrp.config.load.decode import Rules, decode_client, decode_server
 from aiofrp.config.load.glob import included_files
 from aiofrp.config.load.locate import ini_locator, locator
+from aiofrp.config.load.mistakes import explained, hints_added
 from aiofrp.config.load.validate import (
     client_problems,
-    client_warnings,
     duplicate_problems,
     gate_problems,
     server_problems,
-    server_warnings,
 )
+from aiofrp.config.load.warnings import client_warnings, server_warnings
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.model import Model
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
@@ -160,7 +160,7 @@ def _ini_include(path: str, environ: Mapping[str, str]) -> str:
         return _rendered(_text(read(path)), environ, number_ranges=False)
     except ConfigError as error:
         before = f"getIncludeContents error: render extra config {path} error"
-        raise ConfigError(f"{before}: {error}", "includes") from None
+        raise ConfigError(f"{before}: {error.text}", "includes") from None
 
 
 def _parsed(path: str, raw: bytes, environ: Mapping[str, str], *, strict: bool) -> Source:
@@ -172,13 +172,18 @@ def _parsed(path: str, raw: bytes, environ: Mapping[str, str], *, strict: bool) 
     text = _rendered(plain, environ)
     try:
         document = parse(text, os.path.splitext(path)[1], strict=strict)
-    except InvalidConfig as error:
-        raise _placed(error, path) from None
+    except ConfigError as error:
+        raise _placed(explained(error, text, _form(path)), path) from None
     form = document.format
     rules = Rules(strict, ordered=form == "json", coerce=form == "yaml" and not strict, syntax=form)
     same = text == plain or text.count("\n") == plain.count("\n")
     locate = _Lazy(text, form) if same else lambda path: 0
     return Source(path, document.tree, False, rules, locate, document.note)
+
+
+def _form(path: str) -> str:
+    """The format that the name of a file says, TOML where it says none."""
+    return {".json": "json", ".yaml": "yaml", ".yml": "yaml"}.get(os.path.splitext(path)[1].lower(), "toml")
 
 
 class _Lazy:
@@ -217,6 +222,7 @@ def _explained(problem: Problem, source: Source) -> Problem:
 # frps
 
 
+@hints_added()
 def load_server(
     path: str,
     *,
@@ -255,6 +261,7 @@ def _in_ini(problem: Problem, source: Source) -> Problem:
 # frpc
 
 
+@hints_added()
 def load_client(
     path: str,
     *,
@@ -318,7 +325,7 @@ class _Bundle:
                 replace(item, message=before + item.message) for item in error.problems
             ) from None
         except ConfigError as error:
-            raise ConfigError(before + str(error)) from None
+            raise ConfigError(before + error.text) from None
 
     def finished(self, allow_unsafe: Collection[str], *, starting: bool) -> Loaded[ClientConfig]:
         """Check the names, leave out what does not start, validate. Raises :class:`InvalidConfig` with all problems."""

@@ -25,7 +25,6 @@ from aiofrp.config.models.client import (
 from aiofrp.config.models.model import Declared, Model, declared
 from aiofrp.config.models.proxy import (
     BANDWIDTH_MODES,
-    MAX_ROUTES,
     DomainConfig,
     PluginConfig,
     ProxyConfig,
@@ -45,9 +44,6 @@ from aiofrp.config.problem import Path, Problem
 
 VIRTUAL_NET = "VirtualNet"
 FEATURE_GATES = (VIRTUAL_NET,)
-
-#: Bytes of a datagram that every message of either wire protocol has place for; what knows more is slow to load.
-FITS_ALWAYS = 4096
 
 Problems = Iterator[Problem]
 
@@ -88,58 +84,6 @@ def client_problems(config: ClientConfig, allow_unsafe: Collection[str] = ()) ->
             yield from _named(f"visitor {visitor.name}: ", ("visitors", index), visitor_problems(visitor))
 
 
-def client_warnings(config: ClientConfig) -> list[str]:
-    """What is of no effect in the configuration of frpc, or more than the server takes."""
-    tls = config.transport.tls
-    files = {"certFile": tls.cert_file, "keyFile": tls.key_file, "trustedCaFile": tls.trusted_ca_file}
-    unused = "is invalid when transport.tls.enable is false"
-    return [
-        *(f"transport.tls.{name} {unused}" for name, path in files.items() if path and not tls.enable),
-        *(
-            f"proxy {proxy.name}: {proxy.routes} routes (domains times locations); aiofrp's frps refuses more"
-            f" than {MAX_ROUTES} for one proxy"
-            for proxy in config.proxies
-            if isinstance(proxy, DomainConfig) and proxy.routes > MAX_ROUTES
-        ),
-        *_datagrams(config),
-    ]
-
-
-def server_warnings(config: ServerConfig) -> list[str]:
-    """What of the configuration of frps clients of frp cannot use."""
-    if config.udp_packet_size <= FITS_ALWAYS:
-        return []
-    from aiofrp.wire.frp.codec import V1
-    from aiofrp.wire.frp.codec2 import V2
-    from aiofrp.wire.frp.udppacket import longest_datagram
-
-    limit = longest_datagram(V1, 0)
-    if config.udp_packet_size <= limit:
-        return []
-    return [
-        f"udpPacketSize = {config.udp_packet_size}: clients of frp take datagrams of at most {limit} bytes in wire"
-        f' protocol v1; with transport.wireProtocol = "v2" in their files {longest_datagram(V2, 0)}'
-    ]
-
-
-def _datagrams(config: ClientConfig) -> Iterator[str]:
-    if config.udp_packet_size <= FITS_ALWAYS:
-        return
-    from aiofrp.wire.frp.codec import V1
-    from aiofrp.wire.frp.codec2 import V2
-    from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, longest_datagram
-
-    codec = V2 if config.transport.wire_protocol == "v2" else V1
-    limit, size = longest_datagram(codec, 0), min(config.udp_packet_size, MAX_DATAGRAM)
-    kinds = {proxy.type for proxy in config.proxies} | {visitor.type for visitor in config.visitors}
-    if size > limit and kinds & {"udp", "sudp"}:
-        more = f'; with transport.wireProtocol = "v2" {longest_datagram(V2, 0)}' if codec is V1 else ""
-        yield (
-            f"udpPacketSize = {config.udp_packet_size}: frp's frps takes datagrams of at most {limit} bytes in wire"
-            f" protocol {codec.name}{more}"
-        )
-
-
 def gate_problems(config: ClientCommonConfig) -> Problems:
     """Feature gates that do not exist; checked when frpc starts, not by ``verify``."""
     for name in config.feature_gates:
@@ -166,6 +110,22 @@ def common_problems(config: ClientCommonConfig, allow_unsafe: Collection[str] = 
     yield from _web_server(config.web_server)
     yield from _transport(config.transport)
     yield from _includes(config.includes)
+    yield from _server_addr(config.server_addr)
+
+
+def _server_addr(address: str) -> Problems:
+    """What can be no host name and no IP address: every connection to it would fail."""
+    host = address.partition("://")[2].partition("/")[0] if "://" in address else address.partition("/")[0]
+    name, colon, port = host.rpartition(":")
+    if host.startswith("["):
+        name, _, port = host[1:].partition("]")
+        colon = port = port.removeprefix(":")
+    elif not colon or ":" in name or not port.isdigit():
+        name, colon = host, ""
+    if name == address or not name:
+        return
+    hint = f'write serverAddr = "{name}"' + (f" and serverPort = {port}" if colon else "")
+    yield Problem(f"serverAddr: {address} is no host name and no IP address", ("serverAddr",), hint)
 
 
 def _auth(auth: AuthBase, allow_unsafe: Collection[str]) -> Problems:

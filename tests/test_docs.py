@@ -108,6 +108,11 @@ def test_the_library_page_is_what_the_docstrings_say() -> None:
     assert path.read_text(encoding="utf-8") == script("_apipage").page(), "scripts/apipage"
 
 
+def test_the_errors_page_is_what_the_catalogue_says() -> None:
+    path = DOCS / "reference" / "errors.md"
+    assert path.read_text(encoding="utf-8") == script("_hintpage").page(), "scripts/hintpage"
+
+
 def test_the_metrics_page_names_all() -> None:
     """Each series that frps can show, with its labels."""
     metrics = Metrics()

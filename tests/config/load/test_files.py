@@ -146,7 +146,8 @@ def test_rules_broken_in_an_included_file_are_placed_there(folder: Path) -> None
     text = _error(_write("c.toml", 'includes = ["./inc/*"]\n' + PROXY.format("main")))
     assert text == (
         "proxy two: localPort: localPort: port number 70000 must be in the range 0..65535\n"
-        f"  {folder}/inc/a.toml:7: proxies[1].localPort: ports are numbers from 0 to 65535. Write a number in this range"
+        f"  {folder}/inc/a.toml:7: proxies[1].localPort: ports are numbers from 0 to 65535."
+        " Write a number in this range"
     )
 
 

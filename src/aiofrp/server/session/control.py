@@ -1,5 +1,4 @@
-"""One logged-in client on frps: its control connection, its proxies, its work connections
-(docs/protocol/server.md §2)."""
+"""One logged-in client on frps: its control connection, proxies and work connections (docs/protocol/server.md §2)."""
 
 from __future__ import annotations
 
@@ -48,10 +47,7 @@ _log = logs.get(__name__)
 
 
 class ServerControl:
-    """One control session.
-
-    Messages are handled one after another in the order they came (docs/protocol/server.md §2.5), by one task.
-    """
+    """One control session. One task handles its messages, in the order they came (docs/protocol/server.md §2.5)."""
 
     def __init__(
         self,
@@ -334,8 +330,8 @@ class ServerControl:
             remote_addr = await self._published.start(self, message)
         except FrpError as exc:
             self.message_log.warning("new proxy [%s] type [%s] error: %s", name, kind, refused(exc, message))
-            error = self._tables.explain(exc, f"new proxy [{name}] error")
-            self.send(NewProxyResp(proxy_name=name, error=error))
+            text = self._tables.explain(exc, f"new proxy [{name}] error")
+            self.send(NewProxyResp(proxy_name=name, error=text))
             return
         self._proxies[name] = kind
         where = visit_text(message, remote_addr, self._stream)

@@ -13,6 +13,7 @@ from aiofrp import logs
 from aiofrp.aio import Scope
 from aiofrp.cli.run import log_wait, run, service_manager, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
+from aiofrp.cli.tlsfiles import tls_warnings
 from aiofrp.client.backoff import Backoff
 from aiofrp.client.sources.file import ConfigSource
 from aiofrp.config.flags.configs import client_config, proxy_config, proxy_warnings, visitor_config
@@ -36,7 +37,8 @@ _log = logs.get(__name__)
 def verify_file(invocation: Invocation) -> int:
     """``frpc verify``: check a file and print what is wrong with it. Returns the exit code."""
     strict, unsafe = invocation.value("strict-config"), invocation.value("allow-unsafe")
-    code, text = verify("frpc", invocation.value("config"), strict=strict, allow_unsafe=unsafe)
+    path = invocation.value("config")
+    code, text = verify("frpc", path, strict=strict, allow_unsafe=unsafe, inspect=tls_warnings)
     print(text, end="")
     return code
 

@@ -10,6 +10,7 @@ from aiofrp import logs
 from aiofrp.aio import Scope, unless
 from aiofrp.cli.run import log_wait, run, service_manager, set_up_logs
 from aiofrp.cli.signals import on_hangup, on_termination
+from aiofrp.cli.tlsfiles import tls_warnings
 from aiofrp.config.flags.configs import server_config, server_warnings
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.config.load.files import LEGACY_WARNING, Loaded, load_server
@@ -35,7 +36,11 @@ def verify_file(invocation: Invocation) -> int:
         print("frps: the configuration file is not specified")
         return 0
     code, text = verify(
-        "frps", path, strict=invocation.value("strict-config"), allow_unsafe=_unsafe(invocation)
+        "frps",
+        path,
+        strict=invocation.value("strict-config"),
+        allow_unsafe=_unsafe(invocation),
+        inspect=tls_warnings,
     )
     print(text, end="")
     return code

@@ -297,26 +297,26 @@ _REFUSED_CERTIFICATE: Final = "the peer's certificate was refused: "
 TLS: Final = (
     KnownFailure(
         "certificate-expired",
-        cause="the certificate of the server has expired{when}",
+        cause="the certificate of the server has expired ({date})",
         reasons=("it was not renewed", "the clock of this machine is wrong (it says {now})"),
         step="Renew the certificate that transport.tls.certFile of frps names, or set the clock of this machine",
         key="transport.tls.certFile",
-        prints=(_REFUSED_CERTIFICATE + "it has expired",),
+        prints=(_REFUSED_CERTIFICATE + "it has expired ({date})",),
     ),
     KnownFailure(
         "certificate-not-yet-valid",
-        cause="the certificate of the server is not valid yet{when}",
+        cause="the certificate of the server is not valid yet ({date})",
         reasons=("the clock of this machine is wrong (it says {now})", "it was made for later"),
         step="Set the clock of this machine; if it is right, replace the certificate of frps",
         key="transport.tls.certFile",
-        prints=(_REFUSED_CERTIFICATE + "it is not valid yet",),
+        prints=(_REFUSED_CERTIFICATE + "it is not valid yet ({date})",),
     ),
     KnownFailure(
         "certificate-name",
-        cause="the certificate of the server is not for {name}{names}",
+        cause="the certificate of the server is not for {name}, but for {names}",
         step="Set transport.tls.serverName to a name that the certificate is for, or have one made for {name}",
         key="transport.tls.serverName",
-        prints=(_REFUSED_CERTIFICATE + "it is not for {name} (",),
+        prints=(_REFUSED_CERTIFICATE + "it is not for {name}, but for {names} (",),
     ),
     KnownFailure(
         "certificate-purpose",

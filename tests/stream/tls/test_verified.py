@@ -51,6 +51,20 @@ def twin_names(*, ends_in: datetime.timedelta = datetime.timedelta(days=1)) -> A
     return Authority(ca.public_bytes(pem), leaf.public_bytes(pem), private)
 
 
+#: An authority with the serial number 0, which RFC 5280 forbids and Debian's bundle has nine times.
+SERIAL_0 = b"""-----BEGIN CERTIFICATE-----
+MIIBazCCARCgAwIBAgIBADAKBggqhkjOPQQDAjATMREwDwYDVQQDDAhzZXJpYWwg
+MDAgFw0yNjExMjkxMTE4MTVaGA8yMTI2MTEwNTExMTgxNVowEzERMA8GA1UEAwwI
+c2VyaWFsIDAwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARHLbh35pkSODD995Qg
+ZA9UJ+awUmhlVNJaoKQbPZTygVH3RLVKtFvJDOrXLAGYeZ20+MWj17ymB3ckVrD6
+iJFwo1MwUTAdBgNVHQ4EFgQUouqnuaVwXj9hGCN48K7woAtVDs8wHwYDVR0jBBgw
+FoAUouqnuaVwXj9hGCN48K7woAtVDs8wDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjO
+PQQDAgNJADBGAiEAsLaUatj9DzHFvoVNeBkhccBuFJ3xbhdBqCTKD16PvGACIQCx
+PZOHKdlk69WNphc8cVNx3QAMjblzTET92YaXpJyqoQ==
+-----END CERTIFICATE-----
+"""
+
+
 class Files:
     """The PEM files of an authority."""
 
@@ -123,3 +137,34 @@ def test_a_file_without_certificates_is_an_error(tmp_path: Path) -> None:
     path.write_text("nothing")
     with pytest.raises(ssl.SSLError):
         VerifyingContext(str(path), server_side=True)
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_authorities_that_the_library_warns_about(tmp_path: Path, before: bool) -> None:
+    """Warnings are errors here: nothing may be printed, and a later release that refuses them changes nothing."""
+    twins = Files(tmp_path, twin_names())
+    authorities = Path(twins.ca).read_bytes()
+    Path(twins.ca).write_bytes(SERIAL_0 + authorities if before else authorities + SERIAL_0)
+    context = VerifyingContext(twins.ca, server_side=False)
+    near, far = memory_pair()
+    there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    there.load_cert_chain(twins.cert, twins.key)
+    end = End(TlsStream(far, there, server_side=True)).attach()
+    here = TlsStream(near, context, server_side=False, server_hostname="frp.test")
+    here.write(b"hello")
+    await until(lambda: end.data == b"hello")
+    here.abort()
+    end.stream.abort()
+
+
+async def test_an_expired_certificate_is_refused_with_its_date(tmp_path: Path) -> None:
+    ended = Files(tmp_path, twin_names(ends_in=-datetime.timedelta(hours=1)))
+    near, far = memory_pair()
+    there = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    there.load_cert_chain(ended.cert, ended.key)
+    End(TlsStream(far, there, server_side=True)).attach()
+    context = VerifyingContext(ended.ca, server_side=False)
+    here = End(TlsStream(near, context, server_side=False, server_hostname="frp.test")).attach()
+    await until(lambda: here.lost)
+    assert isinstance(here.error, TlsFailed)
+    assert "certificate was refused: it " in here.error.text

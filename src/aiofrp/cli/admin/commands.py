@@ -15,6 +15,7 @@ from aiofrp.cli.admin.place import place_of
 from aiofrp.cli.admin.tables import away, tables
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.errors import FrpError
+from aiofrp.hints.entry import Hint
 
 #: The exit code of ``status`` while frpc has no connection to its server.
 AWAY = 2
@@ -48,8 +49,16 @@ def _with_api(invocation: Invocation, use: Callable[[Api], int]) -> int:
         place = place_of(invocation.value("config"), strict=invocation.value("strict-config"))
         return use(Api(place, invocation.value("api-timeout")))
     except FrpError as error:
+        error.hint = error.hint or _hint(error)
         print(error)
         return 1
+
+
+def _hint(error: FrpError) -> Hint | None:
+    """The hint about a running frpc that cannot be asked, or the file that says where it is."""
+    from aiofrp.hints.catalogue import find  # here, as the rows are needed only then
+
+    return find("command", error.text)
 
 
 def _say(answer: bytes, text: str) -> int:

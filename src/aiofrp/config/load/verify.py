@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Literal
 
-from aiofrp.config.load.files import load_client, load_server
+from aiofrp.config.load.files import Loaded, load_client, load_server
+from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.problem import InvalidConfig
 from aiofrp.errors import ConfigError
 
@@ -18,13 +20,16 @@ def verify(
     strict: bool = True,
     allow_unsafe: Collection[str] = (),
     environ: Mapping[str, str] | None = None,
+    inspect: Callable[[ServerConfig | ClientConfig], Iterable[str]] = lambda config: (),
 ) -> tuple[int, str]:
-    """Check a file: the exit code and the text for standard output."""
+    """Check a file: the exit code and the text for standard output. ``inspect`` gives further warnings."""
+    loaded: Loaded[ServerConfig] | Loaded[ClientConfig]
     try:
         if program == "frps":
-            warnings = load_server(path, strict=strict, allow_unsafe=allow_unsafe, environ=environ).warnings
+            loaded = load_server(path, strict=strict, allow_unsafe=allow_unsafe, environ=environ)
         else:
-            warnings = load_client(path, strict=strict, allow_unsafe=allow_unsafe, environ=environ).warnings
+            loaded = load_client(path, strict=strict, allow_unsafe=allow_unsafe, environ=environ)
+        warnings = (*loaded.warnings, *inspect(loaded.config))
     except InvalidConfig as error:
         return 1, f"{warning_text(error.warnings)}{error}\n"
     except ConfigError as error:

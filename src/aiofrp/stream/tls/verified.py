@@ -7,11 +7,15 @@ lets us decide that one case; everything else is OpenSSL's decision.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
+import re
 import ssl
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -22,6 +26,11 @@ from aiofrp.stream.base import Buffer
 
 #: X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT (openssl/x509_vfy.h).
 _SELF_SIGNED_LEAF = 18
+_NOT_YET, _EXPIRED = 9, 10
+_UNREADABLE = "it cannot be read"
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
+#: Names of a certificate for another host that are shown.
+_MOST_NAMES = 5
 #: OpenSSL's other verdicts in words (openssl/x509_vfy.h).
 _PROBLEMS = {
     2: "its issuer is unknown",
@@ -45,10 +54,7 @@ class VerifyingContext:
     def __init__(self, ca_file: str, cert_file: str = "", key_file: str = "", *, server_side: bool) -> None:
         """Raises :class:`ssl.SSLError` or :class:`OSError` for unusable files; files are PEM."""
         with open(ca_file, "rb") as file:
-            try:
-                self._authorities = x509.load_pem_x509_certificates(file.read())
-            except ValueError as exc:
-                raise ssl.SSLError(str(exc)) from exc
+            self._authorities_pem = file.read()
         self._server_side = server_side
         self._context = SSL.Context(SSL.TLS_METHOD)
         self._context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -63,6 +69,11 @@ class VerifyingContext:
         except SSL.Error as exc:
             raise _error(exc) from exc
         self._context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._judge)
+
+    @cached_property
+    def _authorities(self) -> list[x509.Certificate]:
+        """Those that can be parsed; OpenSSL has all. Few connections need them."""
+        return list(_readable(self._authorities_pem))
 
     def use_identity(self, certificate: bytes, key: bytes) -> None:
         """Show ``certificate`` with ``key``, both PEM."""
@@ -89,9 +100,9 @@ class VerifyingContext:
             return "there is none"
         try:
             first, *others = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in chain)
-            leaf = first.to_cryptography()
+            leaf = _parsed(first)
         except (crypto.Error, ValueError):
-            return "it cannot be read"
+            return _UNREADABLE
         store = self._context.get_cert_store()
         assert store is not None
         try:
@@ -99,24 +110,30 @@ class VerifyingContext:
         except crypto.X509StoreContextError as exc:
             code, depth = exc.errors[0], exc.errors[1]
             if not (code == _SELF_SIGNED_LEAF and depth == 0 and self._issued(leaf)):
-                return _PROBLEMS.get(code, f"OpenSSL verification error {code}")
+                return _problem(code, exc.certificate)
         if not self._has_purpose(leaf):
             return _PROBLEMS[26]
         if name and not matches_name(leaf, name):
-            return f"it is not for {name} (transport.tls.serverName)"
+            return _other_name(leaf, name)
         return ""
 
     def _judge(self, connection: SSL.Connection, cert: crypto.X509, code: int, depth: int, ok: int) -> bool:
         verdict = connection.get_app_data()
         assert isinstance(verdict, _Verdict)
-        leaf = cert.to_cryptography()
-        if not ok and not (code == _SELF_SIGNED_LEAF and depth == 0 and self._issued(leaf)):
-            verdict.problem = _PROBLEMS.get(code, f"OpenSSL verification error {code}")
-            return False
-        if depth == 0 and verdict.name and not matches_name(leaf, verdict.name):
-            verdict.problem = f"it is not for {verdict.name} (transport.tls.serverName)"
-            return False
-        return True
+        verdict.problem = self._problem_of(verdict.name, cert, code, depth, ok=bool(ok))
+        return not verdict.problem
+
+    def _problem_of(self, name: str, cert: crypto.X509, code: int, depth: int, *, ok: bool) -> str:
+        """What is wrong with one certificate of a chain; empty if nothing. Only that of the peer itself is parsed."""
+        if depth:
+            return "" if ok else _problem(code, cert)
+        try:
+            leaf = _parsed(cert)
+        except ValueError:
+            return _UNREADABLE
+        if not ok and not (code == _SELF_SIGNED_LEAF and self._issued(leaf)):
+            return _problem(code, cert)
+        return _other_name(leaf, name) if name and not matches_name(leaf, name) else ""
 
     def _issued(self, leaf: x509.Certificate) -> bool:
         """Whether one of our authorities signed ``leaf``, and it may be used for this, now."""
@@ -248,6 +265,47 @@ class Outgoing:
                 chunks.append(self._connection.bio_read(_CHUNK))
         except SSL.WantReadError:
             return b"".join(chunks)
+
+
+def _parsed(cert: crypto.X509) -> x509.Certificate:
+    """``cert`` for the library that reads its fields. Raises :class:`ValueError` for one that it does not take."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what a later release of the library will not take
+        return cert.to_cryptography()
+
+
+def _readable(pem: bytes) -> Iterator[x509.Certificate]:
+    """The certificates of a file one by one, without those that the library does not take, such as with serial 0."""
+    for block in _CERTIFICATE.findall(pem):
+        with contextlib.suppress(ValueError, crypto.Error):
+            yield _parsed(crypto.load_certificate(crypto.FILETYPE_PEM, block))
+
+
+def _problem(code: int, cert: crypto.X509) -> str:
+    """What OpenSSL's verdict ``code`` about a certificate means."""
+    text = _PROBLEMS.get(code, f"OpenSSL verification error {code}")
+    when = {_NOT_YET: cert.get_notBefore, _EXPIRED: cert.get_notAfter}.get(code, lambda: None)()
+    if when is None:
+        return text
+    date = when.decode("ascii", "replace")  # YYYYMMDDhhmmssZ
+    return f"{text} ({'from' if code == _NOT_YET else 'on'} {date[:4]}-{date[4:6]}-{date[6:8]})"
+
+
+def _other_name(leaf: x509.Certificate, name: str) -> str:
+    """That ``leaf`` is not for ``name``, and for which names it is: the first of them."""
+    names = ", ".join(_names(leaf)[:_MOST_NAMES]) or "no name"
+    return f"it is not for {name}, but for {names} (transport.tls.serverName)"
+
+
+def _names(leaf: x509.Certificate) -> list[str]:
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    return [
+        *names.get_values_for_type(x509.DNSName),
+        *map(str, names.get_values_for_type(x509.IPAddress)),
+    ]
 
 
 def matches_name(leaf: x509.Certificate, name: str) -> bool:

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -241,6 +242,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         options.pair = [Commands.parse(text) for text in options.pair or ["aiofrp"]]
     except (KeyError, ValueError) as error:
         parser.error(f"--pair: {error}: neither NAME=FRPS,FRPC nor aiofrp nor direct")
+    for command in (command for pair in options.pair for command in (pair.frps, pair.frpc) if command):
+        if shutil.which(command[0]) is None:
+            parser.error(f"--pair: there is no program {command[0]}")
     options.tests = options.tests.split(",")
     if unknown := set(options.tests) - TESTS.keys():
         parser.error(f"--tests: no {', '.join(sorted(unknown))}; there are {', '.join(TESTS)}")

@@ -16,6 +16,8 @@ async def main(port: int, server: str, token: str) -> None:
         await tunnel.wait()
 
 
+if len(sys.argv) != 4 or not sys.argv[1].isdigit():
+    sys.exit("usage: python share.py PORT HOST:PORT TOKEN")
 try:
     asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
 except FrpError as error:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import aiofrp
 from tests.support.procs import running
 from tests.support.tunnel import echo, exchange, local_service
@@ -35,9 +37,16 @@ async def test_share(tmp_path: Path) -> None:
             assert "error: login to the server failed" in program.text
 
 
-def test_shop() -> None:
+@pytest.mark.parametrize("environment", [{}, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}])
+def test_shop(environment: dict[str, str]) -> None:
+    """As the example says it: also where pytest finds the plugin by itself."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "aiofrp.pytest_plugin", "-p", "no:cacheprovider"]
-    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command += ["-c", "/dev/null", str(EXAMPLES / "test_shop.py")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     assert "2 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("name", ["share.py", "accounts.py"])
+def test_without_arguments_there_is_no_traceback(name: str) -> None:
+    done = subprocess.run([sys.executable, str(EXAMPLES / name)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr[:14]) == (1, "usage: python ")

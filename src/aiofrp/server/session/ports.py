@@ -6,6 +6,7 @@ import asyncio
 
 from aiofrp import logs
 from aiofrp.config.models.server import ServerConfig
+from aiofrp.errors import LocalProtocolError
 from aiofrp.server.vhost.ports import ListenError
 from aiofrp.transport.base import Carriers, Listener, ListenOptions, Transport, all_transports
 from aiofrp.transport.net import ListenFailed, join_host_port
@@ -22,12 +23,15 @@ class LoginPorts:
     def __init__(self, config: ServerConfig) -> None:
         self._config = config
         self._listeners: dict[str, Listener] = {}  # by the key of the port
+        self._address: tuple[str, int] | None = None  # of bindPort
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port in use for ``bindPort``."""
-        assert "bind_port" in self._listeners, "the server is not started"
-        return self._listeners["bind_port"].address
+        """Host and port of ``bindPort``, after the end, too. Raises :class:`~aiofrp.errors.LocalProtocolError` before
+        the start."""
+        if self._address is None:
+            raise LocalProtocolError("the server is not started: it has no address yet")
+        return self._address
 
     @property
     def over_datagrams(self) -> list[Listener]:
@@ -68,5 +72,7 @@ class LoginPorts:
             where = join_host_port(options.host, port)
             raise ListenError(transport.listen_error.format(where=where, error=exc)) from exc
         self._listeners[transport.bind_port] = listener
+        if transport.bind_port == "bind_port":
+            self._address = listener.address
         where = join_host_port(options.host, listener.address[1])
         _log.info("%s", transport.listen_log.format(where=where))

@@ -19,6 +19,7 @@ COVERED_BY = {
     "config/flags/help.py": "cli/test_recorded.py",
     "cli/own/target.py": "cli/own/test_share.py",
     "cli/own/words.py": "cli/own/test_share.py",
+    "cli/tlsfiles.py": "hints/test_broken_files.py",
     "__main__.py": "cli/test_aiofrp.py",
     "cli/run.py": "cli/test_running.py",
     "cli/server.py": "cli/test_running.py",

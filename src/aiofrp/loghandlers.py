@@ -262,9 +262,11 @@ class DailyFile(LineHandler):
         self._retry_at = self._clock() + _RETRY
         if not self._complained:
             self._complained = True
-            print(
-                f"cannot write the log file {self._path}: {error.strerror}; lines are lost", file=sys.stderr
-            )
+            from aiofrp.hints.catalogue import find  # here, as the rows are needed only then
+
+            text = f"cannot write the log file {self._path}: {error.strerror}; lines are lost"
+            hint = find("files", text)
+            print(text if hint is None else f"{text}\n{hint}", file=sys.stderr)
 
 
 def next_midnight(now: float) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiofrp.cli import frpc, frps
+from tests.support.certs import authority
 
 SECRET = "auth.token = s3cret-without-quotes\n"
 
@@ -153,3 +154,30 @@ def test_a_server_without_a_token_is_warned_about(
     path.write_text(text)
     code, said = said_about(path, capsys, "frps")
     assert (code, "WARNING: auth.token is empty" in said) == (0, warned), said
+
+
+def test_certificate_files_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``verify`` warns; the programs wait for files that come later."""
+    signed, other = authority(), authority("another")
+    for name, data in (
+        ("a.crt", signed.certificate),
+        ("a.key", signed.key),
+        ("b.key", other.key),
+        ("no.crt", b"x"),
+    ):
+        (tmp_path / name).write_bytes(data)
+    path = tmp_path / "frps.toml"
+    for certificate, key, cause in (
+        ("a.crt", "a.key", ""),
+        ("a.crt", "none.key", "there is no file"),
+        ("a.crt", "b.key", "is not that of the certificate"),
+        ("no.crt", "a.key", "is no PEM file"),
+    ):
+        tls = f'transport.tls.certFile = "{tmp_path}/{certificate}"\ntransport.tls.keyFile = "{tmp_path}/{key}"\n'
+        path.write_text(f'auth.token = "x"\n{tls}')
+        code, said = said_about(path, capsys, "frps")
+        assert code == 0
+        assert ("WARNING: transport.tls: " in said) == bool(cause), said
+        assert cause in said
+        path.with_name("frpc.toml").write_text(tls)
+        assert cause in said_about(path.with_name("frpc.toml"), capsys)[1]

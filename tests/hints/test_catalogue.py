@@ -27,12 +27,15 @@ ALWAYS = {
 }
 
 
+def _part(found: re.Match[str]) -> str:
+    """Something for a part of a text."""
+    return {"number": "80", "network": "tcp"}.get(found[1], f"some-{found[1]}")
+
+
 def example(row: KnownFailure, index: int = 0) -> tuple[str, dict[str, str]]:
     """An error that the row is about, and facts that hold then."""
     facts = {name: values.split("|")[0] for name, values in row.given.items()}
-    text = (
-        re.sub(r"\{(\w+)\}", r"some-\1", row.prints[index]).replace("…", "any ") if row.prints else "failed"
-    )
+    text = re.sub(r"\{(\w+)\}", _part, row.prints[index]).replace("…", "any ") if row.prints else "failed"
     return text, facts
 
 

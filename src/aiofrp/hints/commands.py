@@ -1,6 +1,6 @@
 """Rows about ``frpc status``, ``reload`` and ``stop``, and about the web servers that they ask.
 
-Facts: ``where`` the API is said to be, ``file`` of the configuration, ``credentials`` (set or empty).
+The texts say where the API is; there are no further facts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ COMMANDS: Final = (
         ),
         step="Start frpc with this file, or name with -c the file that it was started with",
         key="webServer.port",
-        prints=("connection refused",),
+        prints=("dial tcp {where}: connect: connection refused",),
     ),
     KnownFailure(
         "api-password",
@@ -38,7 +38,7 @@ COMMANDS: Final = (
     ),
     KnownFailure(
         "api-not-frpc",
-        cause="{where} is not the API of a frpc",
+        cause="what answers there is not the API of a frpc",
         reasons=("it is that of frps", "another web server has the port"),
         step="Name with -c the file of the running frpc, or correct webServer.port",
         key="webServer.port",
@@ -46,9 +46,9 @@ COMMANDS: Final = (
     ),
     KnownFailure(
         "api-silent",
-        cause="{where} did not answer in time",
+        cause="what listens there did not answer in time",
         reasons=("another program has the port", "frpc is stopped (SIGSTOP) or overloaded"),
-        step="Check what listens there: `ss -tlnp 'sport = :{port}'`",
+        step="Check with `ss -tlnp` which program has the port",
         key="webServer.port",
         prints=("context deadline exceeded",),
     ),

@@ -17,6 +17,8 @@ MOST_VALUE = 120
 
 _FIELD = re.compile(r"\\\{(\w+)\\\}|…")
 _LAST = re.compile(r"\\\{(\w+)\\\}$")
+#: Names whose parts have no blanks.
+_SHAPES = {"network": r"\w{1,9}", "place": r"\S{0,99}", "number": r"\d{1,5}"}
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -85,9 +87,12 @@ def pattern(prints: str) -> re.Pattern[str]:
     """What finds a text of :attr:`KnownFailure.prints` in an error."""
     text = re.escape(prints)
     last = _LAST.sub(r"(?P<\1>[^\\n]{1,300})", text)  # it has the rest of the line
-    return re.compile(
-        _FIELD.sub(lambda found: f"(?P<{found[1]}>.{{1,300}}?)" if found[1] else ".{0,300}?", last), re.S
-    )
+    return re.compile(_FIELD.sub(lambda found: _field(found[1]) if found[1] else ".{0,300}?", last), re.S)
+
+
+def _field(name: str) -> str:
+    """What stands for ``{name}`` in a pattern."""
+    return f"(?P<{name}>{_SHAPES.get(name, '.{1,300}?')})"
 
 
 def shown(value: str) -> str:

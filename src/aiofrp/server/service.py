@@ -92,7 +92,13 @@ class Server:
 
         Raises :class:`~aiofrp.errors.FrpError`; nothing stays bound then, nor when the call is cancelled.
         """
-        config = self.config
+        try:
+            await self._start(self.config)
+        except FrpError as exc:
+            exc.hint = exc.hint or listen_hint(exc, self.config)
+            raise
+
+    async def _start(self, config: ServerConfig) -> None:
         if self._provider is not None:
             await self._provider.discover()
         mux = None
@@ -107,11 +113,9 @@ class Server:
         try:
             await self._open_api()
             await self._listen(self._acceptor)
-        except BaseException as exc:
+        except BaseException:
             self._close_listeners()
             await self._close_api()
-            if isinstance(exc, FrpError):
-                exc.hint = exc.hint or listen_hint(exc, config)
             raise
         _log.info("frps started successfully")
         if self._api is not None and self.statistics is not None:

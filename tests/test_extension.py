@@ -128,7 +128,7 @@ async def test_a_transport_says_why_it_cannot_listen() -> None:
     async with running_server(server_config()) as server:
         taken = server.address[1]
         with pytest.raises(
-            ListenError, match=rf"^no place aside at 127\.0\.0\.1:{taken}: listen tcp .*in use$"
+            ListenError, match=rf"(?m)^no place aside at 127\.0\.0\.1:{taken}: listen tcp .*in use$"
         ):
             async with running_server(server_config(f"kcpBindPort = {taken}\n")):
                 pass

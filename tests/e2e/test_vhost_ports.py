@@ -105,6 +105,6 @@ async def test_a_port_that_is_taken_ends_the_start_and_leaves_nothing_bound(key:
         server = Server(server_config(f"{key} = {taken}", port=port))
         with pytest.raises(ListenError) as caught:
             await server.start()
-        assert str(caught.value) == f"{prefix}listen tcp 127.0.0.1:{taken}: bind: address already in use"
+        assert caught.value.text == f"{prefix}listen tcp 127.0.0.1:{taken}: bind: address already in use"
     async with running_server(server_config(port=port)):
         pass

@@ -334,14 +334,19 @@ TLS: Final = (
         ),
         step="Set trustedCaFile to the authority of frps's certificate, or leave it out to take any certificate",
         key="transport.tls.trustedCaFile",
-        prints=(_REFUSED_CERTIFICATE,),
+        prints=(
+            _REFUSED_CERTIFICATE + "it is not signed by a CA of",
+            _REFUSED_CERTIFICATE + "it is self-signed",
+            _REFUSED_CERTIFICATE + "its issuer is unknown",
+            _REFUSED_CERTIFICATE + "its chain ends in a self-signed",
+        ),
     ),
     KnownFailure(
         "client-certificate-missing",
         cause="the server wants a certificate of this client (frps's transport.tls.trustedCaFile)",
         step="Set transport.tls.certFile and keyFile to a certificate of the authority that frps trusts",
         key="transport.tls.certFile",
-        prints=("alert certificate required", "alert handshake failure"),
+        prints=("alert certificate required", "demands a client certificate"),
     ),
     KnownFailure(
         "client-certificate-unknown",
@@ -353,7 +358,7 @@ TLS: Final = (
             "alert unknown ca",
             "alert bad certificate",
             "alert certificate expired",
-            "alert decrypt error",
+            "the peer refused our certificate",
         ),
     ),
     KnownFailure(

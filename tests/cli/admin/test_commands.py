@@ -57,6 +57,7 @@ async def test_with_a_server(
             "state": "connected",
             "since": 0,
             "error": "",
+            "hint": "",
             "store": False,
             "configFile": True,
         }

@@ -144,6 +144,10 @@ async def test_the_recorded_status(recorded: Caller, ports: Ports) -> None:
     expected = json.loads(ports(json.dumps(CALLS["status"]["json"])))
     seen = json.loads(body)
     assert list(seen) == sorted(seen)
+    for entry in (entry for entries in seen.values() for entry in entries):  # what is ours
+        urls, hint = entry.pop("urls", []), entry.pop("hint", "")
+        assert bool(urls) == (entry["status"] == "running" and bool(entry["remote_addr"]))
+        assert not hint or entry["err"]
     names = {"tcp-ok", "tcp-denied", "udp-ok", "web", "tls", "mux"}
     for kind, entries in expected.items():
         wanted = [entry for entry in entries if entry["name"] in names]

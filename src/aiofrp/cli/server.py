@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from aiofrp import logs
@@ -19,6 +19,7 @@ from aiofrp.config.load.validate import server_problems
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.load.verify import verify, warning_text
 from aiofrp.config.load.warnings import open_to_all
+from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.problem import InvalidConfig
 from aiofrp.errors import FrpError
@@ -40,10 +41,14 @@ def verify_file(invocation: Invocation) -> int:
         path,
         strict=invocation.value("strict-config"),
         allow_unsafe=_unsafe(invocation),
-        inspect=tls_warnings,
+        inspect=lambda config: (*_open_to_all(config), *tls_warnings(config)),
     )
     print(text, end="")
     return code
+
+
+def _open_to_all(config: ServerConfig | ClientConfig) -> Iterable[str]:
+    return open_to_all(config) if isinstance(config, ServerConfig) else ()
 
 
 def start(invocation: Invocation) -> int:
@@ -56,6 +61,8 @@ def start(invocation: Invocation) -> int:
             _log.info("frps uses config file: %s", path)
         else:
             _log.info("frps uses command line arguments for config")
+        for text in open_to_all(config):
+            _log.warning("%s", text)
         config = with_token(config)
     except InvalidConfig as error:
         print(f"{warning_text(error.warnings)}{error}")
@@ -97,7 +104,7 @@ def _from_file(invocation: Invocation) -> ServerConfig:
 
 def _from_flags(invocation: Invocation) -> ServerConfig:
     config = server_config(invocation)
-    print(warning_text([*server_warnings(invocation), *open_to_all(config)]), end="")
+    print(warning_text(server_warnings(invocation)), end="")
     problems = list(server_problems(config, _unsafe(invocation)))
     if problems:
         raise InvalidConfig(hinted(problems))

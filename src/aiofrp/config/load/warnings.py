@@ -44,8 +44,8 @@ def client_warnings(config: ClientConfig) -> list[str]:
 
 
 def server_warnings(config: ServerConfig) -> list[str]:
-    """What of the configuration of frps clients of frp cannot use, and who may use it that should not."""
-    return [*open_to_all(config), *_server_datagrams(config)]
+    """What of the configuration of frps clients of frp cannot use."""
+    return _server_datagrams(config)
 
 
 def open_to_all(config: ServerConfig) -> Iterator[str]:

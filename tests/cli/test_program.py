@@ -41,5 +41,5 @@ def test_names_that_are_no_text_are_printed_as_they_came() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "aiofrp.cli.frpc", "verify", "-c", path], capture_output=True, check=False
     )
-    assert done.stdout == b"open " + path + b": no such file or directory\n"
+    assert done.stdout.splitlines()[0] == b"open " + path + b": no such file or directory"
     assert done.returncode == 1

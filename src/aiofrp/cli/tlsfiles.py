@@ -12,7 +12,10 @@ from aiofrp.errors import ConfigError
 
 def tls_warnings(config: ServerConfig | ClientConfig) -> Iterator[str]:
     """What is wrong with the files that ``transport.tls`` and ``webServer.tls`` name, each with the next step."""
-    yield from _of("transport.tls", config.transport.tls, server_side=isinstance(config, ServerConfig))
+    if isinstance(config, ServerConfig):
+        yield from _of("transport.tls", config.transport.tls, server_side=True)
+    elif config.transport.tls.enable:
+        yield from _of("transport.tls", config.transport.tls, server_side=False)
     if config.web_server.tls is not None:
         yield from _of("webServer.tls", config.web_server.tls, server_side=True)
 

@@ -184,15 +184,16 @@ async def test_many_bad_logins_cost_the_provider_nothing_and_leave_nothing() -> 
             assert len(server.tables.sessions) == 1
 
 
-async def test_a_start_without_the_provider_is_one_line_and_an_error(tmp_path: Path) -> None:
+async def test_a_start_without_the_provider_is_one_line_with_its_hint_and_an_error(tmp_path: Path) -> None:
     path = tmp_path / "frps.toml"
     async with identity_provider() as identity:
         identity.failing = 404  # this is not tried again
         path.write_text(f'log.level = "error"\n{server_toml(identity)}')
         async with procs.running([*procs.command("frps"), "-c", str(path)], tmp_path / "out") as program:
             assert await program.ended() == 1
-            assert program.text.count("\n") == 1
-            assert program.text.startswith(f"cannot use the OIDC provider {identity.issuer}: ")
+            error, hint = program.text.splitlines()
+            assert error.startswith(f"cannot use the OIDC provider {identity.issuer}: ")
+            assert hint.startswith("hint: ")
 
 
 @pytest.mark.parametrize("form", FORMATS)

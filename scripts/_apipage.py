@@ -15,6 +15,7 @@ from pathlib import Path
 import aiofrp
 from aiofrp import errors, hooks
 from aiofrp.server.hooks import NoHooks
+from scripts._made import write_or_check
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "library.md"
 #: Characters of a signature that stands in one line.
@@ -214,18 +215,5 @@ def _goes_on(lines: list[str]) -> bool:
     return following.startswith("    ")
 
 
-def main() -> int:
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(
-            "the page about the library is not what its docstrings say: run scripts/apipage", file=sys.stderr
-        )
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page(), "apipage"))

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiofrp.client.api.description import described as client
 from aiofrp.server.api.description import described as server
+from scripts._made import write_or_check
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "dashboard-api.md"
 HEAD = """# The API behind the dashboards
@@ -104,16 +105,5 @@ def _type(schema: dict[str, Any]) -> str:
     return {"object": "table", "array": "list"}.get(name, name)
 
 
-def main() -> int:
-    text = page()
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print("the page is not what the routes declare: run scripts/dashboardpage", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page(), "dashboardpage"))

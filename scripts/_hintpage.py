@@ -10,6 +10,7 @@ from typing import get_args
 
 from aiofrp.hints.catalogue import CATALOGUE, Place
 from aiofrp.hints.entry import KnownFailure
+from scripts._made import write_or_check
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "errors.md"
 
@@ -115,16 +116,5 @@ def _text(text: str) -> str:
 _WORD = re.compile(r"(?!frp[cs]\b)[a-z]+(?![A-Za-z.])")
 
 
-def main() -> int:
-    """Write the page, or compare it; returns the exit code."""
-    text = page()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, encoding="utf-8")
-    elif PAGE.read_text(encoding="utf-8") != text:
-        print(f"{PAGE.name} is out of date: run scripts/hintpage", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check(PAGE, page(), "hintpage"))

@@ -19,8 +19,8 @@ PROXIES = {name: registry.load(target, ProxyKind) for name, target in registry.P
 
 
 def test_the_table_is_made_from_the_models() -> None:
-    script = Path(__file__).parents[3] / "scripts" / "_flagtable.py"
-    made = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)
+    command = [sys.executable, "-m", "scripts._flagtable", "--check"]
+    made = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
     assert made.returncode == 0, made.stderr
 
 

@@ -53,7 +53,7 @@ def open_to_all(config: ServerConfig) -> Iterator[str]:
     auth, guarded = config.auth, any("Login" in plugin.ops for plugin in config.http_plugins)
     if auth.method != "token" or auth.token or auth.token_source is not None or guarded:
         return
-    if not _is_loopback(config.bind_addr):
+    if not only_here(config.bind_addr):
         yield (
             f"auth.token is empty and frps listens on {config.bind_addr or '0.0.0.0'}: whoever reaches the port can"
             " publish services here. Write a long random auth.token into the files of frps and frpc, or set"
@@ -61,7 +61,8 @@ def open_to_all(config: ServerConfig) -> Iterator[str]:
         )
 
 
-def _is_loopback(host: str) -> bool:
+def only_here(host: str) -> bool:
+    """Whether only this machine reaches what listens on ``host``."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

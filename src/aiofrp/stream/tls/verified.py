@@ -293,11 +293,12 @@ def _problem(code: int, cert: crypto.X509) -> str:
 
 def _other_name(leaf: x509.Certificate, name: str) -> str:
     """That ``leaf`` is not for ``name``, and for which names it is: the first of them."""
-    names = ", ".join(_names(leaf)[:_MOST_NAMES]) or "no name"
+    names = ", ".join(names_of(leaf)[:_MOST_NAMES]) or "no name"
     return f"it is not for {name}, but for {names} (transport.tls.serverName)"
 
 
-def _names(leaf: x509.Certificate) -> list[str]:
+def names_of(leaf: x509.Certificate) -> list[str]:
+    """The host names and addresses that a certificate is for, by its subject alternative names."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):

@@ -48,13 +48,10 @@ def names(certificate: x509.Certificate) -> list[str]:
     """The host names and addresses that a certificate is for; its common name where it has none of them."""
     from cryptography import x509
 
-    try:
-        general = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        return [str(attribute.value) for attribute in common]
-    addresses = map(str, general.get_values_for_type(x509.IPAddress))
-    return [*general.get_values_for_type(x509.DNSName), *addresses]
+    from aiofrp.stream.tls.verified import names_of  # as slow to load
+
+    common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return names_of(certificate) or [str(attribute.value) for attribute in common]
 
 
 def judged(certificate: x509.Certificate, what: str, at: datetime.datetime) -> Finding:

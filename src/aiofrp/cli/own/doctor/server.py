@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import socket
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from aiofrp.cli.own.doctor import certificates, login, machine, reach, services
 from aiofrp.cli.own.doctor.report import Finding, Outcome, Report, note, ok, problem, settled, warning
 from aiofrp.config.load.valuesource import resolve_token
+from aiofrp.config.load.warnings import only_here
 from aiofrp.config.models.client import ClientConfig, ClientTransport
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
@@ -137,7 +137,7 @@ class ServerChecks:
         web = self._config.web_server
         if web.port <= 0:
             return
-        if not (web.user or web.password.reveal()) and not _is_loopback(web.addr):
+        if not (web.user or web.password.reveal()) and not only_here(web.addr):
             text = f"everybody who reaches {join_host_port(web.addr, web.port)} may use it"
             self._report.add(
                 "dashboard", warning(text, "set webServer.user and webServer.password, or addr 127.0.0.1")
@@ -166,7 +166,7 @@ async def _resolved(name: str) -> Finding:
 def token_finding(token: str, bind_addr: str) -> Finding:
     """What is to be said about the token of a server that listens on ``bind_addr``."""
     if not token:
-        if _is_loopback(bind_addr):
+        if only_here(bind_addr):
             return note("there is none; only this machine reaches bindAddr")
         return warning(
             "there is none: everybody who reaches bindPort can use this server",
@@ -175,13 +175,6 @@ def token_finding(token: str, bind_addr: str) -> Finding:
     if len(token) < _SHORT:
         return warning(f"it has {len(token)} characters", "take a random one: `openssl rand -base64 24`")
     return ok(f"set, {len(token)} characters")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def allowed(config: ServerConfig) -> Finding:

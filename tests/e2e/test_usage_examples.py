@@ -540,7 +540,7 @@ async def test_secret_services_with_yaml_anchors(tmp_path: Path) -> None:
 @kinds(["toml"])
 async def test_secret_dns(tmp_path: Path, sides: Sides, form: Form) -> None:
     """sudp is used as stcp is, says the documentation: its example with the other type and service."""
-    site = Site(tmp_path, form, {'"stcp"': '"sudp"', "localPort = 22": "localPort = 53"})
+    site = Site(tmp_path, form, {'"stcp"': '"sudp"'})
     async with (
         dnsmasq(tmp_path, NAMES) as port,
         site.frps(side=sides[0]),

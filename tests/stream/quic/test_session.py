@@ -12,14 +12,18 @@ from qh3.quic.configuration import QuicConfiguration
 
 from aiofrp.errors import Closed, FrpError, TimedOut
 from aiofrp.stream.quic import waiters, withhold
+from aiofrp.stream.quic.connected import ConnectedSocket
 from aiofrp.stream.quic.core import library as quiccore
 from aiofrp.stream.quic.core.errors import NoMoreStreams, QuicFailed
+from aiofrp.stream.quic.core.library import PACKET_SIZE
 from aiofrp.stream.quic.core.limits import Judge, QuicIdentity
 from aiofrp.stream.quic.dial import dial
+from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.state import QuicState
 from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.tls.verified import VerifyingContext
+from aiofrp.stream.udp.socket import Address
 from tests.stream.quicrig import LIMITS, Rig, connected, identity, udp
 from tests.support.certs import NAME, authority
 from tests.support.ends import End, until
@@ -73,6 +77,60 @@ async def test_a_stream_is_heard_of_by_its_first_bytes(make: Make) -> None:
     assert len(rig.streams) == 1
     silent.write(b"late")
     await until(lambda: len(rig.streams) == 2)
+
+
+def packets_of_clients(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of all packets that clients send from now on, without probes of the path."""
+    send, sent = ConnectedSocket.send, list[int]()
+
+    def measured(endpoint: ConnectedSocket, datagrams: list[bytes], address: Address, /) -> None:
+        sent.extend(len(datagram) for datagram in datagrams if len(datagram) < PACKET_SIZE)
+        send(endpoint, datagrams, address)
+
+    monkeypatch.setattr(ConnectedSocket, "send", measured)
+    return sent
+
+
+async def test_what_a_turn_writes_leaves_in_one_packet(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where turns have one write each, it leaves at once."""
+    rig = make()
+    session = await rig.dial()
+    ends = [rig.open(session, b"word") for _ in range(10)]
+    await until(lambda: len(rig.streams) == 10)
+    sent = packets_of_clients(monkeypatch)
+    for end in ends:
+        end.write(b"more")
+    assert not sent
+    await until(lambda: sum(len(end.data) for end in rig.ends) == len(ends) * len(b"wordmore"))
+    assert sent[0] > len(ends) * len(b"more")
+    ends[0].write(b"alone")
+    await until(lambda: any(end.data == b"wordmorealone" for end in rig.ends))
+    before = len(sent)
+    ends[0].write(b"again")
+    assert len(sent) == before + 1
+
+
+async def test_after_a_fault_packets_leave_as_before(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake while datagrams are processed costs these datagrams."""
+    rig = make()
+    session = await rig.dial()
+    end = rig.open(session, b"word")
+    await until(lambda: rig.streams)
+    answer = next(other for other in rig.ends if other is not end)
+    faults: list[int] = []
+    sent = packets_of_clients(monkeypatch)
+
+    def failing(_: QuicSession, stream_id: int, /) -> None:
+        faults.append(stream_id)
+        raise RuntimeError("a mistake of ours")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(QuicSession, "stream_reset", failing)
+        answer.stream.abort()
+        await until(lambda: faults)
+    before = len(sent)
+    rig.open(session, b"other")
+    assert len(sent) > before
 
 
 async def test_the_peer_may_have_only_so_many_streams(make: Make) -> None:

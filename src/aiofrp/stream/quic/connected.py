@@ -58,16 +58,18 @@ class ConnectedSocket:
     # Private
 
     def _received(self, pieces: list[Piece]) -> None:
-        session, (host, port) = self.session, self.peer[:2]
-        for data, size, address in pieces:
-            if address[1] == port and address[0] == host:
-                self._patient = False
-                if session is None and self._begin is not None:
-                    session = self.session = self._begin(data[:size])
-                if session is not None:
-                    session.receive(data, size, session.peername)
-        if session is not None:
-            session.received()
+        host, port = self.peer[:2]
+        try:
+            for data, size, address in pieces:
+                if address[1] == port and address[0] == host:
+                    self._patient = False
+                    if self.session is None and self._begin is not None:
+                        self.session = self._begin(data[:size])
+                    if self.session is not None:
+                        self.session.receive(data, size, self.session.peername)
+        finally:
+            if self.session is not None:
+                self.session.received()
 
     def _refused(self, exc: OSError) -> None:
         if self.session is not None and not self._patient:

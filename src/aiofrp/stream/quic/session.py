@@ -49,6 +49,7 @@ class QuicSession:
     """
 
     __slots__ = (
+        "_busy",
         "_credit",
         "_endpoint",
         "_flush_scheduled",
@@ -60,6 +61,7 @@ class QuicSession:
         "_quota",
         "_streams",
         "_timer",
+        "_touches",
         "_waiters",
         "_waiting",
         "core",
@@ -97,20 +99,19 @@ class QuicSession:
         self.receivers = Account(limits.receivers)
         self._streams: dict[int, QuicStream] = {}  # limited by max_streams on either side
         self._peer_ids = PeerIds(0 if not core.configuration.is_client else 1)
-        self._quota = None if granted else LoginQuota(self._close_soon)
-        self._credit = (
-            CreditPolicy(core, self._schedule_flush) if limits.reseal else None
-        )  # windows are plain
+        # Its end waits until the datagrams at hand are processed.
+        self._quota = None if granted else LoginQuota(lambda why: self._loop.call_soon(self.close, why))
+        self._credit = CreditPolicy(core, self._flush_later) if limits.reseal else None  # windows are plain
         self._waiting: set[QuicStream] = set()  # their writers are paused
         self._waiters = StreamWaiters()  # for streams the peer does not allow yet
         self._flush_scheduled = False
-        self._in_batch = False  # received() follows, and flushes
+        self._touches = 0  # how often something was to be sent in this turn of the loop
+        self._busy = False  # more than once in the last turn that had any
+        self._in_batch = False  # received() follows, and sends
         self._timer = ConnectionTimer(core, limits.keepalive, self._timed_out)
 
     def __repr__(self) -> str:
-        return (
-            f"<QuicSession {self.peername} {self.state.value} lost={self.lost} streams={len(self._streams)}>"
-        )
+        return f"<QuicSession {self.peername} {self.state.value} streams={len(self._streams)}>"
 
     @property
     def stream_count(self) -> int:
@@ -195,8 +196,7 @@ class QuicSession:
 
     def receive(self, data: bytes, size: int, address: Address) -> None:
         """Process received datagrams of ``size`` bytes each; :meth:`received` follows after the batch."""
-        quota = self._quota
-        if self.state is QuicState.OVER or not (quota is None or quota.take(len(data))):
+        if self.state is QuicState.OVER or not (self._quota is None or self._quota.take(len(data))):
             return
         self._timer.received_at = now = time.monotonic()
         self._in_batch = True
@@ -210,7 +210,10 @@ class QuicSession:
         self._in_batch = False
         if self._waiters:
             self._waiters.serve(self.open)
-        self._flush()
+        if self._busy:
+            self._flush_later()
+        else:
+            self._flush()
 
     def refused(self) -> None:
         """An ICMP error says that no socket is bound to the peer's address."""
@@ -219,11 +222,10 @@ class QuicSession:
     # Handler of the core
 
     def handshake_done(self) -> None:
-        if not self._go(QuicState.OPEN):
-            return
-        on_ready, self.on_ready = self.on_ready, None
-        if on_ready is not None:
-            on_ready()
+        if self._go(QuicState.OPEN):
+            on_ready, self.on_ready = self.on_ready, None
+            if on_ready is not None:
+                on_ready()
 
     def stream_data(self, stream_id: int, data: bytes, end: bool, /) -> None:
         stream = self._streams.get(stream_id) or self._accept(stream_id)
@@ -254,14 +256,10 @@ class QuicSession:
 
     def send(self, stream: QuicStream, data: Buffer, end: bool = False) -> bool:
         """Queue bytes of ``stream``; returns False when the stream takes none any more."""
-        try:
-            self.core.send_stream_data(stream.id, data, end)
-        except REFUSED:
+        if not self.core.send(stream.id, data, end):
             return False
-        if not self._flush_scheduled:
-            self._schedule_flush()
-            if not self._in_batch:
-                self._send_first()
+        if not self._in_batch:
+            self._touched(at_once=True)
         return True
 
     def unsent(self, stream: QuicStream) -> int:
@@ -272,14 +270,14 @@ class QuicSession:
         """Resume the writer of ``stream`` when :data:`LOW_WATER` is reached."""
         self._waiting.add(stream)
 
-    def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
-        """Send STOP_SENDING for ``stream``, and RESET_STREAM if ``reset``."""
-        with contextlib.suppress(*REFUSED):
-            if reset:
-                self.core.reset_stream(stream.id, _NO_ERROR)
-        with contextlib.suppress(*REFUSED):
-            self.core.stop_stream(stream.id, _NO_ERROR)
-        self._schedule_flush()
+    def end_stream(self, stream: QuicStream, *, reset: bool, stop: bool = True) -> None:
+        """Send RESET_STREAM for ``stream`` if ``reset``, and STOP_SENDING if ``stop``."""
+        if reset:
+            self.core.reset(stream.id, _NO_ERROR)
+        if stop:
+            self.core.stop(stream.id, _NO_ERROR)
+        if not self._in_batch:
+            self._touched()
 
     def forget(self, stream: QuicStream) -> None:
         """``stream`` is over."""
@@ -308,27 +306,29 @@ class QuicSession:
         hand_out(stream, self._on_stream)
         return stream
 
-    def _close_soon(self, reason: str) -> None:
-        """Close the connection once the datagrams at hand are processed."""
-        self._loop.call_soon(self.close, reason)
+    def _touched(self, *, at_once: bool = False) -> None:
+        """Something is to be sent. What a turn of the loop brings leaves in one packet at its end, because a packet
+        costs more than its frames; with ``at_once`` the first leaves before, where turns have one each."""
+        self._touches += 1
+        self._flush_later()
+        if at_once and self._touches == 1 and not self._busy:
+            with contextlib.suppress(RemoteProtocolError):  # the flush at the end of the turn meets it again
+                self._send(self.core.to_send(time.monotonic()))
 
-    def _schedule_flush(self) -> None:
+    def _flush_later(self) -> None:
         if not self._flush_scheduled:
             self._flush_scheduled = True
-            self._loop.call_soon(self._flush_turn)
+            self._loop.call_soon(self._end_turn)
 
-    def _send_first(self) -> None:
-        """Send the first packets of a turn of the loop at once; the rest of the turn leaves together."""
-        with contextlib.suppress(RemoteProtocolError):  # the flush at the end of the turn meets it again
-            self._send(self.core.to_send(time.monotonic()))
+    def _end_turn(self) -> None:
+        self._flush_scheduled = False
+        if self._touches:
+            self._busy, self._touches = self._touches > 1, 0
+        self._flush()
 
     def _send(self, runs: list[Run]) -> None:
         for address, datagrams in runs:
             self._endpoint.send(datagrams, address)
-
-    def _flush_turn(self) -> None:
-        self._flush_scheduled = False
-        self._flush()
 
     def _flush(self) -> None:
         """Send what may go, wake writers, set the timer."""

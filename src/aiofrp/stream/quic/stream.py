@@ -38,8 +38,8 @@ class StreamOwner(Protocol):
     def wait(self, stream: QuicStream) -> None:
         """Resume the writer of ``stream`` when :data:`LOW_WATER` is reached."""
 
-    def end_stream(self, stream: QuicStream, *, reset: bool) -> None:
-        """Send STOP_SENDING for ``stream``, and RESET_STREAM if ``reset``."""
+    def end_stream(self, stream: QuicStream, *, reset: bool, stop: bool = True) -> None:
+        """Send RESET_STREAM for ``stream`` if ``reset``, and STOP_SENDING if ``stop``."""
 
     def forget(self, stream: QuicStream) -> None:
         """``stream`` has ended in both directions."""
@@ -148,7 +148,7 @@ class QuicStream(LayerStream):
 
     def reset_received(self) -> None:
         """The peer sent RESET_STREAM."""
-        self.drop(Closed("the peer reset the stream"))
+        self.drop(Closed("the peer reset the stream"), stop=False)
 
     def stop_received(self) -> None:
         """The peer sent STOP_SENDING: bytes written from now on are dropped."""
@@ -166,10 +166,10 @@ class QuicStream(LayerStream):
         self._unsent = 0
         self._resume_writer()
 
-    def drop(self, exc: Exception) -> None:
-        """End the stream with an error, here and at the peer."""
+    def drop(self, exc: Exception, *, stop: bool = True) -> None:
+        """End the stream with an error, here and at the peer; ``stop``: the peer may still be sending."""
         if not self.dead:
-            self._session.end_stream(self, reset=True)
+            self._session.end_stream(self, reset=True, stop=stop)
             self._forget()
             self._discard_held()
             self._deliver_lost(exc)

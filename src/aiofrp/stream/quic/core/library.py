@@ -86,8 +86,8 @@ Configuration: TypeAlias = QuicConfiguration
 Run: TypeAlias = tuple[Any, list[bytes]]
 #: Raised by a connection that cannot do what it is asked for any more.
 Refused: TypeAlias = QuicConnectionError
-#: The same, and what is raised for a stream that is over.
-REFUSED = (QuicConnectionError, ValueError)
+#: The same, what the compiled part raises instead, and what is raised for a stream that is over.
+REFUSED = (QuicConnectionError, RuntimeError, ValueError)
 
 
 class KeyCheckingContext(tls.Context):
@@ -306,7 +306,8 @@ class Connection(QuicConnection):
         if not self._handshake_complete:
             self._receive_handshake(data, size, address, now)
             return
-        core = self._require_core()
+        core = self._core
+        assert core is not None
         with guarded:
             if size < len(data):
                 core.receive_gro_buffer(data, size, address, now)
@@ -334,8 +335,9 @@ class Connection(QuicConnection):
         runs: list[Run] = []
         datagrams: list[bytes] = []
         last: Any = None
-        if self._core is not None:
-            poll = self._core.poll_transmit
+        core = self._core
+        if core is not None:
+            poll = core.poll_transmit
             with guarded:
                 while (transmit := poll(now)) is not None:
                     if transmit[1] != last:
@@ -359,10 +361,39 @@ class Connection(QuicConnection):
             (packet[0] for packet in self._require_core().outstanding_application_packets), default=None
         )
 
+    # Streams. The library's own methods also keep what is written before the handshake, which doubles their cost.
+
     def open_bidirectional(self) -> int | None:
         """The id of a new stream; ``None`` when the peer allows no more. Only after the handshake."""
-        allowed, _, opened, _ = self._require_core().stream_limits
-        return self._open_stream() if opened < allowed else None
+        core = self._core
+        assert core is not None
+        allowed, _, opened, _ = core.stream_limits
+        return core.open_stream(False) if opened < allowed else None
+
+    def send(self, stream_id: int, data: bytes | memoryview, end: bool) -> bool:
+        """Queue bytes of a stream, and its end if ``end``; False when the stream takes none any more. Only after the
+        handshake, as the two below."""
+        try:
+            self._core.send_stream(stream_id, data, end)  # type: ignore[union-attr]
+        except REFUSED:
+            return False
+        return True
+
+    def reset(self, stream_id: int, code: int) -> bool:
+        """Queue RESET_STREAM; False when what was sent is over."""
+        try:
+            self._core.reset_stream(stream_id, code)  # type: ignore[union-attr]
+        except REFUSED:
+            return False
+        return True
+
+    def stop(self, stream_id: int, code: int) -> bool:
+        """Queue STOP_SENDING; False when what was received is over."""
+        try:
+            self._core.stop_sending(stream_id, code)  # type: ignore[union-attr]
+        except REFUSED:
+            return False
+        return True
 
     # What the library does otherwise
 
@@ -457,11 +488,10 @@ class Connection(QuicConnection):
                 handler.stream_reset(event[1])
             elif kind == "stop_sending":
                 handler.stream_stopped(event[1])
-            elif kind == "stream_finished":
-                self._created_local_stream_ids.discard(event[1])
-            else:
+            elif kind != "stream_finished":
                 self._connection_event(kind, event)
-        while (notice := self.next_event()) is not None:
+        while self._events:
+            notice = self._events.popleft()
             if isinstance(notice, events.HandshakeCompleted):
                 self._handshake_completed()
             elif isinstance(notice, events.ConnectionTerminated):

@@ -29,6 +29,7 @@ _ASK_LIMIT = 1.0
 #: Seconds a program gets to end after SIGTERM.
 _STOP_LIMIT = 10.0
 _TICK = os.sysconf("SC_CLK_TCK")
+_PORTS = range(10000, 12000)
 #: The name of the relay among a pair's processes.
 _LOSSY = "lossy"
 
@@ -129,8 +130,10 @@ class Usage:
 
 
 def free_ports() -> Iterator[int]:
-    """Ports nobody has for TCP or UDP, below those the system gives to outgoing connections."""
-    for port in range(21000, 32000):
+    """Ports nobody has for TCP or UDP, below those of the tests (tests/support/ports.py) and those the system gives to
+    outgoing connections. Two runs at a time begin at different places."""
+    start = os.getpid() * 37 % len(_PORTS)
+    for port in (*_PORTS[start:], *_PORTS[:start]):
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -21,6 +21,7 @@ import pytest_asyncio
 import uvloop
 from hypothesis import settings
 
+from aiofrp.client import service
 from tests.support import documents, loglimits, measure, namespaces, peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
 from tests.support.limits import limited
@@ -50,6 +51,16 @@ class UvLoop(uvloop.Loop):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             super().close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_farewells() -> Iterator[None]:
+    """A frpc in the process of a test ends soon: what it wrote last is with its server, which is in the same loop.
+    Programs that a test starts end as they do in life."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "GRACE", 0.02)
+        patch.setattr(service, "DATAGRAM_GRACE", 0.05)
+        yield
 
 
 @pytest.fixture

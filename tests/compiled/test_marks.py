@@ -22,10 +22,12 @@ def classes() -> list[tuple[str, ast.ClassDef]]:
     """Every class of package and tests with its file, those of the package relative to ``src``."""
     files = {file.relative_to(ROOT / "src").as_posix(): file for file in (ROOT / "src").rglob("*.py")}
     files |= {str(file): file for file in (ROOT / "tests").rglob("*.py")}
+    texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
     return [
         (name, node)
-        for name, file in files.items()
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name, text in texts.items()
+        if "class " in text
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.ClassDef)
     ]
 

@@ -25,7 +25,7 @@ from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
 from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.session import MuxSession
 from aiofrp.stream.quic.core.limits import QuicLimits
-from aiofrp.stream.stall import Account, StallLimits
+from aiofrp.stream.stall import Account, Holding, StallLimits
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport import quic as transport_quic
@@ -75,15 +75,20 @@ async def service(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         await asyncio.Event().wait()
 
 
+class Accounts(list[Account]):
+    """The accounts of what is held for receivers, of every session that is made."""
+
+    most = 0  #: bytes one account held at once
+
+
 class Rig:
     """A tunnel with accounts that a test can look into."""
 
-    def __init__(self, server: Server, client: Client, port: int, accounts: list[Account]) -> None:
+    def __init__(self, server: Server, client: Client, port: int, accounts: Accounts) -> None:
         self.server = server
         self.client = client
         self.port = port
         self.accounts = accounts
-        self.most = 0  #: bytes one account held at once
         self.pings: list[float] = []
         self.bodies = 0
 
@@ -93,7 +98,7 @@ class Rig:
 
     async def honest(self) -> None:
         """Downloads and pings, one after another, for ever."""
-        await asyncio.gather(self._download(), self._ping(), self._watch())
+        await asyncio.gather(self._download(), self._ping())
 
     async def _download(self) -> None:
         while True:
@@ -119,24 +124,25 @@ class Rig:
         finally:
             writer.close()
 
-    async def _watch(self) -> None:
-        while True:
-            self.most = max(self.most, self.held())
-            await asyncio.sleep(0)
-
 
 @pytest.fixture
-def accounts(monkeypatch: pytest.MonkeyPatch) -> list[Account]:
-    """Shortens the limits; gives the accounts of what is held for receivers, of every session that is made."""
-    made: list[Account] = []
-    before = Account.__init__
+def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
+    """Shortens the limits."""
+    made = Accounts()
+    before, changed = Account.__init__, Account.changed
 
     def remember(self: Account, limits: StallLimits) -> None:
         before(self, limits)
         if limits is not QUEUES:
             made.append(self)
 
+    def watch(self: Account, holding: Holding, size: int) -> None:
+        changed(self, holding, size)
+        if self._limits is not QUEUES:
+            made.most = max(made.most, self.held)
+
     monkeypatch.setattr(Account, "__init__", remember)
+    monkeypatch.setattr(Account, "changed", watch)
     mux = partial(MuxLimits, receivers=LIMITS, queues=QUEUES)
     monkeypatch.setattr(transport_session, "MuxLimits", mux)
     monkeypatch.setattr(server_service, "MuxLimits", mux)
@@ -147,7 +153,7 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> list[Account]:
 
 
 @asynccontextmanager
-async def tunnel(protocol: str, accounts: list[Account]) -> AsyncIterator[Rig]:
+async def tunnel(protocol: str, accounts: Accounts) -> AsyncIterator[Rig]:
     bind, remote = free_port(), free_port()
     ports = {"tcp": "", "quic": f"quicBindPort = {bind}", "kcp": f"kcpBindPort = {bind}"}[protocol]
     async with (
@@ -228,7 +234,7 @@ async def attack(
     ("protocol", "count", "takes"),
     [("tcp", 60, 0), ("tcp", 60, 1), ("tcp", 150, 0), ("quic", 20, 0), ("kcp", 20, 0)],
 )
-async def test_users_who_do_not_read(protocol: str, count: int, takes: int, accounts: list[Account]) -> None:
+async def test_users_who_do_not_read(protocol: str, count: int, takes: int, accounts: Accounts) -> None:
     async with tunnel(protocol, accounts) as rig:
         await until(lambda: rig.bodies)
         async with attack(rig.port, count, lambda one: one.run(b"s", takes)) as attackers:
@@ -236,11 +242,11 @@ async def test_users_who_do_not_read(protocol: str, count: int, takes: int, acco
             bodies, pings = rig.bodies, len(rig.pings)
             await until(lambda: rig.bodies > bodies and len(rig.pings) > pings)
             await until(lambda: rig.held() <= LIMITS.mark)
-        assert rig.most <= LIMITS.most + OVERSHOOT
+        assert accounts.most <= LIMITS.most + OVERSHOOT
         assert max(rig.pings) < PING
 
 
-async def test_services_that_do_not_read(accounts: list[Account]) -> None:
+async def test_services_that_do_not_read(accounts: Accounts) -> None:
     async with tunnel("tcp", accounts) as rig:
         await until(lambda: rig.bodies)
         async with attack(rig.port, 16, lambda one: one.upload()) as attackers:
@@ -248,13 +254,11 @@ async def test_services_that_do_not_read(accounts: list[Account]) -> None:
             bodies, pings = rig.bodies, len(rig.pings)
             await until(lambda: rig.bodies > bodies and len(rig.pings) > pings)
             await until(lambda: rig.held() <= LIMITS.mark)
-        assert rig.most <= LIMITS.most + OVERSHOOT
+        assert accounts.most <= LIMITS.most + OVERSHOOT
         assert max(rig.pings) < PING
 
 
-async def test_a_slow_reader_outlives_the_silent(
-    accounts: list[Account], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slow_reader_outlives_the_silent(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes a little all the time, while sixty that take nothing come and are ended for the limit."""
     patient = partial(MuxLimits, receivers=replace(LIMITS, stall=3600), queues=QUEUES)
     monkeypatch.setattr(server_service, "MuxLimits", patient)
@@ -278,7 +282,7 @@ async def test_a_slow_reader_outlives_the_silent(
 
 
 async def test_a_reader_of_a_few_bytes_at_a_time_is_not_taken_for_silent(
-    accounts: list[Account], monkeypatch: pytest.MonkeyPatch
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It reads more in the stall time than the kernel takes ahead for it."""
     wide = partial(MuxLimits, receivers=replace(LIMITS, most=64 * MIB), queues=QUEUES)

@@ -188,6 +188,7 @@ class Site:
             "StrictHostKeyChecking": "yes",
             "BatchMode": "yes",
             "LogLevel": "ERROR",
+            "KexAlgorithms": "curve25519-sha256",  # costs a quarter of what is tried first
         }
         (self._home / "ssh_config").write_text("".join(f"{key} {value}\n" for key, value in options.items()))
         wrapper = self._home / "bin" / "ssh"

@@ -346,7 +346,7 @@ async def test_a_client_judges_the_server(make: Make, judge: Callable[..., Judge
 
 
 async def test_a_client_that_expects_another_name(make: Make, judge: Callable[..., Judge]) -> None:
-    rig = make()
+    rig = make(handshake_seconds=1.0)
     with pytest.raises(QuicFailed, match=r"not for other\.test"):
         await rig.dial(judge=judge("other.test", server_side=False))
     await until(lambda: not len(rig.listener))

@@ -21,6 +21,7 @@ from aiofrp.stream.quic.dial import dial
 from aiofrp.stream.quic.session import QuicSession
 from aiofrp.stream.quic.state import QuicState
 from aiofrp.stream.quic.stream import QuicStream
+from aiofrp.stream.quic.timer import ConnectionTimer
 from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.tls.verified import VerifyingContext
 from aiofrp.stream.udp.socket import Address
@@ -431,6 +432,26 @@ async def test_a_silent_peer_is_lost(make: Make) -> None:
     await until(lambda: end.lost and rig.ends[-1].lost)
     assert end.error is not None
     assert rig.losses[0] is not None
+
+
+async def test_a_silent_peer_costs_no_work(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both sides take each other for silent, and wait for what is due without asking again and again."""
+    short = replace(LIMITS, idle_timeout=1.0, keepalive=0.05)
+    rig = make(connection=short)
+    session = await rig.dial(limits=short)
+    end = rig.open(session, b"word")
+    await until(lambda: rig.streams)
+    run, runs = ConnectionTimer._run, list[ConnectionTimer]()
+
+    def counted(timer: ConnectionTimer) -> None:
+        runs.append(timer)
+        run(timer)
+
+    monkeypatch.setattr(ConnectionTimer, "_run", counted)
+    monkeypatch.setattr(ConnectedSocket, "send", lambda *_: None)
+    monkeypatch.setattr(rig.listener, "send", lambda *_: None)
+    await until(lambda: end.lost and rig.ends[-1].lost)
+    assert 2 <= len(runs) < 500
 
 
 async def test_a_server_that_is_gone_is_noticed(make: Make) -> None:

@@ -1,7 +1,6 @@
 """QUIC: many streams over one connection over UDP (docs/protocol/wire.md §5).
 
 Opening a stream sends nothing: the peer learns of it by its first STREAM frame, so the side that opens writes first.
-See :mod:`aiofrp.stream.quic.dial` and :mod:`aiofrp.stream.quic.listener` for the two sides.
 
 Bytes of a stream whose receiver takes nothing are held here, and its credit is withheld; the other streams go on (see
 :mod:`aiofrp.stream.quic.core.credit`). What all such streams hold has a limit for the connection, and
@@ -22,7 +21,7 @@ from aiofrp.stream.layer import hand_out
 from aiofrp.stream.quic.core.connection import QuicCore
 from aiofrp.stream.quic.core.errors import NoMoreStreams, QuicFailed, explain
 from aiofrp.stream.quic.core.ids import PeerIds
-from aiofrp.stream.quic.core.library import REFUSED, Refused, Run
+from aiofrp.stream.quic.core.library import REFUSED, Refused
 from aiofrp.stream.quic.core.limits import QuicLimits
 from aiofrp.stream.quic.endpoint import QuicEndpoint
 from aiofrp.stream.quic.quota import LoginQuota
@@ -38,6 +37,8 @@ from aiofrp.stream.udp.socket import Address, address_shown
 CLOSING_SECONDS = 1.0
 #: Error codes of the application; frp has no others (docs/protocol/wire.md §5).
 _NO_ERROR = 0
+#: Bytes of one write that fill packets without others.
+_LARGE = 16 * 1024
 
 
 class QuicSession:
@@ -259,7 +260,11 @@ class QuicSession:
         if not self.core.send(stream.id, data, end):
             return False
         if not self._in_batch:
-            self._touched(at_once=True)
+            self._touches += len(data) < _LARGE
+            if not self._flush_scheduled:
+                self._flush_later()
+                if len(data) >= _LARGE or not self._busy:
+                    self._send_some()
         return True
 
     def unsent(self, stream: QuicStream) -> int:
@@ -277,7 +282,8 @@ class QuicSession:
         if stop:
             self.core.stop(stream.id, _NO_ERROR)
         if not self._in_batch:
-            self._touched()
+            self._touches += 1
+            self._flush_later()
 
     def forget(self, stream: QuicStream) -> None:
         """``stream`` is over."""
@@ -306,16 +312,9 @@ class QuicSession:
         hand_out(stream, self._on_stream)
         return stream
 
-    def _touched(self, *, at_once: bool = False) -> None:
-        """Something is to be sent. What a turn of the loop brings leaves in one packet at its end, because a packet
-        costs more than its frames; with ``at_once`` the first leaves before, where turns have one each."""
-        self._touches += 1
-        self._flush_later()
-        if at_once and self._touches == 1 and not self._busy:
-            with contextlib.suppress(RemoteProtocolError):  # the flush at the end of the turn meets it again
-                self._send(self.core.to_send(time.monotonic()))
-
     def _flush_later(self) -> None:
+        """What a turn of the loop brings leaves in one packet at its end, because a packet costs more than its frames.
+        Large writes, and those of turns that have one each, leave before."""
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self._end_turn)
@@ -326,8 +325,12 @@ class QuicSession:
             self._busy, self._touches = self._touches > 1, 0
         self._flush()
 
-    def _send(self, runs: list[Run]) -> None:
-        for address, datagrams in runs:
+    def _send_some(self) -> None:
+        with contextlib.suppress(RemoteProtocolError):  # the next flush meets it again
+            self._send(time.monotonic())
+
+    def _send(self, now: float) -> None:
+        for address, datagrams in self.core.to_send(now):
             self._endpoint.send(datagrams, address)
 
     def _flush(self) -> None:
@@ -336,11 +339,10 @@ class QuicSession:
             return
         now = time.monotonic()
         try:
-            runs = self.core.to_send(now)
+            self._send(now)
         except RemoteProtocolError as exc:
             self._fail(exc)
             return
-        self._send(runs)
         if self._waiting:
             for stream in list(self._waiting):
                 if self.unsent(stream) <= LOW_WATER:
@@ -370,8 +372,7 @@ class QuicSession:
 
     def _fail(self, exc: Exception) -> None:
         if self.state is not QuicState.OVER:
-            with contextlib.suppress(RemoteProtocolError):  # a packet with the reason, if there can be one
-                self._send(self.core.to_send(time.monotonic()))
+            self._send_some()  # a packet with the reason, if there can be one
         self._stop()
         self._end(exc)
 

@@ -73,6 +73,8 @@ CID_SIZE, PACKET_SIZE = 8, 1280
 #: clients accept, and an Ethernet carries.
 _SERVER_PACKET_SIZE = 1452
 _UNANSWERED = 2
+#: Events of every stream that need nothing done.
+_UNUSED = ("stream_finished", "streams_available")
 _ACK_DELAY_EXPONENT, _MAX_ACK_DELAY, _INITIAL_RTT = 3, 0.025, 0.1
 #: Connection ids of the peer that are kept (active_connection_id_limit).
 _PEER_IDS = 8
@@ -488,7 +490,7 @@ class Connection(QuicConnection):
                 handler.stream_reset(event[1])
             elif kind == "stop_sending":
                 handler.stream_stopped(event[1])
-            elif kind != "stream_finished":
+            elif kind not in _UNUSED:
                 self._connection_event(kind, event)
         while self._events:
             notice = self._events.popleft()

@@ -120,13 +120,14 @@ class TcpStream(LayerStream, asyncio.Protocol):
     def write_eof(self) -> None:
         if not self._eof_sent and not self._closing and not self._lost:
             self._eof_sent = True
+            if self._eof_seen:
+                self._shut()  # which ends the data, too
+                return
             self.write = drop
             try:
                 self._transport.write_eof()
             except (OSError, RuntimeError):  # the socket ended in this very turn; connection_lost follows
                 self._transport.abort()
-            if self._eof_seen:
-                self._shut()
 
     def close(self) -> None:
         if self._lost:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from aiofrp.stream.base import Stream
 from aiofrp.wire.yamux import DATA, FrameDecoder, header
 from tests.support.ends import End
@@ -30,6 +32,14 @@ class YamuxPeer(End):
     def sent(self, *wanted: int) -> list[Head]:
         """The frames of these types."""
         return [head for head in self.heads if head[0] in wanted]
+
+    def progress(self) -> Iterator[dict[int, int]]:
+        """The bytes of each stream that had come by the end of each frame of data, in the order of the frames."""
+        sizes: dict[int, int] = {}
+        for kind, _, stream_id, length in self.heads:
+            if kind == DATA and length:
+                sizes[stream_id] = sizes.get(stream_id, 0) + length
+                yield dict(sizes)
 
     def credit(self, stream_id: int) -> int:
         """What window updates without SYN or ACK gave back so far."""

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
@@ -81,6 +82,17 @@ def pytest_configure(config: pytest.Config) -> None:
     elif (measured := measure.started()) is not None:
         config.pluginmanager.register(measured)
     config.addinivalue_line("markers", "both_loops: run on uvloop and again on plain asyncio")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """The many objects of the collected tests live to the end: the garbage collector passes them over."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, LoopFactory]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeVar
 
 from aiofrp.http.scheduler import Scheduler
@@ -204,10 +206,17 @@ def memory(chunk: int) -> Callable[[], Awaitable[Pair]]:
 # Layers
 
 
+@cache
+def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Those of a client and of a server, for all pairs: making them takes longer than a handshake."""
+    return authority().client_context(), authority().server_context()
+
+
 async def tls(below: Pair) -> Pair:
     """TLS with a verified certificate."""
-    client = TlsStream(below.a, authority().client_context(), server_side=False, server_hostname=NAME)
-    server = TlsStream(below.b, authority().server_context(), server_side=True)
+    for_client, for_server = _contexts()
+    client = TlsStream(below.a, for_client, server_side=False, server_hostname=NAME)
+    server = TlsStream(below.b, for_server, server_side=True)
     async with asyncio.TaskGroup() as group:
         group.create_task(handshake(client, PATIENCE))
         group.create_task(handshake(server, PATIENCE))

@@ -33,10 +33,18 @@ def prepare() -> None:
 
 
 def started() -> Measure | None:
-    """What measures this process, if something does; the processes that it starts are not measured."""
+    """What measures this process, if something does; the processes that it starts are not measured.
+
+    All workers import the same while they collect; one of them measures that.
+    """
     os.environ.pop("COVERAGE_PROCESS_START", None)
     coverage = Coverage.current()
-    return None if coverage is None else Measure(coverage)
+    if coverage is None:
+        return None
+    imports = os.environ.get("PYTEST_XDIST_WORKER") == "gw0"
+    if not imports:
+        coverage.stop()
+    return Measure(coverage, on=imports)
 
 
 def chosen(nodes: Iterable[str]) -> set[str]:
@@ -52,10 +60,10 @@ def chosen(nodes: Iterable[str]) -> set[str]:
 class Measure:
     """A plugin of pytest that switches measuring on and off between the tests of a worker."""
 
-    def __init__(self, coverage: Coverage) -> None:
-        """``coverage`` has been started."""
+    def __init__(self, coverage: Coverage, *, on: bool) -> None:
+        """``on``: whether ``coverage`` measures now."""
         self._coverage = coverage
-        self._on = True
+        self._on = on
         self._chosen: set[str] = set()
 
     @pytest.hookimpl(trylast=True)

@@ -73,6 +73,17 @@ async def test_assets_are_compressed_and_kept(built: Path) -> None:
         assert (await call("GET", "/favicon.ico"))[1]["content-type"] == "image/svg+xml"
 
 
+async def test_requests_for_pages_are_no_lines_of_the_log(
+    built: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", "aiofrp")
+    async with served("frps") as call:
+        for path in ("/static/", "/static/assets/app-1.js", "/favicon.ico"):
+            assert (await call("GET", path))[0] == 200
+    levels = {record.levelname for record in caplog.records if "http re" in record.getMessage()}
+    assert levels == {"DEBUG"}
+
+
 async def test_nothing_else_is_served(built: Path) -> None:
     async with served("frps") as call:
         for path in (

@@ -22,6 +22,14 @@ test('what is stored and does not run stands beside what runs', () => {
   expect(rows[2]?.remote).toEqual(['a.example:80', 'b.example:80'])
 })
 
+test('an error stands with what its cause may be, and is found by it', () => {
+  const failed = { ...STATUS, status: 'start error', err: 'port not allowed', hint: 'hint: The server forbids it.' }
+  const [row] = rowsOf({ http: [failed] }, [])
+  if (!row) throw new Error('no row')
+  expect([row.error, row.hint]).toEqual(['port not allowed', 'hint: The server forbids it.'])
+  expect(matches(row, 'error', '', 'forbids')).toBe(true)
+})
+
 test('states are found by filter, source and text', () => {
   expect(['running', 'start error', 'check failed', 'wait start', 'disabled'].map(filterOf))
     .toEqual(['running', 'error', 'error', 'other', 'other'])

@@ -153,7 +153,7 @@ class ClientVisitors:
         except FrpError as exc:
             from aiofrp.client.hints.facts import visitor_hint  # here, as it is needed only then
 
-            hint = visitor_hint(exc, config)
+            hint = visitor_hint(exc.text, config)
             exc.hint = hint if self._hints.due(config.name, hint) else None
             log.warning("start error: %s", exc)
             self.errors[config.name] = exc.text

@@ -74,10 +74,11 @@ python web/build.py</pre>
 
 
 def add_pages(server: WebServer, program: Program, assets_dir: str = "") -> None:
-    """Serve the pages of ``program`` by ``server``, or those in ``assets_dir`` (``webServer.assetsDir``)."""
+    """Serve the pages of ``program`` by ``server``, or those in ``assets_dir`` (``webServer.assetsDir``). The log has
+    their requests at debug: one view of a page is ten of them."""
     pages = Folder(Path(assets_dir)) if assets_dir else BuiltPages(BUILT, program)
-    server.route("GET", "/static/{path:.*}", pages.serve)
-    server.route("GET", "/favicon.ico", pages.icon)
+    server.route("GET", "/static/{path:.*}", pages.serve, quiet=True)
+    server.route("GET", "/favicon.ico", pages.icon, quiet=True)
 
 
 @dataclass(frozen=True, slots=True)

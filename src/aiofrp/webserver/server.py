@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import logging
 import posixpath
 import re
 import ssl
@@ -44,6 +45,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _OPEN: Final = web.AppKey("open", set[Handler])  # handlers that need no credentials
 _CHANGES: Final = web.AppKey("changes", set[Handler])  # handlers that change something
 _LASTING: Final = web.AppKey("lasting", set[Handler])  # handlers whose answers may last for any time
+_QUIET: Final = web.AppKey("quiet", set[Handler])  # handlers whose requests are logged at debug
 _GUESSES: Final = web.AppKey("guesses", Guesses)
 _OWN_NAME: Final = web.AppKey("own_name", str)  # set when there are no credentials: see _wrong_host
 
@@ -71,7 +73,8 @@ class WebServer:
         """``config``: address, port, credentials and certificates."""
         self._config = config
         self._app = web.Application(middlewares=[_gate], client_max_size=MAX_SIZE)
-        self._app[_OPEN], self._app[_CHANGES], self._app[_LASTING] = set(), set(), set()
+        for handlers in (_OPEN, _CHANGES, _LASTING, _QUIET):
+            self._app[handlers] = set()
         auth = BasicAuth(config.user, config.password)
         self._app[_GUESSES] = Guesses(auth)
         if auth.open:
@@ -89,11 +92,13 @@ class WebServer:
         open_to_all: bool = False,
         changes: bool = False,
         lasting: bool = False,
+        quiet: bool = False,
     ) -> None:
         """Serve ``path`` by ``handler``.
 
         ``open_to_all``: without credentials. ``changes``: the handler changes something, so requests that another web
-        site caused get 403. ``lasting``: the answer may last longer than other answers may.
+        site caused get 403. ``lasting``: the answer may last longer than other answers may. ``quiet``: requests are
+        logged at debug, not at info.
         """
         self._app.router.add_route(method, path, handler)
         if open_to_all:
@@ -102,6 +107,8 @@ class WebServer:
             self._app[_CHANGES].add(handler)
         if lasting:
             self._app[_LASTING].add(handler)
+        if quiet:
+            self._app[_QUIET].add(handler)
 
     async def start(self) -> None:
         """Start to listen. Raises :class:`~aiofrp.errors.FrpError` for a port in use or unusable certificates."""
@@ -208,10 +215,11 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     if (refused := _wrong_host(request) or await _unauthorized(request)) is not None:
         return refused
-    _log.info("http request: [%s]", request.rel_url.raw_path)
+    level = logging.DEBUG if route in app[_QUIET] else logging.INFO
+    _log.log(level, "http request: [%s]", request.rel_url.raw_path)
     limit = None if route in app[_LASTING] else _TIME_LIMIT
     response = await _answer(request, handler, limit, guarded=route in app[_CHANGES])
-    _log.info("http response [%s]: code [%d]", request.rel_url.raw_path, response.status)
+    _log.log(level, "http response [%s]: code [%d]", request.rel_url.raw_path, response.status)
     return response
 
 

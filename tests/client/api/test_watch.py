@@ -88,9 +88,11 @@ async def test_visitors_and_health_and_lines(tmp_path: Path, caplog: pytest.LogC
         session.get(url) as stream,
     ):
         visitor = f'\n[[visitors]]\nname = "v"\ntype = "stcp"\nserverName = "s"\nbindPort = {bound}\n'
-        path.write_text(path.read_text() + visitor)
+        path.write_text(path.read_text() + visitor + visitor.replace('"v"', '"w"'))
         assert (await call("GET", "/api/reload"))[0] == 200
         assert (await event(stream, "visitor", name="v", state="running"))["bindPort"] == bound
+        refused = await event(stream, "visitor", name="w", state="start error")
+        assert "another program has the tcp port" in refused["hint"], refused
         assert (await event(stream, "log", level="info"))["text"]
         shown = json.loads((await call("GET", "/api/status"))[2])
         assert shown["tcp"][0]["health"] == "down"

@@ -8,11 +8,12 @@ import { Ask } from '../ui/dialog'
 import { Badge, Card, Copyable, type Fact, Facts, PageHead, Pending, TypeBadge } from '../ui/parts'
 import { QrButton } from '../ui/qr'
 import { say, sayError } from '../ui/toast'
+import { Fault } from './fault'
 import { useInfo } from './info'
 import { Health } from './proxies'
 import { rowsOf } from './rows'
 import { StateBadge } from './statebadge'
-import { blockOf, type Definition, type EntryKind, pluralOf, type Statuses } from './types'
+import { blockOf, type Definition, type EntryKind, pluralOf, type Statuses, type VisitorStatus } from './types'
 
 const EVENTS = ['status', 'visitor', 'connection'] as const
 
@@ -42,7 +43,7 @@ export function Detail({ kind, name }: Props) {
         note={<span class="badges"><TypeBadge type={definition.data.type} />{stored && <Badge>{t('fromStore')}</Badge>}</span>}>
         {stored && <Actions kind={kind} definition={stored} done={reload} />}
       </PageHead>
-      {kind === 'proxy' && <Running name={name} />}
+      {kind === 'proxy' ? <Running name={name} /> : <RunningVisitor name={name} />}
       <Card title={t('configuration')}><Facts facts={factsOf(blockOf(definition.data)).filter(({ label }) => label !== 'name' && label !== 'type')} /></Card>
       {info?.store && stored === null && <p class="muted">{t('fromFileNote')}</p>}
     </div>
@@ -63,8 +64,25 @@ function Running({ name }: { readonly name: string }) {
   ]
   return (
     <>
-      {row.error && <div class="notice bad" role="alert">{row.error}</div>}
+      {row.error && <div class="notice bad" role="alert"><Fault error={row.error} hint={row.hint} /></div>}
       <Card><Facts facts={facts} /></Card>
+    </>
+  )
+}
+
+function RunningVisitor({ name }: { readonly name: string }) {
+  const visitors = useResource(json<{ visitors: readonly VisitorStatus[] }>, 'visitors', EVENTS)
+  const visitor = visitors.data?.visitors.find((one) => one.name === name)
+  if (!visitor) return null
+  const { state, error, hint, bindAddr, bindPort, serverName } = visitor
+  return (
+    <>
+      {error && <div class="notice bad" role="alert"><Fault error={error} hint={hint} /></div>}
+      <Card><Facts facts={[
+        { label: t('state'), value: <StateBadge state={state} /> },
+        { label: t('visits'), value: serverName || '–' },
+        ...(bindPort > 0 ? [{ label: t('listensAt'), value: <Copyable text={`${bindAddr || '127.0.0.1'}:${bindPort}`} /> }] : []),
+      ]} /></Card>
     </>
   )
 }

@@ -6,6 +6,7 @@ import { type Key, t } from '../text'
 import { Icon } from '../ui/icons'
 import { Search, Tabs } from '../ui/lists'
 import { Badge, Copyable, Empty, PageHead, Pending, TypeBadge } from '../ui/parts'
+import { Fault } from './fault'
 import { useInfo } from './info'
 import { filterOf, matches, type Row, rowsOf, type StateFilter } from './rows'
 import { StateBadge } from './statebadge'
@@ -66,7 +67,7 @@ function ProxyRows({ rows }: { readonly rows: readonly Row[] }) {
                 <TypeBadge type={row.type} />
                 {row.stored && <Badge>{t('fromStore')}</Badge>}
               </span>
-              {row.error && <span class="sub field-error">{row.error}</span>}
+              <Fault error={row.error} hint={row.hint} />
             </td>
             <td data-label={t('state')} class="tight"><StateBadge state={row.state} /></td>
             <td data-label={t('service')}>

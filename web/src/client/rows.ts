@@ -6,6 +6,8 @@ export interface Row {
   readonly type: string
   readonly state: string
   readonly error: string
+  /** Cause of the error and the next step, where they are known. */
+  readonly hint: string
   readonly local: string
   readonly remote: readonly string[]
   readonly health: string
@@ -18,7 +20,7 @@ export function rowsOf(statuses: Statuses, stored: readonly Definition[]): reado
   const running = Object.values(statuses).flat().map(rowOf)
   const names = new Set(running.map(({ name }) => name))
   const others = stored.filter(({ name }) => !names.has(name)).map((definition): Row => ({
-    name: definition.name, type: definition.type, error: '', local: localOf(definition), remote: [], health: '',
+    name: definition.name, type: definition.type, error: '', hint: '', local: localOf(definition), remote: [], health: '',
     state: blockOf(definition)['enabled'] === false ? DISABLED : 'waiting', stored: true,
   }))
   return [...running, ...others].sort((a, b) => a.name.localeCompare(b.name))
@@ -29,7 +31,8 @@ function rowOf(status: ProxyStatus): Row {
     name: status.name,
     type: status.type,
     state: status.status,
-    error: [status.err, status.cause].filter(Boolean).join(': '),
+    error: status.err,
+    hint: status.hint ?? '',
     local: status.local_addr || (status.plugin && `plugin ${status.plugin}`),
     remote: status.remote_addr.split(',').filter(Boolean),
     health: status.health ?? '',
@@ -57,5 +60,5 @@ export function matches(row: Row, filter: StateFilter, source: string, text: str
   const wanted = text.toLowerCase()
   return (filter === '' || filterOf(row.state) === filter)
     && (source === '' || (source === 'store') === row.stored)
-    && [row.name, row.type, row.local, row.error, ...row.remote].some((part) => part.toLowerCase().includes(wanted))
+    && [row.name, row.type, row.local, row.error, row.hint, ...row.remote].some((part) => part.toLowerCase().includes(wanted))
 }

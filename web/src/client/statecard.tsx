@@ -2,6 +2,7 @@
 import { t } from '../text'
 import { Badge, Copyable, Time, type Tone } from '../ui/parts'
 import type { Key } from '../text'
+import { Fault } from './fault'
 import { useInfo } from './info'
 import type { Info } from './types'
 
@@ -21,7 +22,7 @@ export function StateCard() {
       <Copyable text={`${info.serverAddr}:${info.serverPort}`} />
       <span class="muted"><Time at={info.since} /></span>
       <span class="muted">{t('versionOf', { version: info.version })}</span>
-      {info.error && <span class="field-error">{info.error}</span>}
+      <Fault error={info.error} hint={info.hint} />
     </section>
   )
 }

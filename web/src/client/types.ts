@@ -8,6 +8,8 @@ export interface Info {
   readonly state: 'connected' | 'connecting' | 'stopped'
   readonly since: number
   readonly error: string
+  /** Cause of the error and the next step; an older frpc has none. */
+  readonly hint?: string
   readonly store: boolean
   readonly configFile: boolean
 }
@@ -21,7 +23,7 @@ export interface ProxyStatus {
   readonly plugin: string
   readonly remote_addr: string
   readonly source?: string
-  readonly cause?: string
+  readonly hint?: string
   readonly health?: string
 }
 
@@ -35,6 +37,7 @@ export interface VisitorStatus {
   readonly bindPort: number
   readonly state: string
   readonly error: string
+  readonly hint?: string
   readonly source: string
 }
 

@@ -5,6 +5,7 @@ import { href } from '../lib/router'
 import { t } from '../text'
 import { Icon } from '../ui/icons'
 import { Badge, Copyable, Empty, PageHead, Pending, TypeBadge } from '../ui/parts'
+import { Fault } from './fault'
 import { useInfo } from './info'
 import { StoreHint } from './proxies'
 import { DISABLED } from './rows'
@@ -62,7 +63,7 @@ function Rows({ visitors }: { readonly visitors: readonly VisitorStatus[] }) {
                 <TypeBadge type={visitor.type} />
                 {visitor.source === 'store' && <Badge>{t('fromStore')}</Badge>}
               </span>
-              {visitor.error && <span class="sub field-error">{visitor.error}</span>}
+              <Fault error={visitor.error} hint={visitor.hint} />
             </td>
             <td data-label={t('state')} class="tight"><StateBadge state={visitor.state} /></td>
             <td data-label={t('visits')}>{visitor.serverName || '–'}</td>

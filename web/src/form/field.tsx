@@ -2,6 +2,7 @@
 import { useContext, useId } from 'preact/hooks'
 import { createContext } from 'preact'
 import { t } from '../text'
+import { Prose } from '../ui/parts'
 import { MapField, RowsField, TableField, VariantField } from './compound'
 import { dotted, kindOf, listOf, type Path, type Schema, textOf, type Value } from './schema'
 
@@ -37,13 +38,10 @@ export function Field(props: FieldProps) {
   }
 }
 
-/** The description of a field; text between backticks is code. */
+/** The description of a field. */
 export function Description({ text, id }: { readonly text: string | undefined; readonly id?: string }) {
   if (!text) return null
-  const parts = text.replaceAll('``', '`').split('`')
-  return (
-    <p class="hint" id={id}>{parts.map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part))}</p>
-  )
+  return <p class="hint" id={id}><Prose text={text} /></p>
 }
 
 export function FieldError({ path, id }: { readonly path: Path; readonly id?: string }) {

@@ -98,6 +98,12 @@ export function Time({ at }: { readonly at: number | undefined }) {
   )
 }
 
+/** A text of the program; what stands between backticks is code. */
+export function Prose({ text }: { readonly text: string }) {
+  const parts = text.replaceAll('``', '`').split('`')
+  return <>{parts.map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part))}</>
+}
+
 const COPIED_MS = 1500
 
 /** A text with a button that copies it. */

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Protocol, TypedDict
 
 from aiohttp import web
 
+from aiofrp.client.hints.facts import visitor_hint
 from aiofrp.client.loginstate import LoginState
 from aiofrp.client.proxies import ClientProxies
 from aiofrp.client.sources.file import ConfigSource
@@ -52,6 +53,7 @@ class VisitorStatus(TypedDict):
         Literal["running", "start error", "waiting"], "Whether it serves users; it waits for a login."
     ]
     error: Annotated[str, "Why it could not be started, else empty."]
+    hint: Annotated[str, "Cause of the error and the next step, where they are known."]
     source: Annotated[Literal["file", "store"], "Where it is defined."]
 
 
@@ -140,6 +142,7 @@ def visitor_list(client: Shown) -> list[VisitorStatus]:
                 "bindPort": config.bind_port,
                 "state": "running" if running else "start error" if error else "waiting",
                 "error": error,
+                "hint": str(visitor_hint(error, config) or ""),
                 "source": "store" if entry is not None and entry.enabled is not False else "file",
             }
         )

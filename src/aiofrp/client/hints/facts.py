@@ -47,8 +47,10 @@ def proxy_hint(error: str, config: ProxyConfig) -> Hint | None:
     return find("proxy", error, facts)
 
 
-def visitor_hint(error: FrpError, config: VisitorConfig) -> Hint | None:
-    """The hint about a visitor that could not start."""
+def visitor_hint(error: str, config: VisitorConfig) -> Hint | None:
+    """The hint about a visitor that could not start with the text ``error``."""
+    if not error:
+        return None
     facts = {
         "name": config.name,
         "type": config.type,
@@ -56,7 +58,7 @@ def visitor_hint(error: FrpError, config: VisitorConfig) -> Hint | None:
         "address_key": "visitors.bindAddr",
         "low": _low(config.bind_port),
     }
-    return find("visitor", error.text, facts)
+    return find("visitor", error, facts)
 
 
 def listen_hint(error: FrpError, config: ClientConfig) -> Hint | None:

@@ -1,6 +1,6 @@
 /** Data of the API inside components: loaded, kept while it is loaded again, refreshed by events. */
 import { createContext } from 'preact'
-import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks'
+import { useCallback, useContext, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { type ApiError, asApiError, type Options } from './api'
 import type { Live } from './live'
 
@@ -75,7 +75,7 @@ export function useResource<T>(
     )
   }, [load, path, live])
 
-  useEffect(() => {
+  useLayoutEffect(() => { // an effect would wait for the first frame, which takes as long as the answer
     reload()
     return () => running.current?.abort()
   }, [reload])

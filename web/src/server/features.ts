@@ -1,6 +1,6 @@
 /** What this frps can do: the paths of its OpenAPI document. An older one has none. */
 import { createContext } from 'preact'
-import { useContext, useEffect, useState } from 'preact/hooks'
+import { useContext, useLayoutEffect, useState } from 'preact/hooks'
 import { json } from '../lib/api'
 
 export type Feature = 'connections' | 'kick' | 'disable' | 'audit' | 'history' | 'logs'
@@ -28,7 +28,7 @@ export function featuresIn(paths: readonly string[]): Features {
 
 export function useLoadedFeatures(): Features | null {
   const [features, setFeatures] = useState<Features | null>(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     json<{ paths?: Record<string, unknown> }>('v2/openapi.json').then(
       ({ paths }) => setFeatures(featuresIn(Object.keys(paths ?? {}))),
       () => setFeatures(new Set()),

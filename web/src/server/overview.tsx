@@ -1,5 +1,5 @@
 /** The overview of a server: counts, plots, types of proxies, configuration. */
-import { useCallback } from 'preact/hooks'
+import { useCallback, useLayoutEffect } from 'preact/hooks'
 import { v2 } from '../lib/api'
 import { bytes, count } from '../lib/format'
 import { prefs } from '../lib/prefs'
@@ -7,6 +7,7 @@ import { useEvent, useResource } from '../lib/resource'
 import { href } from '../lib/router'
 import { t } from '../text'
 import { Badge, Card, Copyable, Empty, type Fact, Facts, PageHead, Pending, Stat } from '../ui/parts'
+import { loadPlots } from '../ui/plot'
 import { Plots } from './plots'
 import type { Sample, ServerConfig, ServerStatus, SystemInfo } from './types'
 
@@ -15,6 +16,7 @@ const EVENTS = ['client', 'proxy'] as const
 export function Overview() {
   const info = useResource(v2<SystemInfo>, 'system/info', EVENTS)
   const { reload } = info
+  useLayoutEffect(() => void loadPlots(), []) // while the facts are on their way
   useEvent<Sample>('sample', useCallback(() => reload(), [reload]))
   if (!info.data) return <div class="page"><PageHead title={t('overview')} /><Pending of={info} /></div>
   const { config, status, version } = info.data

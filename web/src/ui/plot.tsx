@@ -1,4 +1,4 @@
-/** A plot over time, by uPlot, which is loaded when the first plot is shown. */
+/** A plot over time, by uPlot, which is loaded where plots are shown. */
 import { useEffect, useRef } from 'preact/hooks'
 import type uPlot from 'uplot'
 import { prefs, usePrefs } from '../lib/prefs'
@@ -20,6 +20,9 @@ interface Props {
   readonly summary: string
   readonly bars?: boolean
 }
+
+/** Load uPlot, for a page that will show plots. */
+export const loadPlots = (): Promise<typeof uPlot> => import('./uplot').then(({ default: make }) => make)
 
 const color = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
@@ -83,7 +86,7 @@ export function Plot(props: Props) {
     const observer = new ResizeObserver(() => {
       plot.current?.setSize({ width: element.clientWidth, height: element.clientHeight })
     })
-    void import('./uplot').then(({ default: make }) => {
+    void loadPlots().then((make) => {
       if (gone) return
       const { clientWidth, clientHeight } = element
       plot.current = new make(options(latest.current, make, clientWidth, clientHeight), data(latest.current), element)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from aiofrp.stream.base import Buffer, Pause, Stream
 
 #: Seconds after which a test that waits for something gives up.
-PATIENCE = 20.0
+PATIENCE = 60.0
 #: Turns of the loop in which :func:`until` does not sleep: what needs no time is there by then.
 _TURNS = 100
 

@@ -22,7 +22,7 @@ Side = Literal["ours", "go"]
 Name = Literal["frps", "frpc"]
 
 #: Seconds a process gets to say what is expected, and to end; a failing test alone waits so long.
-PATIENCE = 20.0
+PATIENCE = 60.0
 _LOOK = 0.01
 
 

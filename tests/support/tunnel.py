@@ -17,7 +17,7 @@ from aiofrp.server.service import Server
 from tests.support.ports import free_port
 
 #: Seconds after which a step of a test has failed.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.client.states import RESEND_AFTER, RETRY_AFTER, Action, Phase, ProxyState
+from aiofrp.client.states import LATELY, RESEND_AFTER, RETRY_AFTER, Action, Lost, Phase, ProxyState
 
 
 def test_a_new_proxy_is_announced_once_and_runs_when_accepted() -> None:
@@ -60,3 +60,17 @@ def test_only_a_proxy_the_server_knows_is_withdrawn(answer: str | None, told: bo
         state.answered("", answer, 1)
     assert state.close() is told
     assert state.phase is Phase.CLOSED
+
+
+def test_what_was_lost_counts_as_lately_for_a_minute() -> None:
+    now = 5.0
+    lost = Lost(lambda: now)
+    assert not lost.lately("refused")
+    lost.add("refused", 2)
+    lost.add("refused", 3)
+    lost.add("full", 1)
+    assert lost.counts == {"refused": 5, "full": 1}
+    now += LATELY - 1
+    assert lost.lately("refused")
+    now += 1
+    assert not lost.lately("refused")

@@ -173,7 +173,7 @@ async def test_a_reload_that_removes_it_ends_its_connection(
         (running,) = here.proxies.running()
         devices[PEER].send(packet(HERE, HERE), packet(HERE, HERE))
         await passes(devices[PEER], devices[HERE], packet(PEER, HERE))
-        assert running.losses == {"own_source": 2}
+        assert running.losses.counts == {"own_source": 2}
         await (there.visitors if which == "visitor" else here.proxies).update([])
         await until(lambda: not len(here.proxies._connections))
         await until(lambda: not len(there.visitors.connections))

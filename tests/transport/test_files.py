@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from aiofrp.transport import files
@@ -51,3 +53,34 @@ def test_it_is_checked_again_after_so_many(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(files, "file_limit", lambda: 4)  # as prlimit does
     answers = [watch.has_last(lambda: 5) for _ in range(MOST_UNCHECKED + 1)]
     assert answers == [False] * MOST_UNCHECKED + [True]
+
+
+def test_refused_users_are_logged_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(files, "file_limit", lambda: 80)
+    monkeypatch.setattr(logging.getLogger("aiofrp"), "propagate", True)
+    now = 1000.0
+    refusals = files.Refusals(lambda: now)
+    for _ in range(100):
+        refusals.add()
+    assert len(caplog.messages) == 1
+    now += files.REFUSALS_EVERY
+    refusals.add()
+    first, second = caplog.messages
+    assert first.startswith(
+        "too many open files: 1 users are refused, as the limit of open files is 80\nhint: "
+    )
+    assert "may have 80 files open" in first
+    assert "LimitNOFILE=" in first
+    assert second.startswith("too many open files: 100 users are refused")
+
+
+def test_the_last_files_are_counted_as_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[None] = []
+    monkeypatch.setattr(files, "file_limit", lambda: 80)
+    monkeypatch.setattr(files.Refusals, "add", lambda _: counted.append(None))
+    assert is_last(79)
+    assert FileWatch().has_last(lambda: 79)
+    assert not is_last(5)
+    assert len(counted) == 2

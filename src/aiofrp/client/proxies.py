@@ -12,7 +12,7 @@ from aiofrp import logs, registry
 from aiofrp.aio import Scope
 from aiofrp.client.health import Monitor, is_checked
 from aiofrp.client.reload import diff
-from aiofrp.client.states import CHECK_EVERY, Action, Phase, ProxyState
+from aiofrp.client.states import CHECK_EVERY, Action, Lost, Phase, ProxyState
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
@@ -128,7 +128,7 @@ class RunningProxy:
         self.log = log.bind(config.name)
         self.state = ProxyState(healthy=not is_checked(config))
         self.half: ClientHalf | None = None
-        self.losses: dict[str, int] = {}  # by cause, of datagrams; there are few
+        self.losses = Lost()
         self._scope = scope
         self._make = around.halves.get(config.name)
         self._monitor: asyncio.Task[None] | None = None
@@ -141,7 +141,7 @@ class RunningProxy:
 
     def lost(self, cause: str, count: int) -> None:
         """See :meth:`aiofrp.host.contexts.ClientContext.lost`."""
-        self.losses[cause] = self.losses.get(cause, 0) + count
+        self.losses.add(cause, count)
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Begin the health checks, if there are any; ``changed`` is called when the state has changed by them."""

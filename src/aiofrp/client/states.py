@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import enum
+import time
+from collections.abc import Callable
 
 #: Seconds after which an unanswered NewProxy is sent again, and a refused one tried again
 #: (docs/protocol/client.md §2.1).
 RESEND_AFTER, RETRY_AFTER = 20.0, 30.0
 #: Seconds between two checks of every proxy (docs/protocol/client.md §2.1).
 CHECK_EVERY = 3.0
+#: Seconds for which status says why datagrams were lost.
+LATELY = 60.0
 
 
 class Phase(enum.Enum):
@@ -92,3 +96,25 @@ class ProxyState:
     def _enter(self, phase: Phase, now: float) -> None:
         self.phase = phase
         self._since = now
+
+
+class Lost:
+    """Datagrams that one proxy lost, by cause; there are few causes."""
+
+    __slots__ = ("_at", "_clock", "counts")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds."""
+        self._clock = clock
+        self._at: dict[str, float] = {}  # the last time
+        self.counts: dict[str, int] = {}
+
+    def add(self, cause: str, count: int) -> None:
+        """``count`` more were lost by ``cause``."""
+        self.counts[cause] = self.counts.get(cause, 0) + count
+        self._at[cause] = self._clock()
+
+    def lately(self, cause: str) -> bool:
+        """Whether datagrams were lost by ``cause`` in the last :data:`LATELY` seconds."""
+        at = self._at.get(cause)
+        return at is not None and self._clock() - at < LATELY

@@ -1,7 +1,8 @@
 """Rows about the local service of a proxy, which frpc reaches for each user.
 
 Facts: ``where``, ``host`` and ``port`` of the service, ``container`` (``yes`` inside one), ``other`` (an address of
-this machine on which the port is open, where that of the configuration refuses).
+this machine on which the port is open, where that of the configuration refuses), ``tcp`` (``open`` where a udp proxy
+leads to a port that is open for TCP).
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from aiofrp.hints.entry import KnownFailure
+
+#: What is logged of datagrams that a port refused.
+_NO_UDP: Final = "no program listens on the local UDP port"
 
 SERVICES: Final = (
     KnownFailure(
@@ -39,6 +43,40 @@ SERVICES: Final = (
         step="Start the service, or correct localIP and localPort of the proxy",
         key="proxies.localPort",
         prints=("connection refused",),
+    ),
+    KnownFailure(
+        "service-udp-is-tcp",
+        cause="no program listens on UDP port {port} of {host}, but one listens on TCP port {port}",
+        reasons=("the service uses TCP", "its UDP part is off or has another port"),
+        step='Set type = "tcp" for the proxy, or let the service listen on UDP port {port}',
+        key="proxies.type",
+        prints=(_NO_UDP,),
+        given={"tcp": "open"},
+    ),
+    KnownFailure(
+        "service-udp-down-container",
+        cause="no program listens on UDP port {port} of {host} in this container; the system answered with ICMP",
+        reasons=(
+            "the service does not run",
+            "it runs outside the container, where 127.0.0.1 is another machine",
+        ),
+        step="Start the service, or correct localPort; for one outside this container set localIP to the name of its"
+        " container, or to host.docker.internal",
+        key="proxies.localIP",
+        prints=(_NO_UDP,),
+        given={"container": "yes", "loopback": "yes"},
+    ),
+    KnownFailure(
+        "service-udp-down",
+        cause="no program listens on UDP port {port} of {host}; the system answered with ICMP",
+        reasons=(
+            "the service does not run",
+            "localPort or localIP is wrong",
+            "it listens on another address",
+        ),
+        step="Start the service, or correct localIP and localPort of the proxy (`ss -ulnp` lists UDP ports)",
+        key="proxies.localPort",
+        prints=(_NO_UDP,),
     ),
     KnownFailure(
         "service-slow",

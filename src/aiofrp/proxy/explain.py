@@ -32,6 +32,16 @@ def service_facts(host: str, port: int) -> dict[str, str]:
     return facts
 
 
+def datagram_facts(host: str, port: int) -> dict[str, str]:
+    """Facts about the UDP service at ``host`` and ``port``; ``tcp`` is ``open`` where a program of this machine has the
+    TCP port of that number."""
+    facts = service_facts(host, port)
+    facts.pop("listens", None)  # it is about TCP
+    if _is_open("127.0.0.1" if host == "localhost" else host, port, int(time.monotonic() / _KEPT)):
+        facts["tcp"] = "open"
+    return facts
+
+
 @lru_cache(64)
 def _is_open(host: str, port: int, turn: int) -> bool:
     """Whether a program of this machine listens at a loopback address. ``turn`` changes when it is to be asked anew."""

@@ -10,12 +10,14 @@ from aiofrp.config.models.model import field
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.config.models.types import Int, Str
 from aiofrp.errors import ConnectFailed, FrpError
+from aiofrp.hints.later import Later
 from aiofrp.host.contexts import ClientContext, ClientHalf, DatagramUser, ServerHalf
 from aiofrp.host.relay import client_side, server_side
 from aiofrp.proxy.base import Place, ProxyType
 from aiofrp.proxy.datagrams.forwarder import UdpForwarder, resolve_udp
 from aiofrp.proxy.datagrams.packets import PacketStream, User, hold, warn_of_limit
 from aiofrp.proxy.datagrams.userport import UserPort
+from aiofrp.proxy.explain import datagram_facts
 from aiofrp.proxy.local import LocalConfig
 from aiofrp.stream.base import Stream
 from aiofrp.stream.udp.losses import Losses
@@ -152,8 +154,12 @@ class UdpClient(ClientHalf):
         self._context = context
         self._config = config
         self._forwarders: set[UdpForwarder] = set()  # one for each work connection
-        self._losses = Losses(context.log, context.lost)
+        self._losses = Losses(context.log, context.lost, self._explained)
         self._closed = False
+
+    def _explained(self, why: str) -> Later:
+        config = self._config
+        return Later("service", why, lambda: datagram_facts(config.local_ip, config.local_port))
 
     def on_work_connection(self, stream: Stream, start: StartWorkConn) -> None:
         self._context.spawn(self._serve(stream, start.max_message), "udp")
@@ -168,7 +174,9 @@ class UdpClient(ClientHalf):
         try:
             local = await resolve_udp(config.local_ip, config.local_port)
         except ConnectFailed as exc:
-            self._context.log.seldom.error("udp local address %s: %s", config.local_ip, exc)
+            self._context.log.seldom.error(
+                "udp local address %s: %s", config.local_ip, self._explained(exc.text)
+            )
             stream.close()
             return
         except BaseException:

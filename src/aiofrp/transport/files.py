@@ -8,7 +8,11 @@ for files that are read anew, and for the APIs.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
+
+from aiofrp import logs
+from aiofrp.hints.later import Later
 
 try:
     import resource
@@ -21,6 +25,10 @@ MOST_KEPT = 1024
 FILES_OF_CONNECTION, MOST_UNCHECKED = 8, 64
 #: The share of the limit that the users of all UDP services take together.
 UDP_SHARE = 4
+#: Seconds between two lines about users that were refused.
+REFUSALS_EVERY = 60.0
+
+_log = logs.get(__name__)
 
 
 def raise_file_limit() -> None:
@@ -53,7 +61,10 @@ def is_last(descriptor: int) -> bool:
 
     A system assigns the lowest free number, so the number of a descriptor shows how many are open.
     """
-    return _left(descriptor) <= 0
+    last = _left(descriptor) <= 0
+    if last:
+        refusals.add()
+    return last
 
 
 def _left(descriptor: int) -> int:
@@ -82,10 +93,36 @@ class FileWatch:
             return False
         left = _left(number)
         if left <= 0:
+            refusals.add()
             return True
         self._unchecked = min(MOST_UNCHECKED, left // FILES_OF_CONNECTION)
         return False
 
 
-#: The watch of this process, as its limit is one of the process.
+class Refusals:
+    """Counts the users that were refused for lack of files, and logs them at most every :data:`REFUSALS_EVERY` seconds:
+    the first at once, those after it with the next line."""
+
+    __slots__ = ("_clock", "_count", "_said_at")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives seconds."""
+        self._clock = clock
+        self._count = 0  # since the last line
+        self._said_at = float("-inf")
+
+    def add(self) -> None:
+        """One user was refused."""
+        self._count += 1
+        now = self._clock()
+        if now - self._said_at < REFUSALS_EVERY:
+            return
+        self._said_at, count, self._count = now, self._count, 0
+        limit = file_limit()
+        text = f"too many open files: {count} users are refused, as the limit of open files is {limit}"
+        _log.warning("%s", Later("files", text, lambda: {"limit": str(limit)}))
+
+
+#: Those of this process, as its limit is one of the process.
 watch = FileWatch()
+refusals = Refusals()

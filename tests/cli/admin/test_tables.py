@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.cli.admin.tables import away, duration, tables
+from aiofrp.cli.admin.tables import away, duration, notes, tables
 
 
 def test_tables_are_those_of_frp() -> None:
@@ -51,3 +51,17 @@ def test_what_is_said_of_a_server_that_is_away(info: dict[str, object], text: st
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_what_follows_the_tables() -> None:
+    answer = {
+        "http": [{"name": "a", "urls": ["http://a.test", "http://b.test"]}, {"name": "b"}],
+        "udp": [{"name": "c", "urls": ["udp://h:1"], "hint": "hint: nobody is there. Start it."}],
+        "tcp": None,
+    }
+    assert notes(answer).splitlines() == [
+        "[a] visit http://a.test, http://b.test",
+        "[c] visit udp://h:1",
+        "[c] hint: nobody is there. Start it.",
+    ]
+    assert notes({"stcp": [{"name": "a"}]}) == ""

@@ -12,7 +12,7 @@ from typing import Any
 from aiofrp.cli import streams
 from aiofrp.cli.admin.api import AdminError, Api
 from aiofrp.cli.admin.place import place_of
-from aiofrp.cli.admin.tables import away, tables
+from aiofrp.cli.admin.tables import away, notes, tables
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.errors import FrpError
 from aiofrp.hints.entry import Hint
@@ -111,7 +111,7 @@ def _status_of(api: Api) -> Status:
 
 def _as_text(status: Status) -> tuple[str, str]:
     proxies, info = status
-    return tables(proxies), away(info, time.time())
+    return tables(proxies), "\n".join(filter(None, (notes(proxies), away(info, time.time()))))
 
 
 def _as_json(status: Status) -> tuple[str, str]:

@@ -13,6 +13,8 @@ from aiofrp.errors import FrpError
 from aiofrp.hints.catalogue import find
 from aiofrp.hints.entry import Hint
 from aiofrp.hints.peers import recognised
+from aiofrp.proxy.datagrams.udpsocket import REFUSED
+from aiofrp.proxy.explain import datagram_facts
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import without_password
 from aiofrp.transport.resolve import resolve
@@ -45,6 +47,11 @@ def proxy_hint(error: str, config: ProxyConfig) -> Hint | None:
     if isinstance(config, DomainConfig):
         facts |= {"domains": ", ".join(config.custom_domains), "subdomain": config.subdomain}
     return find("proxy", error, facts)
+
+
+def refusal_hint(config: ProxyConfig) -> Hint | None:
+    """The hint about a UDP service that refuses datagrams."""
+    return find("service", REFUSED, datagram_facts(config.local_ip, config.local_port))
 
 
 def visitor_hint(error: str, config: VisitorConfig) -> Hint | None:

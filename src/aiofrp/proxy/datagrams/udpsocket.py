@@ -15,6 +15,8 @@ _BATCH = 64
 _MOST = 65_535
 #: Bytes of the kernel's buffers that are asked for, each way: bursts wait there.
 _SOCKET_BUFFER = 1024 * 1024
+#: Why datagrams are lost that a connected port refuses: an ICMP error came back.
+REFUSED = "no program listens on the local UDP port"
 
 
 class DatagramSocket:
@@ -65,7 +67,7 @@ class DatagramSocket:
     def _failed(self, exc: OSError) -> None:
         self._watch.renew()
         if isinstance(exc, ConnectionRefusedError):
-            self._losses.lost("refused", "no program listens on the local UDP port")
+            self._losses.lost("refused", REFUSED)
         else:
             self._losses.lost("not_sent", f"the system does not send them: {exc.strerror}")
 

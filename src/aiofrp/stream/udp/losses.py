@@ -18,13 +18,19 @@ class Losses:
     """Counts what is lost, by cause.
 
     ``counted`` gets each cause and how many, for the counters an API shows. Causes are named in the code: there are
-    few.
+    few. ``explained`` makes what is logged of the text about a cause; it is called for each line.
     """
 
-    __slots__ = ("_causes", "_closed", "_counted", "_log", "_said")
+    __slots__ = ("_causes", "_closed", "_counted", "_explained", "_log", "_said")
 
-    def __init__(self, log: Log, counted: Callable[[str, int], None] | None = None) -> None:
+    def __init__(
+        self,
+        log: Log,
+        counted: Callable[[str, int], None] | None = None,
+        explained: Callable[[str], object] = str,
+    ) -> None:
         self._log = log
+        self._explained = explained
         self._counted = counted
         self._causes: dict[str, _Cause] = {}
         self._closed = False
@@ -39,7 +45,7 @@ class Losses:
         """``count`` of ``what`` are lost: ``cause`` is the counter's name, ``why`` is for people."""
         known = self._causes.get(cause)
         if known is None:
-            known = self._causes[cause] = _Cause(self._log)
+            known = self._causes[cause] = _Cause(self._log, self._explained)
         known.add(count, what, why, wait=not self._closed)
         if self._counted is not None:
             self._counted(cause, count)
@@ -58,10 +64,11 @@ class Losses:
 
 
 class _Cause:
-    __slots__ = ("_at", "_log", "_timer", "_unsaid", "_what", "_why")
+    __slots__ = ("_at", "_explained", "_log", "_timer", "_unsaid", "_what", "_why")
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, explained: Callable[[str], object]) -> None:
         self._log = log
+        self._explained = explained
         self._at = float("-inf")  # when the last line was written
         self._unsaid = 0
         self._what = self._why = ""
@@ -83,4 +90,4 @@ class _Cause:
         if self._unsaid:
             count, self._unsaid = self._unsaid, 0
             self._at = time.monotonic()
-            self._log.warning("lost %d %s: %s", count, self._what, self._why)
+            self._log.warning("lost %d %s: %s", count, self._what, self._explained(self._why))

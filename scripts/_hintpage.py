@@ -34,6 +34,10 @@ _PLACES = {
         "Behind `connect to server error:` and `login to the server failed:`.",
     ),
     "login": ("The login fails", "At the same places, once there is a connection."),
+    "admission": (
+        "frps refuses a login",
+        "Behind `register control error:` of frps; the line before has the address.",
+    ),
     "proxy": ("A proxy is refused", "Behind `start error:` of frpc and `new proxy … error:` of frps."),
     "visitor": ("A visitor does not start", "Behind `start error:` of frpc."),
     "service": (

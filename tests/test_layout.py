@@ -54,6 +54,7 @@ COVERED_BY = {
     "client/proxies.py": "client/test_reload.py",
     "client/service.py": "e2e/test_resilience.py",
     "client/visitors.py": "e2e/test_stcp.py",
+    "hints/admitting.py": "hints/test_broken_setups.py",
     "hints/commands.py": "hints/test_catalogue.py",
     "hints/configuration.py": "hints/test_catalogue.py",
     "hints/connecting.py": "hints/test_catalogue.py",

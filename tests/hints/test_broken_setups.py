@@ -6,16 +6,19 @@ Every row names the cause and the next step that are right for what was seen of 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import re
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.hints.broken import Broken, by_file, services
-from tests.support.certs import authority
+from tests.support.certs import Authority, authority
+from tests.support.namespaces import machines, needs_namespaces
 from tests.support.ports import free_port
 from tests.support.procs import command
 from tests.support.tunnel import running_server, server_config
@@ -85,6 +88,8 @@ ROWS = (
            "Write the auth.token of frps's file into this one"),
     Broken("token-differs", ONE % "frps" + 'auth.token = "other"\n', FAILED + "token in login doesn't match",
            "auth.token here is not the token of frps", "Write the same auth.token"),
+    Broken("token-unwanted", ONE % "certified" + 'auth.token = "other"\n', FAILED + "token in login doesn't match",
+           "auth.token here is not the token of frps", "Write the same auth.token"),
     Broken("tls-forced", ONE % "forced" + PLAIN, FAILED, "TLS is off here", "Set transport.tls.enable = true"),
     Broken("mux-off-there", ONE % "unshared", FAILED, "transport.tcpMux is on here",
            "Set transport.tcpMux = false here"),
@@ -97,6 +102,13 @@ ROWS = (
     Broken("another-name", ONE % "certified" + TRUSTING + 'transport.tls.serverName = "other.test"\n',
            FAILED + "TLS: the peer's certificate was refused", "is not for other.test",
            "Set transport.tls.serverName"),
+    Broken("expired", ONE % "expired" + TRUSTING.replace("ca.crt", "expired-ca.crt"),
+           FAILED + "TLS: the peer's certificate was refused: it has expired",
+           "the certificate of the server has expired",
+           "Renew the certificate that transport.tls.certFile of frps names"),
+    Broken("not-yet-valid", ONE % "later" + TRUSTING.replace("ca.crt", "later-ca.crt"),
+           FAILED + "TLS: the peer's certificate was refused: it is not valid yet",
+           "the certificate of the server is not valid yet", "Set the clock of this machine"),
     Broken("client-certificate", ONE % "demanding", FAILED + "TLS: .*certificate required",
            "the server wants a certificate of this client", "Set transport.tls.certFile and keyFile"),
     Broken("no-ca-file", ONE % "frps" + 'transport.tls.trustedCaFile = "{folder}/none.crt"\n',
@@ -108,23 +120,27 @@ ROWS = (
 )  # fmt: skip
 
 
+Outcome = tuple[dict[str, str], dict[str, object], list[str]]
+
+
 @asynccontextmanager
 async def surroundings(folder: Path) -> AsyncIterator[dict[str, object]]:
     """All that the rows lead to; gives what stands for it in the rows."""
     async with AsyncExitStack() as stack:
         values: dict[str, object] = {**await stack.enter_async_context(services()), "folder": folder}
-        signed = authority()
-        for name, data in (("ca", signed.ca), ("server", signed.certificate), ("empty", b"")):
-            (folder / f"{name}.crt").write_bytes(data)
-        (folder / "server.key").write_bytes(signed.key)
-        tls = f'certFile = "{folder}/server.crt"\ntransport.tls.keyFile = "{folder}/server.key"\n'
+        (folder / "empty.crt").write_bytes(b"")
+        tls = certified(folder, "server", "ca", authority())
+        expired = certified(folder, "expired", "expired-ca", authority("expired", since=-50))
+        later = certified(folder, "later", "later-ca", authority("later", since=50))
         https = free_port()
         for name, toml in {
             "frps": 'auth.token = "secret"\n',
             "forced": "transport.tls.force = true\n",
             "unshared": "transport.tcpMux = false\n",
-            "certified": f"transport.tls.{tls}",
-            "demanding": f'transport.tls.{tls}transport.tls.trustedCaFile = "{folder}/ca.crt"\n',
+            "certified": tls,
+            "expired": expired,
+            "later": later,
+            "demanding": f'{tls}transport.tls.trustedCaFile = "{folder}/ca.crt"\n',
             "vhosts": f"vhostHTTPSPort = {https}\n",
         }.items():
             config = server_config(toml, port=https if name == "vhosts" else 0)
@@ -132,11 +148,20 @@ async def surroundings(folder: Path) -> AsyncIterator[dict[str, object]]:
         yield {**values, "nobody": free_port()}
 
 
-async def run_all(folder: Path) -> tuple[dict[str, str], dict[str, object]]:
-    """What the one frpc says about each row."""
+def certified(folder: Path, name: str, ca: str, signed: Authority) -> str:
+    """Write a certificate, its key and its authority; gives the settings of a frps that has them."""
+    (folder / f"{ca}.crt").write_bytes(signed.ca)
+    (folder / f"{name}.crt").write_bytes(signed.certificate)
+    (folder / f"{name}.key").write_bytes(signed.key)
+    return f'transport.tls.certFile = "{folder}/{name}.crt"\ntransport.tls.keyFile = "{folder}/{name}.key"\n'
+
+
+async def run_all(folder: Path) -> Outcome:
+    """What the one frpc says about each row, what stands for the names in the rows, and what frps logged."""
     (folder / "files").mkdir()
     (folder / "environment").mkdir()
     async with surroundings(folder) as values:
+        lines = server_lines()
         for row in ROWS:
             where = "environment" if row.name == "proxy-of-environment" else "files"
             (folder / where / f"{row.name}.toml").write_text(row.toml.format(**values))
@@ -146,7 +171,25 @@ async def run_all(folder: Path) -> tuple[dict[str, str], dict[str, object]]:
                 for where, proxy in (("files", ""), ("environment", values["nobody"]))
             )
         )
-    return by_file("".join(outputs)), values
+    return by_file("".join(outputs)), values, next(lines)
+
+
+def server_lines() -> Iterator[list[str]]:
+    """Gathers the lines of frps in this process from now on; gives them once."""
+    lines: list[str] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    handler, log = Lines(), logging.getLogger("aiofrp.server")
+    log.addHandler(handler)
+
+    def taken() -> Iterator[list[str]]:
+        log.removeHandler(handler)
+        yield lines
+
+    return taken()
 
 
 async def frpc(folder: Path, proxy: object) -> str:
@@ -163,13 +206,46 @@ async def frpc(folder: Path, proxy: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], dict[str, object]]:
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return asyncio.run(run_all(tmp_path_factory.mktemp("broken")))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_cause_and_next_step(outcome: tuple[dict[str, str], dict[str, object]], row: Broken) -> None:
-    said, values = outcome
+def test_cause_and_next_step(outcome: Outcome, row: Broken) -> None:
+    said, values, _ = outcome
     Broken(row.name, "", row.line, row.cause.format(**values), row.step.format(**values)).check(
         said[row.name]
     )
+
+
+@pytest.mark.parametrize(
+    ("cause", "step"),
+    [
+        ("sends no token", "Write the auth.token of frps's file into the file of that frpc"),
+        ("has another token than this frps", "Write the same auth.token into both files"),
+        ("sends a token, and this frps has none", "Write the auth.token of that frpc into frps's file"),
+    ],
+)
+def test_frps_says_why_it_refused_a_login(outcome: Outcome, cause: str, step: str) -> None:
+    found = [line for line in outcome[2] if cause in line]
+    assert found, outcome[2]
+    first, hint = found[0].splitlines()
+    assert first == "register control error: token in login doesn't match token from configuration"
+    assert re.fullmatch(
+        rf"hint: the frpc at 127\.0\.0\.1:\d+ {re.escape(cause)}\. {re.escape(step)}.*\.", hint
+    )
+
+
+@needs_namespaces
+def test_a_server_with_an_ipv6_address_only(tmp_path: Path) -> None:
+    """On a machine without a route to it."""
+    file = tmp_path / "frpc.toml"
+    file.write_text('serverAddr = "2001:db8::1"\n')
+    with machines("client") as (client,):
+        words = [*client.prefix, *command("frpc"), "-c", str(file)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    Broken(
+        "ipv6-only", "", FAILED + "dial tcp .*network is unreachable",
+        "2001:db8::1 has an IPv6 address only, and this machine has no way to IPv6 addresses",
+        "write an IPv4 address of the server in serverAddr",
+    ).check(done.stdout + done.stderr)  # fmt: skip

@@ -17,6 +17,7 @@ ROWS = [(place, row) for place, rows in CATALOGUE.items() for row in rows]
 ALWAYS = {
     "connect": "host port where protocol tls mux wire now local_ip proxy_where peer_name",
     "login": "host port where protocol tls mux wire now peer_name",
+    "admission": "address",
     "proxy": "name type remote_port domains subdomain holder",
     "visitor": "name type key address_key",
     "service": "host port where other other_host",

@@ -51,13 +51,14 @@ class Authority:
             context.load_cert_chain(path)
 
 
-def authority(name: str = "tests", host: str = NAME) -> Authority:
-    """The CA called ``name`` and its certificate for ``host``, made on first use."""
-    return _made(name, host)
+def authority(name: str = "tests", host: str = NAME, since: int = -1) -> Authority:
+    """The CA called ``name`` and its certificate for ``host``, valid for 25 hours that begin ``since`` hours from now;
+    made on first use."""
+    return _made(name, host, since)
 
 
 @cache
-def _made(name: str, host: str) -> Authority:
+def _made(name: str, host: str, since: int) -> Authority:
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"CA {name}")])
     ca = (
@@ -69,7 +70,7 @@ def _made(name: str, host: str) -> Authority:
         [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     )
     leaf = (
-        _builder(x509.Name([]), ca_name, key.public_key())
+        _builder(x509.Name([]), ca_name, key.public_key(), since)
         .add_extension(names, critical=True)
         .sign(ca_key, hashes.SHA256())
     )
@@ -81,15 +82,15 @@ def _made(name: str, host: str) -> Authority:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, since: int = -1
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    first = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=since)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(first)
+        .not_valid_after(first + datetime.timedelta(hours=25))
     )

@@ -6,11 +6,30 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
-from aiofrp.hints import commands, configuration, connecting, files, listening, login, publishing, serving
+from aiofrp.hints import (
+    admitting,
+    commands,
+    configuration,
+    connecting,
+    files,
+    listening,
+    login,
+    publishing,
+    serving,
+)
 from aiofrp.hints.entry import Facts, Hint, KnownFailure
 
 Place: TypeAlias = Literal[
-    "connect", "login", "proxy", "visitor", "service", "listen", "configuration", "command", "files"
+    "connect",
+    "login",
+    "admission",
+    "proxy",
+    "visitor",
+    "service",
+    "listen",
+    "configuration",
+    "command",
+    "files",
 ]
 """Where something failed."""
 
@@ -25,6 +44,7 @@ CATALOGUE: Final[Mapping[Place, tuple[KnownFailure, ...]]] = MappingProxyType(
             *files.TLS_FILES,
         ),
         "login": (*login.ANSWERS, *connecting.PEERS, *login.SILENCE, *connecting.TLS),
+        "admission": admitting.ADMISSIONS,
         "proxy": publishing.PROXIES,
         "visitor": (*publishing.VISITORS, *listening.SOCKETS),
         "service": serving.SERVICES,

@@ -9,7 +9,8 @@ from aiofrp.hints.later import Later
 from aiofrp.proxy.base import proxy_type, visit
 from aiofrp.stream.base import Stream
 from aiofrp.transport.net import address_of
-from aiofrp.wire.frp.messages import NewProxy
+from aiofrp.wire.frp.auth import matches, token_digest
+from aiofrp.wire.frp.messages import Login, NewProxy
 
 #: The ports that frps opens, by the attributes of its configuration, and the key of each one's address.
 _PORTS = (
@@ -25,6 +26,11 @@ _PORTS = (
 def refused(error: FrpError, message: NewProxy) -> Later:
     """The error about a proxy that was refused, with a hint that names the proxy that has what was asked for."""
     return Later("proxy", error.text, lambda: _proxy_facts(error, message))
+
+
+def login_refused(error: FrpError, message: Login, address: str, config: ServerConfig) -> Later:
+    """The error about a login from ``address`` that was refused, with a hint by what the login has."""
+    return Later("admission", error.text, lambda: _login_facts(message, address, config))
 
 
 def visit_text(message: NewProxy, remote_addr: str, control: Stream | None) -> str:
@@ -53,6 +59,15 @@ def _proxy_facts(error: FrpError, message: NewProxy) -> dict[str, str]:
     if isinstance(error, Taken):
         facts |= {"side": "frps", "holder": error.holder}
     return facts
+
+
+def _login_facts(message: Login, address: str, config: ServerConfig) -> dict[str, str]:
+    nothing = matches(message.privilege_key, token_digest("", message.timestamp))
+    return {
+        "address": address,
+        "token": "set" if config.auth.token.reveal() else "empty",
+        "sent": "nothing" if nothing or not message.privilege_key else "another",
+    }
 
 
 def _port_of(text: str, config: ServerConfig) -> tuple[str, str, int]:

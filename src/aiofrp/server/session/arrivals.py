@@ -10,6 +10,7 @@ from aiofrp.errors import FrpError, ProxyError
 from aiofrp.host.relay import layered
 from aiofrp.host.route import Origin
 from aiofrp.logs import Log, short_id
+from aiofrp.server.explain import login_refused
 from aiofrp.server.hooks import Op, guarded
 from aiofrp.server.publish.proxies import Proxies
 from aiofrp.server.session.admission import LIFETIME, Arrival
@@ -65,7 +66,7 @@ class Arrivals:
             login, verifier = await self._verified(login, arrival)
         except FrpError as exc:
             _log_login(_refused, run_id, arrival, login)
-            self._refuse_login(arrival, exc)
+            self._refuse_login(arrival, login, exc)
             return
         run_id = login.run_id or secrets.token_hex(8)  # hooks may have changed it
         _log_login(_log, run_id, arrival, login)
@@ -76,7 +77,7 @@ class Arrivals:
             )
             await control.enter()
         except FrpError as exc:
-            self._refuse_login(arrival, exc)
+            self._refuse_login(arrival, login, exc)
             return
         try:
             arrival.grant()
@@ -98,8 +99,10 @@ class Arrivals:
             return login, arrival.vouched
         return login, await guarded(tables.verifier.login(login), LIFETIME)
 
-    def _refuse_login(self, arrival: Arrival, exc: FrpError) -> None:
-        _refused.warning("register control error: %s", exc)
+    def _refuse_login(self, arrival: Arrival, login: Login, exc: FrpError) -> None:
+        address = address_text(arrival.stream.info("peername"))
+        text = login_refused(exc, login, address, self._tables.config)
+        _refused.warning("register control error: %s", text)
         error = self._tables.explain(exc, "register control error")
         arrival.refuse(arrival.codec.encode(LoginResp(version=FRP_VERSION, error=error)))
 

@@ -10,6 +10,7 @@ import pytest
 from aiofrp.cli.own.doctor import login
 from aiofrp.cli.own.doctor.report import Outcome
 from aiofrp.errors import FrpError
+from aiofrp.proxy.tcp import TcpConfig
 from tests.support import procs
 from tests.support.procs import Side
 from tests.support.services import silent
@@ -33,11 +34,14 @@ async def test_logins_and_proxies(side: Side, tmp_path: Path, free_port: int) ->
         with pytest.raises(FrpError, match="token") as caught:
             await login.login(client_config(free_port, 'auth.token = "wrong"'))
         assert "loginFailExit" not in str(caught.value)
+        assert caught.value.hint is not None
+        assert caught.value.hint.step == "Write the same auth.token into the files of frpc and frps"
         tried = dict(await login.try_proxies(right))
         assert tried["s"].outcome is Outcome.OK
         assert (tried["t"].outcome, tried["t"].fix) == (
             Outcome.PROBLEM,
-            "choose a port within allowPorts of frps",
+            "frps does not give the port 2 away (its allowPorts). Choose a remotePort within allowPorts of frps's"
+            " file, or 0 to let frps choose",
         )
         await server.line("client exit success", count=2)
 
@@ -56,5 +60,7 @@ async def test_a_server_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_refusals_have_fixes() -> None:
-    assert login._registered("proxy [a] already exists", "").fix == "another client has a proxy of this name"
-    assert login._registered("something new", "").fix == ""
+    proxy = TcpConfig(name="a")
+    known = login._registered("proxy [a] already exists", "", proxy)
+    assert known.fix.startswith("a proxy of this name runs on frps already. Give the proxy another name")
+    assert login._registered("something new", "", proxy).fix == ""

@@ -20,7 +20,7 @@ def proxy(toml: str) -> ProxyConfig:
 
 async def found(toml: str) -> Finding:
     made = proxy(toml)
-    return await settled(services.service(made), services.service_fix(made))
+    return await settled(services.service(made), services.service_fix(made), services.explain(made))
 
 
 async def test_local_services(free_port: int) -> None:
@@ -30,8 +30,11 @@ async def test_local_services(free_port: int) -> None:
         assert (await found(plugin)).outcome is Outcome.OK
         assert (await services.remote_port("127.0.0.1", port)).outcome is Outcome.NOTE
     gone = await found(f'type = "tcp"\nlocalPort = {free_port}')
-    assert (gone.outcome, "[a]" in gone.fix) == (Outcome.PROBLEM, True)
-    assert (await found(f'type = "udp"\nlocalPort = {free_port}')).outcome is Outcome.PROBLEM
+    assert gone.outcome is Outcome.PROBLEM
+    assert gone.fix.startswith(f"nothing listens on 127.0.0.1:{free_port}")
+    refused = await found(f'type = "udp"\nlocalPort = {free_port}')
+    assert refused.outcome is Outcome.PROBLEM
+    assert refused.fix.startswith(f"no program listens on UDP port {free_port} of 127.0.0.1")
     assert (await services.remote_port("127.0.0.1", free_port)).text == f"127.0.0.1:{free_port} is free"
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiofrp.cli.own.doctor.report import Finding, ok, problem, warning
+from aiofrp.cli.own.doctor.report import Finding, fix_of, ok, problem, warning
 from aiofrp.config.models.shared import TlsConfig
 from aiofrp.errors import ConfigError, FrpError
+from aiofrp.hints.catalogue import find
 from aiofrp.transport.base import DialOptions
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
@@ -78,7 +79,9 @@ def file_findings(files: TlsFiles, key: str, *, server_side: bool) -> list[Findi
         pem, _ = read_identity(files)
         found += [judged(certificate, f"{key}.certFile", now()) for certificate in _certificates(pem)]
     except ConfigError as error:
-        found.append(problem(str(error), f"see {key}.certFile and {key}.keyFile"))
+        found.append(
+            problem(error.text, fix_of(find("listen", error.text), f"see {key}.certFile and {key}.keyFile"))
+        )
     if files.trusted_ca_file:
         found += _authorities(files, key, server_side=server_side)
     return found
@@ -89,7 +92,9 @@ def _authorities(files: TlsFiles, key: str, *, server_side: bool) -> list[Findin
     try:
         verifying_context(alone, server_side=server_side)
         certificates = _certificates(Path(files.trusted_ca_file).read_bytes())
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
+        return [problem(error.text, fix_of(find("listen", error.text), f"see {key}.trustedCaFile"))]
+    except OSError as error:
         return [problem(str(error), f"see {key}.trustedCaFile")]
     over = [certificate for certificate in certificates if certificate.not_valid_after_utc < now()]
     if len(over) == len(certificates):
@@ -147,11 +152,8 @@ async def server_finding(options: DialOptions, protocol: str, tls: TlsConfig) ->
     try:
         stream = await secure(stream)
     except FrpError as error:
-        known = ", ".join(names(certificate)) or "none"
-        text = f"{error}; the certificate is {describe(certificate)}"
-        return problem(
-            text,
-            f"its names are {known}, asked for is {options.tls_name}: see transport.tls.serverName and trustedCaFile",
-        )
+        failed = FrpError(f"{error.text}; the certificate is {describe(certificate)}")
+        failed.hint = error.hint
+        raise failed from None
     stream.abort()
     return finding

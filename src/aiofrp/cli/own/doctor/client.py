@@ -18,10 +18,12 @@ from aiofrp.cli.own.doctor.report import (
     warning,
 )
 from aiofrp.client.dialing import dial_options
+from aiofrp.client.hints.facts import connect_hint
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
+from aiofrp.hints.entry import Hint
 from aiofrp.transport.base import DialOptions, transport_of
 from aiofrp.transport.resolve import use_dns_server
 
@@ -72,12 +74,14 @@ class ClientChecks:
         if config.transport.proxy_url:
             work = reach.outbound_proxy(config.transport.proxy_url, timeout)
             fix = "see transport.proxyURL, or http_proxy in the environment"
-            return (await report.check("outbound proxy", work, fix)).outcome is not Outcome.PROBLEM
-        named = await report.check("name", reach.name(config.server_addr, config.server_port), _NAME_FIX)
+            found = await report.check("outbound proxy", work, fix, self._explain)
+            return found.outcome is not Outcome.PROBLEM
+        work = reach.name(config.server_addr, config.server_port)
+        named = await report.check("name", work, _NAME_FIX, self._explain)
         if named.outcome is Outcome.PROBLEM:
             return False
         reached = await report.check(
-            f"reach ({config.transport.protocol})", self._reached(timeout), self._reach_fix()
+            f"reach ({config.transport.protocol})", self._reached(timeout), self._reach_fix(), self._explain
         )
         if reached.outcome is Outcome.PROBLEM:
             await self._other_ways(timeout)
@@ -91,6 +95,10 @@ class ClientChecks:
             return reach.kcp(config.server_addr, config.server_port)
         local = config.transport.connect_server_local_ip
         return reach.tcp(config.server_addr, config.server_port, timeout, local)
+
+    async def _explain(self, error: FrpError) -> Hint | None:
+        """The hint about an error on the way to the server."""
+        return await connect_hint(error, self._config)
 
     def _reach_fix(self) -> str:
         protocol = self._config.transport.protocol
@@ -128,9 +136,8 @@ class ClientChecks:
                 )
             else:
                 work = self._certificate(options)
-                await report.check(
-                    "TLS", work, "is it frps that listens there? See transport.tls and transport.protocol"
-                )
+                fix = "is it frps that listens there? See transport.tls and transport.protocol"
+                await report.check("TLS", work, fix, self._explain)
         await report.check("login", login.login(config), _LOGIN_FIX)
 
     async def _certificate(self, options: DialOptions) -> Finding:
@@ -169,7 +176,7 @@ class ClientChecks:
     async def _proxy(self, proxy: ProxyConfig) -> list[tuple[str, Finding]]:
         server, name = self._config.server_addr, proxy.name
         work = services.service(proxy)
-        checks = [(f"{name}: service", settled(work, services.service_fix(proxy)))]
+        checks = [(f"{name}: service", settled(work, services.service_fix(proxy), services.explain(proxy)))]
         port = getattr(proxy, "remote_port", 0)
         if port and proxy.type == "tcp" and not self._config.transport.proxy_url:
             checks.append((f"{name}: remote port", settled(services.remote_port(server, port))))

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from aiofrp.aio import Scope
-from aiofrp.cli.own.doctor.report import Finding, ok, problem, warning
+from aiofrp.cli.own.doctor.report import Finding, fix_of, ok, problem, warning
+from aiofrp.client.hints.facts import proxy_hint
 from aiofrp.client.service import Client
 from aiofrp.config.models.client import ClientConfig, StoreConfig, VirtualNetConfig
 from aiofrp.config.models.proxy import HealthCheck, ProxyConfig
@@ -69,8 +70,10 @@ async def login(config: ClientConfig) -> Finding:
     try:
         version = await visit(config, _version)
     except LoginFailed as error:
-        text = str(error).removeprefix("login to the server failed: ")
-        raise FrpError(text.partition(". With loginFailExit")[0]) from None
+        text = error.text.removeprefix("login to the server failed: ")
+        failed = FrpError(text.partition(". With loginFailExit")[0])
+        failed.hint = error.hint
+        raise failed from None
     method = "token accepted" if config.auth.method == "token" else "OIDC token accepted"
     if not config.auth.token.reveal() and config.auth.method == "token":
         return warning(
@@ -95,7 +98,7 @@ async def try_proxies(config: ClientConfig) -> list[tuple[str, Finding]]:
         for name, proxy in probes.items()
     ]
     found = await visit(config, _answers, changed)
-    return [(probes[name].name, _registered(error, address)) for name, error, address in found]
+    return [(probes[name].name, _registered(error, address, probes[name])) for name, error, address in found]
 
 
 async def _answers(client: Client) -> list[tuple[str, str, str]]:
@@ -104,30 +107,7 @@ async def _answers(client: Client) -> list[tuple[str, str, str]]:
     return [(p.config.name, p.state.error, p.state.remote_addr) for p in client.proxies.running()]
 
 
-def _registered(error: str, remote_addr: str) -> Finding:
+def _registered(error: str, remote_addr: str, proxy: ProxyConfig) -> Finding:
     if not error:
         return ok(f"the server takes it{f' at {remote_addr}' if remote_addr else ''}")
-    return problem(f"the server refuses it: {error}", _fix_of(error))
-
-
-def _fix_of(error: str) -> str:
-    """What to do about a refusal, by the server's words."""
-    for words, fix in _FIXES.items():
-        if words in error:
-            return fix
-    return ""
-
-
-_FIXES = {
-    "port not allowed": "choose a port within allowPorts of frps",
-    "port already used": "choose another remotePort, or stop the proxy that has it (a frpc that runs with this file?)",
-    "port unavailable": "another program of the server has the port: choose another remotePort",
-    "exceed the max_ports_per_client": "raise maxPortsPerClient of frps, or publish fewer ports",
-    "vhost http port is not set": "set vhostHTTPPort in frps' file",
-    "vhost https port is not set": "set vhostHTTPSPort in frps' file",
-    "should not belong to subdomain host": "use `subdomain` instead of customDomains below the server's subDomainHost",
-    "subdomain is not supported": "set subDomainHost in frps' file",
-    "router config conflict": "another proxy has this domain and location (a frpc that runs with this file?)",
-    "already exists": "another client has a proxy of this name",
-    "not supported because this feature is not enabled": "turn the feature on in frps' file",
-}
+    return problem(f"the server refuses it: {error}", fix_of(proxy_hint(error, proxy)))

@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from aiofrp.cli.own.doctor.report import Finding, Report, note, ok, problem, skipped, warning
+from aiofrp.cli.own.doctor.report import Finding, Report, fix_of, note, ok, problem, skipped, warning
 from aiofrp.config.models.shared import LogConfig
+from aiofrp.hints.catalogue import find
 from aiofrp.transport.files import file_limit, raise_file_limit
 from aiofrp.version import FRP_VERSION, __version__
 
@@ -47,7 +48,8 @@ def files() -> Finding:
         return ok("this system has no limit")
     text = f"{limit:,} at once; a connection takes one or two"
     if limit < _ENOUGH_FILES:
-        return warning(text, "raise it: `ulimit -n 65536`, or LimitNOFILE=65536 in the systemd unit")
+        hint = find("files", "too many open files", {"limit": str(limit)})
+        return warning(text, hint.step if hint is not None else "")
     return ok(text)
 
 
@@ -82,7 +84,8 @@ def log_file(path: str) -> Finding:
         folder = folder.parent
     target = path if os.path.exists(path) else str(folder)
     if not os.access(target, os.W_OK):
-        return problem(f"{target} cannot be written", "change log.to, or the owner of the folder")
+        hint = find("files", f"cannot write the log file {target}: Permission denied")
+        return problem(f"{target} cannot be written", fix_of(hint))
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:

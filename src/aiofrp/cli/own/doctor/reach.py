@@ -8,6 +8,7 @@ import socket
 
 from aiofrp.cli.own.doctor.report import Finding, note, ok, problem
 from aiofrp.errors import ConnectFailed
+from aiofrp.proxy.datagrams.udpsocket import REFUSED
 from aiofrp.transport.net import connect_udp, dial, is_address, join_host_port
 from aiofrp.transport.outbound import parse_proxy_url, without_password
 from aiofrp.transport.resolve import resolve
@@ -100,7 +101,10 @@ async def _answer(host: str, port: int, data: bytes, wait: float = 0) -> bytes |
 async def udp_service(host: str, port: int) -> Finding:
     """A local service of UDP: an empty datagram is refused where nobody listens. Raises
     :class:`~aiofrp.errors.ConnectFailed`."""
-    await _answer(host, port, b"", wait=0.3)
+    try:
+        await _answer(host, port, b"", wait=0.3)
+    except ConnectFailed as error:
+        raise ConnectFailed(f"{error}; {REFUSED}" if "ICMP" in str(error) else str(error)) from None
     return ok(f"{join_host_port(host, port)} (udp) is not refused")
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiofrp.errors import FrpError
+from aiofrp.hints.catalogue import Place, find
+from aiofrp.hints.entry import Facts, Hint
+
+Explain: TypeAlias = Callable[[FrpError], Awaitable[Hint | None]]
+"""Finds the hint about the error of a check."""
 
 #: Characters of the names of checks, so that the texts begin in one column.
 _WIDTH = 22
@@ -63,6 +69,20 @@ def skipped(text: str) -> Finding:
     return Finding(Outcome.SKIPPED, text)
 
 
+def fix_of(hint: Hint | None, otherwise: str = "") -> str:
+    """The fix of a problem that the catalogue knows: its cause and the next step."""
+    return otherwise if hint is None else f"{hint.cause}. {hint.step}"
+
+
+def known(place: Place, facts: Callable[[], Facts] = dict[str, str]) -> Explain:
+    """Finds what the catalogue says about an error at ``place``; ``facts`` are gathered then, in a thread."""
+
+    async def explain(error: FrpError) -> Hint | None:
+        return find(place, error.text, await asyncio.to_thread(facts))
+
+    return explain
+
+
 class Report:
     """Gathers findings; ``show`` gets each as it comes."""
 
@@ -77,9 +97,12 @@ class Report:
         self._show(made)
         return made
 
-    async def check(self, name: str, work: Awaitable[Finding], fix: str = "") -> Finding:
-        """Do a check and take its finding. An error of the network or of a file is a problem with ``fix``."""
-        return self.add(name, await settled(work, fix))
+    async def check(
+        self, name: str, work: Awaitable[Finding], fix: str = "", explain: Explain | None = None
+    ) -> Finding:
+        """Do a check and take its finding. An error of the network or of a file is a problem, with its hint, or else
+        with ``fix``."""
+        return self.add(name, await settled(work, fix, explain))
 
     @property
     def failed(self) -> bool:
@@ -87,20 +110,22 @@ class Report:
         return any(finding.outcome is Outcome.PROBLEM for finding in self.findings)
 
 
-async def settled(work: Awaitable[Finding], fix: str = "") -> Finding:
-    """The finding of ``work`` and its time; its error is a problem with ``fix``."""
+async def settled(work: Awaitable[Finding], fix: str = "", explain: Explain | None = None) -> Finding:
+    """The finding of ``work`` and its time; its error is a problem with the hint that it has or ``explain`` finds, or
+    else with ``fix``."""
     began = time.monotonic()
-    finding = await _settled(work, fix)
+    finding = await _settled(work, fix, explain)
     return replace(finding, seconds=time.monotonic() - began)
 
 
-async def _settled(work: Awaitable[Finding], fix: str) -> Finding:
+async def _settled(work: Awaitable[Finding], fix: str, explain: Explain | None) -> Finding:
     try:
         return await work
     except TimeoutError:
         return problem("no answer in time", fix)
     except FrpError as error:
-        return problem(str(error), fix)
+        hint = error.hint if error.hint is not None or explain is None else await explain(error)
+        return problem(error.text, fix_of(hint, fix))
     except (OSError, ValueError) as error:
         return problem(getattr(error, "strerror", None) or str(error), fix)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aiofrp.cli.own.doctor import certificates, login, machine, reach, services
-from aiofrp.cli.own.doctor.report import Finding, Outcome, Report, note, ok, problem, settled, warning
+from aiofrp.cli.own.doctor.report import Finding, Outcome, Report, fix_of, note, ok, problem, settled, warning
 from aiofrp.config.load.valuesource import resolve_token
 from aiofrp.config.load.warnings import only_here
 from aiofrp.config.models.client import ClientConfig, ClientTransport
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
+from aiofrp.server.explain import listen_hint
 from aiofrp.transport.net import ListenFailed, bind_tcp, bind_udp, join_host_port
 from aiofrp.transport.resolve import resolve, split_address
 
@@ -124,13 +124,9 @@ class ServerChecks:
         try:
             (bind_tcp if port.kind is socket.SOCK_STREAM else bind_udp)(port.host, port.number).close()
         except ListenFailed as error:
-            if "permission" in str(error):
-                return problem(f"{where}: only root may open ports below 1024", _LOW_PORT)
             if self._running and "in use" in str(error):
                 return ok(f"{where} is open, by the frps that runs")
-            return problem(
-                str(error), f"another program has it (`ss -lnp | grep {port.number}`), or choose another port"
-            )
+            return problem(error.text, fix_of(listen_hint(error, self._config), "choose another port"))
         return ok(f"{where} is free")
 
     def _dashboard(self) -> None:
@@ -192,10 +188,3 @@ def allowed(config: ServerConfig) -> Finding:
             "take them out of allowPorts",
         )
     return ok(text)
-
-
-_LOW_PORT = (
-    "AmbientCapabilities=CAP_NET_BIND_SERVICE in the systemd unit, or sysctl net.ipv4.ip_unprivileged_port_start"
-    if os.name == "posix"
-    else "run it as administrator"
-)

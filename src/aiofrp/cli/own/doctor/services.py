@@ -9,10 +9,21 @@ from typing import Any
 
 from aiofrp.cli.own.doctor import reach
 from aiofrp.cli.own.doctor.certificates import file_findings
-from aiofrp.cli.own.doctor.report import Finding, Outcome, note, ok, problem, skipped, warning
+from aiofrp.cli.own.doctor.report import (
+    Explain,
+    Finding,
+    Outcome,
+    known,
+    note,
+    ok,
+    problem,
+    skipped,
+    warning,
+)
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig, VisitorConfig
 from aiofrp.config.models.shared import TlsConfig
 from aiofrp.errors import FrpError
+from aiofrp.proxy.explain import datagram_facts, service_facts
 from aiofrp.transport.net import dial_unix, join_host_port
 from aiofrp.transport.resolve import resolve, split_address
 
@@ -38,6 +49,16 @@ def service_fix(proxy: ProxyConfig) -> str:
     if proxy.plugin is not None:
         return f"see the settings of plugin {proxy.plugin.type}"
     return f"start the service, or correct localIP and localPort of [{proxy.name}]"
+
+
+def explain(proxy: ProxyConfig) -> Explain:
+    """Finds the hint about an error of :func:`service`."""
+    host, port = proxy.local_ip, proxy.local_port
+    if proxy.plugin is not None:
+        address = getattr(proxy.plugin, "local_addr", "")
+        host, port = split_address(address, 443 if proxy.plugin.type.endswith("https") else 80)
+    facts = datagram_facts if proxy.type in ("udp", "sudp") else service_facts
+    return known("service", lambda: facts(host or "127.0.0.1", port))
 
 
 async def _plugin(plugin: Any) -> Finding:

@@ -16,35 +16,6 @@ _NO_UDP: Final = "no program listens on the local UDP port"
 
 SERVICES: Final = (
     KnownFailure(
-        "service-other-address",
-        cause="the service does not listen on {where}, but on {other}",
-        step='Set localIP = "{other_host}" in the proxy, or let the service listen on {host}',
-        key="proxies.localIP",
-        prints=("connection refused",),
-        given={"listens": "elsewhere"},
-    ),
-    KnownFailure(
-        "service-down-container",
-        cause="nothing listens on {where} in this container",
-        reasons=(
-            "the service does not run",
-            "it runs outside the container, where 127.0.0.1 is another machine",
-        ),
-        step="Start the service, or correct localPort; for one outside this container set localIP to the name of its"
-        " container, or to host.docker.internal",
-        key="proxies.localIP",
-        prints=("connection refused",),
-        given={"container": "yes", "loopback": "yes"},
-    ),
-    KnownFailure(
-        "service-down",
-        cause="nothing listens on {where}",
-        reasons=("the service does not run", "localPort or localIP is wrong"),
-        step="Start the service, or correct localIP and localPort of the proxy",
-        key="proxies.localPort",
-        prints=("connection refused",),
-    ),
-    KnownFailure(
         "service-udp-is-tcp",
         cause="no program listens on UDP port {port} of {host}, but one listens on TCP port {port}",
         reasons=("the service uses TCP", "its UDP part is off or has another port"),
@@ -77,6 +48,35 @@ SERVICES: Final = (
         step="Start the service, or correct localIP and localPort of the proxy (`ss -ulnp` lists UDP ports)",
         key="proxies.localPort",
         prints=(_NO_UDP,),
+    ),
+    KnownFailure(
+        "service-other-address",
+        cause="the service does not listen on {where}, but on {other}",
+        step='Set localIP = "{other_host}" in the proxy, or let the service listen on {host}',
+        key="proxies.localIP",
+        prints=("connection refused",),
+        given={"listens": "elsewhere"},
+    ),
+    KnownFailure(
+        "service-down-container",
+        cause="nothing listens on {where} in this container",
+        reasons=(
+            "the service does not run",
+            "it runs outside the container, where 127.0.0.1 is another machine",
+        ),
+        step="Start the service, or correct localPort; for one outside this container set localIP to the name of its"
+        " container, or to host.docker.internal",
+        key="proxies.localIP",
+        prints=("connection refused",),
+        given={"container": "yes", "loopback": "yes"},
+    ),
+    KnownFailure(
+        "service-down",
+        cause="nothing listens on {where}",
+        reasons=("the service does not run", "localPort or localIP is wrong"),
+        step="Start the service, or correct localIP and localPort of the proxy",
+        key="proxies.localPort",
+        prints=("connection refused",),
     ),
     KnownFailure(
         "service-slow",

@@ -15,7 +15,7 @@ from aiofrp.stream.quic import waiters, withhold
 from aiofrp.stream.quic.connected import ConnectedSocket
 from aiofrp.stream.quic.core import library as quiccore
 from aiofrp.stream.quic.core.errors import NoMoreStreams, QuicFailed
-from aiofrp.stream.quic.core.library import PACKET_SIZE
+from aiofrp.stream.quic.core.library import PACKET_SIZE, Run
 from aiofrp.stream.quic.core.limits import Judge, QuicIdentity
 from aiofrp.stream.quic.dial import dial
 from aiofrp.stream.quic.session import QuicSession
@@ -24,7 +24,6 @@ from aiofrp.stream.quic.stream import QuicStream
 from aiofrp.stream.quic.timer import ConnectionTimer
 from aiofrp.stream.stall import StallLimits
 from aiofrp.stream.tls.verified import VerifyingContext
-from aiofrp.stream.udp.socket import Address
 from tests.stream.quicrig import LIMITS, Rig, connected, identity, udp
 from tests.support.certs import NAME, authority
 from tests.support.ends import End, until
@@ -80,16 +79,19 @@ async def test_a_stream_is_heard_of_by_its_first_bytes(make: Make) -> None:
     await until(lambda: len(rig.streams) == 2)
 
 
-def packets_of_clients(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Sizes of all packets that clients send from now on, without probes of the path."""
-    send, sent = ConnectedSocket.send, list[int]()
+def asked_for_packets(session: QuicSession, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """From now on, each time the connection asks its core for packets: the size of the largest, 0 for none. Probes of
+    the path do not count."""
+    to_send, asked = session.core.to_send, list[int]()
 
-    def measured(endpoint: ConnectedSocket, datagrams: list[bytes], address: Address, /) -> None:
-        sent.extend(len(datagram) for datagram in datagrams if len(datagram) < PACKET_SIZE)
-        send(endpoint, datagrams, address)
+    def measured(now: float) -> list[Run]:
+        runs = to_send(now)
+        sizes = [len(datagram) for _, datagrams in runs for datagram in datagrams]
+        asked.append(max((size for size in sizes if size < PACKET_SIZE), default=0))
+        return runs
 
-    monkeypatch.setattr(ConnectedSocket, "send", measured)
-    return sent
+    monkeypatch.setattr(session.core, "to_send", measured)
+    return asked
 
 
 async def test_what_a_turn_writes_leaves_in_one_packet(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,17 +100,17 @@ async def test_what_a_turn_writes_leaves_in_one_packet(make: Make, monkeypatch: 
     session = await rig.dial()
     ends = [rig.open(session, b"word") for _ in range(10)]
     await until(lambda: len(rig.streams) == 10)
-    sent = packets_of_clients(monkeypatch)
+    asked = asked_for_packets(session, monkeypatch)
     for end in ends:
         end.write(b"more")
-    assert not sent
+    assert not asked
     await until(lambda: sum(len(end.data) for end in rig.ends) == len(ends) * len(b"wordmore"))
-    assert sent[0] > len(ends) * len(b"more")
+    assert max(asked) > 30 + len(ends) * len(b"more")  # a packet has 27 bytes without frames
     ends[0].write(b"alone")
     await until(lambda: any(end.data == b"wordmorealone" for end in rig.ends))
-    before = len(sent)
+    before = len(asked)
     ends[0].write(b"again")
-    assert len(sent) == before + 1
+    assert len(asked) == before + 1
 
 
 async def test_after_a_fault_packets_leave_as_before(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +121,6 @@ async def test_after_a_fault_packets_leave_as_before(make: Make, monkeypatch: py
     await until(lambda: rig.streams)
     answer = next(other for other in rig.ends if other is not end)
     faults: list[int] = []
-    sent = packets_of_clients(monkeypatch)
 
     def failing(_: QuicSession, stream_id: int, /) -> None:
         faults.append(stream_id)
@@ -129,9 +130,9 @@ async def test_after_a_fault_packets_leave_as_before(make: Make, monkeypatch: py
         patched.setattr(QuicSession, "stream_reset", failing)
         answer.stream.abort()
         await until(lambda: faults)
-    before = len(sent)
+    asked = asked_for_packets(session, monkeypatch)
     rig.open(session, b"other")
-    assert len(sent) > before
+    assert asked
 
 
 async def test_the_peer_may_have_only_so_many_streams(make: Make) -> None:

@@ -17,6 +17,7 @@ from aiofrp import faults
 from aiofrp.stream.base import Buffer, Stream
 from tests.contract.stacks import Pair
 from tests.support.ends import PATIENCE, End, until
+from tests.support.ownclock import own_time
 
 pytestmark = pytest.mark.both_loops
 
@@ -154,13 +155,13 @@ class Neighbour:
 
     async def _echo(self) -> float:
         """Seconds one takes."""
-        loop, sent = asyncio.get_running_loop(), self._dice.randbytes(48)
+        sent = self._dice.randbytes(48)
         self._near.data.clear()
-        begun = loop.time()
+        begun = own_time()
         self._near.write(sent)
         await until(lambda: len(self._near.data) >= len(sent))
         assert bytes(self._near.data) == sent
-        return loop.time() - begun
+        return own_time() - begun
 
 
 @pytest.fixture

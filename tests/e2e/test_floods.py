@@ -10,7 +10,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -65,20 +65,20 @@ def client_toml(protocol: str, local: int, remote: int, name: str = "echo") -> s
 
 
 @asynccontextmanager
-async def pinging(port: int) -> AsyncIterator[list[float]]:
-    """A user who says something and waits for the answer, again and again; gives the seconds each took. Fails if one
-    stays away."""
+async def pinging(port: int, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[list[float]]:
+    """A user who says something and waits for the answer, again and again; gives the seconds each took by ``clock``.
+    Fails if one stays away."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     took: list[float] = []
     over = asyncio.Event()
 
     async def ping() -> None:
         while not over.is_set():
-            began = time.monotonic()
+            began = clock()
             writer.write(b"are you there?")
             async with asyncio.timeout(PATIENCE):
                 assert await reader.readexactly(14) == b"are you there?"
-            took.append(time.monotonic() - began)
+            took.append(clock() - began)
             await asyncio.sleep(BEAT)
 
     task = asyncio.create_task(ping())

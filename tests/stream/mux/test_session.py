@@ -273,6 +273,7 @@ async def test_a_close_that_cannot_be_sent_is_reset_in_the_end(rig: Make) -> Non
     end = r.open()
     r.peer.send(WINDOW_UPDATE, ACK, 1)
     end.write(bytes(INITIAL + 1))
+    await until(lambda: len(r.peer.payloads.get(1, b"")) == INITIAL)
     end.close()
     await until(lambda: end.lost)
     await until(lambda: r.peer.heads[-1:] == [(WINDOW_UPDATE, RST, 1, 0)])

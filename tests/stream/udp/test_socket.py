@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import random
 import socket
 import sys
@@ -81,6 +82,19 @@ async def test_datagrams_arrive_whole_and_in_order_both_ways(sides: list[Side]) 
     server.udp.send(sent, client.udp.name)
     await until(lambda: len(client.datagrams) >= len(sent))
     assert client.datagrams == sent
+
+
+async def test_lengths_in_any_order_stay_those_of_the_datagrams(sides: list[Side]) -> None:
+    """Whatever stands at either side of a short one: the kernel may only cut what is equal, and a short one last."""
+    server, client = pair(sides)
+    orders = [order for count in range(1, 7) for order in itertools.product((90, 60, 30), repeat=count)]
+    for number, order in enumerate(orders):
+        sent = [bytes((number % 256, at)) * (size // 2) for at, size in enumerate(order)]
+        server.datagrams.clear()
+        client.udp.send(sent)
+        server.udp.poll()
+        await until(lambda sent=sent: len(server.datagrams) >= len(sent))  # type: ignore[misc]
+        assert server.datagrams == sent, order
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux cuts and joins datagrams")

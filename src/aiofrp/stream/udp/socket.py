@@ -162,7 +162,7 @@ def _run(sizes: list[int]) -> int:
     """How many of the first ``sizes`` are equal, and one more if it is smaller."""
     size, count = sizes[0], len(sizes)
     equal = sizes.count(size)  # nearly always all, or all but the last: no loop over them then
-    if equal < count - 1 or sizes[equal - 1] != size:
+    if equal < count - 1 or (equal == count - 1 and sizes[-1] == size):
         equal = next(number for number, other in enumerate(sizes) if other != size)
     return equal + (equal < count and sizes[equal] < size)
 

@@ -30,8 +30,8 @@ _ASK_LIMIT = 1.0
 _STOP_LIMIT = 10.0
 _TICK = os.sysconf("SC_CLK_TCK")
 _PORTS = range(10000, 12000)
-#: The name of the relay among a pair's processes.
-_LOSSY = "lossy"
+#: The names of relays among a pair's processes.
+_RELAYS = {"bench.lossy", "bench.hole"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class Scenario:
     """How the tunnel is set up: lines added to the server's, the client's and each proxy's configuration.
 
     ``{bind}`` stands for the number of bindPort. With ``lossy`` datagrams between frpc and it go through
-    :mod:`bench.lossy`, which gets these arguments.
+    :mod:`bench.lossy`, which gets these arguments. With ``hole`` there is a proxy of xtcp, too, with a tunnel through
+    :mod:`bench.hole`, which gets those; ``tunnel`` is the visitor's protocol.
     """
 
     title: str
@@ -47,6 +48,8 @@ class Scenario:
     client: str = ""
     proxy: str = ""
     lossy: tuple[str, ...] = ()
+    hole: tuple[str, ...] = ()
+    tunnel: str = "quic"
 
 
 _NO_TLS = "transport.tls.enable = false\n"
@@ -75,6 +78,13 @@ SCENARIOS = {
         client=_KCP_CLIENT,
         lossy=("--loss", "0.05", "--delay", "0.02"),
     ),
+    "xtcp-quic": Scenario("xtcp over QUIC", hole=("--loss", "0", "--delay", "0")),
+    "xtcp-kcp": Scenario("xtcp over KCP", hole=("--loss", "0", "--delay", "0"), tunnel="kcp"),
+    "xtcp-kcp-loss": Scenario(
+        "xtcp over KCP; 2 % of the datagrams lost, 20 ms each way",
+        hole=("--loss", "0.02", "--delay", "0.02"),
+        tunnel="kcp",
+    ),
 }
 
 #: What a proxy's first answer is asked with, by its type.
@@ -84,12 +94,16 @@ _QUESTIONS = {
     "http": request("GET", 1),
     "https": client_hello() + b"ex",
     "stcp": b"ex",
+    "xtcp": b"ex",
 }
+#: The types that another frpc visits, as in life; it runs from their first use.
+_VISITED = {"stcp", "xtcp"}
 #: A type's own lines, where it has more than a remote port.
 _OWN_LINES = {
     "http": f'customDomains = ["{HOST_NAME}"]\n',
     "https": f'customDomains = ["{HOST_NAME}"]\n',
     "stcp": 'secretKey = "bench"\n',
+    "xtcp": 'secretKey = "bench"\nnatTraversal.disableAssistedAddrs = true\n',
 }
 
 
@@ -171,6 +185,13 @@ def answers(kind: str, port: int) -> bool:
             return False
 
 
+def _visitor_lines(kind: str, scenario: Scenario) -> str:
+    """A visitor's lines beyond those of all."""
+    if kind != "xtcp":
+        return ""
+    return f'protocol = "{scenario.tunnel}"\nkeepTunnelOpen = true\nminRetryInterval = 1\n'
+
+
 class Pair:
     """One pair of programs in front of the load generator's server."""
 
@@ -193,7 +214,9 @@ class Pair:
         if commands.frps:
             self._bind = next(ports)
             self._front = next(ports) if scenario.lossy else self._bind  # where frpc connects
-            self._ports = {kind: next(ports) for kind in _QUESTIONS}
+            kinds = [kind for kind in _QUESTIONS if scenario.hole or kind != "xtcp"]
+            self._ports = {kind: next(ports) for kind in kinds}
+            self._stun = [f"{HOST}:{next(ports)}" for _ in range(2)]
             self._write_configurations()
 
     def _write_configurations(self) -> None:
@@ -204,14 +227,18 @@ class Pair:
             f"vhostHTTPPort = {ports['http']}\nvhostHTTPSPort = {ports['https']}\n"
         )
         client = f'serverAddr = "{HOST}"\nserverPort = {self._front}\n{common}{scenario.client}'
+        if scenario.hole:
+            client += f'natHoleStunServer = "{self._stun[0]}"\n'
         proxies = "".join(
             f'[[proxies]]\nname = "{kind}"\ntype = "{kind}"\nlocalPort = {self._echo}\n'
             f"{_OWN_LINES.get(kind, f'remotePort = {port}' + chr(10))}{scenario.proxy}"
             for kind, port in ports.items()
         )
-        visitor = (
-            f'[[visitors]]\nname = "visitor"\ntype = "stcp"\nserverName = "stcp"\n{_OWN_LINES["stcp"]}'
-            f'bindAddr = "{HOST}"\nbindPort = {ports["stcp"]}\n{scenario.proxy}'
+        visitor = "".join(
+            f'[[visitors]]\nname = "visit-{kind}"\ntype = "{kind}"\nserverName = "{kind}"\n{_OWN_LINES[kind]}'
+            f'bindAddr = "{HOST}"\nbindPort = {ports[kind]}\n{scenario.proxy}{_visitor_lines(kind, scenario)}'
+            for kind in ports
+            if kind in _VISITED
         )
         self._folder.mkdir()
         (self._folder / "frps.toml").write_text(server)
@@ -226,7 +253,11 @@ class Pair:
             self._run("frps", self._commands.frps)
             wait_for_port(self._bind, *self._processes.values())
             if self._scenario.lossy:
-                self._run_lossy()
+                self._relay(
+                    "bench.lossy", f"{HOST}:{self._front}", f"{HOST}:{self._bind}", *self._scenario.lossy
+                )
+            if self._scenario.hole:
+                self._relay("bench.hole", *self._stun, *self._scenario.hole)
             self._run("frpc", self._commands.frpc)
             self.reach("tcp")
         except RuntimeError as error:
@@ -235,13 +266,12 @@ class Pair:
             raise RuntimeError(f"{self.name}: {error}\n{said}") from error
 
     def reach(self, kind: str) -> int:
-        """The port of the proxy of a type, once it answers; RuntimeError if it does not.
-
-        The visitor of stcp is another frpc, as in life, and runs from its first use.
-        """
+        """The port of the proxy of a type, once it answers; RuntimeError if it does not or the scenario has none."""
         if not self._commands.frps:
             return self._echo
-        if kind == "stcp" and "visitor" not in self._processes:
+        if kind not in self._ports:
+            raise RuntimeError(f"this scenario has no {kind}")
+        if kind in _VISITED and "visitor" not in self._processes:
             self._run("visitor", self._commands.frpc)
         port = self._ports[kind]
         end = time.monotonic() + _START_LIMIT
@@ -262,17 +292,15 @@ class Pair:
                 stderr=subprocess.STDOUT,
             )
 
-    def _run_lossy(self) -> None:
+    def _relay(self, module: str, *arguments: str) -> None:
+        """Start the bad path and wait until it listens."""
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "bench.lossy", f"{HOST}:{self._front}", f"{HOST}:{self._bind}"),
-                *self._scenario.lossy,
-            ],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             cwd=ROOT,
         )
-        self._processes[_LOSSY] = process
+        self._processes[module] = process
         assert process.stdout is not None
         process.stdout.readline()
         process.stdout.close()
@@ -293,7 +321,7 @@ class Pair:
 
     def usage(self) -> Usage:
         """What the programs and their children have used, without the lossy path."""
-        programs = [process for name, process in self._processes.items() if name != _LOSSY]
+        programs = [process for name, process in self._processes.items() if name not in _RELAYS]
         pids = [pid for process in programs for pid in _family(process.pid)]
         return Usage(sum(map(_cpu, pids)), sum(map(_memory, pids)))
 

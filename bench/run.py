@@ -79,6 +79,8 @@ TESTS = {
     "slowloris": Test("slowloris", "http", connections=8, size=1024),
     "https": Test("https", "https", derive=_per_gigabyte),
     "stcp": Test("down", "stcp", derive=_per_gigabyte),
+    "xtcp": Test("down", "xtcp", derive=_per_gigabyte),
+    "xtcpup": Test("up", "xtcp", derive=_per_gigabyte),
     "hold": Test("hold"),
 }
 
@@ -178,6 +180,8 @@ def run_scenario(name: str, options: argparse.Namespace) -> Results:
             pairs.append(pair)
         results: Results = {}
         for test in options.tests:
+            if TESTS[test].proxy == "xtcp" and not SCENARIOS[name].hole:
+                continue
             print(f"{name}: {test}", file=sys.stderr, flush=True)
             results[test] = run_test(test, pairs, options)
     return results

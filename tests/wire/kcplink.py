@@ -4,6 +4,7 @@ its own."""
 from __future__ import annotations
 
 import heapq
+import math
 import random
 import struct
 from dataclasses import dataclass, field
@@ -56,7 +57,10 @@ class Side:
 
 
 class Link:
-    """A path between ``a`` and ``b``; probabilities in shares of one, delays in milliseconds."""
+    """A path between ``a`` and ``b``; probabilities in shares of one, delays in milliseconds.
+
+    With ``rate``, datagrams per millisecond, they wait in a queue of at most ``queue`` for each direction; what comes
+    when that is full is lost and counted in ``overrun``."""
 
     def __init__(
         self,
@@ -68,8 +72,13 @@ class Link:
         twice: float = 0.0,
         delay: tuple[int, int] = (20, 20),
         start: int = 0,
+        rate: float = math.inf,
+        queue: int = 0,
     ) -> None:
         self.sides = (a, b)
+        self.overrun = 0
+        self._rate, self._queue = rate, queue
+        self._busy_until = [float(start), float(start)]
         self.now = start
         self.loss = loss
         self.twice = twice
@@ -106,10 +115,20 @@ class Link:
         for index, side in enumerate(self.sides):
             for datagram in side.leave(self.now):
                 for _ in range(1 + (self._dice.random() < self.twice)):
-                    if self._dice.random() >= self.loss:
-                        due = self.now + self._dice.randint(*self.delay)
+                    waits = self._waits(index)
+                    if waits is not None and self._dice.random() >= self.loss:
+                        due = self.now + waits + self._dice.randint(*self.delay)
                         self._count += 1
                         heapq.heappush(self._flight, (due, self._count, 1 - index, datagram))
+
+    def _waits(self, index: int) -> int | None:
+        """Milliseconds that a datagram waits for those before it; ``None`` when the queue is full."""
+        waits = max(0.0, self._busy_until[index] - self.now)
+        if waits and waits * self._rate >= self._queue:
+            self.overrun += 1
+            return None
+        self._busy_until[index] = self.now + waits + 1 / self._rate
+        return int(waits)
 
     def _arrive(self) -> None:
         while self._flight and self._flight[0][0] <= self.now:

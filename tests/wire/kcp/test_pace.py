@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.wire.kcp.pace import EPOCH, MAX_WINDOW, MIN_WINDOW, Pace
+from aiofrp.wire.kcp.pace import BEAT, EPOCH, MAX_WINDOW, MIN_WINDOW, Pace
 
 
 def epochs(pace: Pace, count: int, *, repeated: int = 0, needless: int = 0, now: int = 1000) -> None:
@@ -73,3 +73,33 @@ def test_grace_gets_shorter_when_datagrams_keep_their_order() -> None:
     assert pace.grace == 0
     epochs(pace, 16)
     assert pace.grace == 0
+
+
+def test_a_window_leaves_spread_over_a_round_trip() -> None:
+    pace = Pace(MAX_WINDOW)
+    epochs(pace, 7)
+    pace.round_trip(40)
+    pace.spend(pace.allowance(1000))
+    assert pace.allowance(1000) == 0
+    left = 0
+    for now in range(1000, 1040, BEAT):
+        count = pace.allowance(now + BEAT)
+        pace.spend(count)
+        left += count
+        assert count == BEAT * 1.25 * MAX_WINDOW / 40
+    assert left == 1.25 * MAX_WINDOW
+
+
+def test_after_a_pause_little_more_leaves_at_once() -> None:
+    pace = Pace(MAX_WINDOW)
+    pace.round_trip(40)
+    assert pace.allowance(0) == pace.allowance(1000) == MIN_WINDOW
+
+
+def test_what_is_sent_again_takes_the_place_of_what_is_new() -> None:
+    pace = Pace(MAX_WINDOW)
+    pace.round_trip(40)
+    pace.spend(pace.allowance(0) + 48)
+    assert pace.allowance(0) < 0
+    assert pace.allowance(3) == 0
+    assert pace.allowance(4) == 16

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.kcp.flight import Flight, Segment
-from aiofrp.wire.kcp.pace import MAX_WINDOW, MIN_WINDOW, Pace
+from aiofrp.wire.kcp.pace import BEAT, MAX_WINDOW, MIN_WINDOW, Pace
 from aiofrp.wire.kcp.proof import Proof
 from aiofrp.wire.kcp.receiver import KcpReceiver
 from aiofrp.wire.kcp.segment import (
@@ -307,6 +307,7 @@ class KcpCore:
         conv, next_, proof = self.conv, self._receiver.next, self._proof
         patience = _SKIPS if self.queued and self._window_left() > 0 else 1
         overdue = self._flight.overdue(now, patience, proof)
+        self._pace.spend(len(overdue))
         if overdue and proof is not None:
             proof.sent(overdue[0][1].stamp, now)
         for number, segment in overdue:
@@ -329,7 +330,7 @@ class KcpCore:
         if not inflight:
             flight.due, flight.progress_at = due, now
         data, at = self._head, self._head_at
-        count, most, proof = self._window_left(), MSS, self._proof
+        count, most, proof = min(self._window_left(), self._pace.allowance(now)), MSS, self._proof
         if proof is not None:
             count, most = proof.segments(count, self.queued)
         for _ in range(count):
@@ -358,6 +359,7 @@ class KcpCore:
             proof.sent(stamp, now)
         flight.sn = number
         flight.due = min(flight.due, due)
+        self._pace.spend(number - first)
         self._pace.sent(number - first, now)
 
     # Time
@@ -372,6 +374,8 @@ class KcpCore:
             due = min(due, flight.due)
         if flight.segments:
             due = min(due, flight.progress_at + DEAD_AFTER)
+        if self.queued and (proof is None or not proof.blocked) and self._window_left() > 0:
+            due = min(due, now + BEAT)
         if self._probe_wait:
             due = min(due, self._probe_at)
         if self._receiver.announcements:

@@ -1,4 +1,4 @@
-"""What round trips and losses say about a KCP path: time-out, window, patience, worth of parity.
+"""What round trips and losses say about a KCP path: time-out, window, rate, patience, worth of parity.
 
 Numbers in, numbers out; it knows no segments. Times are milliseconds, windows segments.
 """
@@ -12,6 +12,11 @@ MAX_WINDOW = 1024
 MIN_WINDOW = 128
 #: The retransmission time-out (docs/protocol/wire.md §4).
 RTO_FIRST, RTO_MIN, RTO_MAX, _INTERVAL = 200, 30, 60_000, 20
+#: Segments that may leave at once after a pause; the rate as a multiple of a window per round trip, and the least
+#: rate, segments per millisecond. A whole window at once is lost in the first short queue on the path.
+_BURST, _RATE_GAIN, _RATE_MIN = 128, 1.25, 16.0
+#: Milliseconds whose segments may leave at once: timers are no finer.
+BEAT = 2
 #: New segments after which losses are counted up; shares of all sent beyond which the window shrinks and parity pays.
 #: A path may lose a fifth by itself, and the reference does not slow down for any loss.
 EPOCH, _SHRINK_ABOVE, _GROW_BELOW, _LOSSY_ABOVE = 256, 0.3, 0.22, 0.01
@@ -34,6 +39,8 @@ class Pace:
         "_rtt",
         "_sent",
         "_spread",
+        "_tokens",
+        "_tokens_at",
         "grace",
         "least_rtt",
         "lossy",
@@ -53,6 +60,10 @@ class Pace:
         self._sent = self._repeated = self._needless = 0  # of this epoch
         self._calm = 0  # epochs since datagrams changed places
         self._lossy_until = 0
+        self._tokens, self._tokens_at = (
+            float(_BURST),
+            -1,
+        )  # segments that may leave, and when that was counted
 
     def round_trip(self, rtt: int) -> None:
         """A new measurement (RFC 6298 with KCP's bounds)."""
@@ -66,6 +77,24 @@ class Pace:
             self._spread += (abs(change) - self._spread) / weight
         rto = self._rtt + max(_INTERVAL, 4 * self._spread)
         self.rto = int(min(max(RTO_MIN, rto), RTO_MAX))
+
+    @property
+    def rate(self) -> float:
+        """Segments that may leave in a millisecond: a window spread over a round trip, and a little faster."""
+        return max(_RATE_MIN, _RATE_GAIN * self.window / max(1.0, self._rtt))
+
+    def allowance(self, now: int) -> int:
+        """Segments that may leave now; zero or less while too many have left."""
+        if now != self._tokens_at:
+            rate = self.rate
+            earned = rate * (now - self._tokens_at) if self._tokens_at >= 0 else _BURST
+            self._tokens = min(max(_BURST, BEAT * rate), self._tokens + earned)
+            self._tokens_at = now
+        return int(self._tokens)
+
+    def spend(self, count: int) -> None:
+        """``count`` segments leave, new ones or again."""
+        self._tokens -= count
 
     def repeated(self, count: int) -> None:
         """``count`` segments were sent again because later ones had arrived."""

@@ -111,20 +111,8 @@ async def reaches(port: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def refuses(port: int) -> None:
-    """Wait until nobody listens on a port."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                return
-            writer.close()
-            await asyncio.sleep(0.02)
-
-
-async def test_a_stored_proxy_lives_through_the_pages(tmp_path: Path, free_ports: Callable[[], int]) -> None:
-    remote, moved = free_ports(), free_ports()
+async def test_what_is_wrong_stands_at_the_fields(tmp_path: Path, free_ports: Callable[[], int]) -> None:
+    remote = free_ports()
     async with (
         both(tmp_path, free_ports) as (_, url, _),
         local_service(echo) as local,
@@ -155,65 +143,36 @@ async def test_a_stored_proxy_lives_through_the_pages(tmp_path: Path, free_ports
         await expect(page.locator("h1")).to_have_text("a")
         await reaches(remote)
 
-        await page.get_by_role("link", name="Edit").click()
-        await page.locator('[name="remotePort"]').fill(str(moved))
-        await page.get_by_role("button", name="Save").click()
-        await reaches(moved)
-        await refuses(remote)
 
-        await page.get_by_role("button", name="Disable").click()
-        await refuses(moved)
-        await page.get_by_role("button", name="Enable").click()
-        await reaches(moved)
-
-        await page.get_by_role("button", name="Delete").click()
-        await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
-        await expect(page.get_by_text("No proxy")).to_be_visible()
-        await refuses(moved)
-
-
-#: What the form of each type needs beside its name and the port of the service.
-PROXIES = {
-    "udp": {"remotePort": ""},
-    "http": {"subdomain": "h"},
-    "https": {"customDomains": "s.test"},
-    "tcpmux": {"customDomains": "m.test\nn.test", "multiplexer": "httpconnect"},
-    "stcp": {"secretKey": "k"},
-    "xtcp": {"secretKey": "k"},
-    "sudp": {"secretKey": "k"},
-}
-
-
-async def test_each_type_has_its_form(tmp_path: Path, free_ports: Callable[[], int]) -> None:
+async def test_a_plugin_a_refused_proxy_and_another_language(
+    tmp_path: Path, free_ports: Callable[[], int]
+) -> None:
+    """The form of a plugin serves a folder; a proxy that the server refuses has the cause and the next step beside its
+    error; and another language changes the form, not what is entered in it."""
+    remote = free_ports()
+    (tmp_path / "page.txt").write_text("a page")
     async with (
-        both(tmp_path, free_ports) as (client, url, _),
-        local_service(echo) as local,
+        both(tmp_path, free_ports) as (_, url, _),
         chromium() as browser,
         tab(browser, locale="en-GB") as page,
     ):
         await page.goto(url)
-        for type_, values in PROXIES.items():
-            await create(page, "proxy", type_, {"name": f"p-{type_}", "localPort": f"{local}", **values})
-        await create(
-            page,
-            "proxy",
-            "tcp",
-            {"name": "files", "plugin.type": "static_file"} | {"plugin.localPath": str(tmp_path)},
-        )
-        doors = {type_: free_ports() for type_ in ("stcp", "sudp", "xtcp")}
-        for type_, door in doors.items():
-            values = {"serverName": f"p-{type_}", "secretKey": "k", "bindPort": str(door)}
-            await create(page, "visitor", type_, {"name": f"v-{type_}", **values})
-        await reaches(doors["stcp"])
-        assert {proxy.name: proxy.type for proxy in client.config.proxies} == {
-            "files": "tcp",
-            **{f"p-{type_}": type_ for type_ in PROXIES},
-        }
+        plugin = {"plugin.type": "static_file", "plugin.localPath": str(tmp_path)}
+        await create(page, "proxy", "tcp", {"name": "files", "remotePort": str(remote), **plugin})
+        await expect(page.locator(".badge.good")).to_be_visible()
+        request = b"GET /page.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        assert (await exchange(remote, request)).endswith(b"a page")
+
+        await create(page, "proxy", "https", {"name": "no-port", "customDomains": "s.test", "localPort": "1"})
+        await expect(page.locator(".fault-hint")).to_contain_text("vhostHTTPSPort")
         await page.get_by_role("link", name="Proxies", exact=True).first.click()
-        states = page.locator("tbody .badge.good")
-        await expect(states).to_have_count(
-            len(PROXIES)
-        )  # all but https, whose port this server does not have
+        await expect(page.locator("tbody .fault-hint")).to_contain_text("vhostHTTPSPort")
+
+        await page.evaluate("location.hash = '/new/proxy/udp'")
+        await page.locator('[name="localPort"]').fill("53")
+        await page.get_by_role("button", name="中文").click()
+        await expect(page.get_by_label("本地端口")).to_have_value("53")
+        await expect(page.get_by_text("本地服务的端口。")).to_be_visible()
 
 
 async def test_a_file_with_an_error_is_not_loaded(tmp_path: Path, free_ports: Callable[[], int]) -> None:

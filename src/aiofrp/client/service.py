@@ -30,7 +30,7 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import Session, transport_of
-from aiofrp.transport.net import join_host_port
+from aiofrp.transport.net import join_host_port, listen_tcp
 from aiofrp.transport.resolve import use_dns_server
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import derive_key
@@ -156,12 +156,15 @@ class Client:
 
     async def _open_admin(self) -> None:
         """Serve the admin API, if it is configured, also while the login is tried."""
-        if self.config.web_server.port > 0:
-            from aiofrp.client.api.admin import AdminApi
-
-            admin = AdminApi(self)
+        server = self.config.web_server
+        if server.port > 0:
             try:
-                await admin.start()
+                sock = listen_tcp(server.addr, server.port)
+                # The web server takes a twentieth of a second to load; who connects meanwhile waits in the backlog.
+                from aiofrp.client.api.admin import AdminApi
+
+                admin = AdminApi(self)
+                await admin.start(sock)
             except FrpError as exc:
                 from aiofrp.client.hints.facts import listen_hint
 

@@ -85,6 +85,13 @@ def bind_tcp(host: str, port: int) -> socket.socket:
     return _bind(socket.SOCK_STREAM, "tcp", host, port)
 
 
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """A TCP socket as of :func:`bind_tcp` that listens, with the backlog :data:`BACKLOG`."""
+    sock = bind_tcp(host, port)
+    sock.listen(BACKLOG)
+    return sock
+
+
 def bind_udp(host: str, port: int) -> socket.socket:
     """A bound, non-blocking UDP socket, dual stack like :func:`bind_tcp`."""
     return _bind(socket.SOCK_DGRAM, "udp", host, port)

@@ -12,6 +12,7 @@ import html
 import logging
 import posixpath
 import re
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -110,13 +111,21 @@ class WebServer:
         if quiet:
             self._app[_QUIET].add(handler)
 
-    async def start(self) -> None:
-        """Start to listen. Raises :class:`~aiofrp.errors.FrpError` for a port in use or unusable certificates."""
+    async def start(self, sock: socket.socket | None = None) -> None:
+        """Start to serve on ``sock``, which listens, or on a socket of its own. Raises
+        :class:`~aiofrp.errors.FrpError` for a port in use or unusable certificates; ``sock`` is closed then."""
         config = self._config
         tls: ssl.SSLContext | None = None
         if config.tls is not None:  # a CA has no effect here (docs/protocol/configuration.md §2.1)
-            tls = identity_context(TlsConfig(cert_file=config.tls.cert_file, key_file=config.tls.key_file))
-        sock = bind_tcp(config.addr, config.port)
+            try:
+                tls = identity_context(
+                    TlsConfig(cert_file=config.tls.cert_file, key_file=config.tls.key_file)
+                )
+            except FrpError:
+                if sock is not None:
+                    sock.close()
+                raise
+        sock = sock or bind_tcp(config.addr, config.port)
         runner = self._runner = web.AppRunner(
             self._app,
             access_log=None,

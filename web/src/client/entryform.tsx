@@ -1,6 +1,7 @@
 /** The form of a proxy or visitor of the store, made from its schema; the program itself checks what is entered. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { asApiError, json } from '../lib/api'
+import { prefs } from '../lib/prefs'
 import { useResource } from '../lib/resource'
 import { href } from '../lib/router'
 import { ErrorsContext, Field } from '../form/field'
@@ -12,8 +13,11 @@ import { blockOf, type Definition, type EntryKind, pluralOf, type Schemas } from
 
 const PAUSE_MS = 400
 
+/** Titles and descriptions come in the language of the pages, where the program has them. */
+const useSchemas = () => useResource(json<Schemas>, prefs.lang === 'en' ? 'schema' : `schema?lang=${prefs.lang}`)
+
 export function NewEntry({ kind, type }: { readonly kind: EntryKind; readonly type: string }) {
-  const schemas = useResource(json<Schemas>, 'schema')
+  const schemas = useSchemas()
   const schema = schemas.data?.[pluralOf(kind)][type]
   return (
     <div class="page">
@@ -25,7 +29,7 @@ export function NewEntry({ kind, type }: { readonly kind: EntryKind; readonly ty
 }
 
 export function EditEntry({ kind, name }: { readonly kind: EntryKind; readonly name: string }) {
-  const schemas = useResource(json<Schemas>, 'schema')
+  const schemas = useSchemas()
   const stored = useResource(json<Definition>, `store/${pluralOf(kind)}/${encodeURIComponent(name)}`)
   const schema = stored.data && schemas.data?.[pluralOf(kind)][stored.data.type]
   return (

@@ -7,6 +7,7 @@ import '../styles/logs.css'
 import { json, urlOf } from '../lib/api'
 import type { Line } from '../lib/lines'
 import { Live } from '../lib/live'
+import { usePrefs } from '../lib/prefs'
 import { LiveContext, useResource } from '../lib/resource'
 import { type Route, useRoute } from '../lib/router'
 import { t } from '../text'
@@ -68,6 +69,7 @@ function entryOf([page = '', first = '']: readonly string[]): string {
 }
 
 function App() {
+  usePrefs() // another language draws all pages again
   const route = useRoute()
   const info = useResource(json<Info>, 'info', EVENTS)
   return (

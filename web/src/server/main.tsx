@@ -7,6 +7,7 @@ import '../styles/logs.css'
 import { urlOf, v2 } from '../lib/api'
 import type { Line } from '../lib/lines'
 import { Live } from '../lib/live'
+import { usePrefs } from '../lib/prefs'
 import { LiveContext } from '../lib/resource'
 import { type Route, useRoute } from '../lib/router'
 import { t } from '../text'
@@ -56,6 +57,7 @@ function Content({ route }: { readonly route: Route }) {
 }
 
 function App() {
+  usePrefs() // another language draws all pages again
   const route = useRoute()
   const features = useLoadedFeatures()
   const page = route.path[0] ?? ''

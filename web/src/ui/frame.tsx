@@ -2,7 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { LiveState } from '../lib/live'
-import { prefs, type Theme, usePrefs } from '../lib/prefs'
+import { prefs, type Theme } from '../lib/prefs'
 import { useLive } from '../lib/resource'
 import { href } from '../lib/router'
 import { type Key, t } from '../text'
@@ -26,7 +26,6 @@ interface Props {
 }
 
 export function Frame({ program, menu, current, pageKey, children }: Props) {
-  usePrefs()
   const main = useRef<HTMLElement>(null)
   const first = useRef(true)
   useEffect(() => {

@@ -14,8 +14,9 @@ from aiofrp.client.sources.file import ConfigSource
 from aiofrp.client.visitors import ClientVisitors
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.tools.forms import forms
+from aiofrp.config.tools.language import LANGUAGES
 from aiofrp.version import FRP_VERSION
-from aiofrp.webserver.routes import route
+from aiofrp.webserver.routes import Query, route
 
 
 class FrpcInfo(TypedDict):
@@ -98,10 +99,18 @@ class AboutApi:
         """What this frpc is, and whether it is logged in."""
         return info_of(self._client)
 
-    @route("GET", "/api/schema", FormSchemas)
+    @route(
+        "GET",
+        "/api/schema",
+        FormSchemas,
+        query=(Query("lang", f"Language of the texts: {', '.join(LANGUAGES)}; English by default."),),
+    )
     async def schema(self, request: web.Request) -> dict[str, Any]:
-        """The forms of the store: JSON Schema of each type of proxy and visitor, made from the models."""
-        return {**await asyncio.to_thread(forms)}  # the first call loads every type and plugin
+        """The forms of the store: JSON Schema of each type of proxy and visitor, made from the models. Texts without a
+        translation are in English."""
+        wanted = request.query.get("lang", "")
+        language = wanted if wanted in LANGUAGES else ""
+        return {**await asyncio.to_thread(forms, language)}  # the first call loads every type and plugin
 
     @route("GET", "/api/visitors", VisitorList)
     def visitors(self, request: web.Request) -> VisitorList:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
@@ -90,9 +91,9 @@ class AdminApi:
         """Where it listens, as ``host:port``."""
         return self._server.address
 
-    async def start(self) -> None:
-        """Listen. Raises :class:`~aiofrp.errors.FrpError`."""
-        await self._server.start()
+    async def start(self, sock: socket.socket) -> None:
+        """Serve who connects to ``sock``, which listens. Raises :class:`~aiofrp.errors.FrpError`."""
+        await self._server.start(sock)
 
     async def close(self) -> None:
         """Stop listening."""

@@ -12,15 +12,20 @@ from typing import Any, Final
 from aiofrp.config.models.model import Model
 from aiofrp.config.models.proxy import ProxyConfig, VisitorConfig
 from aiofrp.config.models.shape import owner
+from aiofrp.config.tools.language import translated
 from aiofrp.config.tools.schema import Schema, table, variants
 
 _PREFIX: Final = "#/definitions/"
 
 
 @cache
-def forms() -> dict[str, dict[str, Schema]]:
+def forms(language: str = "") -> dict[str, dict[str, Schema]]:
     """``{"proxies": {type: schema}, "visitors": {type: schema}}``. A property has ``x-group``, the group of fields that
-    it stands with; the groups and the fields in them have the order of the models."""
+    it stands with; the groups and the fields in them have the order of the models. ``language``: one of
+    :data:`~aiofrp.config.tools.language.LANGUAGES`, or empty for English."""
+    if language:
+        shown: dict[str, dict[str, Schema]] = translated(forms(), language)
+        return shown
     bases: dict[str, type[Model]] = {"proxies": ProxyConfig, "visitors": VisitorConfig}
     return {
         kind: {name: _form(name, model) for name, model in variants(base).items()}

@@ -46,6 +46,7 @@ export function Logs({ route, load, path, events }: Props) {
 }
 
 const TICKS = ['no-event'] as const
+const GATHER_MS = 250
 
 function useLines(first: Resource<Answer>, events: string): readonly Line[] {
   const [lines, setLines] = useState<readonly Line[]>([])
@@ -55,8 +56,21 @@ function useLines(first: Resource<Answer>, events: string): readonly Line[] {
   }, [first.data, first])
   useEffect(() => {
     const live = new Live(urlOf(events))
-    live.on('log', (line) => setLines((old) => merged(old, [line as Line])))
-    return () => live.close()
+    let waiting: Line[] = []
+    let timer: number | undefined
+    live.on('log', (line) => {
+      waiting.push(line as Line)
+      timer ??= window.setTimeout(() => { // drawn at once: a thousand lines take a while
+        const fresh = waiting
+        waiting = []
+        timer = undefined
+        setLines((old) => merged(old, fresh))
+      }, GATHER_MS)
+    })
+    return () => {
+      clearTimeout(timer)
+      live.close()
+    }
   }, [events])
   return lines
 }

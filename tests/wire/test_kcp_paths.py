@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from aiofrp.wire.kcp.pace import MAX_WINDOW, MIN_WINDOW
+from aiofrp.wire.kcp.pace import MAX_WINDOW, MIN_WINDOW, WIDE_WINDOW
 from aiofrp.wire.kcp.segment import MSS
 from tests.wire.kcplink import Link, Side, pair
 
@@ -45,6 +45,18 @@ def test_a_short_queue_on_the_path_is_not_overrun() -> None:
     assert bytes(b.received) == data
     assert link.overrun < a.datagrams // 200
     assert link.now < 1000  # 1024 segments in 40 ms, and a begin: 33 MB/s, and less before that
+
+
+def test_losses_hardly_slow_a_transfer() -> None:
+    """2 % lost, 20 ms each way: parity fills the gaps before their round trip is over."""
+    a, b = pair(send_window=WIDE_WINDOW, receive_window=WIDE_WINDOW)
+    link = Link(a, b, loss=0.02)
+    data = noise(8_000_000)
+    a.write(data)
+    link.run()
+    assert bytes(b.received) == data
+    assert link.now < 600, link.now  # about ten round trips to open the window, then 60 MB/s
+    assert a.datagrams < 1.4 * len(data) / MSS
 
 
 def test_a_reader_who_stops_stops_the_sender() -> None:

@@ -68,8 +68,16 @@ class KcpTunnel(DirectTunnel):
 
     def __init__(self, hole: Hole, *, client: bool, on_stream: Opened | None, on_lost: Lost) -> None:
         from aiofrp.stream.kcp.dial import dial as dial_kcp
+        from aiofrp.wire.kcp.pace import WIDE_WINDOW
 
-        carrier = dial_kcp(hole.socket, conv=CONVERSATION, met=True, receivers=Account(StallLimits()))
+        carrier = dial_kcp(
+            hole.socket,
+            conv=CONVERSATION,
+            met=True,
+            send_window=WIDE_WINDOW,
+            receive_window=WIDE_WINDOW,
+            receivers=Account(StallLimits()),
+        )
         self._session = MuxSession(carrier, client=client, on_stream=on_stream, on_lost=on_lost, limits=_MUX)
 
     def open(self, ready: Opened, failed: Callable[[FrpError], None]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiofrp.wire.kcp.pace import BEAT, EPOCH, MAX_WINDOW, MIN_WINDOW, Pace
+from aiofrp.wire.kcp.pace import BEAT, EPOCH, MAX_WINDOW, MIN_WINDOW, WIDE_WINDOW, Pace
 
 
 def epochs(pace: Pace, count: int, *, repeated: int = 0, needless: int = 0, now: int = 1000) -> None:
@@ -88,6 +88,27 @@ def test_a_window_leaves_spread_over_a_round_trip() -> None:
         left += count
         assert count == BEAT * 1.25 * MAX_WINDOW / 40
     assert left == 1.25 * MAX_WINDOW
+
+
+@pytest.mark.parametrize("trouble", ["losses", "a queue"])
+def test_more_than_the_reference_sends_only_where_the_path_carries_it(trouble: str) -> None:
+    pace = Pace(WIDE_WINDOW)
+    pace.round_trip(40)
+    epochs(pace, 8)
+    assert pace.window == WIDE_WINDOW
+    if trouble == "losses":
+        epochs(pace, 1, repeated=EPOCH // 8)
+    else:
+        for _ in range(20):
+            pace.round_trip(90)
+        epochs(pace, 1)
+    assert pace.window == MAX_WINDOW
+    for _ in range(50):
+        pace.round_trip(40)
+    epochs(pace, 5, now=30_000)
+    assert pace.window == MAX_WINDOW
+    epochs(pace, 2, now=31_000)
+    assert pace.window == WIDE_WINDOW
 
 
 def test_after_a_pause_little_more_leaves_at_once() -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 #: Segments either side may have on their way or unread; the reference's server uses the same
 #: (docs/protocol/wire.md §4).
 MAX_WINDOW = 1024
+#: Segments between two programs of ours that both allow them: more than the reference sends, see Pace._most.
+WIDE_WINDOW = 2048
 #: What a sender starts with and never goes below: the reference's client has this much.
 MIN_WINDOW = 128
 #: The retransmission time-out (docs/protocol/wire.md §4).
@@ -20,6 +22,9 @@ BEAT = 2
 #: New segments after which losses are counted up; shares of all sent beyond which the window shrinks and parity pays.
 #: A path may lose a fifth by itself, and the reference does not slow down for any loss.
 EPOCH, _SHRINK_ABOVE, _GROW_BELOW, _LOSSY_ABOVE = 256, 0.3, 0.22, 0.01
+#: The share of losses, and the multiple of the shortest round trip (and _INTERVAL more), above which the window is the
+#: reference's at most, for so many milliseconds.
+_WIDE_BELOW, _QUEUED, _NARROW_FOR = 0.1, 1.25, 30_000
 #: Milliseconds that parity goes on after the last such loss: it hides the losses it repairs.
 _LOSSY_FOR = 10_000
 #: Longest grace for overtaken segments; the share of needless repetitions beyond which it is doubled, and the epochs
@@ -41,6 +46,7 @@ class Pace:
         "_spread",
         "_tokens",
         "_tokens_at",
+        "_wide_at",
         "grace",
         "least_rtt",
         "lossy",
@@ -60,6 +66,7 @@ class Pace:
         self._sent = self._repeated = self._needless = 0  # of this epoch
         self._calm = 0  # epochs since datagrams changed places
         self._lossy_until = 0
+        self._wide_at = 0  # from when on the window may be larger than the reference's
         self._tokens, self._tokens_at = (
             float(_BURST),
             -1,
@@ -115,13 +122,22 @@ class Pace:
         self._judge_order()
         share = (self._repeated - self._needless) / (self._sent + self._repeated)
         self._sent = self._repeated = self._needless = 0
+        limit = self._most(share, now)
         if share > _SHRINK_ABOVE:
-            self.window = max(min(MIN_WINDOW, self._limit), self.window // 2)
+            self.window = max(min(MIN_WINDOW, limit), self.window // 2)
         elif share < _GROW_BELOW:
-            self.window = min(self._limit, self.window * 3 // 2)
+            self.window = min(limit, self.window * 3 // 2)
         if share > _LOSSY_ABOVE:
             self._lossy_until = now + _LOSSY_FOR
         self.lossy = now < self._lossy_until
+
+    def _most(self, share: float, now: int) -> int:
+        """The largest window: that of the reference for a while after more than that lost much or filled a queue."""
+        if self.window > MAX_WINDOW and (
+            share > _WIDE_BELOW or self._rtt > _QUEUED * self.least_rtt + _INTERVAL
+        ):
+            self._wide_at = now + _NARROW_FOR
+        return self._limit if now >= self._wide_at else min(self._limit, MAX_WINDOW)
 
     def _judge_order(self) -> None:
         self._calm += 1

@@ -248,6 +248,30 @@ async def test_the_proxys_side_that_is_killed(stun: str, tmp_path: Path) -> None
             assert await asked(port, b"?", 7) == b"direct!"
 
 
+async def test_a_server_that_is_killed(stun: str, tmp_path: Path) -> None:
+    """Users of the tunnel go on; both clients log in to the next server, and users come through a new tunnel."""
+    port, bind = free_port(), free_port()
+    toml = f'bindAddr = "127.0.0.1"\nbindPort = {bind}\n'
+    async with tcp_echo() as local, AsyncExitStack() as stack:
+        killed = await stack.enter_async_context(frps(tmp_path, toml))
+        owner = await stack.enter_async_context(running_client(host(bind, stun, local)))
+        visiting = guest(bind, stun, f'{KEEP}\nprotocol = "kcp"', port)
+        await stack.enter_async_context(running_client(visiting))
+        await until(lambda: is_open(port) and tunnels(owner))
+        user = await asyncio.open_connection("127.0.0.1", port)
+        assert await echoed(*user, b"before")
+        await killed.kill()
+        await until(lambda: not owner.proxies.running())
+        assert await echoed(*user, b"without a server")
+        after = await stack.enter_async_context(frps(tmp_path, toml))
+        await after.line("client login info", count=2)
+        await until(lambda: any(one.half for one in owner.proxies.running()))
+        assert await echoed(*user, b"with another server")
+        await until(lambda: is_open(port))
+        assert await exchange_open(port, b"a new user") == b"a new user"
+        user[1].close()
+
+
 async def test_attempts_of_an_hour(stun: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """``maxRetriesAnHour`` attempts after the first one, one at each check; then none for a part of an hour."""
     pauses: list[float] = []

@@ -7,8 +7,9 @@ here grows with what its receiver took, within the account of the session (:mod:
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.errors import Closed
 from aiofrp.stream.base import Buffer
 from aiofrp.stream.layer import LayerStream
@@ -36,8 +37,12 @@ class WindowedCarrier(Protocol):
         """Remove a stream that is finished in both directions."""
 
 
-class WindowedStream(LayerStream):
-    """The windows and the queue of one stream. Subclasses send and receive, and keep ``_send_window`` and
+_Carrier = TypeVar("_Carrier", bound=WindowedCarrier)
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class WindowedStream(LayerStream, Generic[_Carrier]):
+    """The windows and the queue of one stream of a ``_Carrier``. Subclasses send and receive, and keep ``_send_window`` and
     ``_receive_window``, what either side may still send."""
 
     __slots__ = (
@@ -61,7 +66,7 @@ class WindowedStream(LayerStream):
     FIRST_WINDOW: ClassVar[int]
     LARGEST_WINDOW: ClassVar[int]
 
-    def __init__(self, carrier: WindowedCarrier, send_window: int, *, opened: bool) -> None:
+    def __init__(self, carrier: _Carrier, send_window: int, *, opened: bool) -> None:
         """``send_window``: bytes the peer takes before it gives credit. ``opened``: it may be sent to."""
         super().__init__()
         first = self.FIRST_WINDOW

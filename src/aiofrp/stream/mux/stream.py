@@ -6,7 +6,7 @@ A stream knows its session only as a :class:`StreamSession`; frames, turns and t
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.faults import FAULTS
@@ -39,7 +39,7 @@ class StreamSession(WindowedCarrier, Protocol):
         """Send one data frame; only while :meth:`may_write` is true."""
 
 
-class MuxStream(WindowedStream):
+class MuxStream(WindowedStream[StreamSession]):
     """One yamux stream: made by its session, which calls ``receive`` … ``reset`` and ``send_turn``."""
 
     __slots__ = (
@@ -50,8 +50,8 @@ class MuxStream(WindowedStream):
         "id",
     )
 
-    FIRST_WINDOW, LARGEST_WINDOW = INITIAL_WINDOW, MAX_WINDOW
-    _carrier: StreamSession
+    FIRST_WINDOW: ClassVar[int] = INITIAL_WINDOW
+    LARGEST_WINDOW: ClassVar[int] = MAX_WINDOW
 
     def __init__(self, session: StreamSession, stream_id: int, *, opened: bool) -> None:
         super().__init__(session, INITIAL_WINDOW, opened=opened)

@@ -36,7 +36,7 @@ class ChannelCarrier(WindowedCarrier, Protocol):
         """A fact about the connection."""
 
 
-class ForwardedChannel(WindowedStream):
+class ForwardedChannel(WindowedStream[ChannelCarrier]):
     """One channel. It may be written to before :meth:`open`; everything waits for the client's confirmation. The
     connection sets :attr:`number` when it opens it."""
 
@@ -54,7 +54,6 @@ class ForwardedChannel(WindowedStream):
     )
 
     FIRST_WINDOW, LARGEST_WINDOW = FIRST_WINDOW, MAX_WINDOW
-    _carrier: ChannelCarrier
 
     def __init__(self, carrier: ChannelCarrier) -> None:
         super().__init__(carrier, 0, opened=False)

@@ -1,17 +1,23 @@
-"""Compiles the modules of the data path with mypyc when a wheel is built with ``AIOFRP_COMPILE=1``.
+"""Compiles the modules of the data path with mypyc when a wheel is built from a checkout.
 
-The same source runs as Python in every other case: source distributions, editable installs, wheels without the
-variable, and where no C compiler is. ``python hatch_compile.py FOLDER`` does the work in a process of its own,
-because mypyc ends its process on an error.
+The same source runs as Python in every other case: source distributions, editable installs, and wheels where no C
+compiler is. ``AIOFRP_COMPILE=0`` makes a wheel that is all Python; with ``AIOFRP_COMPILE=1`` a wheel is compiled, also
+from a source distribution, or the build fails.
+
+``python hatch_compile.py`` prints a folder with the compiled package, for the tests. ``python hatch_compile.py FOLDER``
+compiles there, in a process of its own, because mypyc ends its process on an error.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,6 +66,8 @@ MODULES = [
 _LEFT_OUT = {"__init__.py", "auth.py", "admission.py"}
 #: The shared library of all compiled modules, beside the package.
 _GROUP = "aiofrp_native"
+#: Folders of what is made on the way.
+_BETWEEN = ["c", "cache", "objects"]
 #: The module that says what was compiled, see :mod:`aiofrp.compiled.facts`.
 _FACTS = Path("aiofrp/compiled/_made.py")
 #: Types are checked by scripts/check; here the packages of others need not be installed, which leaves one wrong error.
@@ -78,24 +86,68 @@ class NotCompiled(Exception):
     """The modules cannot be compiled here; the text says why."""
 
 
-def wanted() -> bool:
-    """Whether the environment asks for compiled modules."""
+def demanded() -> bool:
+    """Whether a wheel without compiled modules is an error."""
     return os.environ.get("AIOFRP_COMPILE") == "1"
 
 
-def build(source: Path, work: Path) -> dict[str, str]:
-    """Compile the modules below ``source`` in the folder ``work``, which is emptied. Returns the files made, each with
-    its place in the wheel. Raises :class:`NotCompiled`."""
-    shutil.rmtree(work, ignore_errors=True)
-    shutil.copytree(source, work, ignore=shutil.ignore_patterns("__pycache__"))
-    command = [sys.executable, __file__, str(work)]
-    done = subprocess.run(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode:
-        (work / "log.txt").write_text(done.stdout)
-        raise NotCompiled((done.stdout.strip().splitlines() or ["mypyc failed"])[-1])
-    made = [*work.glob("*.so"), *work.glob("*.pyd"), *(work / "aiofrp").rglob("*.so"), work / _FACTS]
-    made += (work / "aiofrp").rglob("*.pyd")
-    return {str(file): str(file.relative_to(work)) for file in made}
+def why_not(root: Path) -> str | None:
+    """Why a wheel built in ``root``, a checkout or an unpacked source distribution, is all Python here; ``None`` where
+    modules are to be compiled."""
+    if os.environ.get("AIOFRP_COMPILE") == "0":
+        return "AIOFRP_COMPILE is 0"
+    if demanded():
+        return None
+    if (root / "PKG-INFO").is_file():
+        return "a source distribution is not compiled without AIOFRP_COMPILE=1"
+    if sys.implementation.name != "cpython" or os.name != "posix":
+        return "only CPython on Linux, macOS and other Unix systems is compiled for"
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    if not shutil.which(compiler):
+        return f"the C compiler {compiler} is not installed"
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        return "Python.h is not installed (on Debian and Ubuntu: apt install python3-dev)"
+    return None
+
+
+def build(source: Path, place: Path) -> Path:
+    """Compile the modules below ``source`` in a folder below ``place``, unless it is there from an earlier build of the
+    same source; those of other sources are removed. Returns the folder: the package with its compiled modules. Raises
+    :class:`NotCompiled`."""
+    done = place / _fingerprint(source)
+    if done.is_dir():
+        return done
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    work = Path(tempfile.mkdtemp(prefix="making-", dir=place))
+    shutil.copytree(source, work, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    command = [sys.executable, str(Path(__file__).resolve()), str(work)]
+    made = subprocess.run(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode:
+        (place / "log.txt").write_text(made.stdout)
+        raise NotCompiled((made.stdout.strip().splitlines() or ["mypyc failed"])[-1])
+    for folder in _BETWEEN:
+        shutil.rmtree(work / folder)
+    work.chmod(0o755)
+    return work.rename(done)
+
+
+def _fingerprint(source: Path) -> str:
+    """A digest of the whole package, as the C code depends on the types of all of it, of this file and of what
+    compiles."""
+    digest = hashlib.sha256(f"{sys.version} {sysconfig.get_platform()} {os.environ.get('CFLAGS')}".encode())
+    for file in [Path(__file__), *sorted(source.rglob("*"))]:
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(f"{file.relative_to(source) if file.is_relative_to(source) else ''}\0".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def for_wheel(folder: Path) -> dict[str, str]:
+    """The files in a ``folder`` that :func:`build` returned and ``src`` does not have, each with its place in the
+    wheel."""
+    libraries = [file for pattern in ("*.so", "*.pyd") for file in folder.rglob(pattern)]
+    return {str(file): str(file.relative_to(folder)) for file in [*libraries, folder / _FACTS]}
 
 
 def modules(source: Path) -> list[str]:
@@ -162,9 +214,10 @@ def _compile(work: Path) -> None:
             super().build_extension(ext)
 
     files = modules(work)
-    (work / "mypy.ini").write_text(_MYPY)
+    (work / "cache").mkdir()
+    (work / "cache" / "mypy.ini").write_text(_MYPY)
     extensions = mypycify(
-        ["--config-file=mypy.ini", *files],
+        ["--config-file=cache/mypy.ini", *files],
         opt_level="3",
         debug_level="0",
         multi_file=True,
@@ -179,5 +232,19 @@ def _compile(work: Path) -> None:
     command.run()
 
 
+def main(arguments: list[str]) -> int:
+    """Do what the arguments ask for; returns the exit code."""
+    if arguments:
+        _compile(Path(arguments[0]))
+        return 0
+    root = Path(__file__).resolve().parent
+    try:
+        print(build(root / "src", root / "build" / "compiled"))
+    except NotCompiled as error:
+        print(f"nothing is compiled: {error}; build/compiled/log.txt has more", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    _compile(Path(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent
 DIST = ROOT / "dist"
 #: The oldest Python that the package runs on.
 OLDEST = (3, 11)
+#: How the name of a wheel ends that is all Python.
+PURE = "-none-any.whl"
 #: The commands that an installation has, and how each is asked for its version.
 COMMANDS = {"frps": "-v", "frpc": "-v", "aiofrp": "--version"}
 
@@ -73,13 +75,27 @@ def pythons(found: Sequence[Path]) -> dict[tuple[int, int], Path]:
 
 
 def make() -> tuple[Path, Path]:
-    """Wheel and source distribution; the wheel is built from the latter."""
+    """The wheel that is all Python, and the source distribution, which the wheel is built from."""
     shutil.rmtree(DIST, ignore_errors=True)
-    run(sys.executable, "-m", "build", "--outdir", DIST, ROOT)
+    run(sys.executable, "-m", "build", "--outdir", DIST, ROOT, environ={"AIOFRP_COMPILE": "0"})
     (wheel,), (source,) = DIST.glob("*.whl"), DIST.glob("*.tar.gz")
     run(sys.executable, "-m", "twine", "check", "--strict", wheel, source)
     say(f"{wheel.name} and {source.name} are made, their description can be shown")
     return wheel, source
+
+
+def make_compiled(python: Path, folder: Path) -> Path:
+    """The wheel with compiled modules for this system and one Python."""
+    run(python, "-m", "venv", folder)
+    pip = (folder / "bin" / "python", "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps")
+    run(*pip, "--wheel-dir", folder / "made", ROOT, environ={"AIOFRP_COMPILE": "1"})
+    (made,) = (folder / "made").glob("*.whl")
+    if PURE in made.name:
+        sys.exit(f"{made.name}: nothing was compiled")
+    wheel = Path(shutil.copy(made, DIST))
+    run(sys.executable, "-m", "twine", "check", "--strict", wheel)
+    say(f"{wheel.name} is made")
+    return wheel
 
 
 def make_single(wheel: Path) -> list[Path]:
@@ -103,6 +119,9 @@ def check_installed(python: Path, file: Path, folder: Path) -> str:
     for name, flag in COMMANDS.items():
         run(bin_ / name, flag)
     run(bin_ / "python", "-m", "aiofrp", "help")
+    version = run(bin_ / "aiofrp", "--version").strip()
+    if ("compiled" in version) != (file.suffix == ".whl" and PURE not in file.name):
+        sys.exit(f"{file.name}: aiofrp --version says {version}")
     run(bin_ / "python", "-c", "import aiofrp; aiofrp.expose")
     tunnel(f"{bin_ / 'frps'}", f"{bin_ / 'frpc'}")
     where = "import aiofrp, pathlib; print((pathlib.Path(aiofrp.__file__).parent / 'pages').is_dir())"
@@ -138,16 +157,20 @@ def main() -> None:
         sys.exit("no Python that is new enough was found")
     wheel, source = make()
     single = make_single(wheel)
-    if asked.no_checks:
-        return
     with tempfile.TemporaryDirectory(prefix="aiofrp-release-") as folder:
+        compiled = {
+            version: make_compiled(python, Path(folder, f"{version[0]}.{version[1]}-make"))
+            for version, python in found.items()
+        }
+        if asked.no_checks:
+            return
         frps, frpc = (shlex.join([sys.executable, str(path)]) for path in single)
         tunnel(frps, frpc, environ={"SHIV_ROOT": f"{folder}/shiv"})
         say(f"{' and '.join(path.name for path in single)} make a tunnel")
         for version, python in found.items():
-            for file in (wheel, source):
+            for number, file in enumerate((wheel, source, compiled[version])):
                 began = time.monotonic()
-                place = Path(folder, f"{version[0]}.{version[1]}-{file.suffix[1:]}")
+                place = Path(folder, f"{version[0]}.{version[1]}-{number}")
                 said = check_installed(python, file, place)
                 say(f"{file.name}: installs and works with {said} ({time.monotonic() - began:.0f} s)")
                 shutil.rmtree(place)

@@ -8,12 +8,15 @@ import sys
 import pytest
 
 from aiofrp.cli.aiofrp import main
+from aiofrp.compiled.facts import MODULES, in_words
 from aiofrp.version import __version__
 
 
 def test_it_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "aiofrp", "--version"]
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{__version__}\n"
+    compiled = f" ({in_words()})" if MODULES else ""
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said == f"{__version__}{compiled}\n"
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,12 +125,53 @@ def test_a_pattern_without_a_file_is_an_error(tmp_path: Path) -> None:
         HOOK["modules"](tmp_path)
 
 
-def test_without_a_compiler_the_reason_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "mypyc", None)
+def test_what_cannot_be_compiled_has_a_reason_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
-    with pytest.raises(HOOK["NotCompiled"]) as caught:
-        HOOK["build"](tmp_path / "source", tmp_path / "work")
-    assert "\n" not in str(caught.value)
+    with pytest.raises(HOOK["NotCompiled"], match=r"^[^\n]*no file is like [^\n]*$"):
+        HOOK["build"](tmp_path / "source", tmp_path / "made")
+    assert "no file is like" in (tmp_path / "made" / "log.txt").read_text()
+
+
+def test_what_was_compiled_from_the_same_source_is_taken_again(tmp_path: Path) -> None:
+    source, place = tmp_path / "source", tmp_path / "made"
+    source.mkdir()
+    (source / "one.py").write_text("1")
+    made = place / HOOK["_fingerprint"](source)
+    made.mkdir(parents=True)
+    assert HOOK["build"](source, place) == made
+    (source / "one.py").write_text("2")
+    with pytest.raises(HOOK["NotCompiled"]):
+        HOOK["build"](source, place)
+    assert not made.exists()
+
+
+def test_the_wheel_gets_the_libraries_and_the_facts(tmp_path: Path) -> None:
+    for name in ("group.so", "aiofrp/aio.so", "aiofrp/aio.py", "aiofrp/compiled/_made.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    places = HOOK["for_wheel"](tmp_path)
+    assert sorted(places.values()) == ["aiofrp/aio.so", "aiofrp/compiled/_made.py", "group.so"]
+    assert all(Path(file) == tmp_path / place for file, place in places.items())
+
+
+def test_when_a_wheel_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a checkout, where a compiler is; ``AIOFRP_COMPILE`` has the last word."""
+    monkeypatch.delenv("AIOFRP_COMPILE", raising=False)
+    monkeypatch.setenv("CC", f"{sys.executable} -m compiler")
+    monkeypatch.setattr("sysconfig.get_path", lambda name: str(tmp_path))
+    why_not = HOOK["why_not"]
+    assert "python3-dev" in why_not(tmp_path)
+    (tmp_path / "Python.h").touch()
+    assert why_not(tmp_path) is None
+    monkeypatch.setenv("CC", str(tmp_path / "no-cc"))
+    assert "no-cc is not installed" in why_not(tmp_path)
+    monkeypatch.setenv("CC", sys.executable)
+    (tmp_path / "PKG-INFO").touch()
+    assert "source distribution" in why_not(tmp_path)
+    monkeypatch.setenv("AIOFRP_COMPILE", "1")
+    assert why_not(tmp_path) is None
+    monkeypatch.setenv("AIOFRP_COMPILE", "0")
+    assert why_not(tmp_path) == "AIOFRP_COMPILE is 0"
 
 
 def test_a_mark_changes_nothing() -> None:

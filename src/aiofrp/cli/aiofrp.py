@@ -10,7 +10,7 @@ from aiofrp.cli.own import init, login, serve, share
 from aiofrp.cli.own.doctor import command as doctor
 from aiofrp.cli.own.service import command as service
 from aiofrp.cli.program import run, with_common
-from aiofrp.compiled.facts import MODULES
+from aiofrp.compiled.facts import MODULES, in_words
 from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.version import __version__
 
@@ -71,7 +71,7 @@ ROOT: Final = with_common(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``aiofrp``; returns the exit code."""
-    compiled = f" ({len(MODULES)} modules are compiled)" if MODULES else ""
+    compiled = f" ({in_words()})" if MODULES else ""
     return run(ROOT, arguments, version=f"{__version__}{compiled}")
 
 

@@ -17,3 +17,8 @@ def _facts() -> tuple[Sequence[str], Mapping[str, tuple[str, int]]]:
 #: The files that were compiled; and the file and line of each text that they log: compiled code has no frame to find
 #: its caller by.
 MODULES, PLACES = _facts()
+
+
+def in_words() -> str:
+    """How many modules are compiled, or that none is."""
+    return f"{len(MODULES)} modules are compiled" if MODULES else "all Python"

@@ -42,8 +42,8 @@ _Carrier = TypeVar("_Carrier", bound=WindowedCarrier)
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class WindowedStream(LayerStream, Generic[_Carrier]):
-    """The windows and the queue of one stream of a ``_Carrier``. Subclasses send and receive, and keep ``_send_window`` and
-    ``_receive_window``, what either side may still send."""
+    """The windows and the queue of one stream of a ``_Carrier``. Subclasses send and receive, and keep
+    ``_send_window`` and ``_receive_window``, what either side may still send."""
 
     __slots__ = (
         "_carrier",

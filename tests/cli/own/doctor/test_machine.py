@@ -10,6 +10,7 @@ import pytest
 
 from aiofrp.cli.own.doctor import machine
 from aiofrp.cli.own.doctor.report import Outcome, Report
+from aiofrp.compiled.facts import in_words
 from aiofrp.config.models.shared import LogConfig
 
 
@@ -17,6 +18,7 @@ def test_this_machine(tmp_path: Path) -> None:
     report = Report(lambda _: None)
     machine.check_machine(report, LogConfig(to=str(tmp_path / "new" / "log")))
     assert [finding.name for finding in report.findings] == ["versions", "open files", "clock", "log"]
+    assert in_words() in report.findings[0].text
     assert not report.failed
 
 

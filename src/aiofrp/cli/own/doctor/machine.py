@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from aiofrp.cli.own.doctor.report import Finding, Report, fix_of, note, ok, problem, skipped, warning
+from aiofrp.compiled.facts import in_words
 from aiofrp.config.models.shared import LogConfig
 from aiofrp.hints.catalogue import find
 from aiofrp.transport.files import file_limit, raise_file_limit
@@ -36,8 +37,9 @@ def check_machine(report: Report, log: LogConfig) -> None:
 
 def versions() -> str:
     """What runs here."""
+    own = f"aiofrp {__version__} (frp {FRP_VERSION}; {in_words()})"
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"aiofrp {__version__} (frp {FRP_VERSION}), {python}, {ssl.OPENSSL_VERSION}, {platform.platform()}"
+    return f"{own}, {python}, {ssl.OPENSSL_VERSION}, {platform.platform()}"
 
 
 def files() -> Finding:

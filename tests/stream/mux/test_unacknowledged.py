@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
+from aiofrp.stream.mux.stream import MuxStream, StreamSession
 from aiofrp.stream.mux.unacknowledged import Unacknowledged
 from aiofrp.wire.yamux import ACK, DATA, SYN, WINDOW_UPDATE
 from tests.stream.yamuxrig import Make
 from tests.support.ends import until
 
 
-@dataclass
-class Opened:
-    """As much of a stream as is asked about."""
+class Session:
+    """As much of a session as is asked for here."""
 
-    id: int
-    dead: bool = False
-    finished_sending: bool = False
+    def send(self, kind: int, flags: int, stream_id: int, length: int) -> None:
+        pass
 
 
 class Opening:
@@ -27,12 +25,12 @@ class Opening:
         self.now = 0.0
         self.sent: list[int] = []
         self.called: list[int] = []
-        self.streams: dict[int, Any] = {}
+        self.streams: dict[int, MuxStream] = {}
         self.waiting = Unacknowledged(most, lambda stream: self.sent.append(stream.id), lambda: self.now)
 
     def open(self, stream_id: int) -> None:
-        self.streams[stream_id] = stream = Opened(stream_id)
-        self.waiting.add(stream, lambda: self.called.append(stream_id))  # type: ignore[arg-type]
+        self.streams[stream_id] = stream = MuxStream(cast("StreamSession", Session()), stream_id, opened=True)
+        self.waiting.add(stream, lambda: self.called.append(stream_id))
 
 
 def test_those_beyond_the_limit_are_opened_when_others_are_acknowledged() -> None:
@@ -64,7 +62,7 @@ def test_the_oldest_that_is_still_wanted_decides_what_is_overdue() -> None:
     opening.open(4)
     assert not opening.waiting.overdue(-1.0)
     assert opening.waiting.overdue(0.0)
-    opening.streams[2].finished_sending = True
+    opening.streams[2].write_eof()
     assert not opening.waiting.overdue(4.0)
     assert opening.waiting.overdue(5.0)
 

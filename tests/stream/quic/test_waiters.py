@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from aiofrp.errors import Closed, FrpError
+from aiofrp.stream.layer import LayerStream
 from aiofrp.stream.quic import waiters as module
 from aiofrp.stream.quic.core.errors import NoMoreStreams
 from aiofrp.stream.quic.stream import QuicStream
@@ -33,10 +34,14 @@ class Peer:
         return cast("QuicStream", Opened(self))
 
 
-class Opened:
+class Opened(LayerStream):
     def __init__(self, peer: Peer) -> None:
+        super().__init__()
         self.number = peer.opened
-        self.receiver_failed = peer.faults.append
+        self._faults = peer.faults
+
+    def receiver_failed(self, exc: BaseException) -> None:
+        self._faults.append(exc)
 
 
 class Calls:

@@ -43,6 +43,8 @@ from tests.support.usage import LAN, PUBLIC, VISITOR, Site
 HOWTO = DOCS / "howto"
 TOKEN = 'auth.token = "change-me"\n'
 WEB = "publish-a-web-site"
+#: Where Debian's package libnginx-mod-stream has it.
+STREAM_MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
 
 class Shown(Site):
@@ -237,6 +239,42 @@ async def test_one_site_and_nginx_in_front(tmp_path: Path) -> None:
         direct, behind = await web.seen(2)
     assert (direct["real"], direct["forwarded"]) == (VISITOR, VISITOR)
     assert (behind["real"], behind["forwarded"]) == (VISITOR, f"{VISITOR}, 127.0.0.1")
+
+
+@pytest.mark.skipif(
+    not STREAM_MODULE.exists(), reason="nginx has no stream module (scripts/services installs it)"
+)
+@needs("nginx", "curl")
+async def test_nginx_in_front_of_https_proxies(tmp_path: Path) -> None:
+    """nginx and frps share a port by the names of their sites; the service keeps its certificate."""
+    site = Shown(tmp_path)
+    pair, own = authority(host="secure.example.com"), authority("own", "www.example.com")
+    (tmp_path / "ca.crt").write_bytes(pair.ca)
+    (tmp_path / "own.crt").write_bytes(own.ca)
+    front = shown(f"{WEB}#nginx-in-front-of-https-proxies:1", "nginx")
+    front = front.replace("listen 443", f"listen 127.0.0.1:{site.port(443)}")
+    front = front.replace("127.0.0.1:8443", f"127.0.0.1:{site.port(8443)}")
+    (tmp_path / "own").mkdir()
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        web = await enter(nginx(tmp_path, {"secure": 0}, options="ssl", tls=pair))
+        sites = await enter(nginx(tmp_path / "own", {"www": 0}, options="ssl", tls=own))
+        front = front.replace("127.0.0.1:9443", f"127.0.0.1:{sites.ports['www']}")
+        lines = (
+            f"load_module {STREAM_MODULE}; daemon off; pid {tmp_path}/pid; error_log stderr; events {{}}\n"
+        )
+        (tmp_path / "conf").write_text(lines + front)
+        await enter(site.server(f"{WEB}#nginx-in-front-of-https-proxies:1", also=TOKEN))
+        part = f"{WEB}#the-service-speaks-https-itself:2"
+        await enter(site.client(part, local={443: web.ports["secure"]}))
+        server = await enter(
+            running([program("nginx"), "-e", "stderr", "-c", str(tmp_path / "conf")], tmp_path / "front.log")
+        )
+        while not (tmp_path / "pid").exists():
+            assert server.running, server.text
+            await asyncio.sleep(0.01)
+        assert await site.type(f"curl --cacert {tmp_path}/ca.crt https://secure.example.com/") == "secure\n"
+        assert await site.type(f"curl --cacert {tmp_path}/own.crt https://www.example.com/") == "www\n"
 
 
 @needs("caddy", "nginx", "curl")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import ssl
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -20,6 +19,7 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial, join_host_port
+from aiofrp.transport.tls.default import default_context
 from aiofrp.version import __version__
 
 #: Redirects followed in one check, and answers 1xx before the final one, as Go's client does.
@@ -139,7 +139,7 @@ async def _connect(url: SplitResult, timeout: float) -> Stream:
     stream = await dial(url.hostname, url.port or _PORTS[url.scheme], timeout=timeout)
     if url.scheme == "http":
         return stream
-    return await secured(stream, ssl.create_default_context(), url.hostname, timeout)
+    return await secured(stream, default_context(), url.hostname, timeout)
 
 
 # The answer

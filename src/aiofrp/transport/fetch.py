@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,12 +26,16 @@ from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial, join_host_port
 from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through, without_password
 from aiofrp.transport.resolve import resolve
+from aiofrp.transport.tls.default import default_context
 from aiofrp.wire.dial.environment import EnvironmentProxies
 
 #: Seconds from the begin of a request to the end of its answer.
 TIMEOUT = 10.0
 #: Bytes of the body of an answer, after it is decompressed.
 MAX_ANSWER = 1024 * 1024
+
+#: The context of all requests by the system's authorities: it takes long to make.
+_shared = cache(default_context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class _AioSession:
                 "",
             )
         else:
-            connector = aiohttp.TCPConnector(resolver=_Resolver(), ssl=tls or True, force_close=True)
+            connector = aiohttp.TCPConnector(resolver=_Resolver(), ssl=tls or _shared(), force_close=True)
         self._proxy = proxy or None
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -150,7 +155,7 @@ class _SocksConnector(aiohttp.BaseConnector):
         try:
             stream = await through(stream, proxy, Destination(url.host, url.port, TIMEOUT))
             if url.scheme == "https":
-                tls = self._tls or ssl.create_default_context()
+                tls = self._tls or _shared()
                 stream = await secured(stream, tls, url.host, TIMEOUT)
         except BaseException:
             stream.abort()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -17,6 +16,7 @@ from aiofrp.stream.tls.client import secured
 from aiofrp.transport.base import DialOptions
 from aiofrp.transport.conversation import Conversation, converse
 from aiofrp.transport.net import dial, join_host_port
+from aiofrp.transport.tls.default import default_context
 
 _PASSWORD = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*://[^/?#:@]*):[^/?#]*@")
 #: Kinds of proxy and the port of one whose URL names none.
@@ -114,7 +114,7 @@ async def _through_http(stream: Stream, proxy: Proxy, target: Target) -> Stream:
 
 async def _through_https(stream: Stream, proxy: Proxy, target: Target) -> Stream:
     """The same within TLS, verified by the system's authorities."""
-    context = ssl.create_default_context()
+    context = default_context()
     try:
         tls = await secured(stream, context, proxy.host, target.timeout)
     except FrpError as exc:

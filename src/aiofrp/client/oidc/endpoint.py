@@ -11,6 +11,7 @@ from aiofrp.config.golang.literals import quote
 from aiofrp.config.models.client import AuthOidcClientConfig
 from aiofrp.errors import AuthError, ConfigError
 from aiofrp.transport.fetch import FetchedAnswer, Fetcher
+from aiofrp.transport.tls.default import default_context
 
 #: Characters of a refusal that are shown.
 _MOST_SHOWN = 200
@@ -120,13 +121,13 @@ def _lifetime(value: object) -> float | None:
 def _context(config: AuthOidcClientConfig) -> ssl.SSLContext:
     path = config.trusted_ca_file
     if config.insecure_skip_verify:
-        context = ssl.create_default_context()
+        context = default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
     failed = "failed to create OIDC HTTP client: failed to"
     try:
-        return ssl.create_default_context(cafile=path)
+        return default_context(path)
     except ssl.SSLError:
         raise ConfigError(
             f"{failed} parse OIDC CA certificate from file {quote(path)}", "auth.oidc.trustedCaFile"

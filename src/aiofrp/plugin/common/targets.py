@@ -20,6 +20,7 @@ from aiofrp.transport.net import dial, dial_here
 from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through
 from aiofrp.transport.resolve import USER_LOOKUPS, split_address
 from aiofrp.transport.threads import UserThreads
+from aiofrp.transport.tls.default import default_context
 from aiofrp.wire.dial.environment import EnvironmentProxies
 from aiofrp.wire.http.forward import NO_CHANGES
 from aiofrp.wire.http.head import Field, RequestHead
@@ -143,7 +144,7 @@ async def _secured(stream: Stream, host: str) -> Stream:
 
 @cache
 def _verifying() -> ssl.SSLContext:
-    return ssl.create_default_context()
+    return default_context()
 
 
 def _split(authority: bytes, default_port: int) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.client import secured
 from aiofrp.transport.net import dial
 from aiofrp.transport.outbound import without_password
+from aiofrp.transport.tls.default import default_context
 
 #: Seconds from the beginning of a request to the end of its answer, redirects included.
 TIMEOUT = 30.0
@@ -142,7 +143,7 @@ class PluginCaller:
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
-            self._tls = ssl.create_default_context()
+            self._tls = default_context()
             if not self._verifies:
                 self._tls.check_hostname = False
                 self._tls.verify_mode = ssl.CERT_NONE

@@ -1,5 +1,5 @@
 """The build hook: wheels, editable installs and source distributions carry the pages of the dashboards, built. Wheels
-have compiled modules where they can be compiled, see hatch_compile.py."""
+have compiled modules where one asks for them, see hatch_compile.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PagesHook(BuildHookInterface[Any]):
 
     def dependencies(self) -> list[str]:
         """Node, unless the pages are built already, as in a source distribution; only where there is a wheel of it."""
-        compiling = [] if _compiling["why_not"](_HERE) else _compiling["REQUIREMENTS"]
+        compiling = _compiling["REQUIREMENTS"] if _compiling["wanted"]() else []
         if _pages["current"]():
             return [*compiling]
         return [
@@ -33,20 +33,10 @@ class PagesHook(BuildHookInterface[Any]):
             _pages["build"]()
         except _pages["NotBuilt"] as error:
             self.app.display_warning(f"the pages of the dashboards are not built: {error}")
-        if version == "standard" and self.target_name == "wheel":
+        if version == "standard" and self.target_name == "wheel" and _compiling["wanted"]():
             self._compile(build_data)
 
     def _compile(self, build_data: dict[str, Any]) -> None:
-        why_not = _compiling["why_not"](_HERE)
-        if why_not is None:
-            try:
-                folder = _compiling["build"](_HERE / "src", _HERE / "build" / "compiled")
-            except _compiling["NotCompiled"] as error:
-                if _compiling["demanded"]():
-                    raise
-                why_not = str(error)
-        if why_not is not None:
-            self.app.display_warning(f"the wheel is all Python, nothing is compiled: {why_not}")
-            return
+        folder = _compiling["build"](_HERE / "src", _HERE / "build" / "compiled")
         build_data["force_include"].update(_compiling["for_wheel"](folder))
         build_data["pure_python"], build_data["infer_tag"] = False, True

@@ -1,8 +1,6 @@
-"""Compiles the modules of the data path with mypyc when a wheel is built from a checkout.
+"""Compiles the modules of the data path with mypyc, where ``AIOFRP_COMPILE=1`` asks for a wheel with them.
 
-The same source runs as Python in every other case: source distributions, editable installs, and wheels where no C
-compiler is. ``AIOFRP_COMPILE=0`` makes a wheel that is all Python; with ``AIOFRP_COMPILE=1`` a wheel is compiled, also
-from a source distribution, or the build fails.
+The same source runs as Python everywhere else: source distributions, editable installs and all other wheels.
 
 ``python hatch_compile.py`` prints a folder with the compiled package, for the tests. ``python hatch_compile.py FOLDER``
 compiles there, in a process of its own, because mypyc ends its process on an error.
@@ -86,28 +84,9 @@ class NotCompiled(Exception):
     """The modules cannot be compiled here; the text says why."""
 
 
-def demanded() -> bool:
-    """Whether a wheel without compiled modules is an error."""
+def wanted() -> bool:
+    """Whether a wheel gets compiled modules: ``AIOFRP_COMPILE=1`` asks for them."""
     return os.environ.get("AIOFRP_COMPILE") == "1"
-
-
-def why_not(root: Path) -> str | None:
-    """Why a wheel built in ``root``, a checkout or an unpacked source distribution, is all Python here; ``None`` where
-    modules are to be compiled."""
-    if os.environ.get("AIOFRP_COMPILE") == "0":
-        return "AIOFRP_COMPILE is 0"
-    if demanded():
-        return None
-    if (root / "PKG-INFO").is_file():
-        return "a source distribution is not compiled without AIOFRP_COMPILE=1"
-    if sys.implementation.name != "cpython" or os.name != "posix":
-        return "only CPython on Linux, macOS and other Unix systems is compiled for"
-    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
-    if not shutil.which(compiler):
-        return f"the C compiler {compiler} is not installed"
-    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
-        return "Python.h is not installed (on Debian and Ubuntu: apt install python3-dev)"
-    return None
 
 
 def build(source: Path, place: Path) -> Path:

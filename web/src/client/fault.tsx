@@ -17,4 +17,4 @@ export function Fault({ error, hint }: Props) {
 }
 
 /** The program begins such a line with `hint:` and a small letter, as on a terminal. */
-const textOf = (hint: string): string => hint.replace(/^hint: (.)/, (_all, first: string) => first.toUpperCase())
+const textOf = (hint: string): string => hint.replace(/^hint: (frp|.)/, (_all, first: string) => first === "frp" ? first : first.toUpperCase())

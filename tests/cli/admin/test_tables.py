@@ -59,9 +59,10 @@ def test_what_follows_the_tables() -> None:
         "udp": [{"name": "c", "urls": ["udp://h:1"], "hint": "hint: nobody is there. Start it."}],
         "tcp": None,
     }
-    assert notes(answer).splitlines() == [
+    assert notes(answer, addresses=True).splitlines() == [
         "[a] visit http://a.test, http://b.test",
         "[c] visit udp://h:1",
         "[c] hint: nobody is there. Start it.",
     ]
-    assert notes({"stcp": [{"name": "a"}]}) == ""
+    assert notes(answer, addresses=False) == "[c] hint: nobody is there. Start it."
+    assert notes({"stcp": [{"name": "a"}]}, addresses=True) == ""

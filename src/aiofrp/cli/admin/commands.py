@@ -89,7 +89,7 @@ def _watch(api: Api, show: Show) -> int:
     terminal, before = sys.stdout.isatty(), ""
     while streams.lost() is None:
         try:
-            text = "".join(show(_status_of(api)))
+            text = "".join(f"{part.rstrip()}\n" for part in show(_status_of(api)) if part)
         except AdminError as error:
             text = f"{error}\n"
         if terminal or text != before:
@@ -111,7 +111,9 @@ def _status_of(api: Api) -> Status:
 
 def _as_text(status: Status) -> tuple[str, str]:
     proxies, info = status
-    return tables(proxies), "\n".join(filter(None, (notes(proxies), away(info, time.time()))))
+    addresses = sys.stdout.isatty()  # programs want frp's text alone
+    after = notes(proxies, addresses=addresses), away(info, time.time())
+    return tables(proxies), "\n".join(filter(None, after))
 
 
 def _as_json(status: Status) -> tuple[str, str]:

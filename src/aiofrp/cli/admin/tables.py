@@ -22,13 +22,13 @@ def tables(answer: Mapping[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def notes(answer: Mapping[str, Any]) -> str:
-    """What follows frp's tables: where users go to each proxy, and the hint about one that does not work; empty where
-    there is nothing to say."""
+def notes(answer: Mapping[str, Any], *, addresses: bool) -> str:
+    """What follows frp's tables: the hint about each proxy that does not work and, with ``addresses``, where users go;
+    empty where there is nothing to say."""
     lines = []
     for entries in answer.values():
         for entry in entries or ():
-            urls, hint = entry.get("urls"), entry.get("hint")
+            urls, hint = addresses and entry.get("urls"), entry.get("hint")
             lines += [f"[{entry.get('name', '')}] visit {', '.join(map(str, urls))}"] if urls else []
             lines += [f"[{entry.get('name', '')}] {hint}"] if hint else []
     return "\n".join(lines)

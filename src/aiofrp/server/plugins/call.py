@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.http.heads import ResponseHeads
@@ -20,8 +21,7 @@ _NO_SOURCE = ("", 0)
 _GZIP = 31  # window bits of zlib for the format of gzip
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """A final response. ``body`` is empty for every status but 200."""
 
     status: int

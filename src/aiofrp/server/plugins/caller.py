@@ -31,7 +31,8 @@ _URL = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _USER_AGENT = "User-Agent: Go-http-client/1.1\r\n"
 _END_OF_HEAD = b"\r\nAccept-Encoding: gzip\r\n\r\n"
 _PORTS = {"http": 80, "https": 443}
-_AS_POST, _AS_GET = frozenset((307, 308)), frozenset((301, 302, 303))
+_AS_GET = frozenset((301, 302, 303))
+_REDIRECTING = frozenset((307, 308)) | _AS_GET
 
 
 class BadStatus(FrpError):
@@ -88,7 +89,7 @@ class PluginCaller:
         for _ in range(REDIRECTS + 1):
             request = _request(target, referer, request_id, content)
             reply = await self._send(post, target, request, for_user=for_user, elsewhere=target is not first)
-            if not reply.location or reply.status not in _AS_POST | _AS_GET:
+            if not reply.location or reply.status not in _REDIRECTING:
                 return reply
             if reply.status in _AS_GET:
                 content = None

@@ -7,7 +7,6 @@ Knows JSON and messages, no HTTP.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -45,8 +44,7 @@ class UserConn(Struct, frozen=True, kw_only=True):
     remote_addr: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Content(Generic[_M]):
+class Content(Struct, Generic[_M], frozen=True):
     """What stands under ``content``: a message and whose it is, in one JSON object."""
 
     message: _M
@@ -126,8 +124,7 @@ def _encode(content: Content[Any]) -> bytes:
 # Answers
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[_M]):
+class Decision(Struct, Generic[_M], frozen=True):
     """What a plugin decided."""
 
     reject: bool

@@ -165,6 +165,7 @@ _LEVELS = {"trace", "debug", "info", "warning", "error", "log"}
 
 
 def _compile(work: Path) -> None:
+    files = modules(work)
     from mypyc.build import mypycify
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
@@ -192,7 +193,6 @@ def _compile(work: Path) -> None:
             ext.sources, ext.extra_objects = [], [file for files in objects for file in files]
             super().build_extension(ext)
 
-    files = modules(work)
     (work / "cache").mkdir()
     (work / "cache" / "mypy.ini").write_text(_MYPY)
     extensions = mypycify(

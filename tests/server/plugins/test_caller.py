@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -227,10 +228,11 @@ async def test_a_redirect_from_http_to_https_is_verified() -> None:
 
 async def test_a_plugin_that_hangs_in_the_handshake_fails_the_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caller, "DIAL_TIMEOUT", 0.1)
-    silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-    async with silent, calling(f"https://127.0.0.1:{silent.sockets[0].getsockname()[1]}") as made:
-        with pytest.raises(FrpError, match=r"no answer to the TLS handshake within 0\.1 s"):
-            await made.post("Ping", "1", b"{}")
+    silent = socket.create_server(("127.0.0.1", 0))  # the system accepts, and nobody answers
+    with silent:
+        async with calling(f"https://127.0.0.1:{silent.getsockname()[1]}") as made:
+            with pytest.raises(FrpError, match=r"no answer to the TLS handshake within 0\.1 s"):
+                await made.post("Ping", "1", b"{}")
 
 
 async def test_an_event_that_waits_for_a_connection_fails_when_the_server_stops() -> None:

@@ -131,6 +131,15 @@ async def test_an_application_of_the_current_folder(tmp_path: Path) -> None:
         (["1", "--secret", "s", "--domain", "a", *SERVER], "--secret and --domain exclude each other"),
         (["1", "--port", "x", *SERVER], 'invalid argument "x" for "--port" flag'),
         (["no_module_x:app", *SERVER], "there is no module no_module_x for the application no_module_x:app"),
+        (["8000", "--domain", "a", "--password", "p", *SERVER], "--password USER:PASSWORD"),
+        ([".", "--password", "p", *SERVER], "--password USER:PASSWORD"),
+        ([".", "--password", "u:", *SERVER], "--password USER:PASSWORD"),
+        (["99999", *SERVER], "99999 has no port that exists. Give the port of your service, 1 to 65535"),
+        (["0", *SERVER], "0 has no port that exists"),
+        (["host:99999", *SERVER], "host:99999 has no port that exists"),
+        (["https:abc", *SERVER], "https:abc has no port that exists"),
+        (["1", "--port", "99999", *SERVER], "--port 99999 is no port. Give 1 to 65535, or 0"),
+        (["1", "--port", "5", "--domain", "a", *SERVER], "--port is for a port of its own: leave it out"),
         (["json:app", *SERVER], "the module json has no application app"),
     ],
 )
@@ -145,3 +154,15 @@ def test_what_cannot_be_shared(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert main(["share", *words]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("missing", "cannot be reached (No such file"), ("file", "is no Unix domain socket")]
+)
+def test_a_socket_that_nobody_listens_on_is_warned_about(
+    name: str, reason: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / name
+    assert main(["share", f"unix:{path}", "--password", "u:p", *SERVER]) == 1
+    assert f"warning: {path} {reason}" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import sys
 from typing import Any
 
@@ -29,9 +30,11 @@ def service(target: str, invocation: Invocation) -> dict[str, Any]:
 def _of_kind(target: str, invocation: Invocation) -> dict[str, Any]:
     kind, _, rest = target.partition(":")
     if kind == "unix" and rest:
+        _warn_of_missing_socket(rest)
         return {"plugin": "unix_domain_socket", "unix_path": rest}
     if kind == "https" and rest:
         address = rest if ":" in rest else f"127.0.0.1:{rest}"
+        _check_port(address.rpartition(":")[2], target)
         files = {"crt_path": invocation.value("cert"), "key_path": invocation.value("key")}
         return {"plugin": "https2http", "local_addr": address, **files}
     if os.path.isdir(target):
@@ -42,7 +45,7 @@ def _of_kind(target: str, invocation: Invocation) -> dict[str, Any]:
 
 def _address_or_application(target: str) -> Any:
     if target.isascii() and target.isdigit():
-        return int(target)
+        return _check_port(target, target)
     host, colon, last = target.rpartition(":")
     if not colon or "/" in target or not host or not last:
         raise ConfigError(
@@ -50,8 +53,27 @@ def _address_or_application(target: str) -> Any:
             "or module:application"
         )
     if last.isascii() and last.isdigit():
+        _check_port(last, target)
         return target
     return _application(host, last)
+
+
+def _check_port(port: str, target: str) -> int:
+    """The port of a service as a number. Raises :class:`~aiofrp.errors.ConfigError` where there is no such port."""
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        raise ConfigError(f"{target} has no port that exists. Give the port of your service, 1 to 65535")
+    return int(port)
+
+
+def _warn_of_missing_socket(path: str) -> None:
+    """Say that nothing can answer at ``path`` yet. It is no error, since the service may start later."""
+    try:
+        if stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+        reason = "is no Unix domain socket"
+    except OSError as error:
+        reason = f"cannot be reached ({error.strerror})"
+    print(f"warning: {path} {reason}. Users get no answer until your service listens there", file=sys.stderr)
 
 
 def _application(module: str, name: str) -> Any:
@@ -68,7 +90,11 @@ def _application(module: str, name: str) -> Any:
 
 
 def _password(invocation: Invocation) -> tuple[str, str]:
-    user, _, password = invocation.value("password").partition(":")
+    """User and password of ``--password``, both empty where it was not given."""
+    given = invocation.value("password")
+    user, _, password = given.partition(":")
+    if given and not (user and password):
+        raise ConfigError("--password needs a user name and a password: --password USER:PASSWORD")
     return user, password
 
 
@@ -85,6 +111,15 @@ def _refuse_unused(options: dict[str, Any], invocation: Invocation) -> None:
     cert, key = invocation.value("cert"), invocation.value("key")
     if invocation.value("password") and plugin != "static_file" and (not domains or plugin == "https2http"):
         raise ConfigError("--password is for folders, and for web services with --domain or --subdomain")
+    _password(invocation)
+    if not 0 <= invocation.value("port") <= 65535:
+        raise ConfigError(
+            f"--port {invocation.value('port')} is no port. Give 1 to 65535, or 0 for any free one"
+        )
+    if invocation.value("port") and (domains or invocation.value("secret")):
+        raise ConfigError(
+            "--port is for a port of its own: leave it out with --domain, --subdomain and --secret"
+        )
     if (cert or key) and plugin != "https2http":
         raise ConfigError("--cert and --key are for https:")
     if bool(cert) is not bool(key):

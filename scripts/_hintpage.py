@@ -36,7 +36,7 @@ _PLACES = {
     "login": ("The login fails", "At the same places, once there is a connection."),
     "admission": (
         "frps refuses a login",
-        "Behind `register control error:` of frps; the line before has the address.",
+        "In the log of frps, most behind `register control error:`.",
     ),
     "proxy": ("A proxy is refused", "Behind `start error:` of frpc and `new proxy … error:` of frps."),
     "visitor": ("A visitor does not start", "Behind `start error:` of frpc."),

@@ -236,6 +236,14 @@ def test_frps_says_why_it_refused_a_login(outcome: Outcome, cause: str, step: st
     )
 
 
+def test_frps_says_which_client_does_not_use_tls(outcome: Outcome) -> None:
+    (line, *_) = [line for line in outcome[2] if "TlsOnly" in line]
+    assert re.search(
+        r"server\nhint: the client at 127\.0\.0\.1:\d+ does not use TLS, and transport\.tls\.force is set here\. ",
+        line,
+    )
+
+
 @needs_namespaces
 def test_a_server_with_an_ipv6_address_only(tmp_path: Path) -> None:
     """On a machine without a route to it."""

@@ -41,6 +41,14 @@ ADMISSIONS: Final = (
         prints=_MISMATCH,
     ),
     KnownFailure(
+        "frpc-without-tls",
+        cause="the client at {address} does not use TLS, and transport.tls.force is set here",
+        reasons=("transport.tls.enable is false in its file", "it is no frpc"),
+        step="Set transport.tls.enable = true in the file of that frpc, or take transport.tls.force out of frps's file",
+        key="transport.tls.force",
+        prints=("non-TLS connection received on a TlsOnly server",),
+    ),
+    KnownFailure(
         "frpc-clock",
         cause="the clocks of this machine and of {address} differ by more than auth.authenticationTimeout",
         reasons=("one of the clocks is wrong", "somebody sends a login again that he has recorded"),

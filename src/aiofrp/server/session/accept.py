@@ -15,6 +15,7 @@ from typing import TypeAlias
 from aiofrp import logs
 from aiofrp.aio import TimeLimit
 from aiofrp.errors import RemoteProtocolError
+from aiofrp.hints.later import Later
 from aiofrp.host.route import Route
 from aiofrp.server.session.admission import Arrival, Entry, NotLoggedIn, refuse
 from aiofrp.server.session.firstbytes import FirstBytes
@@ -38,6 +39,7 @@ MAX_WAITING_STREAMS = 256
 MAX_STREAMS_BEFORE_LOGIN = 4
 
 _log = logs.get(__name__)
+_NO_TLS = "checkAndEnableTLSServerConnWithTimeout error: non-TLS connection received on a TlsOnly server"
 #: For lines that anyone who connects can cause.
 _refused = _log.limited(logs.ANYONE)
 
@@ -116,9 +118,8 @@ class Acceptor:
             tls = TlsStream(stream, self._tls(), server_side=True, early=early, gathers=many)
             self._sniff_inside(tls, entry)
         elif self._force_tls:
-            _refused.warning(
-                "checkAndEnableTLSServerConnWithTimeout error: non-TLS connection received on a TlsOnly server"
-            )
+            address = address_text(stream.info("peername"))
+            _refused.warning("%s", Later("admission", _NO_TLS, lambda: {"address": address}))
             entry.leave()
             stream.abort()
         else:

@@ -140,6 +140,12 @@ async def test_an_application_of_the_current_folder(tmp_path: Path) -> None:
         (["https:abc", *SERVER], "https:abc has no port that exists"),
         (["1", "--port", "99999", *SERVER], "--port 99999 is no port. Give 1 to 65535, or 0"),
         (["1", "--port", "5", "--domain", "a", *SERVER], "--port is for a port of its own: leave it out"),
+        (["1", "--domain", "a b", *SERVER], "--domain 'a b' is no host name. Give the name alone, such as"),
+        (["1", "--domain", "http://a.example", *SERVER], "--domain 'http://a.example' is no host name"),
+        (
+            ["1", "--subdomain", "a.b", *SERVER],
+            "--subdomain 'a.b' is not one word. Give one word; a whole name",
+        ),
         (["json:app", *SERVER], "the module json has no application app"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import stat
 import sys
 from typing import Any
@@ -17,13 +18,17 @@ TARGET is what becomes public:
   ./folder          the files of a folder, read only (plugin static_file)
   unix:/run/x.sock  a service on a Unix domain socket (plugin unix_domain_socket)
   https:8000        a web service that gets HTTPS in front (plugin https2http)
-  module:name       an ASGI application, which needs no port"""
+  module:name       an ASGI application, which needs no port (but the package uvicorn)"""
+
+#: What is in no host name. Letters of other languages are left to frps.
+_NOT_IN_NAMES = re.compile(r"[\s/:@?#]")
 
 
 def service(target: str, invocation: Invocation) -> dict[str, Any]:
     """The arguments of :func:`aiofrp.expose` that say who serves users. Raises :class:`~aiofrp.errors.ConfigError`."""
     options = _of_kind(target, invocation)
     _refuse_unused(options, invocation)
+    _check_names(invocation)
     return options
 
 
@@ -128,3 +133,17 @@ def _refuse_unused(options: dict[str, Any], invocation: Invocation) -> None:
         raise ConfigError("--udp is for a port alone")
     if invocation.value("secret") and domains:
         raise ConfigError("--secret and --domain exclude each other: a secret service has no public address")
+
+
+def _check_names(invocation: Invocation) -> None:
+    """Refuse addresses and lists where one host name is meant: frps would take some of them."""
+    for domain in invocation.value("domain"):
+        if not domain or _NOT_IN_NAMES.search(domain):
+            raise ConfigError(
+                f"--domain {domain!r} is no host name. Give the name alone, such as www.example.com"
+            )
+    subdomain = invocation.value("subdomain")
+    if _NOT_IN_NAMES.search(subdomain) or "." in subdomain or "*" in subdomain:
+        raise ConfigError(
+            f"--subdomain {subdomain!r} is not one word. Give one word; a whole name belongs in --domain"
+        )

@@ -46,9 +46,10 @@ def test_a_file_is_replaced_only_when_asked(folder: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "--server is needed"),
-        (["--server", "a"], "--local-port is needed"),
+        ([], "--server is needed: Server (HOST or HOST:PORT)"),
+        (["--server", "a"], "--local-port is needed: Port of the service on this machine"),
         (["--server", "a:b", "--local-port", "1"], '--server must be "host:port"'),
+        (["--server", "a:70000", "--local-port", "1"], "with a port from 1 to 65535"),
         (["--server", "a", "--local-port", "70000"], "70000"),
     ],
 )

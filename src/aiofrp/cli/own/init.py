@@ -123,7 +123,7 @@ def _given(
             return read(answer)
     elif not needed:
         return ""
-    raise ConfigError(f"--{flag} is needed")
+    raise ConfigError(f"--{flag} is needed: {question}")
 
 
 def _port(text: str) -> int:

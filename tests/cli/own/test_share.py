@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shlex
 import ssl
 import sys
 from collections.abc import AsyncIterator
@@ -88,14 +89,19 @@ async def test_a_web_service_by_domain_with_a_password(tmp_path: Path, free_port
             assert answer.body == b"hi"
 
 
-async def test_a_secret_service_says_what_its_visitors_type(tmp_path: Path) -> None:
-    async with running_server(server_config('auth.token = "secret"')) as server:
+async def test_visitors_of_a_secret_service_type_the_printed_line(tmp_path: Path, free_port: int) -> None:
+    async with local_service(echo) as local, running_server(server_config('auth.token = "secret"')) as server:
         where = ["--server", f"127.0.0.1:{server.address[1]}", "--token", "secret"]
-        program = [sys.executable, "-m", "aiofrp", "share", "22", "--secret", "k", *where]
+        program = [sys.executable, "-m", "aiofrp", "share", str(local), "--secret", "k $1", *where]
         async with running(program, tmp_path / "share") as process:
             line = await process.line("^frpc stcp visitor ")
-            assert f"--server-addr 127.0.0.1 --server-port {server.address[1]} --token TOKEN" in line
-            assert re.search(r"--server-name expose-\w+ --sk k --bind-port 9000$", line)
+            assert "--token TOKEN" in line
+            assert line.endswith(" --sk 'k $1' --bind-port 9000")
+            words = shlex.split(line.replace("TOKEN", "secret").replace("9000", str(free_port)))
+            visitor = [sys.executable, "-m", "aiofrp.cli.frpc", *words[1:]]
+            async with running(visitor, tmp_path / "visitor") as visiting:
+                await visiting.line("start visitor success")
+                assert await exchange(free_port, b"hello") == b"hello"
 
 
 async def test_an_application_of_the_current_folder(tmp_path: Path) -> None:

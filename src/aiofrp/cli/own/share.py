@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +101,8 @@ def _shown(tunnel: Tunnel, options: dict[str, Any]) -> list[str]:
     if options["type"] == "stcp":
         server = f"--server-addr {tunnel.server[0]} --server-port {tunnel.server[1]}"
         return [
-            f"frpc stcp visitor {server} --token TOKEN --server-name {tunnel.name} "
-            f"--sk {options['proxy']['secretKey']} --bind-port 9000"
+            f"frpc stcp visitor -n visitor {server} --token TOKEN --server-name {tunnel.name} "
+            f"--sk {shlex.quote(options['proxy']['secretKey'])} --bind-port 9000"
         ]
     scheme = {"static_file": "http", "https2http": "https"}.get(options.get("plugin", ""), "")
     if callable(options.get("target")):

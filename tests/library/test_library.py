@@ -231,6 +231,7 @@ async def test_plugins_that_cannot_be(options: dict[str, Any], message: str) -> 
         ("8000", "h:1", "target must be .*not '8000'"),
         (8000, "h", "server must be .*such as .*not 'h'"),
         (8000, "h:99999", "server must be"),
+        pytest.param(8000, "h:" + "9" * 5000, "server must be", id="digits"),
         (80000, "h:7000", "localPort"),
     ],
 )

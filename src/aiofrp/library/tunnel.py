@@ -229,7 +229,7 @@ def _kind(name: str) -> builtins.type[ProxyType]:
 def host_port(text: str, what: str) -> tuple[str, int]:
     """The two parts of ``host:port``; ``what`` names it in the :class:`~aiofrp.errors.ConfigError`."""
     host, mark, port = text.rpartition(":")
-    if not mark or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    if not mark or not port.isascii() or not port.isdigit() or len(port) > 5 or not 0 < int(port) < 65536:
         raise ConfigError(
             f'{what} must be "host:port" with a port from 1 to 65535, such as "frps.example.com:7000", not {text!r}'
         )

@@ -255,7 +255,7 @@ async def test_a_server_that_is_killed(stun: str, tmp_path: Path) -> None:
     async with tcp_echo() as local, AsyncExitStack() as stack:
         killed = await stack.enter_async_context(frps(tmp_path, toml))
         owner = await stack.enter_async_context(running_client(host(bind, stun, local)))
-        visiting = guest(bind, stun, f'{KEEP}\nprotocol = "kcp"', port)
+        visiting = guest(bind, stun, KEEP, port)
         await stack.enter_async_context(running_client(visiting))
         await until(lambda: is_open(port) and tunnels(owner))
         user = await asyncio.open_connection("127.0.0.1", port)

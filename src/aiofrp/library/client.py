@@ -12,7 +12,9 @@ from aiofrp.aio import Scope
 from aiofrp.client import service
 from aiofrp.client.proxies import UserTraffic
 from aiofrp.config.models.client import ClientConfig
+from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
+from aiofrp.hints.entry import Hint
 from aiofrp.host.contexts import MakeClient
 from aiofrp.library.options import client_config
 
@@ -26,6 +28,7 @@ class ProxyStatus:
     phase: str  #: ``running``, ``start error``, ``wait start``, ``check failed``
     error: str  #: why it does not run
     remote_addr: str  #: as the server answered: ``:6000`` or ``host:port``, several with commas
+    hint: Hint | None = None  #: cause and next step of the error, where the catalogue has them
 
 
 class Client:
@@ -68,7 +71,14 @@ class Client:
     def proxies(self) -> list[ProxyStatus]:
         """The proxies of the present session, by name; none while there is no session."""
         return [
-            ProxyStatus(p.config.name, p.config.type, p.state.phase.value, p.state.error, p.state.remote_addr)
+            ProxyStatus(
+                p.config.name,
+                p.config.type,
+                p.state.phase.value,
+                p.state.error,
+                p.state.remote_addr,
+                _hint(p.state.error, p.config),
+            )
             for p in self._service.proxies.running()
         ]
 
@@ -134,3 +144,11 @@ class Client:
             await asyncio.wait([task for task in tasks if task], return_when=asyncio.FIRST_COMPLETED)
         finally:
             await scope.close()
+
+
+def _hint(error: str, config: ProxyConfig) -> Hint | None:
+    if not error:
+        return None
+    from aiofrp.client.hints.facts import proxy_hint  # here, as it takes long to load
+
+    return proxy_hint(error, config)

@@ -170,25 +170,12 @@ def _check(client: Client, name: str) -> None:
     for status in client.proxies():
         if status.phase == _RUNNING:
             return
-        raise ProxyError(
-            f"the server refuses the {status.type} proxy {name}: {status.error}{_hint(status.error)}"
-        )
+        error = ProxyError(f"the server refuses the {status.type} proxy {name}: {status.error}")
+        error.hint = status.hint
+        raise error
     raise ProxyError(
         f"the session ended while the proxy {name} was announced: the log of the server says why"
     )
-
-
-def _hint(error: str) -> str:
-    for sign, hint in {
-        "port already used": "choose another remote_port, or 0 for any free one",
-        "port not allowed": "the server's allowPorts does not hold it; 0 lets the server choose",
-        "vhost http port is not set": "set vhostHTTPPort on the server",
-        "vhost https port is not set": "set vhostHTTPSPort on the server",
-        "already exists": "choose another name",
-    }.items():
-        if sign in error:
-            return f" ({hint})"
-    return ""
 
 
 def _plugin(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -178,3 +178,17 @@ def test_a_socket_that_nobody_listens_on_is_warned_about(
     path = tmp_path / name
     assert main(["share", f"unix:{path}", "--password", "u:p", *SERVER]) == 1
     assert f"warning: {path} {reason}" in capsys.readouterr().err
+
+
+async def test_a_refusal_is_said_once(tmp_path: Path) -> None:
+    async with running_server(server_config('auth.token = "secret"')) as server:
+        where = ["--server", f"127.0.0.1:{server.address[1]}", "--token", "secret"]
+        program = [sys.executable, "-m", "aiofrp", "share", "8000", "--domain", "a.test", *where]
+        async with running(program, tmp_path / "share") as process:
+            assert await process.ended() == 1
+    refusal, hint = process.text.splitlines()
+    assert re.fullmatch(
+        r"the server refuses the http proxy \S+: type \[http\] not supported when vhost http port is not set",
+        refusal,
+    )
+    assert hint.startswith("hint: frps has no port for http proxies. Set vhostHTTPPort in frps's file")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
+from aiofrp import logs
 from aiofrp.cli import signals
 from aiofrp.cli.own.saved import saved_server
 from aiofrp.cli.own.target import HELP, service, web_password
@@ -67,14 +69,17 @@ def share(invocation: Invocation) -> int:
     options = _options(only_word(invocation, "TARGET"), invocation)
     from aiofrp.cli.run import run, set_up_logs
 
-    if invocation.value("verbose"):
+    verbose = invocation.value("verbose")
+    if verbose:
         from aiofrp.config.models.shared import LogConfig
 
         set_up_logs(LogConfig())
-    return run(_serve(options, qr=invocation.value("qr")))
+    else:
+        logs.silence()  # what fails at the start is printed as the error of the command
+    return run(_serve(options, qr=invocation.value("qr"), warnings=not verbose))
 
 
-async def _serve(options: dict[str, Any], *, qr: bool) -> int:
+async def _serve(options: dict[str, Any], *, qr: bool, warnings: bool) -> int:
     from aiofrp.cli.own.live import Live
     from aiofrp.library.exposure import expose
 
@@ -83,6 +88,8 @@ async def _serve(options: dict[str, Any], *, qr: bool) -> int:
     signals.on_termination(task.cancel)
     try:
         async with expose(**options) as tunnel:
+            if warnings:
+                logs.setup(logging.StreamHandler(), "warn")
             live = Live(tunnel, _shown(tunnel, options), qr=qr)
             try:
                 await tunnel.wait()

@@ -19,6 +19,7 @@ from collections import deque
 from aiofrp.stream.udp.socket import Address, Piece, UdpSocket
 from bench.datagrams import udp_socket
 from bench.figures import parse_address
+from bench.lossy import add_settings, run
 
 _COOKIE = 0x2112A442
 _REQUEST, _HEADER = b"\0\x01", 20
@@ -105,28 +106,15 @@ class Relay:
         return self.ports[client]
 
 
-async def relay(options: argparse.Namespace) -> None:
-    """Run until cancelled."""
-    first, second = (socket.gethostbyname(host) for host, _ in (options.first, options.second))
-    running = Relay(
-        (first, options.first[1]), (second, options.second[1]), options.loss, options.delay, options.seed
-    )
-    print("ready", flush=True)
-    try:
-        await asyncio.get_running_loop().create_future()
-    finally:
-        running.close()
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="bench.hole", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("first", type=parse_address, help="HOST:PORT of the STUN server")
     parser.add_argument("second", type=parse_address, help="HOST:PORT it names as its other address")
-    parser.add_argument("--loss", type=float, default=0.02, help="part of the datagrams lost, each way")
-    parser.add_argument("--delay", type=float, default=0.02, help="seconds the others take, each way")
-    parser.add_argument("--seed", type=int, default=1, help="chooses which are lost")
-    asyncio.run(relay(parser.parse_args()))
+    add_settings(parser, 0.02)
+    options = parser.parse_args()
+    first, second = ((socket.gethostbyname(host), port) for host, port in (options.first, options.second))
+    asyncio.run(run(lambda: Relay(first, second, options.loss, options.delay, options.seed)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import uvloop
 
@@ -94,9 +95,16 @@ def _read(sock: socket.socket, way: Way) -> None:
             way.put(sock.recv(LONGEST))
 
 
-async def relay(options: argparse.Namespace) -> None:
-    """Run until cancelled."""
-    running = Relay(options.listen, options.target, options.loss, options.delay, options.seed)
+class Closable(Protocol):
+    """A relay that runs from when it is made."""
+
+    def close(self) -> None:
+        """End everything."""
+
+
+async def run(make: Callable[[], Closable]) -> None:
+    """Make a relay, say "ready", and let it run until this is cancelled."""
+    running = make()
     print("ready", flush=True)
     try:
         await asyncio.get_running_loop().create_future()
@@ -104,15 +112,21 @@ async def relay(options: argparse.Namespace) -> None:
         running.close()
 
 
+def add_settings(parser: argparse.ArgumentParser, loss: float) -> None:
+    """The options ``--loss``, of which ``loss`` is the default, ``--delay`` and ``--seed``."""
+    parser.add_argument("--loss", type=float, default=loss, help="part of the datagrams lost, each way")
+    parser.add_argument("--delay", type=float, default=0.02, help="seconds the others take, each way")
+    parser.add_argument("--seed", type=int, default=1, help="chooses which are lost")
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="bench.lossy", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("listen", type=parse_address, help="HOST:PORT")
     parser.add_argument("target", type=parse_address, help="HOST:PORT")
-    parser.add_argument("--loss", type=float, default=0.05, help="part of the datagrams lost, each way")
-    parser.add_argument("--delay", type=float, default=0.02, help="seconds the others take, each way")
-    parser.add_argument("--seed", type=int, default=1, help="chooses which are lost")
-    uvloop.run(relay(parser.parse_args()))
+    add_settings(parser, 0.05)
+    options = parser.parse_args()
+    uvloop.run(run(lambda: Relay(options.listen, options.target, options.loss, options.delay, options.seed)))
 
 
 if __name__ == "__main__":

@@ -323,7 +323,7 @@ class Pair:
         """What the programs and their children have used, without the lossy path."""
         programs = [process for name, process in self._processes.items() if name not in _RELAYS]
         pids = [pid for process in programs for pid in _family(process.pid)]
-        return Usage(sum(map(_cpu, pids)), sum(map(_memory, pids)))
+        return Usage(sum(map(cpu_seconds, pids)), sum(map(_memory, pids)))
 
 
 def _family(pid: int) -> list[int]:
@@ -335,7 +335,7 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _cpu(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """CPU seconds of a process so far: user and system, from /proc/pid/stat (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICK

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import subprocess
@@ -25,7 +24,8 @@ from pathlib import Path
 import aiohttp
 
 from aiofrp.aio import Scope
-from bench.pairs import free_ports
+from bench.figures import percentiles
+from bench.pairs import cpu_seconds, free_ports
 
 PROXIES, RATE = 2000, 300
 #: Connections that carry the requests; each has one request at a time.
@@ -114,17 +114,6 @@ def program(*command: str, cwd: str | None = None) -> Iterator[subprocess.Popen[
         process.wait()
 
 
-def cpu(process: subprocess.Popen[str]) -> float:
-    """Seconds of processor time that a process has used."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def percentile(values: list[float], part: float) -> float:
-    """The value below which ``part`` of ``values`` are, in milliseconds."""
-    return sorted(values)[int(len(values) * part)] * 1000
-
-
 def measure(rounds: int, seconds: float) -> float:
     """Measure and print each phase; the 99th percentile with dashboards, as a multiple of that without."""
     ports = free_ports()
@@ -161,16 +150,17 @@ def measure(rounds: int, seconds: float) -> float:
                             program(sys.executable, "-m", "bench.panels", "--watch", str(web))
                         )
                         time.sleep(1)
-                    used = cpu(frps)
+                    used = cpu_seconds(frps.pid)
                     taken = asyncio.run(requests(http, seconds))
                     found[watched] += taken
+                    times = percentiles(taken)
                     print(
                         f"{number + 1}: {'three dashboards' if watched else 'no dashboard':16}"
-                        f" p50 {percentile(taken, 0.5):6.2f} ms, p99 {percentile(taken, 0.99):6.2f} ms,"
-                        f" frps {(cpu(frps) - used) / seconds * 100:4.1f} % of a core",
+                        f" p50 {times['p50_us'] / 1000:6.2f} ms, p99 {times['p99_us'] / 1000:6.2f} ms,"
+                        f" frps {(cpu_seconds(frps.pid) - used) / seconds * 100:4.1f} % of a core",
                         flush=True,
                     )
-        return percentile(found[True], 0.99) / percentile(found[False], 0.99)
+        return percentiles(found[True])["p99_us"] / percentiles(found[False])["p99_us"]
 
 
 def main() -> None:

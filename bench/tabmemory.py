@@ -15,7 +15,6 @@ import itertools
 import logging
 import os
 import shutil
-import socket
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from aiofrp.config.load.decode import decode_server
 from aiofrp.logs import get, setup
 from aiofrp.server.service import Server
 from aiofrp.wire.frp.messages import Login
+from bench.pairs import free_ports
 
 PROXIES, CLIENTS = 1000, 500
 #: Clients, and proxies, that come and go in a second.
@@ -115,8 +115,8 @@ async def first_list(browser: Browser, url: str) -> None:
 
 async def watched(minutes: int) -> int:
     """Watch for ``minutes``; the status to end with."""
-    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
-        bind, web = free.getsockname()[1], other.getsockname()[1]
+    ports = free_ports()
+    bind, web = next(ports), next(ports)
     config = decode_server({"bindAddr": "127.0.0.1", "bindPort": bind, "webServer": {"port": web}})
     server = Server(config)
     await server.start()

@@ -10,7 +10,7 @@ import pytest
 
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.transport import files
-from aiofrp.transport.net import MAX_ADDRESS, MOST_AHEAD, dial, dial_here, is_address, listen
+from aiofrp.transport.net import MAX_ADDRESS, MOST_AHEAD, dial, dial_here, is_address, listen, read_port
 from tests.support.ends import End, until
 
 
@@ -103,3 +103,12 @@ async def test_accepted_connections_are_kept_alive_as_their_listener_says(second
     for stream in (ours, *streams):
         stream.abort()
     listener.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "port"),
+    [("1", 1), ("65535", 65535), ("0", 0), ("65536", 0), ("", 0), ("-1", 0), ("1 ", 0), ("\u0663", 0)],
+)
+def test_ports_are_read(text: str, port: int) -> None:
+    assert read_port(text) == port
+    assert read_port(text + "9" * 5000) == 0

@@ -16,6 +16,7 @@ from aiofrp.client.states import CHECK_EVERY, Action, Lost, Phase, ProxyState
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
+from aiofrp.hints.entry import Hint
 from aiofrp.host.contexts import ClientHalf, DirectOptions, Lasting, MakeClient
 from aiofrp.host.messages import Messages
 from aiofrp.host.relay import limit_of
@@ -138,6 +139,16 @@ class RunningProxy:
         """Where users go while it runs: see :meth:`aiofrp.proxy.base.ProxyType.urls`."""
         location = next(iter(getattr(self.config, "locations", ())), "")
         return proxy_type(self.config.type).urls(self.state.remote_addr, self._server_addr, location)
+
+    @property
+    def hint(self) -> Hint | None:
+        """What is known about its error, or else about a service that refuses datagrams."""
+        if not self.state.error and not self.losses.lately("refused"):
+            return None
+        from aiofrp.client.hints.facts import proxy_hint, refusal_hint  # here, as they take long to load
+
+        error = self.state.error
+        return proxy_hint(error, self.config) if error else refusal_hint(self.config)
 
     def lost(self, cause: str, count: int) -> None:
         """See :meth:`aiofrp.host.contexts.ClientContext.lost`."""
@@ -291,9 +302,8 @@ class ClientProxies:
             self._log.seldom.warning("[%s] start error: status not wait start, ignore start message", name)
             return
         if error:
-            self._log.warning(
-                "[%s] start error: %s%s", name, error, _hint(error, proxy.config) if first else ""
-            )
+            hint = f"\n{found}" if first and (found := proxy.hint) is not None else ""
+            self._log.warning("[%s] start error: %s%s", name, error, hint)
         else:
             self._log.info("[%s] start proxy success%s", name, visit(proxy.urls))
         self._check_settled()
@@ -378,14 +388,6 @@ class ClientProxies:
 
     def _bare(self, wire_name: str) -> str:
         return wire_name.removeprefix(self._prefix)
-
-
-def _hint(error: str, config: ProxyConfig) -> str:
-    """What follows the line about a proxy that was refused."""
-    from aiofrp.client.hints.facts import proxy_hint  # here, as it is needed only then
-
-    hint = proxy_hint(error, config)
-    return "" if hint is None else f"\n{hint}"
 
 
 def new_proxy(config: ProxyConfig, prefix: str) -> NewProxy:

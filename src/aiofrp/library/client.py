@@ -12,7 +12,6 @@ from aiofrp.aio import Scope
 from aiofrp.client import service
 from aiofrp.client.proxies import UserTraffic
 from aiofrp.config.models.client import ClientConfig
-from aiofrp.config.models.proxy import ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.hints.entry import Hint
 from aiofrp.host.contexts import MakeClient
@@ -77,7 +76,7 @@ class Client:
                 p.state.phase.value,
                 p.state.error,
                 p.state.remote_addr,
-                _hint(p.state.error, p.config),
+                p.hint if p.state.error else None,
             )
             for p in self._service.proxies.running()
         ]
@@ -144,11 +143,3 @@ class Client:
             await asyncio.wait([task for task in tasks if task], return_when=asyncio.FIRST_COMPLETED)
         finally:
             await scope.close()
-
-
-def _hint(error: str, config: ProxyConfig) -> Hint | None:
-    if not error:
-        return None
-    from aiofrp.client.hints.facts import proxy_hint  # here, as it takes long to load
-
-    return proxy_hint(error, config)

@@ -16,7 +16,7 @@ from aiofrp.library.asgi import Application, AsgiHalf, AsgiServer
 from aiofrp.library.client import Client
 from aiofrp.library.options import as_file
 from aiofrp.proxy.base import Place, ProxyType, proxy_type
-from aiofrp.transport.net import join_host_port
+from aiofrp.transport.net import join_host_port, read_port
 
 #: What can be exposed: a port of this machine, ``host:port``, or an ASGI application.
 Target = int | str | Application
@@ -215,9 +215,10 @@ def _kind(name: str) -> builtins.type[ProxyType]:
 
 def host_port(text: str, what: str) -> tuple[str, int]:
     """The two parts of ``host:port``; ``what`` names it in the :class:`~aiofrp.errors.ConfigError`."""
-    host, mark, port = text.rpartition(":")
-    if not mark or not port.isascii() or not port.isdigit() or len(port) > 5 or not 0 < int(port) < 65536:
+    host, mark, number = text.rpartition(":")
+    port = read_port(number)
+    if not mark or not port:
         raise ConfigError(
             f'{what} must be "host:port" with a port from 1 to 65535, such as "frps.example.com:7000", not {text!r}'
         )
-    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", port

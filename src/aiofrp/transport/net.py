@@ -85,6 +85,12 @@ def bind_tcp(host: str, port: int) -> socket.socket:
     return _bind(socket.SOCK_STREAM, "tcp", host, port)
 
 
+def read_port(text: str) -> int:
+    """The port from 1 to 65535 that ``text`` is the number of; 0 where it is none."""
+    known = text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
+    return int(text) if known else 0
+
+
 def listen_tcp(host: str, port: int) -> socket.socket:
     """A TCP socket as of :func:`bind_tcp` that listens, with the backlog :data:`BACKLOG`."""
     sock = bind_tcp(host, port)

@@ -127,9 +127,11 @@ def _given(
 
 
 def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise ConfigError(f"a port is a number from 1 to 65535, not {text!r}")
-    return int(text)
+    from aiofrp.transport.net import read_port  # here, as it takes long to load
+
+    if port := read_port(text):
+        return port
+    raise ConfigError(f"a port is a number from 1 to 65535, not {text!r}")
 
 
 def _write(invocation: Invocation, name: str, config: Model, tree: dict[str, Any]) -> str:

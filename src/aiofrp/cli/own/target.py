@@ -65,9 +65,11 @@ def _address_or_application(target: str) -> Any:
 
 def _check_port(port: str, target: str) -> int:
     """The port of a service as a number. Raises :class:`~aiofrp.errors.ConfigError` where there is no such port."""
-    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
-        raise ConfigError(f"{target} has no port that exists. Give the port of your service, 1 to 65535")
-    return int(port)
+    from aiofrp.transport.net import read_port  # here, as it takes long to load
+
+    if number := read_port(port):
+        return number
+    raise ConfigError(f"{target} has no port that exists. Give the port of your service, 1 to 65535")
 
 
 def _warn_of_missing_socket(path: str) -> None:

@@ -16,7 +16,6 @@ from aiofrp.client.api.description import ClientDescriptionApi
 from aiofrp.client.api.store import StoreApi, Storing
 from aiofrp.client.api.watch import ClientWatchApi
 from aiofrp.client.health import is_checked
-from aiofrp.client.hints.facts import proxy_hint, refusal_hint
 from aiofrp.client.proxies import RunningProxy
 from aiofrp.client.sources.definition import definition
 from aiofrp.client.sources.file import ConfigSource
@@ -24,7 +23,6 @@ from aiofrp.client.sources.store import Entry, Kind
 from aiofrp.config.golang.literals import quote
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import ConfigError, FrpError
-from aiofrp.hints.entry import Hint
 from aiofrp.proxy.base import Place, proxy_type
 from aiofrp.transport.net import join_host_port
 from aiofrp.webserver.pages import add_pages
@@ -188,18 +186,12 @@ def status_of(proxy: RunningProxy, server_addr: str, stored: Mapping[str, Entry]
         "local_addr": join_host_port(config.local_ip, config.local_port) if config.local_port else "",
         "plugin": config.plugin.type if config.plugin else "",
         "remote_addr": remote,
-        **({"hint": str(hint)} if (hint := _hint(proxy)) is not None else {}),
+        **({"hint": str(hint)} if (hint := proxy.hint) is not None else {}),
         **({"urls": urls} if (urls := proxy.urls) else {}),
         **({"source": "store"} if _enabled(stored.get(config.name)) else {}),
         **({"health": "up" if state.healthy else "down"} if is_checked(config) else {}),
         **({"lost": dict(proxy.losses.counts)} if proxy.losses.counts else {}),
     }
-
-
-def _hint(proxy: RunningProxy) -> Hint | None:
-    if not proxy.state.error and proxy.losses.lately("refused"):
-        return refusal_hint(proxy.config)
-    return proxy_hint(proxy.state.error, proxy.config)
 
 
 def _enabled(entry: Entry | None) -> bool:

@@ -214,6 +214,7 @@ async def test_nothing_to_ask() -> None:
         ("127.0.0.1", "^address 127.0.0.1: missing port in address$"),
         ("127.0.0.1:x", "^address 127.0.0.1:x: invalid port$"),
         ("127.0.0.1:65536", "^address 127.0.0.1:65536: invalid port$"),
+        pytest.param("127.0.0.1:" + "9" * 5000, "invalid port$", id="digits"),
         ("no-such-name.invalid:1", "lookup no-such-name.invalid"),
     ],
 )

@@ -234,9 +234,10 @@ async def _bind(listen: str) -> socket.socket:
         host, colon, digits = listen.rpartition(":")
         if not colon:
             raise TransportError(f"address {listen}: missing port in address")
-        if not (digits.isascii() and digits.isdigit()) or int(digits) > 65535:
+        number = digits.lstrip("0") or "0"
+        if not (digits.isascii() and digits.isdigit()) or len(number) > 5 or int(number) > 65535:
             raise TransportError(f"address {listen}: invalid port")
-        port = int(digits)
+        port = int(number)
     if host:
         host, port = await _lookup(host, port)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -265,7 +265,7 @@ async def test_nginx_in_front_of_https_proxies(tmp_path: Path) -> None:
         )
         (tmp_path / "conf").write_text(lines + front)
         await enter(site.server(f"{WEB}#nginx-in-front-of-https-proxies:1", also=TOKEN))
-        part = f"{WEB}#the-service-speaks-https-itself:2"
+        part = f"{WEB}#the-service-has-https-itself:2"
         await enter(site.client(part, local={443: web.ports["secure"]}))
         server = await enter(
             running([program("nginx"), "-e", "stderr", "-c", str(tmp_path / "conf")], tmp_path / "front.log")

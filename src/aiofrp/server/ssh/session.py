@@ -1,7 +1,9 @@
 """The client within frps that an SSH client's proxies belong to: it logs in like any other, without a socket.
 
 Its control connection is a stream in memory. Its work connections are channels of the SSH connection: the first message
-that frps writes on one names the proxy, and opens the channel.
+that frps writes on one names the proxy, and opens the channel. frps opens them itself, as with any client whose
+connections share a carrier (:mod:`aiofrp.server.session.opener`); they are offered to its pool only where each of them
+has to be verified.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from aiofrp.server.session.admission import Arrival
 from aiofrp.server.session.auth import HEARTBEATS, NEW_WORK_CONNS, SessionVerifier
 from aiofrp.server.ssh.protocol.channels import ForwardedChannel
 from aiofrp.server.ssh.protocol.connection import SshConnection
-from aiofrp.stream.base import Buffer, NullReceiver, nothing
+from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
 from aiofrp.stream.memory import memory_pair
 from aiofrp.version import FRP_VERSION
 from aiofrp.wire.frp.auth import token_digest
@@ -42,7 +44,7 @@ from aiofrp.wire.frp.messages import (
 from aiofrp.wire.transforms.base import Buffer as Bytes
 from aiofrp.wire.transforms.base import Transform
 
-#: Ready work connections; each is an object without a channel until a user comes.
+#: Ready work connections, where frps does not open them itself; each is an object without a channel until a user comes.
 POOL: Final = 5
 #: Seconds frps has to answer a login or a NewProxy; hooks may be asked meanwhile.
 PATIENCE: Final = 60.0
@@ -96,21 +98,29 @@ _CODEC: Final = _InProcess()
 
 
 class WorkChannel(ForwardedChannel):
-    """A work connection. What frps writes first is StartWorkConn, which ``start`` gets; the rest goes to the client."""
+    """A work connection. What frps writes first is StartWorkConn, which opens the channel; the rest goes to the
+    client. ``answered`` is called when the client has taken or refused the channel."""
 
-    __slots__ = ("_client",)
+    __slots__ = ("_answered", "_client")
 
-    def __init__(self, client: SshTunnelClient) -> None:
+    def __init__(self, client: SshTunnelClient, answered: Callable[[], None] = nothing) -> None:
         super().__init__(client.connection)
         self._client = client
+        self._answered = answered
+
+    def opened(self, peer: int, window: int, packet: int) -> None:
+        self._answered()
+        ForwardedChannel.opened(self, peer, window, packet)
+
+    def refused(self, reason: str) -> None:
+        self._answered()
+        ForwardedChannel.refused(self, reason)
 
     def write(self, data: Buffer, /) -> None:
         if self.number >= 0:
             self._client.bytes_out += len(data)
             ForwardedChannel.write(self, data)
-        elif isinstance(data, _Start):
-            self._client.start_channel(self, data.message)
-        else:
+        elif not (isinstance(data, _Start) and self._client.start_channel(self, data.message)):
             self.abort()
 
     def receive(self, payload: Buffer) -> None:
@@ -142,7 +152,6 @@ class SshTunnelClient(NullReceiver):
         # Answers that are awaited, by wire name, "" of the login; limited as the proxies.
         self._answers: dict[str, asyncio.Future[Message]] = {}
         self._loop = asyncio.get_running_loop()
-        self._offering = False
         self._owed = 0  # work connections, until the client gives a sign of life
         self._prefix = self._run_id = self._token = ""
         self._vouched = False
@@ -167,6 +176,7 @@ class SshTunnelClient(NullReceiver):
             client_id=client_id,
             client_spec=ClientSpec(type="ssh-tunnel", always_auth_pass=self._vouched),
             pool_count=POOL,
+            takes_streams=True,
         )
         self._stream.attach(self)
         self._opened(
@@ -174,7 +184,7 @@ class SshTunnelClient(NullReceiver):
                 self._server_side,
                 message,
                 _CODEC,
-                carrier=self.connection,
+                carrier=self,
                 granted=nothing,
                 gone=nothing,
                 vouched=vouched,
@@ -222,18 +232,38 @@ class SshTunnelClient(NullReceiver):
             key, now = self._proof() if HEARTBEATS in self._scopes else ("", 0)
             self._send(Ping(privilege_key=key, timestamp=now))
 
-    # For work connections
+    # The carrier of the login and of work connections
 
-    def start_channel(self, channel: WorkChannel, message: StartWorkConn) -> None:
-        """``message`` came on a work connection: open its channel, or end it."""
+    @property
+    def received_at(self) -> float:
+        """When bytes were received from the SSH client last, in loop time."""
+        return self.connection.received_at
+
+    def ping(self) -> None:
+        """Ask the SSH client for a sign of life."""
+        self.connection.ping()
+
+    def open_with(
+        self, first: bytes, acknowledged: Callable[[], None], ready: Callable[[Stream], None]
+    ) -> None:
+        """See :meth:`aiofrp.server.session.opener.OpeningCarrier.open_with`; ``first`` is a StartWorkConn of
+        this module's codec."""
+        assert isinstance(first, _Start)
+        channel = WorkChannel(self, acknowledged)
+        if not self.start_channel(channel, first.message):
+            raise Closed("the SSH client has ended this service")
+        ready(channel)
+
+    def start_channel(self, channel: WorkChannel, message: StartWorkConn) -> bool:
+        """Open the channel of a work connection that frps starts with ``message``; returns ``False`` where frps
+        refuses it, or its proxy has ended."""
         where = self._proxies.get(message.proxy_name)
         if where is None or message.error:
-            channel.abort()
-            return
+            return False
         self.users += 1
-        self._offer_another()
         origin = (message.src_addr, message.src_port) if message.src_addr else where
         self.connection.open_channel(channel, where, origin)
+        return True
 
     # Receiver of the control connection
 
@@ -270,24 +300,10 @@ class SshTunnelClient(NullReceiver):
     def _is_fresh(self) -> bool:
         return self._loop.time() - self.connection.received_at < FRESH
 
-    def _offer_another(self) -> None:
-        """One is taken: offer the next before frps asks for it. Not within such an offer, which a waiting user takes at
-        once: frps asks then, so that calls do not nest."""
-        if not self._offering and self._is_fresh():
-            self._offering = True
-            try:
-                self._offer()
-            finally:
-                self._offering = False
-
     def _offer(self) -> None:
         key, now = self._proof() if NEW_WORK_CONNS in self._scopes and not self._vouched else ("", 0)
         message = NewWorkConn(run_id=self._run_id, privilege_key=key, timestamp=now)
-        self._opened(
-            Arrival(
-                WorkChannel(self), message, _CODEC, carrier=self.connection, granted=nothing, gone=nothing
-            )
-        )
+        self._opened(Arrival(WorkChannel(self), message, _CODEC, carrier=self, granted=nothing, gone=nothing))
 
     def _proof(self) -> tuple[str, int]:
         """The credential of a message, and its time."""

@@ -153,6 +153,19 @@ async def test_a_violation_ends_the_session_in_the_middle_of_a_chunk(rig: Make) 
 # Sharing the carrier
 
 
+async def test_what_one_chunk_brings_is_delivered_at_once(rig: Make) -> None:
+    """Each delivery is a system call towards the user or service; the frames of a bulk transfer are many."""
+    r = rig()
+    first, second = r.open(), r.open()
+    data = bytes(range(256)) * 64
+    frames = [header(DATA, 0, 1, len(data)) + data] * 5 + [header(DATA, 0, 3, 2) + b"hi"]
+    r.session.data_received(b"".join([*frames, header(WINDOW_UPDATE, FIN, 1, 0)]))
+    assert first.eofs == 1
+    assert (first.chunks, second.chunks) == (1, 1)
+    assert first.data == data * 5
+    assert second.data == b"hi"
+
+
 async def test_a_small_message_leaves_in_one_piece(rig: Make) -> None:
     """Header and payload together, so that TCP sends one segment."""
     r = rig()

@@ -17,11 +17,13 @@ from aiofrp.wire.yamux import (
     DATA,
     FIN,
     GO_AWAY,
+    HEADER_SIZE,
     PING,
     PROTOCOL_ERROR,
     RST,
     SYN,
     WINDOW_UPDATE,
+    FrameDecoder,
     header,
 )
 from tests.stream.yamuxrig import Make
@@ -183,27 +185,44 @@ async def test_a_session_says_what_it_is(rig: Make) -> None:
     assert r.session.carrier.info("layers") == ("memory",)
 
 
+class Noted:
+    """A carrier that notes what is written to it."""
+
+    def __init__(self, carrier: Stream) -> None:
+        self._carrier = carrier
+        self.writes: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._carrier, name)
+
+    def write(self, data: Buffer) -> None:
+        self.writes.append(bytes(data))
+        self._carrier.write(data)
+
+
+async def test_much_that_is_written_at_once_leaves_in_one_write() -> None:
+    """In frames of a limited size, which some peers take one by one."""
+    carrier, other = memory_pair()
+    noted = Noted(carrier)
+    stream = MuxSession(cast(Stream, noted), client=True).open()
+    stream.write(bytes(200_000))
+    assert [len(data) for data in noted.writes] == [HEADER_SIZE, 200_000 + 4 * HEADER_SIZE]
+    assert [frame[3] for frame in FrameDecoder().receive_data(noted.writes[1])] == [65536, 65536, 65536, 3392]
+    other.abort()
+
+
 async def test_what_one_chunk_causes_leaves_in_one_write() -> None:
     """The acknowledgement of a stream and a short answer: one TLS record and one system call. Much leaves at once."""
     carrier, other = memory_pair()
-    writes: list[bytes] = []
-    write = carrier.write
-
-    class Counted:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(carrier, name)
-
-        def write(self, data: Buffer) -> None:
-            writes.append(bytes(data))
-            write(data)
-
+    noted = Noted(carrier)
+    writes = noted.writes
     answers = [b"short", bytes(2000)]
 
     def answer(stream: MuxStream) -> None:
         for data in answers:
             stream.write(data)
 
-    session = MuxSession(cast(Stream, Counted()), client=False, on_stream=answer)
+    session = MuxSession(cast(Stream, noted), client=False, on_stream=answer)
     session.data_received(header(WINDOW_UPDATE, SYN, 1, 0))
     acknowledged = header(WINDOW_UPDATE, ACK, 1, 0) + header(DATA, 0, 1, 5) + b"short"
     assert writes == [acknowledged + header(DATA, 0, 1, 2000) + bytes(2000)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -16,13 +17,16 @@ from aiofrp.wire.yamux import (
     FIN,
     GO_AWAY,
     HEADER_SIZE,
+    LARGEST_PAYLOAD,
     PING,
     RST,
     SYN,
     WINDOW_UPDATE,
     Frame,
     FrameDecoder,
+    data_frames,
     header,
+    joined,
 )
 from tests.wire.cuts import chunks
 from tests.wire.vectors import load
@@ -173,3 +177,45 @@ def test_a_small_payload_does_not_keep_its_chunk() -> None:
     assert type(first[4]) is bytes
     assert isinstance(second[4], memoryview)
     assert second[4].readonly
+
+
+@pytest.mark.parametrize("size", [0, 1, LARGEST_PAYLOAD, LARGEST_PAYLOAD + 1, 3 * LARGEST_PAYLOAD - 1])
+def test_much_data_is_several_frames(size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    frames = decode(data_frames(5, memoryview(data)[:size]), [])
+    assert {frame[:3] for frame in frames} == {(DATA, 0, 5)}
+    assert all(frame[3] == len(frame[4]) for frame in frames)
+    assert [frame[3] for frame in frames[:-1]] == [LARGEST_PAYLOAD] * ((size - 1) // LARGEST_PAYLOAD)
+    assert b"".join(frame[4] for frame in frames) == data[:size]
+
+
+def test_neighbouring_data_of_a_stream_is_joined() -> None:
+    late, first, ended = (DATA, 0, 1, 0, b"ab"), (DATA, 0, 1, 3, memoryview(b"cde")), (DATA, FIN, 1, 1, b"f")
+    other, begun = (DATA, 0, 3, 2, b"xy"), (DATA, 0, 1, 9, b"g")
+    credit = (WINDOW_UPDATE, 0, 1, 7, b"")
+    assert joined([late, first, begun]) == [(DATA, 0, 1, 12, b"abcdeg")]
+    assert joined([late, first, ended, begun]) == [(DATA, 0, 1, 3, b"abcde"), ended, begun]
+    assert joined([late, other, first]) == [late, other, first]
+    assert joined([credit, late, credit, first, begun, credit]) == [
+        credit,
+        late,
+        credit,
+        (DATA, 0, 1, 12, b"cdeg"),
+        credit,
+    ]
+    assert joined([]) == []
+
+
+@given(st.lists(frames(), max_size=12), st.integers(0, 600))
+def test_joined_frames_say_the_same(listed: list[tuple[int, int, int, bytes]], cut: int) -> None:
+    """Nothing is lost, moved past another frame, or counted twice."""
+    stream = b"".join(header(*frame[:3], len(frame[3])) + frame[3] for frame in listed)
+    decoder = FrameDecoder()
+    for chunk in (stream[:cut], stream[cut:]):
+        plain = decoder.receive_data(chunk)
+        got = joined(plain)
+        assert [frame for frame in got if frame[0] or frame[1]] == [f for f in plain if f[0] or f[1]]
+        assert sum(frame[3] for frame in got) == sum(frame[3] for frame in plain)
+        assert [i for f in got for i in [f[2]] * len(f[4])] == [i for f in plain for i in [f[2]] * len(f[4])]
+        assert b"".join(bytes(f[4]) for f in got) == b"".join(bytes(f[4]) for f in plain)
+        assert all(a[:3] != b[:3] or a[0] or a[1] for a, b in pairwise(got))

@@ -28,6 +28,9 @@ INITIAL_WINDOW = 256 * 1024
 #: Bytes of the largest window of a stream (frp's setting).
 MAX_WINDOW = 6 * 1024 * 1024
 
+#: Bytes of the payload of a data frame, at most, when we make it: some peers deliver a frame only when it is whole.
+LARGEST_PAYLOAD = 64 * 1024
+
 #: Payload up to this size is copied out of its chunk, so that a small slice never keeps a large chunk alive.
 _COPY_BELOW = 16 * 1024
 
@@ -40,6 +43,19 @@ Frame: TypeAlias = tuple[int, int, int, int, bytes | memoryview]
 def header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
     """One frame header, 12 bytes."""
     return _pack(0, kind, flags, stream_id, length)
+
+
+def data_frames(stream_id: int, data: bytes | memoryview) -> bytes:
+    """``data`` in one data frame, or in several of :data:`LARGEST_PAYLOAD` bytes."""
+    size = len(data)
+    if size <= LARGEST_PAYLOAD:
+        return b"".join((_pack(0, DATA, 0, stream_id, size), data))
+    frames: list[bytes | memoryview] = []
+    view = memoryview(data)
+    for at in range(0, size, LARGEST_PAYLOAD):
+        piece = view[at : at + LARGEST_PAYLOAD]
+        frames += (_pack(0, DATA, 0, stream_id, len(piece)), piece)
+    return b"".join(frames)
 
 
 def _no_frame(data: bytes | memoryview) -> RemoteProtocolError:
@@ -95,6 +111,36 @@ class FrameDecoder:
             if self._head[0]:  # no version: known before the header is whole
                 raise _no_frame(self._head)
         return frames
+
+
+def joined(frames: list[Frame]) -> list[Frame]:
+    """``frames`` with neighbours that are data of one stream, without flags, as one frame whose length is that of all.
+
+    What was received in one chunk is written to the next socket in one system call then, which costs more than a copy.
+    """
+    result: list[Frame] = []
+    run: list[bytes | memoryview] = []  # payloads of the last frame of the result, when there are several
+    for frame in frames:
+        kind, flags, stream_id, length, payload = frame
+        if result and not kind and not flags:
+            last = result[-1]
+            if last[2] == stream_id and not last[0] and not last[1]:
+                run += (payload,) if run else (last[4], payload)
+                result[-1] = DATA, 0, stream_id, last[3] + length, b""
+                continue
+        if run:
+            _end_run(result, run)
+        result.append(frame)
+    if run:
+        _end_run(result, run)
+    return result
+
+
+def _end_run(frames: list[Frame], run: list[bytes | memoryview]) -> None:
+    """Give the last frame the payloads of ``run``, which is empty then."""
+    _, _, stream_id, length, _ = frames[-1]
+    frames[-1] = DATA, 0, stream_id, length, b"".join(run)
+    run.clear()
 
 
 def _slice(data: bytes | memoryview, start: int, stop: int) -> bytes | memoryview:

@@ -25,7 +25,6 @@ from aiofrp.stream.mux.unacknowledged import Unacknowledged
 from aiofrp.stream.stall import Account
 from aiofrp.wire.yamux import (
     ACK,
-    DATA,
     FIN,
     GO_AWAY,
     HEADER_SIZE,
@@ -36,7 +35,9 @@ from aiofrp.wire.yamux import (
     SYN,
     WINDOW_UPDATE,
     FrameDecoder,
+    data_frames,
     header,
+    joined,
 )
 
 #: Bytes of frames without payload (answers to pings, refusals) that may wait for a peer that does not read.
@@ -202,6 +203,8 @@ class MuxSession:
             self._out.begin()
         try:
             streams = self._streams
+            if len(frames) > 1:
+                frames = joined(frames)
             for kind, flags, stream_id, length, payload in frames:
                 if not kind and not flags:
                     stream = streams.get(stream_id)
@@ -251,8 +254,8 @@ class MuxSession:
                 self._carrier.abort()
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
-        """Send one data frame."""
-        self._out.write(b"".join((header(DATA, 0, stream_id, len(data)), data)))
+        """Send data frames, in one write of the carrier."""
+        self._out.write(data_frames(stream_id, data))
 
     def queue(self, stream: MuxStream) -> None:
         """Add the stream, which has queued bytes and credit, to those that send in turn; idempotent until its turn."""

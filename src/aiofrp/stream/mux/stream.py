@@ -17,8 +17,10 @@ from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDAT
 
 #: Bytes that may come after our close before the stream is reset.
 _LATE_DATA = 128 * 1024
-#: Bytes one stream may send in its turn when the carrier was full, and the largest frame we make.
+#: Bytes one stream may send in its turn when the carrier was full.
 QUANTUM = 64 * 1024
+#: Bytes one stream sends in one write of the carrier while that is not full.
+_MOST_AT_ONCE = 256 * 1024
 
 
 class StreamSession(WindowedCarrier, Protocol):
@@ -36,7 +38,7 @@ class StreamSession(WindowedCarrier, Protocol):
         """Send a frame without payload, whether or not the carrier is full."""
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
-        """Send one data frame; only while :meth:`may_write` is true."""
+        """Send ``data`` in data frames; only while :meth:`may_write` is true."""
 
 
 class MuxStream(WindowedStream[StreamSession]):
@@ -72,7 +74,7 @@ class MuxStream(WindowedStream[StreamSession]):
         if self._queued or not self._direct():
             if not self.dead and not self._fin_queued and size:
                 self._enqueue(data, size)
-        elif 0 < size <= self._send_window and size <= QUANTUM:
+        elif 0 < size <= self._send_window and size <= _MOST_AT_ONCE:
             self._send_window -= size
             self._carrier.send_data(self.id, data)
         else:
@@ -82,7 +84,7 @@ class MuxStream(WindowedStream[StreamSession]):
         """Send frames of ``data`` while window and carrier allow; queue the rest."""
         view, at = memoryview(data), 0
         while at < size and self._send_window and self._carrier.may_write():
-            stop = min(size, at + QUANTUM, at + self._send_window)
+            stop = min(size, at + _MOST_AT_ONCE, at + self._send_window)
             self._send_window -= stop - at
             self._carrier.send_data(self.id, view[at:stop])
             at = stop

@@ -8,7 +8,6 @@ import inspect
 import re
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,7 +104,7 @@ def _member(node: _Function) -> str:
 
 def _fields(node: ast.ClassDef, thing: object) -> Iterator[str]:
     """Rows of a table: the fields of a message or record, with the text after ``#:`` or below."""
-    lines = inspect.getsource(thing).splitlines()  # type: ignore[arg-type]
+    lines = _source(thing).splitlines()
     for member, following in zip(node.body, [*node.body[1:], None], strict=True):
         if not isinstance(member, ast.AnnAssign) or not isinstance(member.target, ast.Name):
             continue
@@ -140,10 +139,19 @@ def _errors() -> Iterator[str]:
 
 
 def _node(thing: object) -> ast.ClassDef | _Function:
-    source = textwrap.dedent(inspect.getsource(thing))  # type: ignore[arg-type]
-    node = ast.parse(source).body[0]
-    assert isinstance(node, ast.ClassDef | _Function)
+    name = thing.__qualname__  # type: ignore[attr-defined]
+    (node,) = (
+        node
+        for node in ast.parse(_source(thing)).body
+        if isinstance(node, ast.ClassDef | _Function) and node.name == name
+    )
     return node
+
+
+def _source(thing: object) -> str:
+    """The text of the module that defines a thing; it may be compiled, and then ``inspect`` does not find it."""
+    file = Path(str(sys.modules[thing.__module__].__file__))
+    return file.with_name(file.name.partition(".")[0] + ".py").read_text(encoding="utf-8")
 
 
 def _method(node: ast.ClassDef, name: str) -> _Function | None:

@@ -28,9 +28,9 @@ from aiofrp.client.service import Client
 from aiofrp.server import service as server_service
 from aiofrp.server.service import Server
 from aiofrp.server.session.control import ServerControl
+from aiofrp.stream import splice
 from aiofrp.stream.kcp import stream as kcp_stream
 from aiofrp.stream.mux.limits import MuxLimits
-from aiofrp.stream.splice import Splice
 from aiofrp.transport import session as transport_session
 from aiofrp.wire.kcp import core as kcp_wire
 from tests.e2e.matrix import TRANSPORTS
@@ -82,7 +82,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kcp_wire, "_IDLE_EVERY", 300)
     monkeypatch.setattr(kcp_wire, "DEAD_AFTER", 2_000)
     monkeypatch.setattr(kcp_stream, "LINGER", 2.0)
-    monkeypatch.setattr(Splice.__init__, "__defaults__", (None, 2.0))
+    monkeypatch.setattr(splice, "LINGER", 2.0)
     monkeypatch.setattr(backoff, "STEADY", 1.0)
 
 

@@ -13,8 +13,8 @@ from aiofrp.http.answers import Answer
 from aiofrp.http.exchange import Failure
 from aiofrp.http.heads import INTERIM_COST, MAX_RESPONSE_HEAD
 from aiofrp.http.serviceexchange import ServiceExchange
-from aiofrp.http.upstream import Upstream, UpstreamConnection
-from aiofrp.stream.base import Buffer
+from aiofrp.http.upstream import Counted, Upstream, UpstreamConnection
+from aiofrp.stream.base import Buffer, Receiver, Stream
 from aiofrp.wire.http.body import Body, body_of
 from aiofrp.wire.http.head import ResponseHead, parse_request
 
@@ -22,31 +22,15 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class FakeStream:
-    """The stream of a connection to the service."""
+    """The stream of a connection to the service; ``told`` has what was done with it after writing."""
 
-    def __init__(self, told: list[str]) -> None:
-        self._told = told
-
-    def write_eof(self) -> None:
-        self._told.append("eof")
-
-    def pause_reading(self) -> None:
-        self._told.append("pause")
-
-    def resume_reading(self) -> None:
-        self._told.append("resume")
-
-
-class FakeConnection:
-    """A connection to the service; ``told`` has what was done with it after writing."""
-
-    def __init__(self, reused: bool = False) -> None:
+    def __init__(self) -> None:
         self.written = b""
         self.told: list[str] = []
-        self.stream = FakeStream(self.told)
-        self.user: ServiceExchange | None = None
-        self.full = False
-        self.reused = reused
+        self._receiver: Receiver | None = None
+
+    def attach(self, receiver: Receiver, early: bytes = b"") -> None:
+        self._receiver = receiver
 
     def write(self, data: Buffer) -> None:
         assert not self.told, self.told
@@ -55,52 +39,66 @@ class FakeConnection:
     def write_eof(self) -> None:
         self.told.append("eof")
 
-    def release(self) -> None:
-        self.told.append("release")
+    def pause_reading(self) -> None:
+        self.told.append("pause")
+
+    def resume_reading(self) -> None:
+        self.told.append("resume")
 
     def close(self) -> None:
         self.told.append("close")
+        self._receiver = None
 
     def abort(self) -> None:
         self.told.append("abort")
+        self._receiver = None
 
     def says(self, *pieces: bytes) -> None:
         """The service sends."""
         for piece in pieces:
-            if self.user is not None:
-                self.user.data_received(piece)
+            if self._receiver is not None:
+                self._receiver.data_received(piece)
+
+
+class OneService(Upstream):
+    """Connections to a service, whose only one is not kept when it becomes idle."""
+
+    def put(self, connection: UpstreamConnection) -> None:
+        cast(FakeStream, connection.stream).told.append("release")
+
+
+class NotCounted:
+    def opened(self, connection: Counted, /) -> None:
+        pass
+
+    def closed(self, connection: Counted, /) -> None:
+        pass
 
 
 class Rig:
     """An exchange between a user and a connection to the service, which comes when ``connect`` is called."""
 
     def __init__(self, head: bytes, *, full: bool = False) -> None:
-        self.connection = FakeConnection()
+        self.connection = FakeStream()
         self.events: list[str] = []
         self.received = b""
         self.source = ("127.0.0.1", 1)
         self.full = full
         self.error: FrpError | None = None
-        self._ready: Callable[[UpstreamConnection], None] | None = None
-        self.exchange = ServiceExchange(self, cast(Upstream, self), parse_request(head), head)
+        self._ready: Callable[[Stream], None] | None = None
+        upstream = OneService("a.test", self._open, NotCounted())
+        self.exchange = ServiceExchange(self, upstream, parse_request(head), head)
         self.exchange.start()
 
-    # Upstream
-
-    def take(
-        self,
-        source: object,
-        ready: Callable[[UpstreamConnection], None],
-        failed: object,
-        *,
-        fresh: bool = False,
+    def _open(
+        self, source: tuple[str, int], ready: Callable[[Stream], None], failed: Callable[[FrpError], None], /
     ) -> None:
         self._ready = ready
 
-    def connect(self) -> FakeConnection:
+    def connect(self) -> FakeStream:
         """The connection is there."""
         assert self._ready is not None
-        self._ready(cast(UpstreamConnection, self.connection))
+        self._ready(cast(Stream, self.connection))
         return self.connection
 
     def service_ends(self) -> None:

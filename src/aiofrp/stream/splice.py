@@ -25,7 +25,8 @@ class Splice:
     """Two joined streams.
 
     ``bytes_in`` counts the bytes received from ``a``, ``bytes_out`` those from ``b``. ``done`` is called once with the
-    splice when both streams have ended. ``source`` is the address and port of the user, where one asks for it.
+    splice when both streams have ended. ``linger``: :data:`LINGER` where it is ``None``. ``source`` is the address and
+    port of the user, where one asks for it.
     """
 
     __slots__ = ("_a", "_b", "_done", "_linger", "_seen", "_timer", "source")
@@ -35,12 +36,12 @@ class Splice:
         a: Stream,
         b: Stream,
         done: Callable[[Splice], None] | None = None,
-        linger: float = LINGER,
+        linger: float | None = None,
         source: tuple[str, int] = ("", 0),
     ) -> None:
         self.source = source
         self._done = done
-        self._linger = linger
+        self._linger = LINGER if linger is None else linger
         self._timer: asyncio.TimerHandle | None = None
         self._seen = 0
         self._a = _End(self, a, b)
@@ -244,12 +245,13 @@ def join(
     from_b: Buffer = b"",
     *,
     done: Callable[[Splice], None] | None = None,
-    linger: float = LINGER,
+    linger: float | None = None,
 ) -> Splice:
     """Join two streams until both have ended.
 
     ``from_a``, ``from_b``: bytes already read from each side. ``linger``: seconds without bytes after which the second
-    direction is ended once the first one has ended. ``done`` is called once at the end.
+    direction is ended once the first one has ended, :data:`LINGER` where it is ``None``. ``done`` is called once at the
+    end.
     """
     splice = Splice(a, b, done, linger)
     splice.start(from_a, from_b)

@@ -2,8 +2,9 @@
 
 The same source runs as Python everywhere else: source distributions, editable installs and all other wheels.
 
-``python hatch_compile.py`` prints a folder with the compiled package, for the tests. ``python hatch_compile.py FOLDER``
-compiles there, in a process of its own, because mypyc ends its process on an error.
+``python hatch_compile.py`` prints a folder with the compiled package, for the tests; its exit code is 2 where there is
+no C compiler or no ``Python.h``. ``python hatch_compile.py FOLDER`` compiles there, in a process of its own, because
+mypyc ends its process on an error.
 """
 
 from __future__ import annotations
@@ -87,6 +88,13 @@ class NotCompiled(Exception):
 def wanted() -> bool:
     """Whether a wheel gets compiled modules: ``AIOFRP_COMPILE=1`` asks for them."""
     return os.environ.get("AIOFRP_COMPILE") == "1"
+
+
+def lacking() -> str:
+    """What a machine needs to compile and this one does not have; empty when it has all."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    return "" if shutil.which(compiler) and header.is_file() else f"{compiler} or {header} is missing"
 
 
 def build(source: Path, place: Path) -> Path:
@@ -216,6 +224,9 @@ def main(arguments: list[str]) -> int:
     if arguments:
         _compile(Path(arguments[0]))
         return 0
+    if missing := lacking():
+        print(f"nothing is compiled: {missing}", file=sys.stderr)
+        return 2
     root = Path(__file__).resolve().parent
     try:
         print(build(root / "src", root / "build" / "compiled"))

@@ -38,7 +38,7 @@ from tests.support.web2 import h2_user
 
 #: Seconds an attack lasts unless it is ended before, and the longest that another visitor may wait while frps works:
 #: before there were turns, it was six and more.
-LASTS, WAIT = 2.0, 1.0
+LASTS, WAIT = 10.0, 1.0
 #: Bytes frps may grow in an attack.
 GROWTH = 32 * 2**20
 OPEN = 100

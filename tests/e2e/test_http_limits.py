@@ -160,11 +160,11 @@ async def test_a_user_that_takes_a_byte_now_and_then_gets_no_new_time(
 
 
 async def test_a_slow_reader_keeps_its_download(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline, "TAKE_WINDOW", 0.5)
+    monkeypatch.setattr(deadline, "TAKE_WINDOW", 1.0)
     async with http_site({"web": saying("x" * 20_000_000)}) as site, user_of(site.port) as user:
         user.send(GET)
         got = 0
-        for _ in range(20):
+        for _ in range(30):
             got += len(await user.read(200_000))
             await asyncio.sleep(0.1)
         while got < 20_000_000:

@@ -92,10 +92,20 @@ def make_compiled(python: Path, folder: Path) -> Path:
     (made,) = (folder / "made").glob("*.whl")
     if PURE in made.name:
         sys.exit(f"{made.name}: nothing was compiled")
-    wheel = Path(shutil.copy(made, DIST))
+    wheel = for_all_linux(made) if sys.platform == "linux" else Path(shutil.copy(made, DIST))
     run(sys.executable, "-m", "twine", "check", "--strict", wheel)
     say(f"{wheel.name} is made")
     return wheel
+
+
+def for_all_linux(made: Path) -> Path:
+    """The wheel in ``dist/`` under the name of the oldest C library that it needs: an index takes no other."""
+    bin_ = Path(sys.executable).parent
+    path = os.pathsep.join([str(bin_), os.environ.get("PATH", "")])
+    repaired = made.parent / "repaired"
+    run(bin_ / "auditwheel", "repair", "--wheel-dir", repaired, made, environ={"PATH": path})
+    (wheel,) = repaired.glob("*.whl")
+    return Path(shutil.copy(wheel, DIST))
 
 
 def make_single(wheel: Path) -> list[Path]:

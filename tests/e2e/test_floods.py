@@ -165,8 +165,8 @@ def _listener_tables(listener: Any) -> Counter[str]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What strangers hold ends after some seconds and not after ten or more. The limit of KCP is also that of the user's
-    session, whose answers come late where all is busy."""
+    """What strangers hold ends after some seconds and not after ten or more. The limit of KCP is also that of the
+    user's session, whose answers come late where all is busy."""
     for name in ("TLS_SNIFF", "FIRST_MESSAGE"):
         monkeypatch.setattr(accept, name, 1.0)
     monkeypatch.setattr(kcp_wire, "DEAD_AFTER", 3_000)

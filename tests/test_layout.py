@@ -133,7 +133,6 @@ COVERED_BY = {
     "transport/kcp.py": "e2e/test_kcp.py",
     "transport/outbound.py": "e2e/test_outbound.py",
     "transport/quic.py": "e2e/test_quic.py",
-    "transport/session.py": "e2e/test_tcp.py",
     "transport/tcp.py": "e2e/test_tcp.py",
     "transport/websocket.py": "e2e/test_websocket_cases.py",
     "webserver/routes.py": "client/api/test_about.py",

@@ -7,7 +7,9 @@ service ▸ control session ▸ proxy.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
 
 from aiofrp.faults import call, report
@@ -116,6 +118,12 @@ class TimeLimit:
         for waiter in overdue:
             if self._due.pop(waiter, None) is not None:  # an earlier one may have ended a later one
                 call("what waited was not ended", waiter.time_out)
+
+
+def limited(seconds: float) -> AbstractAsyncContextManager[object]:
+    """:func:`asyncio.timeout`, or nothing for :data:`math.inf`: the caller ends the work in time. Without a limit of
+    its own, work can run by :class:`Steps`."""
+    return asyncio.timeout(seconds) if seconds < math.inf else nullcontext()
 
 
 class Steps(Generic[_R]):

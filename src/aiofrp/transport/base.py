@@ -25,7 +25,7 @@ class DialOptions:
 
     host: str
     port: int
-    timeout: float  #: seconds for all layers of one dial together
+    timeout: float  #: seconds for all layers of one dial together; inf where the caller limits them
     keepalive: float  #: seconds between TCP keep-alive probes, negative for none
     local_ip: str  #: source address, empty for any
     proxy_url: str  #: the proxy on the way, empty for none

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from aiofrp.aio import Steps
+from aiofrp.aio import Steps, limited
 from aiofrp.errors import ConnectFailed, TransportError
 from aiofrp.stream.layer import hand_out
 from aiofrp.stream.tcp import TcpListener, TcpStream, keep_alive, set_keepalive
@@ -212,15 +212,16 @@ async def dial(
     for_user: bool = False,
     threads: UserThreads | None = None,
 ) -> TcpStream:
-    """Connect to ``host:port`` from ``local_ip`` (empty: any) within ``timeout`` seconds; ``for_user`` fails when only
-    the last files are left (see :mod:`aiofrp.transport.files`), and the kernel holds little for that connection.
+    """Connect to ``host:port`` from ``local_ip`` (empty: any) within ``timeout`` seconds (see
+    :func:`aiofrp.aio.limited`); ``for_user`` fails when only the last files are left (see
+    :mod:`aiofrp.transport.files`), and the kernel holds little for that connection.
     ``threads``: where a name is looked up that a user chose.
 
     Raises :class:`~aiofrp.errors.ConnectFailed` with the operating system's reason.
     """
     where = f"dial tcp {join_host_port(host, port)}"
     try:
-        async with asyncio.timeout(timeout):
+        async with limited(timeout):
             if is_address(host):
                 stream = await _connect(host, port, local_ip)
             else:

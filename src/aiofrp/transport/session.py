@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
-from aiofrp.aio import Scope
-from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError, TimedOut
+from aiofrp.aio import Scope, Steps, TimeLimit
+from aiofrp.errors import Closed, ConfigError, ConnectFailed, FrpError, TimedOut, TransportError
+from aiofrp.faults import FAULTS, report
 from aiofrp.stream.base import Stream
 from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.session import MuxSession
@@ -17,17 +18,22 @@ from aiofrp.transport.net import join_host_port
 from aiofrp.wire.sniff import TLS_LEAD
 
 #: Makes one carrier, all layers below yamux included.
-Dial: TypeAlias = Callable[[], Awaitable[Stream]]
+Dial: TypeAlias = Callable[[], Coroutine[Any, Any, Stream]]
 
 
-async def session_over(dial: Dial, options: DialOptions, secure: Securer | None = None) -> Session:
+async def session_over(
+    dial: Dial, options: DialOptions, secure: Securer | None = None, *, steps: bool = False
+) -> Session:
     """A session whose carriers ``dial`` makes; one deadline covers all layers of each dial. ``secure``
-    says what a dial waited for at its deadline."""
-    bounded = _with_deadline(dial, options, secure)
-    carrier = await bounded()
+    says what a dial waited for at its deadline. ``steps``: ``dial`` can run by :class:`~aiofrp.aio.Steps`, which costs
+    each connection no task and no timer."""
+    too_late = TooLate(options, secure)
+    carrier = await _with_deadline(dial, options.timeout, too_late)
     if options.mux:
         return SharedSession(carrier, MuxLimits(keepalive_interval=options.mux_keepalive))
-    return DialSession(bounded, carrier)
+    if steps:
+        return SteppedSession(dial, carrier, options.timeout, too_late)
+    return DialSession(lambda: _with_deadline(dial, options.timeout, too_late), carrier)
 
 
 class Securer:
@@ -121,19 +127,107 @@ class DialSession(Session):
             ready(stream)
 
 
-def _with_deadline(dial: Dial, options: DialOptions, secure: Securer | None) -> Dial:
-    async def bounded() -> Stream:
-        if secure is not None:
-            secure.step = ""
-        try:
-            async with asyncio.timeout(options.timeout):
-                return await dial()
-        except TimeoutError:
-            where = join_host_port(options.host, options.port)
-            if secure is not None and secure.step:
-                raise TimedOut(
-                    f"no answer to the {secure.step} from {where} within {options.timeout:g} s"
-                ) from None
-            raise ConnectFailed(f"no connection to {where} within {options.timeout:g} s") from None
+class SteppedSession(Session):
+    """:class:`DialSession` for dials that need no task: with one for each, and its timers, a connection without mux
+    would cost a tenth more."""
 
-    return bounded
+    def __init__(self, dial: Dial, first: Stream, timeout: float, too_late: TooLate) -> None:
+        """``timeout``: seconds for each dial; ``too_late`` makes the error of one that took longer."""
+        self.dial = dial
+        self.limit = TimeLimit(timeout)
+        self.too_late = too_late
+        self.dialling: set[_Dialling] = set()  #: limited by the client's idle work connections
+        self._first: Stream | None = first
+
+    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        first, self._first = self._first, None
+        if first is not None:
+            ready(first)
+        else:
+            _Dialling(self, ready, failed)
+
+    async def close(self) -> None:
+        if self._first is not None:
+            self._first.abort()
+        for dialling in list(self.dialling):
+            dialling.stop()
+
+
+class _Dialling:
+    """One dial of a :class:`SteppedSession`; it begins at once."""
+
+    __slots__ = ("_failed", "_ready", "_session", "_steps")
+
+    def __init__(
+        self,
+        session: SteppedSession,
+        ready: Callable[[Stream], None],
+        failed: Callable[[FrpError], None],
+    ) -> None:
+        self._session = session
+        self._ready = ready
+        self._failed = failed
+        self._steps = Steps(session.dial(), self._made, self._not_made)
+        session.too_late.begin()
+        session.dialling.add(self)
+        session.limit.start(self)
+        self._steps.go()
+
+    def stop(self) -> None:
+        """End the dial without a call of ``ready`` or ``failed``."""
+        self._over()
+        self._steps.stop()
+
+    def time_out(self) -> None:
+        """The dial has taken too long."""
+        self.stop()
+        self._failed(self._session.too_late())
+
+    def _over(self) -> None:
+        self._session.limit.stop(self)
+        self._session.dialling.discard(self)
+
+    def _made(self, stream: Stream) -> None:
+        self._over()
+        try:
+            self._ready(stream)
+        except FAULTS as exc:
+            report("the user of a connection to the server failed", exc)
+            stream.abort()
+
+    def _not_made(self, exc: Exception) -> None:
+        self._over()
+        if isinstance(exc, FrpError):
+            self._failed(exc)
+        else:
+            report("a connection to the server failed", exc)
+            self._failed(ConnectFailed(f"{type(exc).__name__}: {exc}"))
+
+
+class TooLate:
+    """Makes the error of a dial that is not done in time."""
+
+    def __init__(self, options: DialOptions, secure: Securer | None) -> None:
+        self._where = join_host_port(options.host, options.port)
+        self._seconds = options.timeout
+        self._secure = secure
+
+    def begin(self) -> None:
+        """A dial begins."""
+        if self._secure is not None:
+            self._secure.step = ""
+
+    def __call__(self) -> TransportError:
+        step = self._secure.step if self._secure is not None else ""
+        if step:
+            return TimedOut(f"no answer to the {step} from {self._where} within {self._seconds:g} s")
+        return ConnectFailed(f"no connection to {self._where} within {self._seconds:g} s")
+
+
+async def _with_deadline(dial: Dial, seconds: float, too_late: TooLate) -> Stream:
+    too_late.begin()
+    try:
+        async with asyncio.timeout(seconds):
+            return await dial()
+    except TimeoutError:
+        raise too_late() from None

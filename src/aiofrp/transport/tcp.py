@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from aiofrp.stream.base import Stream
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
-from aiofrp.transport.net import listen
+from aiofrp.transport.net import is_address, listen
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
 
@@ -19,12 +22,15 @@ class TcpTransport(Transport):
 
     async def connect(self, options: DialOptions) -> Session:
         """See :meth:`aiofrp.transport.base.Transport.connect`."""
-        secure = Securer(options)
+        # To look up a name and to speak to a proxy takes a task.
+        steps = is_address(options.host) and not options.proxy_url
+        layers = replace(options, timeout=math.inf) if steps else options
+        secure = Securer(layers)
 
         async def carrier() -> Stream:
-            return await secure(await reach(options))
+            return await secure(await reach(layers))
 
-        return await session_over(carrier, options, secure)
+        return await session_over(carrier, options, secure, steps=steps)
 
     async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
         """See :meth:`aiofrp.transport.base.Transport.listen`."""

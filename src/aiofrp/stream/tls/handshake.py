@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+from aiofrp.aio import limited
 from aiofrp.errors import Closed, TimedOut
 from aiofrp.stream.base import Buffer
 from aiofrp.stream.tls.stream import TlsStream
 
 
 async def handshake(tls: TlsStream, timeout: float) -> None:
-    """Wait until the handshake of a fresh stream is done.
+    """Wait until the handshake of a fresh stream is done, see :func:`aiofrp.aio.limited`.
 
     Raises :class:`~aiofrp.stream.tls.stream.TlsFailed`, or :class:`~aiofrp.errors.TimedOut` after ``timeout``
     seconds (the stream is aborted).
@@ -22,12 +23,13 @@ async def handshake(tls: TlsStream, timeout: float) -> None:
     tls.when_ready(waiter.ready)
     tls.attach(waiter)
     try:
-        async with asyncio.timeout(timeout):
+        async with limited(timeout):
             await waiter.future
     except TimeoutError:
         tls.abort()
         raise TimedOut(f"no answer to the TLS handshake within {timeout:g} s") from None
     except BaseException:
+        waiter.future.cancel()  # nobody takes its exception
         tls.abort()
         raise
 

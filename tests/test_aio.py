@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aiofrp.aio import Scope, Steps, TimeLimit, check_after, check_at, unless
+from aiofrp.aio import Scope, Steps, TimeLimit, check_after, check_at, time_limit, unless
 
 
 async def test_closing_ends_every_task() -> None:
@@ -268,3 +268,21 @@ async def test_many_wait_under_one_limit(caplog: pytest.LogCaptureFixture) -> No
     async with asyncio.timeout(30):
         while not again.over:
             await asyncio.sleep(0.001)
+
+
+async def test_one_limit_for_all_of_a_loop_that_wait_as_long() -> None:
+    limit = time_limit(0.25)
+    assert time_limit(0.25) is limit
+    assert time_limit(0.5) is not limit
+    other = asyncio.new_event_loop()
+    try:
+        assert await asyncio.to_thread(_limit_of, other, 0.25) is not limit
+    finally:
+        other.close()
+
+
+def _limit_of(loop: asyncio.AbstractEventLoop, seconds: float) -> TimeLimit:
+    async def ask() -> TimeLimit:
+        return time_limit(seconds)
+
+    return loop.run_until_complete(ask())

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from aiofrp.faults import call, report
 
@@ -118,6 +119,21 @@ class TimeLimit:
         for waiter in overdue:
             if self._due.pop(waiter, None) is not None:  # an earlier one may have ended a later one
                 call("what waited was not ended", waiter.time_out)
+
+
+def time_limit(seconds: float) -> TimeLimit:
+    """The limit of the running loop for all who wait ``seconds``; one of a few constants, as none is ever removed."""
+    loop = asyncio.get_running_loop()
+    limits = _limits.get(loop)
+    if limits is None:
+        limits = _limits[loop] = {}
+    limit = limits.get(seconds)
+    if limit is None:
+        limit = limits[seconds] = TimeLimit(seconds)
+    return limit
+
+
+_limits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[float, TimeLimit]] = WeakKeyDictionary()
 
 
 def limited(seconds: float) -> AbstractAsyncContextManager[object]:

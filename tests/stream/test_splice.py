@@ -14,7 +14,7 @@ from aiofrp.stream import splice
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.splice import LINGER, Splice, join, let_finish
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, Timer
 from tests.support.ends import End, settle, until
 
 #: Seconds of silence after which a half-closed splice of these tests ends.
@@ -112,6 +112,22 @@ async def test_half_close_the_other_way(middle: Middle) -> None:
     assert middle.service.data == b"late request"
 
 
+class _Limit:
+    """A :class:`~aiofrp.aio.TimeLimit` of one waiter."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._timer: Timer | None = None
+
+    def start(self, waiter: Splice) -> None:
+        self._timer = self._clock.call_later(self._seconds, waiter.time_out)
+
+    def stop(self, waiter: Splice) -> None:
+        assert self._timer is not None
+        self._timer.cancel()
+
+
 async def test_a_silent_second_direction_ends(middle: Middle) -> None:
     middle.join(linger=SHORT)
     middle.user.write_eof()
@@ -125,9 +141,7 @@ async def test_progress_keeps_the_second_direction_alive(
 ) -> None:
     """Bytes come a little more often than the linger time, for several times as long."""
     clock = ManualClock()
-    monkeypatch.setattr(
-        "aiofrp.stream.splice.check_after", lambda seconds, check: clock.call_later(seconds, check, 0.0)
-    )
+    monkeypatch.setattr("aiofrp.stream.splice.time_limit", lambda seconds: _Limit(clock, seconds))
     middle.join(linger=50)
     middle.user.write_eof()
     for sent in range(1, 7):

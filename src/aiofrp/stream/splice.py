@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from aiofrp.aio import check_after
+from aiofrp.aio import TimeLimit, time_limit
 from aiofrp.stream.base import Buffer, Pause, Stream, drop
 
 #: Seconds without bytes after which the second direction is ended once the first one has ended.
@@ -29,7 +29,7 @@ class Splice:
     port of the user, where one asks for it.
     """
 
-    __slots__ = ("_a", "_b", "_done", "_linger", "_seen", "_timer", "source")
+    __slots__ = ("_a", "_b", "_done", "_limit", "_linger", "_seen", "source")
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Splice:
         self.source = source
         self._done = done
         self._linger = LINGER if linger is None else linger
-        self._timer: asyncio.TimerHandle | None = None
+        self._limit: TimeLimit | None = None  # once one direction has ended
         self._seen = 0
         self._a = _End(self, a, b)
         self._b = _End(self, b, a)
@@ -78,8 +78,9 @@ class Splice:
         if self._a.ended and self._b.ended:
             self._a.stream.close()
             self._b.stream.close()
-        elif self._timer is None:
-            self._arm()
+        elif self._limit is None:
+            self._limit = time_limit(self._linger)
+            self._wait()
 
     def lost(self, end: _End, exc: Exception | None) -> None:
         """A stream has ended: end the other one the same way, and call ``done`` after the second one."""
@@ -91,28 +92,28 @@ class Splice:
             else:
                 other.stream.abort()
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._limit is not None:
+            self._limit.stop(self)
         self._a.release()
         self._b.release()
         done, self._done = self._done, None
         if done is not None:
             done(self)
 
-    # Private: a second direction without progress
+    # A second direction without progress
 
-    def _arm(self) -> None:
-        self._seen = self._a.count + self._b.count
-        self._timer = check_after(self._linger, self._check_progress)
-
-    def _check_progress(self, _now: float) -> None:
+    def time_out(self) -> None:
+        """Called by the limit: close both streams, unless there was progress."""
         if self._a.count + self._b.count != self._seen:
-            self._arm()
+            self._wait()
         else:
-            self._timer = None
             self._a.stream.close()
             self._b.stream.close()
+
+    def _wait(self) -> None:
+        self._seen = self._a.count + self._b.count
+        if self._limit is not None:
+            self._limit.start(self)
 
 
 class Running(Protocol):

@@ -14,9 +14,9 @@ from aiofrp.compiled.facts import MODULES, in_words
 from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.version import __version__
 
-_LENIENT = Flag("lenient", "bool", "ignore unknown keys", default=False)
+_LENIENT = Flag("lenient", "switch", "ignore unknown keys", default=False)
 _PROGRAM = Flag(
-    "program", "string", "whose file it is, frps or frpc; found out from its keys if not given", default=""
+    "program", "text", "whose file it is, frps or frpc; found out from its keys if not given", default=""
 )
 
 
@@ -27,6 +27,7 @@ def _config(name: str, short: str, *flags: Flag, use: str = " [flags]") -> Comma
 _CONFIG = Command(
     "config",
     "Work with configuration files",
+    wordless=True,
     commands=(
         _config(
             "convert",
@@ -42,7 +43,7 @@ _CONFIG = Command(
         _config(
             "show",
             "Print the completed configuration, secrets masked",
-            Flag("json", "bool", "print JSON instead of TOML", default=False),
+            Flag("json", "switch", "print JSON instead of TOML", default=False),
             _LENIENT,
             _PROGRAM,
             use=" FILE [flags]",

@@ -73,9 +73,15 @@ def start(invocation: Invocation) -> int:
     return run_server(config, (lambda: with_token(_load(invocation).config)) if path else None)
 
 
-def run_server(config: ServerConfig, load: Callable[[], ServerConfig] | None = None) -> int:
-    """Run frps until a signal; ``load`` reads its file again. Returns the exit code."""
-    return run(_serve(config, load))
+def run_server(
+    config: ServerConfig,
+    load: Callable[[], ServerConfig] | None = None,
+    *,
+    wording: Callable[[FrpError], str] = str,
+) -> int:
+    """Run frps until a signal; ``load`` reads its file again, ``wording`` makes the text of an error at the start.
+    Returns the exit code."""
+    return run(_serve(config, load, wording))
 
 
 def with_token(config: ServerConfig) -> ServerConfig:
@@ -111,8 +117,10 @@ def _from_flags(invocation: Invocation) -> ServerConfig:
     return config
 
 
-async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) -> int:
-    """Run frps until a signal ends it; ``load`` reads its file again."""
+async def _serve(
+    config: ServerConfig, load: Callable[[], ServerConfig] | None, wording: Callable[[FrpError], str]
+) -> int:
+    """Run frps until a signal ends it; the arguments are those of :func:`run_server`."""
     from aiofrp.server.service import GRACE, Server
 
     stopping, hung_up = asyncio.Event(), asyncio.Event()
@@ -124,7 +132,7 @@ async def _serve(config: ServerConfig, load: Callable[[], ServerConfig] | None) 
             await server.stop(0)
             return 0
     except FrpError as error:
-        print(error)
+        print(wording(error))
         return 1
     service_manager.ready(lambda: f"{server.open_connections} connections of users")
     scope = Scope("frps reload")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -22,6 +23,9 @@ from aiofrp.transport.net import join_host_port, read_port
 Target = int | str | Application
 
 _RUNNING = "running"
+
+#: ``host:port``; the brackets show where an IPv6 address ends (RFC 3986 §3.2.2).
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^][\s/@]+)]|(?P<host>[^][\s/@:]*)):(?P<port>\d+)", re.ASCII)
 
 
 class Tunnel:
@@ -215,10 +219,11 @@ def _kind(name: str) -> builtins.type[ProxyType]:
 
 def host_port(text: str, what: str) -> tuple[str, int]:
     """The two parts of ``host:port``; ``what`` names it in the :class:`~aiofrp.errors.ConfigError`."""
-    host, mark, number = text.rpartition(":")
-    port = read_port(number)
-    if not mark or not port:
+    found = _HOST_PORT.fullmatch(text)
+    port = read_port(found["port"]) if found else 0
+    if not found or not port:
         raise ConfigError(
-            f'{what} must be "host:port" with a port from 1 to 65535, such as "frps.example.com:7000", not {text!r}'
+            f'{what} must be "host:port" with a port from 1 to 65535, such as "frps.example.com:7000" '
+            f'or "[2001:db8::1]:7000", not {text!r}'
         )
-    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", port
+    return found["v6"] or found["host"] or "127.0.0.1", port

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,8 +52,22 @@ async def test_login_and_then_share(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_host_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["login", "a:b", "--token", "t"]) == 1
-    assert capsys.readouterr().err.startswith('HOST must be "host:port"')
+    for word in ("a:b", "::1", "7000", "http://a:7000"):
+        assert main(["login", word, "--token", "t"]) == 1
+        assert re.match(
+            r"HOST '?\S+ is no address of a server\. Give HOST or HOST:PORT", capsys.readouterr().err
+        )
+    assert main(["login", "", "--token", "t"]) == 1
+    assert capsys.readouterr().err.startswith("Error: aiofrp login got an empty word for HOST\n")
+
+
+def test_errors_name_what_was_typed(capsys: pytest.CaptureFixture[str], free_port: int) -> None:
+    assert main(["login", f"127.0.0.1:{free_port}", "--token", "t"]) == 1
+    text = capsys.readouterr().err
+    assert "hint: nothing listens on" in text
+    assert "or set the port of HOST:PORT to its bindPort" in text
+    assert "serverPort" not in text
+    assert "loginFailExit" not in text
 
 
 def test_the_usual_port() -> None:

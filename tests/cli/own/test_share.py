@@ -126,7 +126,7 @@ async def test_an_application_of_the_current_folder(tmp_path: Path) -> None:
         ([], "aiofrp share needs TARGET"),
         (["1", "2"], "aiofrp share takes one TARGET, not also 2"),
         (["nothing", *SERVER], "what is nothing? Give a port, host:port, a folder that exists"),
-        (["./a:b", *SERVER], "what is ./a:b?"),
+        (["./a:b", *SERVER], "what is './a:b'?"),
         (
             ["8000", "--password", "u:p", *SERVER],
             "--password is for folders, and for web services with --domain or --subdomain",
@@ -135,7 +135,25 @@ async def test_an_application_of_the_current_folder(tmp_path: Path) -> None:
         (["https:1", "--cert", "c", *SERVER], "--cert and --key belong together"),
         (["1", "--udp", "--domain", "a", *SERVER], "--udp is for a port alone"),
         (["1", "--secret", "s", "--domain", "a", *SERVER], "--secret and --domain exclude each other"),
-        (["1", "--port", "x", *SERVER], 'invalid argument "x" for "--port" flag'),
+        (["1", "--port", "x", *SERVER], "--port x is no port. Give 1 to 65535, or 0 for any free one\n"),
+        (
+            ["1", "--secret", "", *SERVER],
+            "--secret '' has nothing in it. Give a value, or leave the flag out",
+        ),
+        (["1", "--domain", "a", "--password", "", *SERVER], "--password '' has nothing in it"),
+        (["1", "--subdomain", "", *SERVER], "--subdomain '' has nothing in it"),
+        (["1", "--subdomain", "a" * 64, *SERVER], "… is not one word"),
+        (["1", "--server", "::1"], "--server ::1 is no address of a server"),
+        (["1", "--qr=maybe", *SERVER], "--qr maybe is neither true nor false"),
+        (["", *SERVER], "aiofrp share got an empty word for TARGET"),
+        (["::1", *SERVER], "what is ::1? Give a port, host:port"),
+        (["a b:80", *SERVER], "what is 'a b:80'?"),
+        (["9" * 5000, *SERVER], "… has no port that exists"),
+        (
+            ["https:1", "--cert", "/no/c", "--key", "/no/k", *SERVER],
+            "--cert '/no/c': no such file or directory\n",
+        ),
+        (["1", *SERVER], "or set the port of --server to its bindPort"),
         (["no_module_x:app", *SERVER], "there is no module no_module_x for the application no_module_x:app"),
         (["8000", "--domain", "a", "--password", "p", *SERVER], "--password USER:PASSWORD"),
         ([".", "--password", "p", *SERVER], "--password USER:PASSWORD"),
@@ -150,7 +168,7 @@ async def test_an_application_of_the_current_folder(tmp_path: Path) -> None:
         (["1", "--domain", "http://a.example", *SERVER], "--domain 'http://a.example' is no host name"),
         (
             ["1", "--subdomain", "a.b", *SERVER],
-            "--subdomain 'a.b' is not one word. Give one word; a whole name",
+            "--subdomain a.b is not one word. Give one word; a whole name",
         ),
         (["json:app", *SERVER], "the module json has no application app"),
     ],
@@ -178,6 +196,14 @@ def test_a_socket_that_nobody_listens_on_is_warned_about(
     path = tmp_path / name
     assert main(["share", f"unix:{path}", "--password", "u:p", *SERVER]) == 1
     assert f"warning: {path} {reason}" in capsys.readouterr().err
+
+
+def test_a_wrong_variable_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIOFRP_SERVER", "a:99999")
+    assert main(["share", "8000"]) == 1
+    assert capsys.readouterr().err.startswith("AIOFRP_SERVER a:99999 is no address of a server")
 
 
 async def test_a_refusal_is_said_once(tmp_path: Path) -> None:

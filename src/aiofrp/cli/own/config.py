@@ -7,6 +7,7 @@ import os
 import re
 
 from aiofrp.cli.own.words import only_word
+from aiofrp.config.flags.ownkinds import shown
 from aiofrp.config.flags.parse import Invocation, UsageError
 from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
 
@@ -74,7 +75,7 @@ def show(invocation: Invocation) -> int:
 def _program(invocation: Invocation, path: str, raw: bytes) -> str:
     program: str = invocation.value("program")
     if program and program not in _PROGRAMS:
-        raise UsageError(f"--program is one of {', '.join(_PROGRAMS)}, not {program}", invocation.path)
+        raise UsageError(f"--program is one of {', '.join(_PROGRAMS)}, not {shown(program)}", invocation.path)
     return program or guess_program(path, raw)
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from aiofrp.cli.own.saved import new_token, write_private
-from aiofrp.cli.own.share import SERVER_PORT, with_port
+from aiofrp.cli.own.share import SERVER_PORT, server_address
+from aiofrp.config.flags.ownkinds import FlagValueError, read_port, shown
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.config.models.model import Model
 from aiofrp.errors import ConfigError
 
-_OUTPUT = Flag("output", "string", "the file to write", short="o", default="")
-_FORCE = Flag("force", "bool", "replace a file that exists", default=False)
+_OUTPUT = Flag("output", "text", "the file to write", short="o", default="")
+_FORCE = Flag("force", "switch", "replace a file that exists", default=False)
 
 COMMAND = Command(
     "init",
     "Write a first configuration file",
+    wordless=True,
     long="Write a configuration file that works, with a comment at each key. What is not given by a flag is asked for\n"
     "where the command runs on a terminal.",
     commands=(
@@ -28,11 +31,11 @@ COMMAND = Command(
             run="aiofrp.cli.own.init:server",
             wordless=True,
             flags=(
-                Flag("port", "int", "port for clients", default=SERVER_PORT),
+                Flag("port", "port", "port for clients", default=SERVER_PORT),
                 Flag("token", "string", "auth.token, a random one if not given", default=""),
-                Flag("http", "int", "port for web sites by domain, none if 0", default=0),
-                Flag("https", "int", "port for HTTPS by domain, none if 0", default=0),
-                Flag("domain", "string", "domain whose subdomains clients may use", default=""),
+                Flag("http", "port-or-none", "port for web sites by domain, none if 0", default=0),
+                Flag("https", "port-or-none", "port for HTTPS by domain, none if 0", default=0),
+                Flag("domain", "domain", "domain whose subdomains clients may use", default=""),
                 _OUTPUT,
                 _FORCE,
             ),
@@ -43,12 +46,12 @@ COMMAND = Command(
             run="aiofrp.cli.own.init:client",
             wordless=True,
             flags=(
-                Flag("server", "string", "the frps, HOST or HOST:PORT", default=""),
+                Flag("server", "text", "the frps, HOST or HOST:PORT", default=""),
                 Flag("token", "string", "its auth.token", default=""),
-                Flag("name", "string", "name of the proxy", default="web"),
-                Flag("local-port", "int", "port of the service on this machine", default=0),
-                Flag("remote-port", "int", "port on the server, any free one if 0", default=0),
-                Flag("domain", "strings", "domain of a web site instead of a port, repeatable", default=()),
+                Flag("name", "text", "name of the proxy", default="web"),
+                Flag("local-port", "port", "port of the service on this machine", default=0),
+                Flag("remote-port", "port-or-any", "port on the server, any free one if 0", default=0),
+                Flag("domain", "domains", "domain of a web site instead of a port, repeatable", default=()),
                 _OUTPUT,
                 _FORCE,
             ),
@@ -75,7 +78,7 @@ def server(invocation: Invocation) -> int:
     print(
         f"{path} is written. Start the server here:\n\n    frps -c {path}\n\n"
         f"On the machine with the service, where HOST is the name or address of this machine:\n\n"
-        f"    aiofrp init client --server HOST:{port} --token {token}\n"
+        f"    aiofrp init client --server HOST:{port} --token {shlex.quote(token)}\n"
     )
     return 0
 
@@ -84,19 +87,20 @@ def client(invocation: Invocation) -> int:
     """``aiofrp init client``: write the file and say what to do. Returns the exit code; raises
     :class:`~aiofrp.errors.ConfigError`."""
     from aiofrp.library.options import client_config
-    from aiofrp.library.tunnel import host_port
 
-    host, port = host_port(
-        with_port(_given(invocation, "server", "Server (HOST or HOST:PORT)", str)), "--server"
-    )
+    host, port = server_address(_given(invocation, "server", "Server (HOST or HOST:PORT)", str), "--server")
     token = _given(invocation, "token", "Its auth.token", str, needed=False)
     proxy: dict[str, Any] = {
         "name": invocation.value("name"),
         "type": "http" if invocation.value("domain") else "tcp",
         "localIP": "127.0.0.1",
-        "localPort": _given(invocation, "local-port", "Port of the service on this machine", _port),
+        "localPort": _given(invocation, "local-port", "Port of the service on this machine", read_port),
     }
     if domains := invocation.value("domain"):
+        if invocation.value("remote-port"):
+            raise ConfigError(
+                "--remote-port and --domain exclude each other: a domain needs no port of its own"
+            )
         proxy["customDomains"] = list(domains)
     else:
         proxy["remotePort"] = invocation.value("remote-port")
@@ -120,18 +124,17 @@ def _given(
     if sys.stdin.isatty():
         answer = input(f"{question}: ").strip()
         if answer or not needed:
-            return read(answer)
+            return _read(answer, read)
     elif not needed:
         return ""
     raise ConfigError(f"--{flag} is needed: {question}")
 
 
-def _port(text: str) -> int:
-    from aiofrp.transport.net import read_port  # here, as it takes long to load
-
-    if port := read_port(text):
-        return port
-    raise ConfigError(f"a port is a number from 1 to 65535, not {text!r}")
+def _read(answer: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(answer)
+    except FlagValueError as error:
+        raise ConfigError(f"{shown(answer)} {error}") from None
 
 
 def _write(invocation: Invocation, name: str, config: Model, tree: dict[str, Any]) -> str:
@@ -139,6 +142,8 @@ def _write(invocation: Invocation, name: str, config: Model, tree: dict[str, Any
     from aiofrp.config.tools.tomlwriter import Writer
 
     path: str = invocation.value("output") or name
+    if os.path.isdir(path):
+        raise ConfigError(f"{path} is a folder; --output names a file")
     if os.path.exists(path) and not invocation.value("force"):
         raise ConfigError(f"{path} exists; --force replaces it, and --output names another file")
     write_private(path, Writer().write(config, tree))

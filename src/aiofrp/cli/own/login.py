@@ -7,8 +7,8 @@ import os
 import sys
 
 from aiofrp.cli.own.saved import save_server
-from aiofrp.cli.own.share import with_port
-from aiofrp.cli.own.words import only_word
+from aiofrp.cli.own.share import server_address
+from aiofrp.cli.own.words import in_flags, only_word
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.errors import FrpError
 
@@ -21,6 +21,8 @@ COMMAND = Command(
     long="Log in to a frps, and keep its address and token for `aiofrp share` in a file that only you can read.",
 )
 
+#: What the keys of frpc's file are here.
+_FLAGS = {"serverAddr": "HOST", "serverPort": "the port of HOST:PORT", "auth.token": "--token"}
 #: Seconds that the server has to answer.
 _TIMEOUT = 10.0
 
@@ -28,14 +30,14 @@ _TIMEOUT = 10.0
 def login(invocation: Invocation) -> int:
     """Run the command. Returns the exit code; raises :class:`~aiofrp.errors.ConfigError`."""
     from aiofrp.cli.run import run
-    from aiofrp.library.tunnel import host_port
+    from aiofrp.transport.net import join_host_port
 
-    host, port = host_port(with_port(only_word(invocation, "HOST")), "HOST")
+    host, port = server_address(only_word(invocation, "HOST"), "HOST")
     token = invocation.value("token") or os.environ.get("AIOFRP_TOKEN", "") or _asked()
     code = run(_tried(host, port, token))
     if code == 0:
         path = save_server(host, port, token)
-        print(f"{host}:{port} is saved in {path}. Now: aiofrp share 8000")
+        print(f"{join_host_port(host, port)} is saved in {path}. Now: aiofrp share 8000")
     return code
 
 
@@ -57,5 +59,5 @@ async def _tried(host: str, port: int, token: str) -> int:
     except TimeoutError:
         print(f"{host}:{port} did not answer within {_TIMEOUT:g} s", file=sys.stderr)
     except FrpError as error:
-        print(error, file=sys.stderr)
+        print(in_flags(error, _FLAGS), file=sys.stderr)
     return 1

@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 import socket
+from functools import partial
 from typing import Any
 
 from aiofrp.cli.own.saved import serve_token
 from aiofrp.cli.own.share import SERVER_PORT
+from aiofrp.cli.own.words import in_flags
+from aiofrp.config.flags.ownkinds import shown
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.errors import ConfigError
+
+#: What the keys of frps's file are here.
+_FLAGS = {
+    "bindPort": "--port",
+    "vhostHTTPPort": "--http",
+    "vhostHTTPSPort": "--https",
+    "subDomainHost": "--domain",
+    "auth.token": "--token",
+}
 
 COMMAND = Command(
     "serve",
     "Run frps without a file",
     run="aiofrp.cli.own.serve:serve",
     flags=(
-        Flag("port", "int", "port for clients", default=SERVER_PORT),
+        Flag("port", "port", "port for clients", default=SERVER_PORT),
         Flag("token", "string", "auth.token, a random one that is kept if not given", default=""),
-        Flag("http", "int", "port for web sites by domain (vhostHTTPPort), none if 0", default=0),
-        Flag("https", "int", "port for HTTPS by domain (vhostHTTPSPort), none if 0", default=0),
-        Flag("domain", "string", "domain whose subdomains clients may use (subDomainHost)", default=""),
+        Flag("http", "port-or-none", "port for web sites by domain (vhostHTTPPort), none if 0", default=0),
+        Flag("https", "port-or-none", "port for HTTPS by domain (vhostHTTPSPort), none if 0", default=0),
+        Flag("domain", "domain", "domain whose subdomains clients may use (subDomainHost)", default=""),
     ),
     long="Run frps until the command is stopped, with a random token, and print what to type on the other machine.",
 )
@@ -29,7 +42,7 @@ COMMAND = Command(
 def serve(invocation: Invocation) -> int:
     """Run the command until a signal. Returns the exit code; raises :class:`~aiofrp.errors.ConfigError`."""
     if invocation.words:
-        raise ConfigError(f"aiofrp serve takes no {invocation.words[0]}; ports are given by flags")
+        raise ConfigError(f"aiofrp serve takes no {shown(invocation.words[0])}; ports are given by flags")
     from aiofrp.cli.run import set_up_logs
     from aiofrp.cli.server import run_server
     from aiofrp.library.options import server_config
@@ -38,7 +51,7 @@ def serve(invocation: Invocation) -> int:
     config = server_config(_settings(invocation, token), {})
     set_up_logs(config.log)
     print(instructions(invocation.value("port"), token), flush=True)
-    return run_server(config)
+    return run_server(config, wording=partial(in_flags, flags=_FLAGS))
 
 
 def _settings(invocation: Invocation, token: str) -> dict[str, Any]:
@@ -58,7 +71,7 @@ def instructions(port: int, token: str) -> str:
     hint = "" if host else "HOST is the public name or address of this machine.\n"
     return (
         f"On the machine with the service:\n\n"
-        f"    aiofrp login {host or 'HOST'}:{port} --token {token}\n"
+        f"    aiofrp login {host or 'HOST'}:{port} --token {shlex.quote(token)}\n"
         f"    aiofrp share 8000\n\n{hint}"
     )
 

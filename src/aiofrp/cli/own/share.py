@@ -13,7 +13,8 @@ from aiofrp import logs
 from aiofrp.cli import signals
 from aiofrp.cli.own.saved import saved_server
 from aiofrp.cli.own.target import HELP, service, web_password
-from aiofrp.cli.own.words import only_word
+from aiofrp.cli.own.words import in_flags, only_word
+from aiofrp.config.flags.ownkinds import MAX_NAME, shown
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.errors import ConfigError, FrpError
 
@@ -23,34 +24,46 @@ if TYPE_CHECKING:
 #: Port of frps that is meant where none is given.
 SERVER_PORT = 7000
 
+#: What the keys of frpc's file are here.
+_FLAGS = {
+    "serverAddr": "--server",
+    "serverPort": "the port of --server",
+    "auth.token": "--token",
+    "remotePort": "--port",
+    "customDomains": "--domain",
+    "subdomain": "--subdomain",
+    "crtPath": "--cert",
+    "keyPath": "--key",
+}
+
 COMMAND = Command(
     "share",
     "Make one service public without a file",
     run="aiofrp.cli.own.share:share",
     use=" TARGET [flags]",
     flags=(
-        Flag("server", "string", "the frps to use, HOST or HOST:PORT", default=""),
+        Flag("server", "text", "the frps to use, HOST or HOST:PORT", default=""),
         Flag("token", "string", "its auth.token", default=""),
-        Flag("port", "int", "port on the server, any free one if not given", default=0),
-        Flag("domain", "strings", "a domain instead of a port, repeatable", default=()),
-        Flag("subdomain", "string", "a name below the server's subDomainHost", default=""),
-        Flag("udp", "bool", "the port is one of UDP", default=False),
+        Flag("port", "port-or-any", "port on the server, any free one if not given", default=0),
+        Flag("domain", "domains", "a domain instead of a port, repeatable", default=()),
+        Flag("subdomain", "text", "a name below the server's subDomainHost", default=""),
+        Flag("udp", "switch", "the port is one of UDP", default=False),
         Flag(
             "secret",
-            "string",
+            "text",
             "no public port: only visitors that know this key reach the service",
             default="",
         ),
         Flag(
             "password",
-            "string",
+            "text",
             "USER:PASSWORD that visitors of a folder or web service are asked for",
             default="",
         ),
-        Flag("cert", "string", "file of the certificate for https:, self-signed if not given", default=""),
-        Flag("key", "string", "file of its key", default=""),
-        Flag("qr", "bool", "show the address as a QR code, too", default=False),
-        Flag("verbose", "bool", "show the log on standard error", short="v", default=False),
+        Flag("cert", "text", "file of the certificate for https:, self-signed if not given", default=""),
+        Flag("key", "text", "file of its key", default=""),
+        Flag("qr", "switch", "show the address as a QR code, too", default=False),
+        Flag("verbose", "switch", "show the log on standard error", short="v", default=False),
     ),
     long=f"""Make one service public until the command is stopped, and print its address.
 
@@ -98,7 +111,7 @@ async def _serve(options: dict[str, Any], *, qr: bool, warnings: bool) -> int:
     except asyncio.CancelledError:
         task.uncancel()
     except FrpError as error:
-        print(error, file=sys.stderr)
+        print(in_flags(error, _FLAGS), file=sys.stderr)
         return 1
     return 0
 
@@ -138,17 +151,39 @@ def _options(target: str, invocation: Invocation) -> dict[str, Any]:
 
 def _server(invocation: Invocation) -> dict[str, Any]:
     """The server to use, as arguments of :func:`aiofrp.expose`."""
+    from aiofrp.transport.net import join_host_port  # here, as it takes long to load
+
     token = invocation.value("token") or os.environ.get("AIOFRP_TOKEN", "")
-    server = invocation.value("server") or os.environ.get("AIOFRP_SERVER", "")
-    if server:
-        return {"server": with_port(server), "token": token}
+    for name, server in (
+        ("--server", invocation.value("server")),
+        ("AIOFRP_SERVER", os.environ.get("AIOFRP_SERVER", "")),
+    ):
+        if server:
+            return {"server": join_host_port(*server_address(server, name)), "token": token}
     saved = saved_server()
     if saved is None:
         raise ConfigError(
             "which server? Give --server HOST:PORT, set AIOFRP_SERVER, or save one with `aiofrp login HOST`"
         )
-    where = f"{saved['serverAddr']}:{saved.get('serverPort', SERVER_PORT)}"
+    where = join_host_port(saved["serverAddr"], saved.get("serverPort", SERVER_PORT))
     return {"server": where, "token": token, "client": saved}
+
+
+def server_address(text: str, what: str) -> tuple[str, int]:
+    """Host and port of ``HOST`` or ``HOST:PORT``; ``what`` names where it was given in the
+    :class:`~aiofrp.errors.ConfigError`."""
+    from aiofrp.library.tunnel import host_port
+
+    try:
+        host, port = host_port(with_port(text), what)
+        if not host.isdigit() and len(host) <= MAX_NAME:  # a number alone is a port without its host
+            return host, port
+        raise ConfigError("")
+    except ConfigError:
+        raise ConfigError(
+            f"{what} {shown(text)} is no address of a server. Give HOST or HOST:PORT with a port from 1 to 65535, "
+            "such as frps.example.com, frps.example.com:7000 or [2001:db8::1]:7000"
+        ) from None
 
 
 def with_port(server: str) -> str:

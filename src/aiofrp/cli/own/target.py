@@ -9,6 +9,7 @@ import stat
 import sys
 from typing import Any
 
+from aiofrp.config.flags.ownkinds import FlagValueError, read_port, shown
 from aiofrp.config.flags.parse import Invocation
 from aiofrp.errors import ConfigError
 
@@ -20,15 +21,19 @@ TARGET is what becomes public:
   https:8000        a web service that gets HTTPS in front (plugin https2http)
   module:name       an ASGI application, which needs no port (but the package uvicorn)"""
 
-#: What is in no host name. Letters of other languages are left to frps.
-_NOT_IN_NAMES = re.compile(r"[\s/:@?#]")
+#: A host, or a module of Python; an IPv6 address has brackets.
+_HOST = re.compile(r"\[[0-9A-Fa-f:.%]+]|[^][\s/@:]+")
+#: Characters of one part of a domain name (RFC 1035 §2.3.4).
+_MAX_WORD = 63
+#: What is in no part of a host name. Letters of other languages are left to frps.
+_NOT_IN_WORDS = re.compile(r"[\s/:@?#.*,]")
 
 
 def service(target: str, invocation: Invocation) -> dict[str, Any]:
     """The arguments of :func:`aiofrp.expose` that say who serves users. Raises :class:`~aiofrp.errors.ConfigError`."""
     options = _of_kind(target, invocation)
     _refuse_unused(options, invocation)
-    _check_names(invocation)
+    _check_word(invocation)
     return options
 
 
@@ -52,9 +57,9 @@ def _address_or_application(target: str) -> Any:
     if target.isascii() and target.isdigit():
         return _check_port(target, target)
     host, colon, last = target.rpartition(":")
-    if not colon or "/" in target or not host or not last:
+    if not colon or not _HOST.fullmatch(host) or not last:
         raise ConfigError(
-            f"what is {target}? Give a port, host:port, a folder that exists, unix:PATH, https:PORT "
+            f"what is {shown(target)}? Give a port, host:port, a folder that exists, unix:PATH, https:PORT "
             "or module:application"
         )
     if last.isascii() and last.isdigit():
@@ -65,11 +70,24 @@ def _address_or_application(target: str) -> Any:
 
 def _check_port(port: str, target: str) -> int:
     """The port of a service as a number. Raises :class:`~aiofrp.errors.ConfigError` where there is no such port."""
-    from aiofrp.transport.net import read_port  # here, as it takes long to load
+    try:
+        return read_port(port)
+    except FlagValueError:
+        text = f"{shown(target)} has no port that exists. Give the port of your service, 1 to 65535"
+        raise ConfigError(text) from None
 
-    if number := read_port(port):
-        return number
-    raise ConfigError(f"{target} has no port that exists. Give the port of your service, 1 to 65535")
+
+def _check_readable(invocation: Invocation) -> None:
+    """Read the files of the certificate before a server is asked. Raises :class:`~aiofrp.errors.ConfigError`."""
+    for name in ("cert", "key"):
+        if path := invocation.value(name):
+            try:
+                with open(path, "rb"):
+                    pass
+            except OSError as error:
+                raise ConfigError(
+                    f"--{name} {shown(path)}: {(error.strerror or str(error)).lower()}"
+                ) from None
 
 
 def _warn_of_missing_socket(path: str) -> None:
@@ -119,10 +137,6 @@ def _refuse_unused(options: dict[str, Any], invocation: Invocation) -> None:
     if invocation.value("password") and plugin != "static_file" and (not domains or plugin == "https2http"):
         raise ConfigError("--password is for folders, and for web services with --domain or --subdomain")
     _password(invocation)
-    if not 0 <= invocation.value("port") <= 65535:
-        raise ConfigError(
-            f"--port {invocation.value('port')} is no port. Give 1 to 65535, or 0 for any free one"
-        )
     if invocation.value("port") and (domains or invocation.value("secret")):
         raise ConfigError(
             "--port is for a port of its own: leave it out with --domain, --subdomain and --secret"
@@ -131,21 +145,17 @@ def _refuse_unused(options: dict[str, Any], invocation: Invocation) -> None:
         raise ConfigError("--cert and --key are for https:")
     if bool(cert) is not bool(key):
         raise ConfigError("--cert and --key belong together")
+    _check_readable(invocation)
     if invocation.value("udp") and (domains or invocation.value("secret") or "target" not in options):
         raise ConfigError("--udp is for a port alone")
     if invocation.value("secret") and domains:
         raise ConfigError("--secret and --domain exclude each other: a secret service has no public address")
 
 
-def _check_names(invocation: Invocation) -> None:
-    """Refuse addresses and lists where one host name is meant: frps would take some of them."""
-    for domain in invocation.value("domain"):
-        if not domain or _NOT_IN_NAMES.search(domain):
-            raise ConfigError(
-                f"--domain {domain!r} is no host name. Give the name alone, such as www.example.com"
-            )
+def _check_word(invocation: Invocation) -> None:
+    """Refuse a subdomain of several words: frps would take some of them."""
     subdomain = invocation.value("subdomain")
-    if _NOT_IN_NAMES.search(subdomain) or "." in subdomain or "*" in subdomain:
+    if _NOT_IN_WORDS.search(subdomain) or len(subdomain) > _MAX_WORD:
         raise ConfigError(
-            f"--subdomain {subdomain!r} is not one word. Give one word; a whole name belongs in --domain"
+            f"--subdomain {shown(subdomain)} is not one word. Give one word; a whole name belongs in --domain"
         )

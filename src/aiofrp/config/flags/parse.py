@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiofrp.config.flags.ownkinds import FlagValueError, shown
 from aiofrp.config.flags.values import KINDS, ValueKind, read_bool
 from aiofrp.config.golang.literals import quote
-from aiofrp.errors import FrpError
+from aiofrp.errors import ConfigError, FrpError
 
 #: Commands this near to an unknown one are suggested (cobra's number).
 _NEAR = 2
@@ -130,7 +131,8 @@ def all_flags(path: Path) -> list[Flag]:
 
 
 def parse(root: Command, arguments: Sequence[str]) -> Invocation:
-    """What ``arguments``, without the program's name, ask ``root`` to do. Raises :class:`UsageError`."""
+    """What ``arguments``, without the program's name, ask ``root`` to do. Raises :class:`UsageError`, and
+    :class:`~aiofrp.errors.ConfigError` for a value that a flag of ``aiofrp`` cannot have."""
     path, rest = find(root, arguments)
     parser = _Parser(path)
     parser.parse(rest)
@@ -283,6 +285,8 @@ class _Parser:
         values, name = self.invocation.values, flag.name
         try:
             value = flag.takes.read(text)
+        except FlagValueError as error:
+            raise ConfigError(f"--{name} {shown(text)} {error}") from None
         except (ValueError, FrpError) as error:
             message = f"invalid argument {quote(text)} for {quote(flag.label)} flag: {error}"
             raise self._error(message) from None

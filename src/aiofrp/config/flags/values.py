@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aiofrp.config.flags import ownkinds
 from aiofrp.config.golang.literals import INT64_MAX, parse_int, quote
 
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -140,5 +141,13 @@ KINDS: Final[Mapping[str, ValueKind]] = {
     "bandwidth": ValueKind("string", _read_bandwidth),
     "logform": ValueKind("string", _read_log_form),
     "ports": ValueKind("string", _read_ports),
+    # Of the command aiofrp alone:
+    "port": ValueKind("int", ownkinds.read_port),
+    "port-or-any": ValueKind("int", ownkinds.read_port_or_any),
+    "port-or-none": ValueKind("int", ownkinds.read_port_or_none),
+    "text": ValueKind("string", ownkinds.read_text),
+    "switch": ValueKind("", ownkinds.read_switch, alone=True),
+    "domain": ValueKind("string", ownkinds.read_domain),
+    "domains": ValueKind("strings", ownkinds.read_domains, joins=True),
 }
 """Every kind, by the name flags are declared with."""

@@ -33,8 +33,15 @@ def test_what_would_be_installed(tmp_path: Path, capsys: pytest.CaptureFixture[s
         ((), "-c FILE is needed"),
         (("-c", "/nowhere"), "no such file"),
         (("-c", "{file}", "--program", "x"), "frps or frpc"),
-        (("-c", "{file}", "--name", "../x"), "a service's name has letters"),
+        (("-c", "{file}", "--name", "../x"), "--name '../x' is no name of a service. Give letters"),
         (("-c", "{file}", "--as", "a", "--user"), "exclude each other"),
+        (("-c", "{file}", "--as", "a b"), "--as 'a b' is no name of an account"),
+        (
+            ("-c", "{file}", "--as", "no.such.account"),
+            "--as no.such.account: this machine has no account of that",
+        ),
+        (("-c", "{file}", "--name", ""), "--name '' has nothing in it"),
+        (("-c", "{file}", "--print=maybe"), "--print maybe is neither true nor false"),
         (("-c", "{file}", "--program", "frps"), "loginFailExit"),
     ],
 )

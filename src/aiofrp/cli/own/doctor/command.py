@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from aiofrp.config.flags.ownkinds import shown
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.errors import ConfigError
 
@@ -21,20 +22,21 @@ COMMAND = Command(
     run="aiofrp.cli.own.doctor.command:doctor",
     wordless=True,
     flags=(
-        Flag("config", "string", "the file of frpc or frps", short="c", default=""),
+        Flag("config", "text", "the file of frpc or frps", short="c", default=""),
         Flag(
             "program",
-            "string",
+            "text",
             "whose file it is, frps or frpc; found out from its keys if not given",
             default="",
         ),
         Flag(
-            "try-proxies", "bool", "register each proxy for a moment, too, under another name", default=False
+            "try-proxies",
+            "switch",
+            "register each proxy for a moment, too, under another name",
+            default=False,
         ),
-        Flag("json", "bool", "print JSON", default=False),
-        Flag(
-            "bundle", "string", "write an archive for a bug report to this file, without secrets", default=""
-        ),
+        Flag("json", "switch", "print JSON", default=False),
+        Flag("bundle", "text", "write an archive for a bug report to this file, without secrets", default=""),
     ),
     long="""Check everything that a configuration of frpc or frps needs, and say what to do about what is wrong:
 the file, versions, limits, the clock, names, ports, TLS and certificates, a login, local services, domains, the NAT.
@@ -77,7 +79,7 @@ def _load(path: str, program: str, report: Report) -> tuple[str, ClientConfig | 
     from aiofrp.config.load.valuesource import TOKEN_SOURCE_EXEC
 
     if program not in ("", "frps", "frpc"):
-        raise ConfigError(f"--program is frps or frpc, not {program}")
+        raise ConfigError(f"--program is frps or frpc, not {shown(program)}")
     try:
         program = program or guess_program(path, read(path))
         unsafe = (TOKEN_SOURCE_EXEC,)

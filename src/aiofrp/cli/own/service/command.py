@@ -8,6 +8,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
+from aiofrp.config.flags.ownkinds import shown
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.errors import ConfigError
 
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _PRIVILEGED = 1024
 
-_OF_USER = Flag("user", "bool", "a service of the user who runs this, not of the machine", default=False)
-_NAMED = Flag("name", "string", "name of the service, frps or frpc if not given", default="")
+_OF_USER = Flag("user", "switch", "a service of the user who runs this, not of the machine", default=False)
+_NAMED = Flag("name", "text", "name of the service, frps or frpc if not given", default="")
 
 COMMAND = Command(
     "service",
     "Run frps or frpc as a service of this machine",
+    wordless=True,
     long="Run frps or frpc as a service of this machine: systemd on Linux, launchd on macOS (never tested there).",
     commands=(
         Command(
@@ -32,10 +34,10 @@ COMMAND = Command(
             run="aiofrp.cli.own.service.command:install",
             wordless=True,
             flags=(
-                Flag("config", "string", "the file of frpc or frps", short="c", default=""),
-                Flag("program", "string", "frps or frpc; found out from the file if not given", default=""),
-                Flag("as", "string", "account to run as, which must be able to read the files", default=""),
-                Flag("print", "bool", "print the service's file, and install nothing", default=False),
+                Flag("config", "text", "the file of frpc or frps", short="c", default=""),
+                Flag("program", "text", "frps or frpc; found out from the file if not given", default=""),
+                Flag("as", "text", "account to run as, which must be able to read the files", default=""),
+                Flag("print", "switch", "print the service's file, and install nothing", default=False),
                 _OF_USER,
                 _NAMED,
             ),
@@ -109,20 +111,20 @@ def _described(invocation: Invocation) -> Service:
     path = os.path.abspath(path)
     program = program or guess_program(path, read(path))
     if program not in ("frps", "frpc"):
-        raise ConfigError(f"--program is frps or frpc, not {program}")
+        raise ConfigError(f"--program is frps or frpc, not {shown(program)}")
     load: Any = load_server if program == "frps" else load_client
     config = load(
         path, allow_unsafe=(TOKEN_SOURCE_EXEC,)
     ).config  # a service that cannot start is not installed
-    account, of_user = invocation.value("as"), invocation.value("user")
-    if account and of_user:
+    of_user = invocation.value("user")
+    if invocation.value("as") and of_user:
         raise ConfigError("--as and --user exclude each other: a service of a user runs as this user")
     return Service(
         program,
         _executable(program),
         path,
-        _checked(invocation.value("name") or program),
-        account,
+        _name(invocation, program),
+        _account(invocation),
         of_user,
         low_ports=any(0 < port < _PRIVILEGED for port in _ports(config)),
         virtual_net=bool(getattr(getattr(config, "virtual_net", None), "address", "")),
@@ -144,14 +146,37 @@ def _named(invocation: Invocation) -> Service:
     from aiofrp.cli.own.words import only_word
 
     program = only_word(invocation, "frps or frpc", default=invocation.value("name") or "frpc")
-    name = _checked(invocation.value("name") or program)
+    name = _name(invocation, program)
     return Service(program, "", "", name, of_user=invocation.value("user"))
 
 
-def _checked(name: str) -> str:
+def _name(invocation: Invocation, program: str) -> str:
+    """The name of the service: that of ``--name``, else the program's."""
+    given: str = invocation.value("name")
+    name = given or program
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"a service's name has letters, digits, and . _ - inside, not {name!r}")
+        what = "--name " if given else ""
+        raise ConfigError(
+            f"{what}{shown(name)} is no name of a service. Give letters and digits with . _ - inside"
+        )
     return name
+
+
+def _account(invocation: Invocation) -> str:
+    """The account of ``--as``; empty where it was not given. Raises :class:`~aiofrp.errors.ConfigError`."""
+    account: str = invocation.value("as")
+    if account and not _NAME.fullmatch(account):
+        raise ConfigError(f"--as {shown(account)} is no name of an account")
+    if (
+        account and sys.platform != "win32" and not invocation.value("print")
+    ):  # what is printed may be for another machine
+        import pwd
+
+        try:
+            pwd.getpwnam(account)
+        except KeyError:
+            raise ConfigError(f"--as {account}: this machine has no account of that name") from None
+    return account
 
 
 def _executable(program: str) -> str:

@@ -247,8 +247,8 @@ async def test_a_body_has_a_limit(offline: Caller, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        ('{"a":' * 40_000, "the values are nested too deeply"),
-        (tcp("a").replace("1,", "[" * 50_000), "the values are nested too deeply"),
+        ('{"a":' * 30_000 + "1" + "}" * 30_000, "the values are nested too deeply"),
+        (tcp("a").replace("1,", "[" * 50_000 + "]" * 50_000 + ","), "the values are nested too deeply"),
         (
             json.dumps({"name": "a", "tcp": {"metadatas": {str(n): 1 for n in range(10_000)}}}),
             f"{MAX_VALUES} values",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -117,6 +118,9 @@ def _toml(tree: dict[str, Any]) -> str:
     return "".join(f"{key_text(key)} = {value_text(value)}\n" for key, value in _without_null(tree).items())
 
 
+#: A warning that the reference does not have.
+_BAD_PORT = re.compile(r"^WARNING: serverPort: -?\d+ is no port from 1 to 65535\n", re.M)
+
 FORMATS: dict[str, Any] = {
     "toml": _toml,
     "json": json.dumps,
@@ -140,7 +144,7 @@ def test_verify_agrees(data: st.DataObject, program: str, format: str, strict: b
         theirs, said = _reference(program, str(path), strict=strict)
         ours, answer = verify(program, str(path), strict=strict)  # type: ignore[arg-type]  # the two literals
     if theirs == 0 and ours == 0:
-        assert answer == said
+        assert _BAD_PORT.sub("", answer) == said
         return
     if theirs and not ours and format == "yaml" and not strict and "string" in said:
         return  # read leniently, a number is a text in some fields of the reference; it is in all of ours

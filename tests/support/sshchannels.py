@@ -76,12 +76,10 @@ class PlainPackets:
         self.connection.writable()
 
     def _message(self, message: bytes) -> None:
-        if message[0] == ssh.CHANNEL_DATA:
-            self.connection.data(int.from_bytes(message[1:5], "big"), memoryview(message)[9:])
-        elif message[0] == ssh.CHANNEL_OPEN and self._taken is not None:
+        if message[0] == ssh.CHANNEL_OPEN and self._taken is not None:
             self._take(Fields(message))
         else:
-            self.connection.received(message[0], message)
+            self.connection.packet(b"\0" + message, 1 + len(message))
 
     def _take(self, request: Fields) -> None:
         assert self._taken is not None

@@ -16,7 +16,7 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.stream.throttle import Limit
 from aiofrp.stream.transform import through
-from aiofrp.transport.net import address_of, address_text
+from aiofrp.transport.net import address_of, host_port_text
 from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.transforms.base import Transform
 
@@ -87,9 +87,8 @@ class UserConnections:
         ``through_work``: changes to what comes from the work connection, inside its own layers.
         """
         context = self._context
-        peer = stream.info("peername")
-        context.user_log.info("get a user connection [%s]", address_text(peer))
-        src, dst = address_of(peer), address_of(stream.info("sockname"))
+        src, dst = address_of(stream.info("peername")), address_of(stream.info("sockname"))
+        context.user_log.info("get a user connection [%s]", host_port_text(src))
         start = StartWorkConn(
             proxy_name=context.message.proxy_name,
             src_addr=src[0],
@@ -106,7 +105,7 @@ class UserConnections:
             splice.start(early)
 
         def failed(error: FrpError) -> None:
-            context.log.warning("user connection [%s] is closed: %s", address_text(peer), error)
+            context.log.warning("user connection [%s] is closed: %s", host_port_text(src), error)
             stream.close()
 
         context.admit(src, lambda: context.take_work_connection(start, ready, failed), failed)

@@ -64,8 +64,12 @@ def address_of(name: Any) -> tuple[str, int]:
 
 def address_text(name: Any) -> str:
     """A ``peername`` as ``host:port`` for logs."""
-    host, port = address_of(name)
-    return join_host_port(host, port) if host else "pipe"
+    return host_port_text(address_of(name))
+
+
+def host_port_text(address: tuple[str, int]) -> str:
+    """What :func:`address_of` returned, as ``host:port`` for logs."""
+    return join_host_port(*address) if address[0] else "pipe"
 
 
 def source_of(address: str) -> str:

@@ -14,10 +14,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
+from aiofrp.errors import RemoteProtocolError
 from aiofrp.stream.base import Buffer
 
 #: Bytes of the authentication tag of both.
 TAG = 16
+#: Bytes of the shortest packet, and of packets that are copied rather than viewed, which costs less.
+_LEAST, _COPIED = 5, 4096
 _BLOCK = bytes(64)
 _COUNTER_0 = bytes(8)
 _MOST_COUNT = 0xFFFFFFFFFFFFFFFF
@@ -57,9 +60,22 @@ class GcmPackets:
         except InvalidTag:
             return None
 
-    def length(self, _seq: int, header: bytes) -> int:
-        """The length of the packet that begins with ``header``, four bytes."""
-        return int.from_bytes(header, "big")
+    def cut(self, buffer: bytes, at: int, _seq: int, most: int) -> bytes | None:
+        """The packet at ``buffer[at]``, opened, or ``None`` while it is not complete. Raises
+        :class:`~aiofrp.errors.RemoteProtocolError` for one of more than ``most`` bytes, and
+        :class:`~cryptography.exceptions.InvalidTag`."""
+        start = at + 4
+        header = buffer[at:start]
+        length = int.from_bytes(header, "big")
+        end = start + length + TAG
+        if not _LEAST <= length <= most and len(header) == 4:
+            raise _wrong_length(length, most)
+        if len(buffer) < end or length < _LEAST:
+            return None
+        sealed = buffer[start:end] if length < _COPIED else memoryview(buffer)[start:end]
+        nonce = self._fixed + self._count.to_bytes(8, "big")
+        self._count = (self._count + 1) & _MOST_COUNT
+        return self._aead.decrypt(nonce, sealed, header)
 
 
 class ChaChaPackets:
@@ -97,9 +113,26 @@ class ChaChaPackets:
             return None
         return stream.update(sealed[:-TAG])
 
-    def length(self, seq: int, header: bytes) -> int:
-        """The length of the packet that begins with ``header``, four bytes."""
-        return int.from_bytes(self._crypt_length(seq.to_bytes(8, "big"), header), "big")
+    def cut(self, buffer: bytes, at: int, seq: int, most: int) -> bytes | None:
+        """As :meth:`GcmPackets.cut`."""
+        start = at + 4
+        header = buffer[at:start]
+        if len(header) < 4:
+            return None
+        length = int.from_bytes(self._crypt_length(seq.to_bytes(8, "big"), header), "big")
+        if not _LEAST <= length <= most:
+            raise _wrong_length(length, most)
+        end = start + length + TAG
+        if len(buffer) < end:
+            return None
+        plain = self.open(seq, header, memoryview(buffer)[start:end])
+        if plain is None:
+            raise InvalidTag
+        return plain
 
     def _crypt_length(self, nonce: bytes, header: bytes) -> bytes:
         return Cipher(ChaCha20(self._length_key, _COUNTER_0 + nonce), mode=None).encryptor().update(header)
+
+
+def _wrong_length(length: int, most: int) -> RemoteProtocolError:
+    return RemoteProtocolError(f"SSH: a packet of {length} bytes, {most} are allowed")

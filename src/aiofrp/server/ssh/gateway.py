@@ -19,6 +19,7 @@ from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
 from asyncssh.encryption import ChachaEncryption, GCMEncryption
 from asyncssh.kex import get_kex_algs
 from asyncssh.packet import PacketDecodeError, SSHPacket
+from cryptography.exceptions import InvalidTag
 
 from aiofrp import faults, logs
 from aiofrp.errors import ConfigError, RemoteProtocolError
@@ -28,7 +29,7 @@ from aiofrp.server.ssh.keys import AuthorizedKeys
 from aiofrp.server.ssh.limits import PendingLogin
 from aiofrp.server.ssh.protocol.channels import MAX_PACKET
 from aiofrp.server.ssh.protocol.connection import SshConnection
-from aiofrp.server.ssh.protocol.fields import CHANNEL_DATA, GLOBAL_REQUEST, Fields, uint32
+from aiofrp.server.ssh.protocol.fields import GLOBAL_REQUEST, Fields, uint32
 from aiofrp.server.ssh.tunnel import Identity
 from aiofrp.stream.base import Buffer, Stream
 
@@ -123,6 +124,7 @@ class SshTransport(SSHServerConnection):
         self._client_ciphers: list[str] | None = None
         self._guessed_wrong = False  # the next message of a key exchange is to be ignored
         self._write_paused = False
+        self._rekey_due = False  # the next message begins a key exchange
         self._out: list[bytes] = []  # packets of this turn; WRITE_SIZE
         self._out_size = 0
         self._noise, self._noise_at = b"", 0  # random bytes, used up to the index
@@ -136,15 +138,11 @@ class SshTransport(SSHServerConnection):
 
     def send_message(self, *parts: Buffer) -> None:
         """Send one message, whose first byte is its number. During a key exchange asyncssh keeps it."""
-        if (
-            not self._kex_complete
-            or self._rekey_bytes_sent >= self._rekey_bytes
-            or time.monotonic() >= self._rekey_time
-        ):
+        if self._rekey_due or not self._kex_complete:
             head, *rest = map(bytes, parts)
             self.send_packet(head[0], head[1:], *rest)
             return
-        size = sum(map(len, parts))
+        size = len(parts[0]) if len(parts) == 1 else sum(map(len, parts))
         padding = -(self._send_enchdrlen + size) % self._send_blocksize
         if padding < 4:
             padding += self._send_blocksize
@@ -172,6 +170,8 @@ class SshTransport(SSHServerConnection):
             out, self._out, self._out_size = self._out, [], 0
             if self._transport is not None:
                 self.stream.write(b"".join(out))
+            if self._rekey_bytes_sent >= self._rekey_bytes or time.monotonic() >= self._rekey_time:
+                self._rekey_due = True
 
     def _send(self, data: bytes) -> None:
         """In the place of asyncssh's: packets stay in order."""
@@ -214,6 +214,9 @@ class SshTransport(SSHServerConnection):
         except asyncssh.DisconnectError as exc:
             self._send_disconnect(exc.code, exc.reason, exc.lang)
             self._force_close(exc)
+        except InvalidTag as exc:
+            self._send_disconnect(asyncssh.DISC_MAC_ERROR, "MAC verification failed", "en-US")
+            self._force_close(exc)
         except RemoteProtocolError as exc:
             self._send_disconnect(asyncssh.DISC_PROTOCOL_ERROR, str(exc), "en-US")
             self._force_close(exc)
@@ -234,12 +237,22 @@ class SshTransport(SSHServerConnection):
         while (
             self._at < len(self._inpbuf) and self._recv_handler is not _wait and self._transport is not None
         ):
-            before = self._at
-            plain = self._open_packet()
-            if plain is None:
-                break
+            cipher: Any = self._recv_encryption
+            most = MAX_FIRST_PACKET if self.session is None else MAX_LATER_PACKET
+            if cipher.__class__ is GcmPackets or cipher.__class__ is ChaChaPackets:
+                plain: bytes | None = cipher.cut(self._inpbuf, self._at, self._recv_seq, most)
+                if plain is None:
+                    break
+                size = 4 + len(plain) + TAG
+                self._at += size
+            else:  # before the first key exchange, and with old clients
+                before = self._at
+                plain = self._open_slowly(most)
+                if plain is None:
+                    break
+                size = self._at - before
             count += 1
-            self._in_turn += self._at - before
+            self._in_turn += size
             self._take_packet(plain)
             if count >= PACKETS_IN_TURN or self._in_turn >= BYTES_IN_TURN:
                 self._in_turn = 0
@@ -249,33 +262,9 @@ class SshTransport(SSHServerConnection):
             self._inpbuf, self._at = self._inpbuf[self._at :], 0
         return False
 
-    def _open_packet(self) -> bytes | None:
-        """The next packet with its padding, or ``None`` while it is not complete."""
-        buffer, at = self._inpbuf, self._at
-        cipher: Any = self._recv_encryption  # our own, but before the first key exchange and with old clients
-        start = at + 4
-        if cipher.__class__ is GcmPackets:
-            header = buffer[at:start]
-            length = int.from_bytes(header, "big")
-        elif cipher.__class__ is ChaChaPackets:
-            header = buffer[at:start]
-            length = cipher.length(self._recv_seq, header)
-        else:
-            return self._open_slowly()
-        if len(header) < 4:
-            return None
-        self._check_length(length)
-        end = start + length + TAG
-        if len(buffer) < end:
-            return None
-        plain: bytes | None = cipher.open(self._recv_seq, header, memoryview(buffer)[start:end])
-        if plain is None:
-            raise asyncssh.MACError("MAC verification failed")
-        self._at = end
-        return plain
-
-    def _open_slowly(self) -> bytes | None:
-        """:meth:`_open_packet` without a cipher of ours: the first block is opened once, and kept."""
+    def _open_slowly(self, most: int) -> bytes | None:
+        """The next packet, of at most ``most`` bytes, without a cipher of ours: its first block is opened once, and
+        kept. ``None`` while the packet is not complete."""
         buffer, cipher, first = self._inpbuf, self._recv_encryption, self._recv_blocksize
         if not self._packet:
             if len(buffer) - self._at < first:
@@ -285,7 +274,8 @@ class SshTransport(SSHServerConnection):
             if cipher:
                 block, header = cipher.decrypt_header(self._recv_seq, block, 4)
             self._packet, self._pktlen = block, int.from_bytes(header, "big")
-            self._check_length(self._pktlen)
+            if not 5 <= self._pktlen <= most:
+                raise asyncssh.ProtocolError(f"a packet of {self._pktlen} bytes, {most} are allowed")
             self._at += first
         rest = 4 + self._pktlen - first
         end = self._at + rest + self._recv_macsize
@@ -303,11 +293,6 @@ class SshTransport(SSHServerConnection):
         self._at = end
         return plain
 
-    def _check_length(self, length: int) -> None:
-        most = MAX_FIRST_PACKET if self.session is None else MAX_LATER_PACKET
-        if not 5 <= length <= most:
-            raise asyncssh.ProtocolError(f"a packet of {length} bytes, {most} are allowed")
-
     def _take_packet(self, plain: bytes) -> None:
         """Hand on what a packet holds."""
         end, kind, seq = len(plain) - plain[0], plain[1], self._recv_seq
@@ -317,12 +302,7 @@ class SshTransport(SSHServerConnection):
         if session is not None and kind >= GLOBAL_REQUEST:
             self._auth_final = True
             self._recv_seq = (seq + 1) & 0xFFFFFFFF
-            if kind == CHANNEL_DATA:
-                stop = 10 + int.from_bytes(plain[6:10], "big")
-                if stop > end:
-                    raise RemoteProtocolError("SSH: data beyond the end of its packet")
-                session.data(int.from_bytes(plain[2:6], "big"), memoryview(plain)[10:stop])
-            elif not session.received(kind, plain[1:end]):
+            if not session.packet(plain, end):
                 self.send_packet(asyncssh.constants.MSG_UNIMPLEMENTED, uint32(seq))
             return
         self._first_packets += session is None
@@ -390,6 +370,7 @@ class SshTransport(SSHServerConnection):
         if any(name in FAST_CIPHERS for name in self._client_ciphers or ()):
             self._enc_algs = [name.encode() for name in FAST_CIPHERS]
         super()._send_kexinit()
+        self._rekey_due = False
 
     def _read_kexinit(self, kexinit: bytes) -> None:
         """Note what the first list of a client says: its ciphers, and whether it sends the first message of a key

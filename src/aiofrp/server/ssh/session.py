@@ -97,35 +97,20 @@ class _InProcess(CodecV1):
 _CODEC: Final = _InProcess()
 
 
-class WorkChannel(ForwardedChannel):
-    """A work connection. What frps writes first is StartWorkConn, which opens the channel; the rest goes to the
-    client. ``answered`` is called when the client has taken or refused the channel."""
+class OfferedChannel(ForwardedChannel):
+    """A work connection in the pool. What frps writes first is StartWorkConn, which opens the channel."""
 
-    __slots__ = ("_answered", "_client")
+    __slots__ = ("_client",)
 
-    def __init__(self, client: SshTunnelClient, answered: Callable[[], None] = nothing) -> None:
+    def __init__(self, client: SshTunnelClient) -> None:
         super().__init__(client.connection)
         self._client = client
-        self._answered = answered
-
-    def opened(self, peer: int, window: int, packet: int) -> None:
-        self._answered()
-        ForwardedChannel.opened(self, peer, window, packet)
-
-    def refused(self, reason: str) -> None:
-        self._answered()
-        ForwardedChannel.refused(self, reason)
 
     def write(self, data: Buffer, /) -> None:
         if self.number >= 0:
-            self._client.bytes_out += len(data)
             ForwardedChannel.write(self, data)
         elif not (isinstance(data, _Start) and self._client.start_channel(self, data.message)):
             self.abort()
-
-    def receive(self, payload: Buffer) -> None:
-        self._client.bytes_in += len(payload)
-        ForwardedChannel.receive(self, payload)
 
 
 class SshTunnelClient(NullReceiver):
@@ -140,7 +125,6 @@ class SshTunnelClient(NullReceiver):
     ) -> None:
         """``opened`` takes logical connections with their first message, as any other's; ``config``: of frps."""
         self.connection = connection
-        self.bytes_in = self.bytes_out = 0  #: of users: from the SSH client, and to it
         self.users = 0  #: so many came
         self._opened = opened
         self._lost: Callable[[FrpError], None] | None = lost
@@ -249,12 +233,12 @@ class SshTunnelClient(NullReceiver):
         """See :meth:`aiofrp.server.session.opener.OpeningCarrier.open_with`; ``first`` is a StartWorkConn of
         this module's codec."""
         assert isinstance(first, _Start)
-        channel = WorkChannel(self, acknowledged)
+        channel = ForwardedChannel(self.connection, acknowledged)
         if not self.start_channel(channel, first.message):
             raise Closed("the SSH client has ended this service")
         ready(channel)
 
-    def start_channel(self, channel: WorkChannel, message: StartWorkConn) -> bool:
+    def start_channel(self, channel: ForwardedChannel, message: StartWorkConn) -> bool:
         """Open the channel of a work connection that frps starts with ``message``; returns ``False`` where frps
         refuses it, or its proxy has ended."""
         where = self._proxies.get(message.proxy_name)
@@ -303,7 +287,9 @@ class SshTunnelClient(NullReceiver):
     def _offer(self) -> None:
         key, now = self._proof() if NEW_WORK_CONNS in self._scopes and not self._vouched else ("", 0)
         message = NewWorkConn(run_id=self._run_id, privilege_key=key, timestamp=now)
-        self._opened(Arrival(WorkChannel(self), message, _CODEC, carrier=self, granted=nothing, gone=nothing))
+        self._opened(
+            Arrival(OfferedChannel(self), message, _CODEC, carrier=self, granted=nothing, gone=nothing)
+        )
 
     def _proof(self) -> tuple[str, int]:
         """The credential of a message, and its time."""

@@ -233,7 +233,8 @@ class TunnelUser:
     def _numbers(self) -> tuple[int, int, int, int]:
         client = self._client
         assert client is not None
-        return self.connection.open_channels, client.users, client.bytes_in, client.bytes_out
+        connection = self.connection
+        return connection.open_channels, client.users, connection.bytes_in, connection.bytes_out
 
     def _lost(self, error: FrpError) -> None:
         """frps ended the login: an administrator did, or it stops."""

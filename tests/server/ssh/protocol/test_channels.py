@@ -31,7 +31,7 @@ class Carrier:
         self.full = False
         self.sent: list[tuple[int, bytes]] = []
         self.queued: list[ForwardedChannel] = []
-        self.forgotten = 0
+        self.forgotten = self.bytes_out = 0
 
     def may_write(self) -> bool:
         return not self.full

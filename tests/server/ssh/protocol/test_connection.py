@@ -78,7 +78,8 @@ class Client:
     # The test
 
     def receive(self, kind: int, *fields: bytes) -> None:
-        assert self.connection.received(kind, bytes([kind]) + b"".join(fields))
+        message = bytes([kind]) + b"".join(fields)
+        assert self.connection.packet(b"\4" + message + bytes(4), 1 + len(message))
 
     def forward(
         self, host: str, port: int, name: str = "tcpip-forward", wants_reply: bool = True
@@ -118,7 +119,7 @@ async def test_other_requests_are_answered(client: Client) -> None:
     client.receive(GLOBAL_REQUEST, string("no-more-sessions@openssh.com"), b"\0")
     client.receive(GLOBAL_REQUEST, string("streamlocal-forward@openssh.com"), b"\1", string("/x"))
     assert client.answers() == [bytes([REQUEST_SUCCESS]), bytes([REQUEST_FAILURE])]
-    assert not client.connection.received(192, b"\xc0")
+    assert not client.connection.packet(b"\0\xc0", 2)
 
 
 async def test_only_sessions_may_be_opened_and_few(client: Client) -> None:
@@ -160,7 +161,7 @@ async def test_messages_against_the_protocol(client: Client, message: tuple[int,
     with pytest.raises(RemoteProtocolError):
         client.receive(*message)  # type: ignore[arg-type]
     with pytest.raises(RemoteProtocolError):
-        client.connection.data(99, b"x")
+        client.receive(CHANNEL_DATA, uint32(99), string("x"))
 
 
 async def test_a_client_that_reads_no_answers_is_ended(client: Client) -> None:

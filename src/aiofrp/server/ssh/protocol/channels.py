@@ -8,13 +8,15 @@ one call; there is no task and no future. Packets, turns and the table of channe
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from aiofrp.errors import Closed, RemoteProtocolError
 from aiofrp.faults import FAULTS
 from aiofrp.server.ssh.protocol import fields as ssh
 from aiofrp.server.ssh.protocol.fields import string, uint32
-from aiofrp.stream.base import Buffer
+from aiofrp.stream.base import Buffer, nothing
 from aiofrp.stream.layer import ENDED
 from aiofrp.stream.windowed import QUEUE_LOW, WindowedCarrier, WindowedStream
 
@@ -23,11 +25,20 @@ FIRST_WINDOW, MAX_WINDOW = 256 * 1024, 2 * 1024 * 1024
 #: Bytes of data in one packet that a client may send, and that we send at most.
 MAX_PACKET = 64 * 1024
 _OPEN = bytes((ssh.CHANNEL_OPEN,)) + string("forwarded-tcpip")
+_EOF, _CLOSE = bytes((ssh.CHANNEL_EOF,)), bytes((ssh.CHANNEL_CLOSE,))
 _OFFER = uint32(FIRST_WINDOW) + uint32(MAX_PACKET)
+
+
+@lru_cache
+def _target(where: tuple[str, int]) -> bytes:
+    """Host and port of a ``-R``, encoded."""
+    return string(where[0]) + uint32(where[1])
 
 
 class ChannelCarrier(WindowedCarrier, Protocol):
     """The methods of a connection that its channels use."""
+
+    bytes_out: int  #: data that was written to channels
 
     def send(self, *parts: Buffer) -> None:
         """Send one message, also while :meth:`may_write` is false."""
@@ -41,6 +52,7 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
     connection sets :attr:`number` when it opens it."""
 
     __slots__ = (
+        "_answered",
         "_close_seen",
         "_close_sent",
         "_closing",
@@ -53,10 +65,14 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
         "number",
     )
 
-    FIRST_WINDOW, LARGEST_WINDOW = FIRST_WINDOW, MAX_WINDOW
+    FIRST_WINDOW = FIRST_WINDOW
+    LARGEST_WINDOW = MAX_WINDOW
 
-    def __init__(self, carrier: ChannelCarrier) -> None:
+    def __init__(self, carrier: ChannelCarrier, answered: Callable[[], None] = nothing) -> None:
+        """``answered`` is called once when the client confirms or refuses the channel, unless its connection ends
+        before."""
         super().__init__(carrier, 0, opened=False)
+        self._answered = answered
         self.number = -1  #: of the channel on our side, once it is opened
         self._peer = b""  # the channel's number on the client's side, encoded
         self._data_head = b""
@@ -74,15 +90,8 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
 
     def open(self, where: tuple[str, int], origin: tuple[str, int]) -> None:
         """Ask the client for a connection. ``where``: host and port as its ``-R`` gave them; ``origin``: the user."""
-        self._carrier.send(
-            _OPEN,
-            uint32(self.number),
-            _OFFER,
-            string(where[0]),
-            uint32(where[1]),
-            string(origin[0]),
-            uint32(origin[1]),
-        )
+        number, port = self.number.to_bytes(4, "big"), origin[1].to_bytes(4, "big")
+        self._carrier.send(b"".join((_OPEN, number, _OFFER, _target(where), string(origin[0]), port)))
 
     def opened(self, peer: int, window: int, packet: int) -> None:
         """The client confirmed: its number of the channel, its window and its longest packet, in bytes."""
@@ -91,6 +100,7 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
         if not packet:
             raise RemoteProtocolError(f"SSH: channel {self.number} may have no packets")
         self._is_open = True
+        self._answered()
         self._peer = uint32(peer)
         self._data_head = bytes((ssh.CHANNEL_DATA,)) + self._peer
         self._packet = min(packet, MAX_PACKET)
@@ -104,6 +114,7 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
         """The client refused the channel: it could not reach its service."""
         if self._is_open:
             raise RemoteProtocolError(f"SSH: channel {self.number} is refused after its confirmation")
+        self._answered()
         self._close_sent = self._close_seen = True
         self._die(Closed(f"the SSH client refused the connection: {reason}"))
 
@@ -111,6 +122,7 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
 
     def write(self, data: Buffer, /) -> None:
         size = len(data)
+        self._carrier.bytes_out += size
         if self._queued or not self._direct():
             if size and not (self._eof_queued or self.dead or self._close_seen):
                 self._enqueue(data, size)
@@ -241,7 +253,7 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
     def _send_eof(self) -> None:
         if self._is_open and not (self._eof_sent or self._close_sent):
             self._eof_sent = True
-            self._carrier.send(bytes((ssh.CHANNEL_EOF,)), self._peer)
+            self._carrier.send(_EOF + self._peer)
             if self._closing:
                 self._send_close()
             elif self._eof_seen:
@@ -252,7 +264,7 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
         if self._is_open and not (self._close_sent or self.dead):
             self._close_sent = True
             self._give_back_window()  # no credit may follow a CLOSE
-            self._carrier.send(bytes((ssh.CHANNEL_CLOSE,)), self._peer)
+            self._carrier.send(_CLOSE + self._peer)
         if self._close_sent and self._close_seen:
             self._forget()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from struct import Struct
 from typing import Any, Protocol
 
 from aiofrp.aio import check_after, check_at
@@ -30,6 +31,10 @@ MAX_ANSWERS = 256 * 1024
 #: Bytes one channel may send in its turn when the connection was full.
 QUANTUM = 64 * 1024
 _MAX_NAME = 256
+#: Bytes of data below which they are copied rather than viewed, which costs less.
+_COPIED = 4096
+#: What follows our number of the channel in a confirmation: the client's number, its window and its longest packet.
+_CONFIRMED = Struct(">III")
 _KEEP_ALIVE = bytes((ssh.GLOBAL_REQUEST,)) + string("keepalive@openssh.com") + b"\1"
 
 
@@ -77,6 +82,7 @@ class SshConnection:
         self._user: ConnectionUser | None = None
         self._channels: dict[int, ForwardedChannel] = {}  # limited by MAX_CHANNELS
         self._terminals: dict[int, Terminal] = {}  # limited by MAX_TERMINALS
+        self.bytes_in = self.bytes_out = 0  #: data of forwarded connections, from the client and to it
         self._next = 0
         self._forwards = 0
         self._answers = 0  # bytes of answers since the connection is full; MAX_ANSWERS
@@ -158,20 +164,18 @@ class SshConnection:
             self._draining = True
             self._loop.call_soon(self._drain)
 
-    def data(self, number: int, payload: Buffer) -> None:
-        """The data of a channel, already taken out of its message."""
-        channel = self._channels.get(number) or self._terminals.get(number)
-        if channel is None:
-            raise RemoteProtocolError(f"SSH: data for channel {number}, which is not open")
-        channel.receive(payload)
-
-    def received(self, kind: int, payload: bytes) -> bool:
-        """One whole message but data; returns whether its kind belongs to the connection protocol. Raises
-        :class:`RemoteProtocolError` for what ends the connection."""
+    def packet(self, packet: bytes, end: int) -> bool:
+        """One packet: the length of its padding, a message, which ends at ``end``, and the padding. Returns whether the
+        message belongs to the connection protocol. Raises :class:`RemoteProtocolError` for what ends the connection."""
+        kind = packet[1]
+        if kind > ssh.CHANNEL_OPEN and end >= 6:
+            channel = self._channels.get(int.from_bytes(packet[2:6], "big"))
+            if channel is not None and self._channel_packet(channel, kind, packet, end):
+                return True
         handle = _HANDLERS.get(kind)
         if handle is None:
             return False
-        handle(self, Fields(payload))
+        handle(self, Fields(packet[:end], 2))
         return True
 
     def bytes_came(self) -> None:
@@ -199,6 +203,26 @@ class SshConnection:
             user.ended(error)
 
     # Private: what the client sends
+
+    def _channel_packet(self, channel: ForwardedChannel, kind: int, packet: bytes, end: int) -> bool:
+        """The messages of forwarded connections that come for each of them; returns ``False`` for others, and for what
+        ends in the middle of a field."""
+        if kind == ssh.CHANNEL_DATA and end >= 10:
+            size = int.from_bytes(packet[6:10], "big")
+            stop = 10 + size
+            if stop > end:
+                return False
+            self.bytes_in += size
+            channel.receive(packet[10:stop] if size < _COPIED else memoryview(packet)[10:stop])
+        elif kind == ssh.CHANNEL_EOF:
+            channel.eof_seen()
+        elif kind == ssh.CHANNEL_CLOSE:
+            channel.close_seen()
+        elif kind == ssh.CHANNEL_OPEN_CONFIRMATION and end >= 18:
+            channel.opened(*_CONFIRMED.unpack_from(packet, 6))
+        else:
+            return False
+        return True
 
     def _global_request(self, message: Fields) -> None:
         name, wants_reply = message.text(_MAX_NAME), message.boolean()
@@ -250,8 +274,9 @@ class SshConnection:
         self._terminals.pop(number, None)
 
     def _confirmed(self, message: Fields) -> None:
-        channel = self._channel(message)
-        channel.opened(message.uint32(), message.uint32(), message.uint32())
+        """A confirmation that :meth:`_channel_packet` does not take."""
+        self._channel(message)
+        raise RemoteProtocolError(ssh.CUT_OFF)
 
     def _refused(self, message: Fields) -> None:
         channel = self._channel(message)
@@ -261,15 +286,17 @@ class SshConnection:
     def _window_adjust(self, message: Fields) -> None:
         self._any_channel(message).add_window(message.uint32())
 
+    def _data(self, message: Fields) -> None:
+        self._any_channel(message).receive(message.string(ssh.MOST))
+
     def _extended_data(self, message: Fields) -> None:
         channel = self._any_channel(message)
         message.uint32()
         channel.receive(message.string(ssh.MOST))
 
     def _eof(self, message: Fields) -> None:
-        channel = self._any_channel(message)
-        if isinstance(channel, ForwardedChannel):
-            channel.eof_seen()
+        """The EOF of a terminal, after which nothing comes."""
+        self._any_channel(message)
 
     def _close(self, message: Fields) -> None:
         self._any_channel(message).close_seen()
@@ -346,6 +373,7 @@ _HANDLERS = {
     ssh.CHANNEL_OPEN_CONFIRMATION: SshConnection._confirmed,
     ssh.CHANNEL_OPEN_FAILURE: SshConnection._refused,
     ssh.CHANNEL_WINDOW_ADJUST: SshConnection._window_adjust,
+    ssh.CHANNEL_DATA: SshConnection._data,
     ssh.CHANNEL_EXTENDED_DATA: SshConnection._extended_data,
     ssh.CHANNEL_EOF: SshConnection._eof,
     ssh.CHANNEL_CLOSE: SshConnection._close,

@@ -31,7 +31,7 @@ RESOURCE_SHORTAGE: Final = 4
 MOST: Final = 0xFFFFFFFF
 """The largest window and the largest channel number."""
 
-_CUT_OFF: Final = "SSH: a message ends in the middle of a field"
+CUT_OFF: Final = "SSH: a message ends in the middle of a field"
 
 
 def uint32(value: int) -> bytes:
@@ -65,7 +65,7 @@ class Fields:
         at = self._at
         self._at = end = at + 4
         if end > len(self._data):
-            raise RemoteProtocolError(_CUT_OFF)
+            raise RemoteProtocolError(CUT_OFF)
         return int.from_bytes(self._data[at:end], "big")
 
     def string(self, most: int) -> bytes:
@@ -82,6 +82,6 @@ class Fields:
     def _take(self, size: int) -> bytes:
         end = self._at + size
         if end > len(self._data):
-            raise RemoteProtocolError(_CUT_OFF)
+            raise RemoteProtocolError(CUT_OFF)
         taken, self._at = self._data[self._at : end], end
         return taken

@@ -1,6 +1,6 @@
 """Command lines beside recordings of the reference: errors word for word, help pages line for line.
 
-The sentences that explain a flag are our own; names, short forms, types, defaults and the order are not.
+The sentences that explain a command or a flag are our own; names, short forms, types, defaults and the order are not.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _COMMAND = re.compile(r"  [a-z]+ +(?=\S)")
 
 
 def outline(page: str) -> list[str]:
-    """A help page without the sentences about flags and shells."""
+    """A help page without the sentences about commands, flags and shells."""
     lines, section = [], ""
+    if not page.startswith(("Usage:", "Error:")) and "\n\nUsage:" in page:
+        page = page[page.index("\n\nUsage:") + 2 :]
     for line in page.splitlines():
         if line and not line.startswith((" ", "\t")):
             section = line

@@ -15,9 +15,7 @@ from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.version import __version__
 
 _LENIENT = Flag("lenient", "switch", "ignore unknown keys", default=False)
-_PROGRAM = Flag(
-    "program", "text", "whose file it is, frps or frpc; found out from its keys if not given", default=""
-)
+_PROGRAM = Flag("program", "text", "frps or frpc; if not given, the keys of the file decide", default="")
 
 
 def _config(name: str, short: str, *flags: Flag, use: str = " [flags]") -> Command:
@@ -38,11 +36,11 @@ _CONFIG = Command(
         ),
         _config("reference", "Print every key of the files as a Markdown page"),
         _config(
-            "schema", "Print the JSON Schema of the files of server or client", use=" [server|client] [flags]"
+            "schema", "Print the JSON Schema of the files of frps or frpc", use=" [server|client] [flags]"
         ),
         _config(
             "show",
-            "Print the completed configuration, secrets masked",
+            "Print the complete configuration, with secrets masked",
             Flag("json", "switch", "print JSON instead of TOML", default=False),
             _LENIENT,
             _PROGRAM,
@@ -54,7 +52,7 @@ _CONFIG = Command(
 ROOT: Final = with_common(
     Command(
         "aiofrp",
-        "What frp's own commands do not have.",
+        "Commands that frp does not have: share a service, set up frps and frpc, find problems.",
         flags=(Flag("version", "bool", "version of aiofrp", short="v", default=False),),
         commands=(
             share.COMMAND,

@@ -11,27 +11,33 @@ from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.config.flags.table import CONNECTION, PROXY, VISITOR
 
 _GENERAL = (
-    Flag("config", "string", "config file of frpc", short="c", default="./frpc.ini"),
+    Flag("config", "string", "configuration file", short="c", default="./frpc.ini"),
     Flag(
         "config-dir",
         "string",
-        "config directory, run one frpc service for each file in config directory",
+        "folder of configuration files; frpc runs one client for each",
         default="",
     ),
     Flag("version", "bool", "version of frpc", short="v", default=False),
     Flag(
         "strict-config",
         "bool",
-        "strict config parsing mode, unknown fields will cause an errors",
+        "refuse unknown keys in the file",
         default=True,
     ),
-    Flag("allow-unsafe", "strings", "allowed unsafe features, one or more of: TokenSourceExec", default=()),
+    Flag("allow-unsafe", "strings", "unsafe feature that the file may use: TokenSourceExec", default=()),
     LOG_FORMAT,
 )
-_API_TIMEOUT = Flag("api-timeout", "duration", "Timeout for admin API calls", default=30.0)
+_API_TIMEOUT = Flag("api-timeout", "duration", "time limit for an answer of the admin API", default=30.0)
 _NATHOLE = (
-    Flag("nat-hole-stun-server", "string", "STUN server address for nathole", default=""),
-    Flag("nat-hole-local-addr", "string", "local address to connect STUN server", short="l", default=""),
+    Flag("nat-hole-stun-server", "string", "STUN server, as host:port", default=""),
+    Flag(
+        "nat-hole-local-addr",
+        "string",
+        "local address for the requests to the STUN server",
+        short="l",
+        default="",
+    ),
 )
 
 
@@ -60,23 +66,25 @@ def _admin(name: str, short: str, *flags: Flag) -> Command:
 
 
 _COMMANDS = (
-    _admin("reload", "Hot-Reload frpc configuration"),
+    _admin("reload", "Read the file again and change the proxies of the running frpc"),
     _admin(
         "status",
-        "Overview of all proxies status",
-        Flag("json", "bool", "print the answers of the admin API as one line of JSON", default=False),
-        Flag("watch", "bool", "show it again when it changes, until the command is stopped", default=False),
+        "Show the proxies of the running frpc",
+        Flag("json", "bool", "print one line of JSON", default=False),
+        Flag("watch", "bool", "show the status again after each change", default=False),
     ),
     _admin("stop", "Stop the running frpc"),
-    Command("verify", "Verify that the configures is valid", run="aiofrp.cli.client:verify_file"),
+    Command(
+        "verify", "Check a configuration file and show all mistakes", run="aiofrp.cli.client:verify_file"
+    ),
     Command(
         "nathole",
-        "Actions about nathole",
+        "Commands about direct connections (xtcp)",
         inherited=_NATHOLE,
         commands=(
             Command(
                 "discover",
-                "Discover nathole information from stun server",
+                "Find out the kind of the NAT in front of this machine",
                 run="aiofrp.cli.nathole:show",
             ),
         ),

@@ -11,15 +11,15 @@ from aiofrp.config.flags.parse import Command, Flag
 from aiofrp.config.flags.table import SERVER
 
 _GENERAL = (
-    Flag("config", "string", "config file of frps", short="c", default=""),
+    Flag("config", "string", "configuration file", short="c", default=""),
     Flag("version", "bool", "version of frps", short="v", default=False),
     Flag(
         "strict-config",
         "bool",
-        "strict config parsing mode, unknown fields will cause errors",
+        "refuse unknown keys in the file",
         default=True,
     ),
-    Flag("allow-unsafe", "strings", "allowed unsafe features, one or more of: TokenSourceExec", default=()),
+    Flag("allow-unsafe", "strings", "unsafe feature that the file may use: TokenSourceExec", default=()),
     Flag(
         "dashboard-tls-mode",
         "bool",
@@ -37,7 +37,11 @@ ROOT: Final = with_common(
         run="aiofrp.cli.server:start",
         inherited=_GENERAL + SERVER,
         commands=(
-            Command("verify", "Verify that the configures is valid", run="aiofrp.cli.server:verify_file"),
+            Command(
+                "verify",
+                "Check a configuration file and show all mistakes",
+                run="aiofrp.cli.server:verify_file",
+            ),
         ),
     )
 )

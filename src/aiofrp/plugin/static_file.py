@@ -24,7 +24,7 @@ class StaticFilePluginConfig(PluginConfig):
 
     type: Str = field("static_file", alias="type", help="Kind of the plugin: `static_file`.")
     local_path: Str = field("", alias="localPath", help="Directory that is served.")
-    strip_prefix: Str = field("", alias="stripPrefix", help="Prefix taken off the path of requests.")
+    strip_prefix: Str = field("", alias="stripPrefix", help="Prefix removed from the path of requests.")
     http_user: Str = field("", alias="httpUser", help="User name for HTTP basic authentication.")
     http_password: Secret = field(
         Secret(), alias="httpPassword", help="Password for HTTP basic authentication."

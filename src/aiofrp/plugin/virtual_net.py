@@ -38,7 +38,7 @@ class VirtualNetVisitorPluginConfig(VisitorPluginConfig):
 
     type: Str = field("virtual_net", alias="type", help="Kind of the plugin: `virtual_net`.")
     destination_ip: Str = field(
-        "", alias="destinationIP", help="Address in the virtual network that leads to the proxy."
+        "", alias="destinationIP", help="Address of the other machine in the virtual network."
     )
 
 

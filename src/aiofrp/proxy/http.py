@@ -35,7 +35,7 @@ class HttpConfig(DomainConfig, ProxyConfig):
     locations: StrList = field(
         (),
         alias="locations",
-        help="Path prefixes that lead to the proxy; empty is all paths.",
+        help="Beginnings of the paths that the proxy serves; empty serves all.",
         wire="locations",
         flag="locations",
     )
@@ -72,7 +72,7 @@ class HttpConfig(DomainConfig, ProxyConfig):
     route_by_http_user: Str = field(
         "",
         alias="routeByHTTPUser",
-        help="Only requests with this basic-authentication user lead to the proxy.",
+        help="The proxy serves only requests with this basic-authentication user.",
         wire="route_by_http_user",
     )
 

@@ -40,7 +40,7 @@ class SudpConfig(ProxyConfig):
     allow_users: StrList = field(
         (),
         alias="allowUsers",
-        help="Users whose visitors may enter; empty is the own user, `*` everybody.",
+        help="Users whose visitors may connect; empty allows the same user, `*` all.",
         wire="allow_users",
         flag="allow-users",
     )

@@ -38,7 +38,7 @@ class TcpMuxConfig(DomainConfig, ProxyConfig):
     route_by_http_user: Str = field(
         "",
         alias="routeByHTTPUser",
-        help="Only requests with this authentication user lead to the proxy.",
+        help="The proxy serves only requests with this authentication user.",
         wire="route_by_http_user",
     )
     multiplexer: Str = field(

@@ -32,7 +32,7 @@ class XtcpConfig(ProxyConfig):
     allow_users: StrList = field(
         (),
         alias="allowUsers",
-        help="Users whose visitors may enter; empty is the own user, `*` everybody.",
+        help="Users whose visitors may connect; empty allows the same user, `*` all.",
         wire="allow_users",
         flag="allow-users",
     )
@@ -48,24 +48,24 @@ class XtcpVisitorConfig(VisitorConfig):
 
     type: Str = field("xtcp", alias="type", help="Kind of the visitor: `xtcp`.", zero=True)
     protocol: Str = field(
-        "quic", alias="protocol", help="What carries connections through the hole.", choices=("quic", "kcp")
+        "quic", alias="protocol", help="Protocol of the direct tunnel.", choices=("quic", "kcp")
     )
     keep_tunnel_open: Bool = field(
-        False, alias="keepTunnelOpen", help="Punch the hole before it is needed and keep it open."
+        False, alias="keepTunnelOpen", help="Make the tunnel before a user connects, and keep it."
     )
     max_retries_an_hour: Int = field(
-        8, alias="maxRetriesAnHour", help="Most attempts to punch the hole in one hour."
+        8, alias="maxRetriesAnHour", help="Most attempts to make the tunnel in one hour."
     )
     min_retry_interval: Int = field(
         90, alias="minRetryInterval", help="Seconds between two attempts, at least."
     )
     fallback_to: Str = field(
-        "", alias="fallbackTo", help="Name of the visitor that takes over when there is no hole in time."
+        "", alias="fallbackTo", help="Name of the visitor that is used if there is no tunnel in time."
     )
     fallback_timeout_ms: Int = field(
         1000,
         alias="fallbackTimeoutMs",
-        help="Milliseconds to wait for the hole before `fallbackTo` takes over.",
+        help="Milliseconds to wait for the tunnel before `fallbackTo` is used.",
     )
     nat_traversal: NatTraversalConfig | None = field(
         None, alias="natTraversal", help="How the hole is punched."

@@ -54,7 +54,7 @@ def test_a_document() -> None:
         ],
     }
     assert Writer().write(config, tree) == (
-        "# Prefix of the names the server sees: `user.name`.\n"
+        "# User of this client; its proxies are `user.name` on the server.\n"
         'user = "u"\n'
         "# Use TLS; `wss` and `quic` always do.\n"
         "transport.tls.enable = false\n"

@@ -14,11 +14,15 @@ from aiofrp.errors import FrpError
 
 COMMAND = Command(
     "login",
-    "Try a server and keep it for `aiofrp share`",
+    "Try to log in to a server, and save it for `aiofrp share`",
     run="aiofrp.cli.own.login:login",
     use=" HOST[:PORT] [flags]",
-    flags=(Flag("token", "string", "its auth.token, asked for if not given", default=""),),
-    long="Log in to a frps, and keep its address and token for `aiofrp share` in a file that only you can read.",
+    flags=(
+        Flag(
+            "token", "string", "auth.token of the server; if not given, the command asks for it", default=""
+        ),
+    ),
+    long="Try to log in to a server. Save its address and token for `aiofrp share`, in a file that only you can read.",
 )
 
 #: What the keys of frpc's file are here.

@@ -19,7 +19,7 @@ TARGET is what becomes public:
   ./folder          the files of a folder, read only (plugin static_file)
   unix:/run/x.sock  a service on a Unix domain socket (plugin unix_domain_socket)
   https:8000        a web service that gets HTTPS in front (plugin https2http)
-  module:name       an ASGI application, which needs no port (but the package uvicorn)"""
+  module:name       an ASGI application, without a port (needs the package uvicorn)"""
 
 #: A host, or a module of Python; an IPv6 address has brackets.
 _HOST = re.compile(r"\[[0-9A-Fa-f:.%]+]|[^][\s/@:]+")

@@ -177,7 +177,7 @@ CONNECTION = (
     Flag(
         "user",
         "string",
-        "Prefix of the names the server sees: user.name.",
+        "User of this client; its proxies are user.name on the server.",
         short="u",
         default="",
         path="user",
@@ -268,7 +268,7 @@ _PROXY = (
     Flag(
         "bandwidth-limit-mode",
         "string",
-        "Which program keeps the limit.",
+        "Program that applies the limit.",
         default="client",
         path="transport.bandwidth_limit_mode",
     ),
@@ -312,7 +312,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "custom-domain",
             "strings",
-            "Host names that lead to the proxy, also with * as first label.",
+            "Host names of the proxy; the first part may be *.",
             short="d",
             default=(),
             path="custom_domains",
@@ -320,14 +320,14 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "sd",
             "string",
-            "Label below the server's subDomainHost that leads to the proxy.",
+            "Subdomain of the server's subDomainHost for the proxy.",
             default="",
             path="subdomain",
         ),
         Flag(
             "locations",
             "strings",
-            "Path prefixes that lead to the proxy; empty is all paths.",
+            "Beginnings of the paths that the proxy serves; empty serves all.",
             default=(),
             path="locations",
         ),
@@ -348,7 +348,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "custom-domain",
             "strings",
-            "Host names that lead to the proxy, also with * as first label.",
+            "Host names of the proxy; the first part may be *.",
             short="d",
             default=(),
             path="custom_domains",
@@ -356,7 +356,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "sd",
             "string",
-            "Label below the server's subDomainHost that leads to the proxy.",
+            "Subdomain of the server's subDomainHost for the proxy.",
             default="",
             path="subdomain",
         ),
@@ -366,7 +366,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "custom-domain",
             "strings",
-            "Host names that lead to the proxy, also with * as first label.",
+            "Host names of the proxy; the first part may be *.",
             short="d",
             default=(),
             path="custom_domains",
@@ -374,7 +374,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "sd",
             "string",
-            "Label below the server's subDomainHost that leads to the proxy.",
+            "Subdomain of the server's subDomainHost for the proxy.",
             default="",
             path="subdomain",
         ),
@@ -394,7 +394,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "allow-users",
             "strings",
-            "Users whose visitors may enter; empty is the own user, * everybody.",
+            "Users whose visitors may connect; empty allows the same user, * all.",
             default=(),
             path="allow_users",
         ),
@@ -405,7 +405,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "allow-users",
             "strings",
-            "Users whose visitors may enter; empty is the own user, * everybody.",
+            "Users whose visitors may connect; empty allows the same user, * all.",
             default=(),
             path="allow_users",
         ),
@@ -416,7 +416,7 @@ PROXY: Final[Mapping[str, tuple[Flag, ...]]] = {
         Flag(
             "allow-users",
             "strings",
-            "Users whose visitors may enter; empty is the own user, * everybody.",
+            "Users whose visitors may connect; empty allows the same user, * all.",
             default=(),
             path="allow_users",
         ),
@@ -443,11 +443,7 @@ _VISITOR = (
     Flag("uc", "bool", "Compress connections.", default=False, path="transport.use_compression"),
     Flag("sk", "string", "Secret key of the proxy.", default="", path="secret_key"),
     Flag(
-        "server-user",
-        "string",
-        "User the proxy belongs to; empty is the own user.",
-        default="",
-        path="server_user",
+        "server-user", "string", "User of the proxy; empty is the same user.", default="", path="server_user"
     ),
     Flag("server-name", "string", "Name of the proxy to visit.", default="", path="server_name"),
     Flag(
@@ -456,7 +452,7 @@ _VISITOR = (
     Flag(
         "bind-port",
         "int",
-        "Local port the visitor listens on; negative listens nowhere and serves other visitors only.",
+        "Local port the visitor listens on; a negative port serves only other visitors (fallbackTo).",
         default=0,
         path="bind_port",
     ),

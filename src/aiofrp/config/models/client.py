@@ -159,7 +159,7 @@ class StoreConfig(Model):
     path: Str = field(
         "",
         alias="path",
-        help="File that keeps them, relative to the configuration's directory; empty keeps none.",
+        help="File of the store, relative to the configuration's directory; empty is no store.",
     )
 
 
@@ -172,7 +172,11 @@ class ClientCommonConfig(ApiMetadata):
         alias="auth", help="How the client authenticates.", factory=AuthClientConfig
     )
     user: Str = field(
-        "", alias="user", help="Prefix of the names the server sees: `user.name`.", flag="user", short="u"
+        "",
+        alias="user",
+        help="User of this client; its proxies are `user.name` on the server.",
+        flag="user",
+        short="u",
     )
     client_id: Str = field("", alias="clientID", help="Stable identity of this client.", flag="client-id")
     server_addr: Str = field(
@@ -189,7 +193,7 @@ class ClientCommonConfig(ApiMetadata):
     nat_hole_stun_server: Str = field(
         "stun.easyvoip.com:3478",
         alias="natHoleStunServer",
-        help="STUN server asked for the outside address, as `host:port`.",
+        help="STUN server that is asked for the public address, as `host:port`.",
     )
     dns_server: Str = field(
         "",
@@ -213,7 +217,7 @@ class ClientCommonConfig(ApiMetadata):
     )
     feature_gates: Annotated[dict[Str, Bool], Want("map[string]bool")] = field(
         alias="featureGates",
-        help="Features that are off unless asked for, such as `VirtualNet`.",
+        help="Features that are off by default, such as `VirtualNet`.",
         factory=dict,
     )
     udp_packet_size: Int64 = field(
@@ -241,5 +245,5 @@ class ClientConfig(ClientCommonConfig):
         (), alias="proxies", help="Local services made public by the server."
     )
     visitors: Annotated[tuple[VisitorConfig, ...], Want("[]jsonx.RawMessage")] = field(
-        (), alias="visitors", help="Local addresses that lead to secret proxies of other clients."
+        (), alias="visitors", help="Local addresses for private proxies of other clients."
     )

@@ -63,7 +63,7 @@ class ProxyTransport(Model):
     bandwidth_limit_mode: Str = field(
         "client",
         alias="bandwidthLimitMode",
-        help="Which program keeps the limit.",
+        help="Program that applies the limit.",
         wire="bandwidth_limit_mode",
         flag="bandwidth-limit-mode",
         choices=BANDWIDTH_MODES,
@@ -85,7 +85,7 @@ class LoadBalancer(Model):
         "", alias="group", help="Name of the group the proxy shares its users with.", wire="group"
     )
     group_key: Secret = field(
-        Secret(), alias="groupKey", help="Secret all members of the group must show.", wire="group_key"
+        Secret(), alias="groupKey", help="Secret that all proxies of the group must have.", wire="group_key"
     )
 
 
@@ -94,7 +94,9 @@ class HealthCheck(Model):
 
     reference_name: ClassVar[str] = "HealthCheckConfig"
 
-    type: Str = field("", alias="type", help="How to ask; empty does not.", choices=("tcp", "http"))
+    type: Str = field(
+        "", alias="type", help="Kind of the health check; empty is none.", choices=("tcp", "http")
+    )
     timeout_seconds: Int = field(
         0, alias="timeoutSeconds", help="Seconds to wait for an answer; 0 or less means 3."
     )
@@ -215,7 +217,7 @@ class DomainConfig(Model):
     custom_domains: StrList = field(
         (),
         alias="customDomains",
-        help="Host names that lead to the proxy, also with `*` as first label.",
+        help="Host names of the proxy; the first part may be `*`.",
         wire="custom_domains",
         flag="custom-domain",
         short="d",
@@ -223,7 +225,7 @@ class DomainConfig(Model):
     subdomain: Str = field(
         "",
         alias="subdomain",
-        help="Label below the server's `subDomainHost` that leads to the proxy.",
+        help="Subdomain of the server's `subDomainHost` for the proxy.",
         wire="subdomain",
         flag="sd",
     )
@@ -264,7 +266,7 @@ class VisitorConfig(Model):
     )
     secret_key: Secret = field(Secret(), alias="secretKey", help="Secret key of the proxy.", flag="sk")
     server_user: Str = field(
-        "", alias="serverUser", help="User the proxy belongs to; empty is the own user.", flag="server-user"
+        "", alias="serverUser", help="User of the proxy; empty is the same user.", flag="server-user"
     )
     server_name: Str = field("", alias="serverName", help="Name of the proxy to visit.", flag="server-name")
     bind_addr: Str = field(
@@ -276,7 +278,7 @@ class VisitorConfig(Model):
     bind_port: Int = field(
         0,
         alias="bindPort",
-        help="Local port the visitor listens on; negative listens nowhere and serves other visitors only.",
+        help="Local port the visitor listens on; a negative port serves only other visitors (`fallbackTo`).",
         flag="bind-port",
     )
     plugin: VisitorPluginConfig | None = field(

@@ -41,7 +41,7 @@ class AuthServerConfig(AuthBase):
     authentication_timeout: Int64 = field(
         0,
         alias="authenticationTimeout",
-        help="Seconds after which the time stamp of a login is too old; 0 is never.",
+        help="Most seconds between the time stamp of a login and the server's clock; 0 is no limit.",
         ours=True,
     )
 

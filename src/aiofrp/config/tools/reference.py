@@ -65,7 +65,7 @@ def _plugin(kind: str, name: str, row: str) -> str:
 def _section(title: str, model: type[Model], without: set[str] | None = None) -> str:
     lines = list(_rows(model, "", without or set()))
     if not lines:
-        return f"\n## {title}\n\nNothing beside what all have.\n"
+        return f"\n## {title}\n\nThere are no other keys.\n"
     return (
         f"\n## {title}\n\n| key | value | default | meaning |\n|---|---|---|---|\n" + "\n".join(lines) + "\n"
     )

@@ -26,23 +26,23 @@ COMMAND = Command(
         Flag(
             "program",
             "text",
-            "whose file it is, frps or frpc; found out from its keys if not given",
+            "frps or frpc; if not given, the keys of the file decide",
             default="",
         ),
         Flag(
             "try-proxies",
             "switch",
-            "register each proxy for a moment, too, under another name",
+            "also register each proxy for a moment, under another name",
             default=False,
         ),
         Flag("json", "switch", "print JSON", default=False),
         Flag("bundle", "text", "write an archive for a bug report to this file, without secrets", default=""),
     ),
-    long="""Check everything that a configuration of frpc or frps needs, and say what to do about what is wrong:
+    long="""Check everything that a configuration of frpc or frps needs, and say what to do:
 the file, versions, limits, the clock, names, ports, TLS and certificates, a login, local services, domains, the NAT.
 
-Nothing is changed. The login registers no proxy; --try-proxies registers each for a moment, which alone shows
-whether the server allows its port or domain.""",
+Nothing is changed, and no proxy is registered. Only the server knows whether it allows a port or a domain:
+--try-proxies registers each proxy for a moment to find out.""",
 )
 
 

@@ -19,33 +19,35 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _PRIVILEGED = 1024
 
-_OF_USER = Flag("user", "switch", "a service of the user who runs this, not of the machine", default=False)
-_NAMED = Flag("name", "text", "name of the service, frps or frpc if not given", default="")
+_OF_USER = Flag("user", "switch", "a service of your own account, without root", default=False)
+_NAMED = Flag("name", "text", "name of the service (default frps or frpc)", default="")
 
 COMMAND = Command(
     "service",
     "Run frps or frpc as a service of this machine",
     wordless=True,
-    long="Run frps or frpc as a service of this machine: systemd on Linux, launchd on macOS (never tested there).",
+    long="Run frps or frpc as a service of this machine: systemd on Linux, launchd on macOS (not tested there).",
     commands=(
         Command(
             "install",
-            "Write the service's file and start it, now and with the machine",
+            "Install the service and start it, now and at each start of the machine",
             run="aiofrp.cli.own.service.command:install",
             wordless=True,
             flags=(
                 Flag("config", "text", "the file of frpc or frps", short="c", default=""),
-                Flag("program", "text", "frps or frpc; found out from the file if not given", default=""),
-                Flag("as", "text", "account to run as, which must be able to read the files", default=""),
-                Flag("print", "switch", "print the service's file, and install nothing", default=False),
+                Flag(
+                    "program", "text", "frps or frpc; if not given, the keys of the file decide", default=""
+                ),
+                Flag("as", "text", "account to run as; it must be able to read the files", default=""),
+                Flag("print", "switch", "print the file of the service, and change nothing", default=False),
                 _OF_USER,
                 _NAMED,
             ),
-            long="""Write the service's file and start the service, now and with the machine.
+            long="""Install the service and start it, now and at each start of the machine.
 
-Under systemd it runs as a user that exists only while it runs; systemd passes it the configuration, so a change is
-taken up by `systemctl restart`. With --as it runs as that account and reads its files itself: `systemctl reload` works,
-and so do certificates and included files that this account may read.""",
+With systemd it runs as a user that exists only while it runs, and systemd reads the configuration for it. After a
+change of the file, run `systemctl restart`. With --as ACCOUNT it reads its files itself, also certificates and included
+files, and `systemctl reload` reads them again.""",
         ),
         Command(
             "status",

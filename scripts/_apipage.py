@@ -25,8 +25,9 @@ _HEAD = """# Library
 
 <!-- Made by `scripts/apipage` from the docstrings in src/aiofrp; edit those instead. -->
 
-Everything that programs may use. [Use frps and frpc inside a program](../howto/embed.md) shows how, and
-[Decide who may do what](../howto/decide.md) is about hooks. What is not on this page may change at any time.
+This page lists everything that programs may use of the library.
+[Use frps and frpc inside a program](../howto/embed.md) shows how to begin, and
+[Decide who may do what](../howto/decide.md) explains hooks. What is not on this page may change at any time.
 """
 
 

@@ -17,13 +17,14 @@ HEAD = """# The API behind the dashboards
 
 <!-- Made by scripts/dashboardpage; edit the declarations in server/api and client/api of src/aiofrp instead. -->
 
-What the dashboards use besides [the API of frp](../protocol/server.md) and
-[the admin API of frp's frpc](../protocol/client.md), which are there unchanged. The same as OpenAPI documents:
-`/api/v2/openapi.json` of frps and `/api/openapi.json` of frpc. Keys are in camelCase, times are seconds since 1970.
+This page describes the HTTP APIs that aiofrp adds to those of frp, and that the dashboards use.
+[The API of frps](../protocol/server.md) and [the admin API of frpc](../protocol/client.md) are as in frp. There are
+also OpenAPI documents: `/api/v2/openapi.json` of frps and `/api/openapi.json` of frpc. Keys are in camelCase, and
+times are seconds since 1970.
 
-All routes ask for the credentials of `webServer`, if it has some. Those that change something, and event streams,
-refuse requests that another web site caused (403). A proxy that was disabled has two more fields in its `status`:
-`disabled` (true) and `reason`.
+If `webServer` has a user and a password, all routes need them. Routes that change something, and event streams,
+refuse requests from pages of other web sites (403). A disabled proxy has two more fields in its `status`: `disabled`
+(true) and `reason`.
 """
 SERVER = """
 ## frps

@@ -18,36 +18,38 @@ _HEAD = """# Errors and their hints
 
 <!-- Made by `scripts/hintpage` from src/aiofrp/hints; edit that instead. -->
 
-`frpc`, `frps`, `verify`, `frpc status` and the library add a hint to an error that they know: a line that begins with
-`hint:`, names the cause, and says what to do next. What was seen decides: the first bytes of the program that answered,
-an error of the network, the settings of the file. Where nothing is known for certain, there is no hint.
+This page lists the errors for which aiofrp has a hint. `frpc`, `frps`, `verify`, `frpc status` and the library print
+it after the error: a line that begins with `hint:`, with the cause and the next step. aiofrp chooses the hint by what
+it has seen: the first bytes from the other program, an error of the network, the settings of the file. If the cause
+is not certain, there is no hint.
 
-The line before the hint is that of frp, unchanged, so that what searches logs goes on working. A failure that repeats
-gets its hint once in five minutes. In programs, `error.hint` of an `aiofrp.errors.FrpError` has the parts.
+The line before the hint is that of frp, unchanged, so that programs which search logs still find it. If a failure
+repeats, its hint is printed once in five minutes. In a program, `error.hint` of an `aiofrp.errors.FrpError` has the
+parts of the hint.
 
-`…` stands for anything, and a word in italics for what the hint names.
+`…` means any text. A word in italics is replaced by what the hint names.
 """
 #: The heading of each place, and what is said before its table.
 _PLACES = {
     "connect": (
         "frpc does not reach the server",
-        "Behind `connect to server error:` and `login to the server failed:`.",
+        "After `connect to server error:` and `login to the server failed:`.",
     ),
-    "login": ("The login fails", "At the same places, once there is a connection."),
+    "login": ("The login fails", "After the same texts, when there is a connection."),
     "admission": (
         "frps refuses a login",
-        "In the log of frps, most behind `register control error:`.",
+        "In the log of frps, most after `register control error:`.",
     ),
-    "proxy": ("A proxy is refused", "Behind `start error:` of frpc and `new proxy … error:` of frps."),
-    "visitor": ("A visitor does not start", "Behind `start error:` of frpc."),
+    "proxy": ("A proxy is refused", "After `start error:` of frpc and `new proxy … error:` of frps."),
+    "visitor": ("A visitor does not start", "After `start error:` of frpc."),
     "service": (
         "The local service does not answer",
-        "Behind `connect to local service … error:` and the like.",
+        "After `connect to local service … error:` and similar texts.",
     ),
     "listen": ("A port cannot be opened", "When a program starts."),
     "configuration": (
         "A file cannot be used",
-        "Of `verify`, at the start, and at a reload; most have place and line, too.",
+        "From `verify`, at the start, and at a reload. Most also have a file and a line.",
     ),
     "command": ("`frpc status`, `reload` and `stop` fail", "What these commands print."),
     "files": ("Logs and open files", "On standard error or in the log."),

@@ -1,7 +1,7 @@
-"""Users of a frps with passwords, ports and domains of their own, from a file such as users.toml beside this one.
+"""Each user of frps has a password, ports and domains, from a file such as users.toml in this folder.
 
 As a server plugin of any frps: uvicorn --app-dir examples/library accounts:app --port 9000
-As a frps of its own: python examples/library/accounts.py 7000
+As a frps: python examples/library/accounts.py 7000
 """
 
 import asyncio
@@ -43,7 +43,7 @@ class Accounts(ServerHooks):
         return message
 
     def account(self, user):
-        # Read each time: the file is small, and a change counts at once.
+        # Read each time: the file is small, and a change takes effect at once.
         accounts = tomllib.loads(self.path.read_text())
         if user not in accounts:
             raise Refused(f"user [{user}] is not known")

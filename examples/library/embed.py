@@ -1,4 +1,4 @@
-"""frps, frpc and a web application in one process, and a request that takes the whole way.
+"""frps, frpc and a web application in one process, and a request through the tunnel.
 
 Run it with: python examples/library/embed.py
 """

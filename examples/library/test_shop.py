@@ -1,7 +1,7 @@
-"""Tests of a program that is told of events by a web hook, with the fixtures of aiofrp.
+"""Tests of a program that other programs call by a web hook, with the fixtures of aiofrp.
 
 Run them with: pytest -p aiofrp.pytest_plugin examples/library/test_shop.py
-(without -p where aiofrp is installed: pytest finds the plugin by itself)
+(if aiofrp is installed, -p is not needed: pytest finds the plugin by itself)
 """
 
 from urllib.request import urlopen
@@ -24,7 +24,7 @@ class Shop:
 
 @pytest.fixture
 def shop(expose):
-    """The shop, and where the world reaches it."""
+    """The shop, and its public address."""
     shop = Shop()
     shop.url = f"http://{expose(shop).address}"
     return shop

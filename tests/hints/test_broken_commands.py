@@ -74,9 +74,9 @@ async def test_status_with_a_wrong_password(tmp_path: Path, capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("service", "line", "cause", "step"),
     [
-        (answers(NGINX.replace(b"400 Bad Request", b"404 No")), "api status code [404]", "not the API of a frpc",
+        (answers(NGINX.replace(b"400 Bad Request", b"404 No")), "api status code [404]", "not the API of frpc",
          "correct webServer.port"),
-        (answers(b"SSH-2.0-x\r\n"), "this is no answer of a frpc", "not the API of a frpc", "correct webServer.port"),
+        (answers(b"SSH-2.0-x\r\n"), "this is no answer of a frpc", "not the API of frpc", "correct webServer.port"),
         (waits, "context deadline exceeded", "did not answer in time", "Check with `ss -tlnp`"),
     ],
 )  # fmt: skip

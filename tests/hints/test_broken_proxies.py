@@ -69,7 +69,7 @@ ROWS = (
     Broken("port-used", tcp("port-used", "remotePort = {held}"), "port already used",
            "another proxy of this frps has the port {held}", "Choose another remotePort, or 0"),
     Broken("not-allowed", tcp("not-allowed", "remotePort = 9"), "port not allowed",
-           "frps does not give the port 9 away", "within allowPorts of frps's file"),
+           "frps does not allow the port 9", "within allowPorts of frps's file"),
     Broken("unavailable", tcp("unavailable", "remotePort = {busy}"), "port unavailable",
            "frps cannot open the port {busy}", "end the program that has it"),
     Broken("held", tcp("held", "remotePort = 0"), r"proxy \[held\] already exists",

@@ -53,13 +53,13 @@ ROWS = (
     Broken("mysql", ONE % "mysql", NO_TLS, "is a MySQL server, not frps", BIND_PORT),
     Broken("redis", ONE % "redis", NO_TLS, "is a Redis server, not frps", BIND_PORT),
     Broken("postgres", ONE % "postgres", NO_TLS, "is a PostgreSQL server, not frps", BIND_PORT),
-    Broken("odd", ONE % "odd", NO_TLS, "a program answers at 127.0.0.1:{odd} that is not frps", BIND_PORT),
+    Broken("odd", ONE % "odd", NO_TLS, "the program at 127.0.0.1:{odd} is not frps", BIND_PORT),
     Broken("http", ONE % "http", NO_TLS, "is a web server (nginx/1.22.1), not frps", BIND_PORT),
     Broken("http-plain", ONE % "http" + PLAIN, FAILED, "is a web server (nginx/1.22.1)", BIND_PORT),
     Broken("https", ONE % "https", FAILED, "is a web server (nginx/1.22.1)", BIND_PORT),
     Broken("http-websocket", ONE % "http" + 'transport.protocol = "websocket"\n', FAILED + "bad status",
-           "does not pass the websocket of frp on", "pass /~!frp on to frps's bindPort"),
-    Broken("tls-only-peer", ONE % "alert" + PLAIN, FAILED, "takes TLS only", "Set transport.tls.enable = true"),
+           "did not pass the websocket on to frps", "pass /~!frp on to frps's bindPort"),
+    Broken("tls-only-peer", ONE % "alert" + PLAIN, FAILED, "accepts only TLS", "Set transport.tls.enable = true"),
     Broken("silent", ONE % "silent" + "transport.dialServerTimeout = 1\n", FAILED + "no answer to the TLS handshake",
            "accepts connections and sends nothing", "Check that serverPort is the bindPort"),
     Broken("silent-websocket",
@@ -75,7 +75,7 @@ ROWS = (
     Broken("proxy-down", ONE % "frps" + 'transport.proxyURL = "http://127.0.0.1:{nobody}"\n', FAILED + "dial tcp",
            "the proxy 127.0.0.1:{nobody} of transport.proxyURL does not answer", "Correct transport.proxyURL"),
     Broken("proxy-of-environment", ONE % "frps" + "transport.dialServerTimeout = 3\n", FAILED + "dial tcp",
-           "which http_proxy in its environment names", "start frpc without http_proxy"),
+           "of the environment variable http_proxy", "start frpc without http_proxy"),
     Broken("proxy-login", ONE % "frps" + 'transport.proxyURL = "http://127.0.0.1:{needs_login}"\n',
            FAILED + r".*StatusCode \[407\]", "wants a user name and a password", "Write them into transport.proxyURL"),
     Broken("proxy-forbids", ONE % "frps" + 'transport.proxyURL = "http://127.0.0.1:{forbids}"\n',
@@ -116,7 +116,7 @@ ROWS = (
     Broken("ca-file-empty", ONE % "frps" + 'transport.tls.trustedCaFile = "{folder}/empty.crt"\n',
            FAILED + "failed to parse CA certificate", "has no certificate in PEM", "BEGIN CERTIFICATE"),
     Broken("https-proxies-port", ONE % "vhosts", FAILED + "TLS: tlsv1 unrecognized name",
-           "the port serves https proxies too", "set transport.tls.disableCustomTLSFirstByte = false"),
+           "the port is also that of https proxies", "set transport.tls.disableCustomTLSFirstByte = false"),
 )  # fmt: skip
 
 
@@ -254,6 +254,6 @@ def test_a_server_with_an_ipv6_address_only(tmp_path: Path) -> None:
         done = subprocess.run(words, capture_output=True, text=True, timeout=60)
     Broken(
         "ipv6-only", "", FAILED + "dial tcp .*network is unreachable",
-        "2001:db8::1 has an IPv6 address only, and this machine has no way to IPv6 addresses",
+        "2001:db8::1 has an IPv6 address only, and this machine has no route to IPv6 addresses",
         "write an IPv4 address of the server in serverAddr",
     ).check(done.stdout + done.stderr)  # fmt: skip

@@ -112,7 +112,7 @@ ADMISSIONS: Final = (
     ),
     KnownFailure(
         "frpc-pool-count",
-        cause="transport.poolCount of the frpc at {address} is out of the range that frps takes",
+        cause="transport.poolCount of the frpc at {address} is out of the range that frps accepts",
         step="Set transport.poolCount there to a small number, such as 5",
         key="transport.poolCount",
         prints=("pool_count {count} is out of range",),

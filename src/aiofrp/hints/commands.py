@@ -12,7 +12,7 @@ from aiofrp.hints.entry import KnownFailure
 COMMANDS: Final = (
     KnownFailure(
         "api-not-configured",
-        cause="the file has no webServer.port, by which a running frpc is asked",
+        cause="the file has no webServer.port, so the running frpc cannot be asked",
         step="Write webServer.port = 7400 into the file, restart frpc with it, and try again",
         key="webServer.port",
         prints=("web server port should be set",),
@@ -38,7 +38,7 @@ COMMANDS: Final = (
     ),
     KnownFailure(
         "api-not-frpc",
-        cause="what answers there is not the API of a frpc",
+        cause="the program there is not the API of frpc",
         reasons=("it is that of frps", "another web server has the port"),
         step="Name with -c the file of the running frpc, or correct webServer.port",
         key="webServer.port",
@@ -46,7 +46,7 @@ COMMANDS: Final = (
     ),
     KnownFailure(
         "api-silent",
-        cause="what listens there did not answer in time",
+        cause="the program there did not answer in time",
         reasons=("another program has the port", "frpc is stopped (SIGSTOP) or overloaded"),
         step="Check with `ss -tlnp` which program has the port",
         key="webServer.port",

@@ -105,7 +105,7 @@ CONFIGURATION: Final = (
     ),
     KnownFailure(
         "toml-key-twice",
-        cause="the key or the table stands twice in the file",
+        cause="the file has the key or the table twice",
         step="Remove one of them; several proxies are several [[proxies]], with two brackets",
         prints=("is already defined",),
     ),
@@ -162,7 +162,7 @@ CONFIGURATION: Final = (
     ),
     KnownFailure(
         "template-variable",
-        cause="the template names a variable that the environment has not",
+        cause="the template uses an environment variable that is not set",
         step="Set the variable before the start: NAME=value frpc -c FILE",
         prints=("map has no entry for key", "nil data; no entry for key"),
     ),
@@ -181,7 +181,7 @@ CONFIGURATION: Final = (
     ),
     KnownFailure(
         "server-name-required",
-        cause="the visitor does not say whose users it is",
+        cause="the visitor names no proxy",
         step="Set serverName to the name of the proxy on the other frpc",
         key="visitors.serverName",
         prints=("server name is required",),
@@ -215,7 +215,7 @@ CONFIGURATION: Final = (
     ),
     KnownFailure(
         "plugin-option",
-        cause="the plugin lacks an option",
+        cause="an option of the plugin is missing",
         step="Set plugin.{option}",
         key="proxies.plugin.{option}",
         prints=("plugin {plugin}: {option} is required",),
@@ -236,7 +236,7 @@ CONFIGURATION: Final = (
     ),
     KnownFailure(
         "choices",
-        cause="the value is none of those that the key knows",
+        cause="the key cannot have this value",
         step="Write one of: {known}",
         prints=("optional values are [{known}]",),
     ),

@@ -30,7 +30,7 @@ PEERS: Final = (
     ),
     KnownFailure(
         "websocket-refused",
-        cause="{peer_name} at {where} answered, and does not pass the websocket of frp on",
+        cause="{peer_name} at {where} answered, but did not pass the websocket on to frps",
         reasons=("a reverse proxy has no rule for the path /~!frp", "serverPort is not the bindPort of frps"),
         step="Let the web server in front pass /~!frp on to frps's bindPort with Upgrade and Connection, or set"
         " serverPort to the bindPort itself",
@@ -57,7 +57,7 @@ PEERS: Final = (
     ),
     KnownFailure(
         "peer-tls-only",
-        cause="{where} takes TLS only, and transport.tls.enable is false here",
+        cause="{where} accepts only TLS, and transport.tls.enable is false here",
         reasons=("a TLS server or proxy is in front of frps", "serverPort is that of an https server"),
         step="Set transport.tls.enable = true, and check that serverPort is the bindPort of frps",
         key="transport.tls.enable",
@@ -65,14 +65,14 @@ PEERS: Final = (
     ),
     KnownFailure(
         "mux-differs",
-        cause="the server shares one connection (tcpMux), and transport.tcpMux is false here",
+        cause="the server uses tcpMux, and transport.tcpMux is false here",
         step="Set transport.tcpMux = true here, or false in frps's file",
         key="transport.tcpMux",
         given={"peer": "yamux", "mux": "off"},
     ),
     KnownFailure(
         "peer-unknown",
-        cause="a program answers at {where} that is not frps",
+        cause="the program at {where} is not frps",
         reasons=("serverPort is that of another service",),
         step=_BIND_PORT,
         key="serverPort",
@@ -159,7 +159,7 @@ NETWORK: Final = (
     ),
     KnownFailure(
         "ipv6-only",
-        cause="{host} has an IPv6 address only, and this machine has no way to IPv6 addresses",
+        cause="{host} has an IPv6 address only, and this machine has no route to IPv6 addresses",
         step="Give this machine IPv6, or write an IPv4 address of the server in serverAddr",
         key="serverAddr",
         prints=("network is unreachable", "address family not supported", "cannot assign requested address"),
@@ -168,7 +168,7 @@ NETWORK: Final = (
     KnownFailure(
         "local-address",
         cause="{local_ip}, from which the server is to be reached, is no address of this machine",
-        reasons=("the address has changed", "it is of another family than the server's"),
+        reasons=("the address has changed", "it is IPv4 and the server's address IPv6, or the reverse"),
         step="Correct transport.connectServerLocalIP, or leave it out",
         key="transport.connectServerLocalIP",
         prints=("cannot assign requested address", "invalid argument", "can't assign requested address"),
@@ -176,7 +176,7 @@ NETWORK: Final = (
     ),
     KnownFailure(
         "no-route",
-        cause="this machine has no way to {host}",
+        cause="this machine has no route to {host}",
         reasons=("the network is down", "the server is switched off", "a router or firewall refuses"),
         step="Check the network of this machine, then that {host} is up: `ping {host}`",
         key="serverAddr",
@@ -217,7 +217,7 @@ _UNSET: Final = "start frpc without http_proxy in its environment"
 PROXY: Final = (
     KnownFailure(
         "proxy-of-environment",
-        cause="frpc goes through the proxy {proxy_where}, which http_proxy in its environment names, and that failed",
+        cause="frpc uses the proxy {proxy_where} of the environment variable http_proxy, and this failed",
         step="Correct http_proxy, or " + _UNSET,
         key="transport.proxyURL",
         given={"proxy": "environment"},
@@ -332,7 +332,7 @@ TLS: Final = (
             "frps has no transport.tls.certFile and shows one that it made itself",
             "trustedCaFile is that of another authority, or lacks an intermediate one",
         ),
-        step="Set trustedCaFile to the authority of frps's certificate, or leave it out to take any certificate",
+        step="Set trustedCaFile to the authority of frps's certificate, or leave it out to accept any certificate",
         key="transport.tls.trustedCaFile",
         prints=(
             _REFUSED_CERTIFICATE + "it is not signed by a CA of",
@@ -363,7 +363,7 @@ TLS: Final = (
     ),
     KnownFailure(
         "https-proxies-share-port",
-        cause="the port serves https proxies too, and took frpc for one of their users",
+        cause="the port is also that of https proxies, and frpc was handled as one of their users",
         step="Where frps's vhostHTTPSPort is its bindPort, set transport.tls.disableCustomTLSFirstByte = false;"
         " else set serverPort to the bindPort",
         key="transport.tls.disableCustomTLSFirstByte",

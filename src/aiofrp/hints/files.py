@@ -70,7 +70,7 @@ FILES: Final = (
     KnownFailure(
         "disk-full",
         cause="the disk is full",
-        step="Make place on the disk of {path}; log.maxDays limits what is kept",
+        step="Free space on the disk of {path}; log.maxDays limits what is kept",
         key="log.maxDays",
         prints=(
             "cannot write the log file {path}: No space left on device",

@@ -20,7 +20,7 @@ SOCKETS: Final = (
     ),
     KnownFailure(
         "port-privileged",
-        cause="ports below 1024 need a privilege, and {number} is one",
+        cause="ports below 1024, such as {number}, need a privilege",
         step="Give the program the capability CAP_NET_BIND_SERVICE (AmbientCapabilities= in the unit of systemd), or"
         " choose another {key}",
         key="{key}",

@@ -76,7 +76,7 @@ ANSWERS: Final = (
     ),
     KnownFailure(
         "token-source",
-        cause="the token of auth.tokenSource could not be had: {why}",
+        cause="the token of auth.tokenSource could not be read: {why}",
         step="Make the file or command of auth.tokenSource give the token",
         key="auth.tokenSource",
         prints=("failed to resolve auth.tokenSource: {why}",),
@@ -84,7 +84,7 @@ ANSWERS: Final = (
     KnownFailure(
         "plugin-refused",
         cause="a plugin of frps refused the login",
-        step="Ask whoever runs frps; its log names the plugin and the reason",
+        step="Ask the operator of frps; its log names the plugin and the reason",
         key="httpPlugins",
         prints=("rejected by plugin", "request to plugin error"),
     ),
@@ -97,7 +97,7 @@ ANSWERS: Final = (
     ),
     KnownFailure(
         "pool-count",
-        cause="transport.poolCount is out of the range that frps takes",
+        cause="transport.poolCount is out of the range that frps accepts",
         step="Set transport.poolCount to a small number, such as 5",
         key="transport.poolCount",
         prints=("pool_count {count} is out of range",),
@@ -146,7 +146,7 @@ SILENCE: Final = (
         "login-ended-plain",
         cause="{where} ended the connection instead of answering; TLS is off here",
         reasons=(
-            "frps takes TLS only (transport.tls.force)",
+            "frps accepts only TLS (transport.tls.force)",
             "transport.tcpMux is {mux} here and differs in frps's file",
             "another program listens there",
         ),

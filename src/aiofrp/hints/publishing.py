@@ -28,7 +28,7 @@ PROXIES: Final = (
     ),
     KnownFailure(
         "port-not-allowed",
-        cause="frps does not give the port {remote_port} away (its allowPorts)",
+        cause="frps does not allow the port {remote_port} (its allowPorts)",
         step="Choose a remotePort within allowPorts of frps's file, or 0 to let frps choose",
         key="remotePort",
         prints=("port not allowed",),
@@ -55,7 +55,7 @@ PROXIES: Final = (
     ),
     KnownFailure(
         "too-many-ports",
-        cause="frps gives this client no more ports (its maxPortsPerClient)",
+        cause="this client has as many ports as frps allows (its maxPortsPerClient)",
         step="Raise maxPortsPerClient in frps's file, or start fewer tcp and udp proxies",
         key="maxPortsPerClient",
         prints=("exceed the max_ports_per_client",),
@@ -179,14 +179,14 @@ PROXIES: Final = (
     KnownFailure(
         "proxy-plugin-refused",
         cause="a plugin of frps refused the proxy",
-        step="Ask whoever runs frps; its log names the plugin and the reason",
+        step="Ask the operator of frps; its log names the plugin and the reason",
         key="httpPlugins",
         prints=("rejected by plugin", "request to plugin error"),
     ),
     KnownFailure(
         "disabled-by-admin",
-        cause="whoever runs frps has disabled this proxy",
-        step="Ask for it to be enabled on the dashboard of frps",
+        cause="the operator of frps has disabled this proxy",
+        step="Ask the operator to enable it on the dashboard of frps",
         prints=("disabled by", "is disabled"),
     ),
 )
@@ -210,7 +210,7 @@ VISITORS: Final = (
     ),
     KnownFailure(
         "visitor-user",
-        cause="the proxy does not let this client in (its allowUsers)",
+        cause="the proxy does not allow the user of this client (its allowUsers)",
         step='Add the user of this client, or "*", to allowUsers of the proxy',
         key="proxies.allowUsers",
         prints=("visitor user [{user}] not allowed", "not allowed"),

@@ -80,7 +80,7 @@ SERVICES: Final = (
     ),
     KnownFailure(
         "service-slow",
-        cause="{where} does not take the connection in time",
+        cause="{where} does not accept the connection in time",
         reasons=("the service or its machine hangs", "a firewall drops the connection", "localIP is wrong"),
         step="Check that the service answers on the machine of frpc: `nc -vz {host} {port}`",
         key="proxies.localIP",
@@ -116,7 +116,7 @@ SERVICES: Final = (
     ),
     KnownFailure(
         "service-unreachable",
-        cause="this machine has no way to {host}",
+        cause="this machine has no route to {host}",
         step="Correct localIP of the proxy, or the network of this machine",
         key="proxies.localIP",
         prints=("network is unreachable", "no route to host", "host is unreachable"),

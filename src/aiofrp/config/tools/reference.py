@@ -28,8 +28,8 @@ _HEAD = """# Configuration
 
 <!-- Made by `aiofrp config reference`; edit the declarations in src/aiofrp/config and src/aiofrp/proxy instead. -->
 
-Every key of the files of frps and frpc, in TOML, YAML or JSON. A dot stands for a table inside a table. Writing a
-key's zero value (`0`, `""`) is the same as leaving it out. Keys match without regard to case.
+This page lists every key of the configuration files of frps and frpc, in TOML, YAML or JSON. A dot means a table
+inside a table. A key with a zero value (`0`, `""`) is the same as no key. Upper and lower case do not matter.
 """
 _SCALARS = {int: "number", bool: "true or false"}
 #: Tables that have a section each.

@@ -40,7 +40,7 @@ async def test_logins_and_proxies(side: Side, tmp_path: Path, free_port: int) ->
         assert tried["s"].outcome is Outcome.OK
         assert (tried["t"].outcome, tried["t"].fix) == (
             Outcome.PROBLEM,
-            "frps does not give the port 2 away (its allowPorts). Choose a remotePort within allowPorts of frps's"
+            "frps does not allow the port 2 (its allowPorts). Choose a remotePort within allowPorts of frps's"
             " file, or 0 to let frps choose",
         )
         await server.line("client exit success", count=2)

@@ -22,8 +22,8 @@ COMMAND = Command(
     "init",
     "Write a first configuration file",
     wordless=True,
-    long="Write a configuration file that works, with a comment at each key. What is not given by a flag is asked for\n"
-    "where the command runs on a terminal.",
+    long="Write a configuration file that works, with a comment at each key. On a terminal, the command asks for\n"
+    "values that no flag gives.",
     commands=(
         Command(
             "server",
@@ -32,9 +32,9 @@ COMMAND = Command(
             wordless=True,
             flags=(
                 Flag("port", "port", "port for clients", default=SERVER_PORT),
-                Flag("token", "string", "auth.token, a random one if not given", default=""),
-                Flag("http", "port-or-none", "port for web sites by domain, none if 0", default=0),
-                Flag("https", "port-or-none", "port for HTTPS by domain, none if 0", default=0),
+                Flag("token", "string", "auth.token; if not given, a random one", default=""),
+                Flag("http", "port-or-none", "port for web sites by domain; 0 is none", default=0),
+                Flag("https", "port-or-none", "port for HTTPS by domain; 0 is none", default=0),
                 Flag("domain", "domain", "domain whose subdomains clients may use", default=""),
                 _OUTPUT,
                 _FORCE,
@@ -46,12 +46,14 @@ COMMAND = Command(
             run="aiofrp.cli.own.init:client",
             wordless=True,
             flags=(
-                Flag("server", "text", "the frps, HOST or HOST:PORT", default=""),
-                Flag("token", "string", "its auth.token", default=""),
+                Flag("server", "text", "the server, HOST or HOST:PORT", default=""),
+                Flag("token", "string", "auth.token of the server", default=""),
                 Flag("name", "text", "name of the proxy", default="web"),
                 Flag("local-port", "port", "port of the service on this machine", default=0),
-                Flag("remote-port", "port-or-any", "port on the server, any free one if 0", default=0),
-                Flag("domain", "domains", "domain of a web site instead of a port, repeatable", default=()),
+                Flag("remote-port", "port-or-any", "port on the server; 0 is any free one", default=0),
+                Flag(
+                    "domain", "domains", "domain of a web site instead of a port; can be repeated", default=()
+                ),
                 _OUTPUT,
                 _FORCE,
             ),
@@ -89,7 +91,7 @@ def client(invocation: Invocation) -> int:
     from aiofrp.library.options import client_config
 
     host, port = server_address(_given(invocation, "server", "Server (HOST or HOST:PORT)", str), "--server")
-    token = _given(invocation, "token", "Its auth.token", str, needed=False)
+    token = _given(invocation, "token", "auth.token of the server", str, needed=False)
     proxy: dict[str, Any] = {
         "name": invocation.value("name"),
         "type": "http" if invocation.value("domain") else "tcp",

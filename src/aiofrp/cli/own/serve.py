@@ -30,9 +30,9 @@ COMMAND = Command(
     run="aiofrp.cli.own.serve:serve",
     flags=(
         Flag("port", "port", "port for clients", default=SERVER_PORT),
-        Flag("token", "string", "auth.token, a random one that is kept if not given", default=""),
-        Flag("http", "port-or-none", "port for web sites by domain (vhostHTTPPort), none if 0", default=0),
-        Flag("https", "port-or-none", "port for HTTPS by domain (vhostHTTPSPort), none if 0", default=0),
+        Flag("token", "string", "auth.token; if not given, a random one that is saved", default=""),
+        Flag("http", "port-or-none", "port for web sites by domain (vhostHTTPPort); 0 is none", default=0),
+        Flag("https", "port-or-none", "port for HTTPS by domain (vhostHTTPSPort); 0 is none", default=0),
         Flag("domain", "domain", "domain whose subdomains clients may use (subDomainHost)", default=""),
     ),
     long="Run frps until the command is stopped, with a random token, and print what to type on the other machine.",

@@ -380,6 +380,26 @@ async def test_the_lines_of_a_turn_are_written_together() -> None:
     assert handler.written[1:] == [["four"]]
 
 
+@pytest.mark.parametrize("seconds", [loghandlers._BUSY, 60])
+async def test_lines_of_many_turns_are_written_together(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """Those of the first turns at the end of each, the others after some time."""
+    monkeypatch.setattr(loghandlers, "_BUSY", seconds)
+    logs.setup(handler := Recorded())
+    texts = [str(number) for number in range(20)]
+    for text in texts:
+        logs.get("aiofrp.x").info(text)
+        await asyncio.sleep(0)
+    if seconds == 60:
+        assert handler.written == [[text] for text in texts[:4]]
+        handler.flush()
+    async with asyncio.timeout(30):
+        while sum(map(len, handler.written)) < len(texts):
+            await asyncio.sleep(0.001)
+    assert [text for lines in handler.written for text in lines] == texts
+
+
 async def test_an_error_is_written_at_once_with_what_was_before() -> None:
     logs.setup(handler := Recorded())
     logs.get("aiofrp.x").info("one")

@@ -1,8 +1,8 @@
 """Where the lines of the log go, and their form: the console, or a file that is renamed every day.
 
-Lines that are logged in one turn of the event loop are written together when it ends; a line of the level ``error``,
-and one logged where no loop runs, is written at once with all before it. So a program that is killed loses the lines of
-one turn at most.
+Lines that are logged in one turn of the event loop are written together when it ends, and where many turns log some,
+those of 20 ms. A line of the level ``error``, and one logged where no loop runs, is written at once with all before it.
+So a program that is killed loses the lines of one turn at most, or of 20 ms.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from aiofrp.output import TEXT_ERRORS, Lines
 
 #: Characters of lines that are gathered at most before they are written, and seconds: a turn may be long.
 _MOST_GATHERED, _LONGEST = 16 * 1024, 0.25
+#: Seconds for which lines are gathered, when more turns than these have logged some in as long a time.
+_BUSY, _MANY_TURNS = 0.02, 4
 #: The time in the name of a file that was rotated.
 _BACKUP = "%Y%m%d-%H%M%S"
 #: Seconds until a log file that failed is tried again.
@@ -48,6 +50,8 @@ class LineHandler(logging.Handler):
         self._form = form.line
         self._size = 0  # characters that were added and are not written
         self._since = 0.0  # when the first of them was added
+        self._counted_since = 0.0  # a time, and the turns that logged lines since then
+        self._turns = 0
 
     def add(self, line: str) -> None:
         """Take a line, with its end; called under the guard."""
@@ -84,17 +88,24 @@ class LineHandler(logging.Handler):
             self.flush()
         elif first:
             self._since = when
-            self._flush_after_this_turn()
+            self._flush_soon(when)
         elif (
             not 0 <= when - self._since < _LONGEST
         ):  # a long turn, a loop that has ended, or a clock that was set
             self.flush()
 
-    def _flush_after_this_turn(self) -> None:
+    def _flush_soon(self, now: float) -> None:
         from asyncio import get_running_loop  # here, as the commands that only print do without a loop
 
+        if not 0 <= now - self._counted_since < _BUSY:
+            self._counted_since, self._turns = now, 0
+        self._turns += 1
         try:
-            get_running_loop().call_soon(self.flush)
+            if self._turns > _MANY_TURNS:
+                self._turns = 0
+                get_running_loop().call_later(_BUSY, self.flush)
+            else:
+                get_running_loop().call_soon(self.flush)
         except RuntimeError:  # there is no loop in this thread
             self.flush()
 

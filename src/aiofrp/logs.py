@@ -125,7 +125,7 @@ class Log:
         if self._limits is not None:
             if not self._limits.allow(self, level, msg):
                 return
-            args = tuple(_shortened(arg) for arg in args)
+            args = tuple(map(_shortened, args))
         handler = _own_handler() if self._ours else None
         if handler is None:
             if _tail is not None:
@@ -175,16 +175,16 @@ class _Limits:
     def allow(self, log: Log, level: int, text: str) -> bool:
         """Whether a line with this text may be written now. If not, it is counted: after :data:`_COUNT_AFTER`
         seconds one line says the count, and until then no line of its kind is written."""
-        from asyncio import get_running_loop  # here, as the commands that only print do without a loop
-
         kind = self._kinds.get(text)
         if kind is None:
             kind = self._kinds[text] = _Kind(self._rate)
-        if kind.overdue():
+        if kind.left_out and kind.overdue():
             kind.write_count(log, level, text)
-        if not kind.left_out and kind.take():
-            return True
         if not kind.left_out:
+            if kind.take():
+                return True
+            from asyncio import get_running_loop  # here, as the commands that only print do without a loop
+
             kind.counted_since = time.monotonic()
             get_running_loop().call_later(_COUNT_AFTER, kind.write_count, log, level, text)
         kind.left_out += 1
@@ -205,7 +205,7 @@ class _Kind:
 
     def overdue(self) -> bool:
         """Whether the count should have been written: the event loop that was to write it has ended."""
-        return self.left_out > 0 and time.monotonic() - self.counted_since > 2 * _COUNT_AFTER
+        return time.monotonic() - self.counted_since > 2 * _COUNT_AFTER
 
     def take(self) -> bool:
         """Use up one line, if there is one."""
@@ -228,6 +228,8 @@ class _Kind:
 
 def _shortened(value: object) -> object:
     """A value as a limited line shows it."""
+    if type(value) is str and len(value) <= _MOST_SHOWN:
+        return value
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, Later):

@@ -13,7 +13,7 @@ from aiofrp.server.api.description import described as server
 from scripts._made import write_or_check
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "dashboard-api.md"
-HEAD = """# The API behind the dashboards
+HEAD = """# The HTTP APIs of the dashboards
 
 <!-- Made by scripts/dashboardpage; edit the declarations in server/api and client/api of src/aiofrp instead. -->
 
@@ -29,12 +29,13 @@ refuse requests from pages of other web sites (403). A disabled proxy has two mo
 SERVER = """
 ## frps
 
-Answers are `{"code": 200, "msg": "success", "data": …}`, errors the same with `data` null. Below is what `data` is.
+An answer is `{"code": 200, "msg": "success", "data": …}`. An error has the same form, with `data` null. The tables
+below describe `data`.
 """
 CLIENT = """
 ## frpc
 
-Answers are plain JSON, errors `{"Code": …, "Msg": …}`.
+An answer is JSON, and an error is `{"Code": …, "Msg": …}`.
 
 `POST /api/store/proxies`, `POST /api/store/visitors` and the `PUT` of each, with `?check=1`, check a definition and
 change nothing: 200, or 400 with `{"Code", "Msg", "fields": {key: message}}`, where a key is a path in the block of the

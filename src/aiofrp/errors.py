@@ -1,6 +1,6 @@
 """The error tree.
 
-Everything aiofrp raises on purpose descends from :class:`FrpError`. Operating-system and TLS errors are mapped to
+All errors that aiofrp raises are subclasses of :class:`FrpError`. Operating-system and TLS errors are mapped to
 it where they enter (``stream/`` and ``transport/``), so callers get no foreign exceptions.
 """
 

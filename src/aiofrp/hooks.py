@@ -1,4 +1,4 @@
-"""Deciding what clients and users of a frps may do.
+"""Decide what clients and users of frps may do.
 
 Override methods of :class:`ServerHooks` and give an object of the class to ``aiofrp.Server(hooks=…)``. The same class
 serves any frps, also Go's, as a server plugin over HTTP: :class:`PluginApp` makes an ASGI application of it.

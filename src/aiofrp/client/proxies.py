@@ -222,7 +222,7 @@ class ClientProxies:
         return f"<ClientProxies {[(name, proxy.state.phase.value) for name, proxy in self._running.items()]}>"
 
     def running(self) -> list[RunningProxy]:
-        """The proxies of the present session, by name; none while there is no session."""
+        """The proxies of the current session, by name; empty without a session."""
         return [proxy for _, proxy in sorted(self._running.items())]
 
     @property

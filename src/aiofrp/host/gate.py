@@ -25,7 +25,7 @@ _STOPPED = "the server stops"
 
 @dataclass(frozen=True, slots=True)
 class UserInfo:
-    """Who wants to enter, and where."""
+    """A user who connects, and the proxy."""
 
     proxy_name: str  #: on the wire
     proxy_type: str

@@ -37,7 +37,7 @@ class Client:
     async with aiofrp.Client(server_addr="frps.example.com", proxies=[web]) as client:
         await client.wait()
 
-    It is started once. One event loop may run many.
+    It can be started once. One event loop can run many.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Client:
         return self._service.config
 
     def proxies(self) -> list[ProxyStatus]:
-        """The proxies of the present session, by name; none while there is no session."""
+        """The proxies of the current session, by name; empty without a session."""
         return [
             ProxyStatus(
                 p.config.name,
@@ -104,7 +104,7 @@ class Client:
         return self
 
     async def stop(self, grace: float = 0.0) -> None:
-        """Take the proxies back and leave; running connections may go on for ``grace`` seconds."""
+        """Withdraw the proxies and log out; open connections have ``grace`` seconds to finish."""
         self._service.stop(grace)
         if self._started:
             await self._ended.wait()

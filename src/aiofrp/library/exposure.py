@@ -29,7 +29,7 @@ def expose(
     client: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Exposure:
-    """Make a service public at a frps (of aiofrp or of frp)::
+    """Make a service public through a frps (of aiofrp or of frp)::
 
         async with aiofrp.expose(8000, "frps.example.com:7000", token="secret") as tunnel: ...
         with aiofrp.expose(8000, "frps.example.com:7000", token="secret") as tunnel: ...
@@ -52,7 +52,7 @@ def expose(
 
 
 class Exposure:
-    """A service that is to be public: in an ``async with`` block, in a ``with`` block, or from ``await`` to
+    """A service to make public: in an ``async with`` block, in a ``with`` block, or from ``await`` to
     :meth:`Tunnel.close`. It is used once. Made by :func:`aiofrp.expose` alone."""
 
     def __init__(self, opened: AbstractAsyncContextManager[Tunnel]) -> None:

@@ -22,7 +22,7 @@ class Server:
     async with aiofrp.Server(bind_addr="127.0.0.1", bind_port=0, auth={"token": "secret"}) as server:
         print(server.address)
 
-    It is started once. One event loop may run many.
+    It can be started once. One event loop can run many.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class Server:
         return self
 
     async def stop(self, grace: float = 0.0) -> None:
-        """End it; running connections may go on for ``grace`` seconds."""
+        """Stop the server; open connections have ``grace`` seconds to finish."""
         if not self._stopped.is_set():
             self._stopped.set()
             await self._service.stop(grace)
 
     async def wait(self) -> None:
-        """Return once :meth:`stop` was called, in whatever task."""
+        """Return when :meth:`stop` was called, in any task."""
         await self._stopped.wait()
 
     async def __aenter__(self) -> Self:

@@ -112,26 +112,26 @@ class NoHooks:
         return True
 
     async def login(self, message: Login, address: str) -> Login:
-        """Let every client log in with its own message."""
+        """Allow every login, unchanged."""
         return message
 
     async def new_proxy(self, message: NewProxy, client: ClientInfo) -> NewProxy:
-        """Let every proxy be published as it was asked for."""
+        """Publish every proxy as the client asked for it."""
         return message
 
     async def close_proxy(self, message: CloseProxy, client: ClientInfo) -> None:
-        """Take no note of proxies that are closed."""
+        """Ignore that a proxy is closed."""
 
     async def ping(self, message: Ping, client: ClientInfo) -> Ping:
-        """Let every heartbeat pass."""
+        """Allow every heartbeat."""
         return message
 
     async def new_work_conn(self, message: NewWorkConn, client: ClientInfo) -> NewWorkConn:
-        """Let every work connection pass."""
+        """Allow every work connection."""
         return message
 
     async def new_user_conn(self, user: UserInfo, client: ClientInfo) -> None:
-        """Let every user enter."""
+        """Allow every user."""
 
 
 def in_turn(*hooks: Hooks) -> Hooks:

@@ -22,13 +22,13 @@ from aiofrp.webserver.routes import Query, route
 class FrpcInfo(TypedDict):
     """A frpc and its login."""
 
-    version: Annotated[str, "The version of frp that it speaks."]
+    version: Annotated[str, "The version of frp that it is compatible with."]
     serverAddr: Annotated[str, "Host of the server, as configured."]
     serverPort: Annotated[int, "Port of the server."]
     state: Annotated[Literal["connecting", "connected", "stopped"], "Whether it is logged in."]
     since: Annotated[int, "When this state began, in seconds since 1970."]
     error: Annotated[str, "Why the last login failed or the session ended; empty while it is connected."]
-    hint: Annotated[str, "Cause of the error and the next step, where they are known."]
+    hint: Annotated[str, "Cause of the error and the next step, if they are known."]
     store: Annotated[bool, "Whether proxies and visitors can be stored at run time."]
     configFile: Annotated[bool, "Whether there is a configuration file, to show and to reload."]
 
@@ -49,12 +49,12 @@ class VisitorStatus(TypedDict):
     type: Annotated[str, "Its type."]
     serverName: Annotated[str, "The proxy that it visits."]
     bindAddr: Annotated[str, "Local address it listens on."]
-    bindPort: Annotated[int, "Local port it listens on; negative where it listens on none."]
+    bindPort: Annotated[int, "Local port it listens on; negative if it listens on none."]
     state: Annotated[
         Literal["running", "start error", "waiting"], "Whether it serves users; it waits for a login."
     ]
     error: Annotated[str, "Why it could not be started, else empty."]
-    hint: Annotated[str, "Cause of the error and the next step, where they are known."]
+    hint: Annotated[str, "Cause of the error and the next step, if they are known."]
     source: Annotated[Literal["file", "store"], "Where it is defined."]
 
 
@@ -96,7 +96,7 @@ class AboutApi:
 
     @route("GET", "/api/info", FrpcInfo)
     def info(self, request: web.Request) -> FrpcInfo:
-        """What this frpc is, and whether it is logged in."""
+        """The settings of this frpc, and whether it is logged in."""
         return info_of(self._client)
 
     @route(

@@ -31,13 +31,13 @@ class ConfigProblem(TypedDict):
     key: Annotated[str, "The path of the value, such as `proxies[1].localPort`; may be empty."]
     message: Annotated[str, "What is wrong, in frp's words where it has some."]
     hint: Annotated[str, "What to write instead; may be empty."]
-    file: Annotated[str, "The file it is in, where that is an included one; else empty."]
+    file: Annotated[str, "The included file that has the problem; empty for the file itself."]
 
 
 class ChangedEntry(TypedDict):
     """A proxy or visitor that a reload touches."""
 
-    kind: Annotated[Literal["proxy", "visitor"], "Which of the two."]
+    kind: Annotated[Literal["proxy", "visitor"], "Proxy or visitor."]
     name: Annotated[str, "Its name."]
     type: Annotated[str, "Its type; of a changed one the new type."]
 
@@ -81,7 +81,7 @@ class CheckApi:
 
     @route("POST", "/api/config/check", ConfigCheck, body=str)
     async def check(self, request: web.Request) -> ConfigCheck:
-        """Check a text in place of the configuration file. Nothing is written and nothing changes. Included files are
+        """Check a text as if it were the configuration file. Nothing is written and nothing changes. Included files are
         read."""
         source = self._client.source
         if source is None:

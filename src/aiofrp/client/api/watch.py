@@ -23,7 +23,7 @@ class StatusEvent(TypedDict):
 
     name: Annotated[str, "Its name."]
     type: Annotated[str, "Its type."]
-    status: Annotated[str, "Its state; `closed` when it is gone."]
+    status: Annotated[str, "State of the proxy; `closed` if it is removed."]
 
 
 class OverflowEvent(TypedDict):
@@ -64,8 +64,8 @@ class ClientWatchApi:
         ),
     )
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events as states change, and a comment every 15 seconds. A reader that is too slow is dropped; 64
-        streams may be open."""
+        """Server-sent events as states change, and a comment every 15 seconds. A client that reads too slowly is
+        disconnected. At most 64 streams can be open."""
         if not len(self.streams):
             self._take()
         return await self.streams.serve(request, logs=request.query.get("logs") == "1")

@@ -22,9 +22,9 @@ from aiofrp.webserver.server import ApiError
 class ConnectionShown(TypedDict):
     """An open connection of a user. Of an http proxy it is a connection to the service, which requests share."""
 
-    id: Annotated[str, "Names it for closing; unique while frps runs."]
+    id: Annotated[str, "Id for closing the connection; unique while frps runs."]
     userAddr: Annotated[
-        str, "Address and port of the user, of several the latest; empty where it is not known."
+        str, "Address and port of the user, the latest if there are several; empty if unknown."
     ]
     startAt: Annotated[int, "When it began, in seconds since 1970."]
     bytesIn: Annotated[int, "Bytes from the user so far."]
@@ -49,8 +49,8 @@ class ConnectionsApi:
 
     @route("GET", "/api/v2/proxies/{name}/connections", Page[ConnectionShown], query=PAGED)
     def connections(self, request: web.Request) -> Page[ConnectionShown]:
-        """The open connections of a proxy, those opened first first. Of a udp proxy they are the users who sent
-        something in the last 60 to 90 seconds, with the rates since their first datagram."""
+        """The open connections of a proxy, the oldest first. For a udp proxy these are the users who sent something in
+        the last 60 to 90 seconds, with the rates since their first datagram."""
         now = time.time()
         half = self._proxies.running(part(request))
         users = [] if half is None else half.datagram_users()
@@ -58,8 +58,8 @@ class ConnectionsApi:
 
     @route("DELETE", "/api/v2/proxies/{name}/connections/{id}", ClosedConnections)
     async def close(self, request: web.Request) -> ClosedConnections:
-        """Close one connection of a proxy at once. 404 when it is gone. A user of a udp proxy gets no more answers
-        before he sends something again."""
+        """Close one connection of a proxy at once. 404 if it has ended. A user of a udp proxy gets no answers until the
+        user sends something again."""
         name, wanted = part(request), part(request, 2)
         found = next((live for live in self._live(request) if str(live.id) == wanted), None)
         half = self._proxies.running(name)

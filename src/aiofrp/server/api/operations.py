@@ -33,7 +33,7 @@ class DisabledShown(TypedDict):
     name: Annotated[str, "Its name."]
     at: Annotated[int, "When it was disabled, in seconds since 1970."]
     by: Annotated[str, "User and address of the operator."]
-    reason: Annotated[str, "As the operator gave it; may be empty."]
+    reason: Annotated[str, "The reason that the operator gave; can be empty."]
 
 
 class OperationShown(TypedDict):
@@ -43,7 +43,7 @@ class OperationShown(TypedDict):
     by: Annotated[str, "User and address of the operator."]
     action: Annotated[str, "`kick`, `disable`, `enable`, `close` or `prune`."]
     target: Annotated[str, "The client, the proxy, or the proxy and its connection."]
-    detail: Annotated[str, "Such as a reason; may be empty."]
+    detail: Annotated[str, "More about it, such as the reason; can be empty."]
     result: Annotated[str, "`ok`, or the error."]
 
 
@@ -70,8 +70,8 @@ class OperationsApi:
 
     @route("POST", "/api/v2/clients/{key}/kick", KickedClient, body=Reason)
     async def kick(self, request: web.Request) -> KickedClient:
-        """End the session of a client, which gets the reason and may log in again. 404 for an unknown client, 409 for
-        one that is offline."""
+        """End the session of a client. The client gets the reason, and can log in again. 404 if the client is unknown,
+        409 if it is offline."""
         key, reason = part(request), await reason_of(request)
         return await self._audited.run(
             request, "kick", key, reason, partial(self._kick, key, self._who(request), reason)
@@ -88,9 +88,9 @@ class OperationsApi:
 
     @route("POST", "/api/v2/proxies/{name}/disable", dict[str, Any], body=Reason)
     async def disable(self, request: web.Request) -> Object:
-        """Let a proxy serve nobody until it is enabled, also after its client came back; its open connections are
-        closed. Its client gets who disabled it, when and why. The answer is the proxy as lists show it: its `status`
-        has `disabled` and `reason` then. 404 for a proxy that is not known."""
+        """Disable a proxy and close its connections. It stays disabled until it is enabled, also after a new login of
+        its client. The client gets an error with who disabled it, when and why. The answer is the proxy as in lists,
+        with `disabled` and `reason` in its `status`. 404 if the proxy is unknown."""
         name, reason = part(request), await reason_of(request)
         return await self._audited.run(
             request, "disable", name, reason, partial(self._disable, name, self._who(request), reason)
@@ -103,8 +103,8 @@ class OperationsApi:
 
     @route("POST", "/api/v2/proxies/{name}/enable", dict[str, Any], body=Reason)
     async def enable(self, request: web.Request) -> Object:
-        """Let a proxy serve users again. One whose client stayed logged in runs at once, another when its client asks
-        for it: within 30 seconds, or when it comes back. 409 for one that is not disabled."""
+        """Enable a proxy again. It runs at once if its client stayed logged in. Otherwise it runs when its client asks
+        for it: within 30 seconds, or after the next login. 409 if the proxy is not disabled."""
         name, reason = part(request), await reason_of(request)
         return await self._audited.run(request, "enable", name, reason, partial(self._enable, name))
 

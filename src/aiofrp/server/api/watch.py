@@ -28,8 +28,8 @@ class HistoryShown(TypedDict):
     from_: Annotated[int, "When the first step began, in seconds since 1970."]
     trafficIn: Annotated[list[int], "Bytes from users."]
     trafficOut: Annotated[list[int], "Bytes to users."]
-    connections: Annotated[list[int], "Connections open at a time, the most of the step."]
-    newConnections: Annotated[list[int], "Connections that began."]
+    connections: Annotated[list[int], "Most connections that were open at the same time in this step."]
+    newConnections: Annotated[list[int], "New connections."]
 
 
 class SampleEvent(TypedDict):
@@ -39,7 +39,7 @@ class SampleEvent(TypedDict):
     trafficIn: Annotated[int, "Bytes from users."]
     trafficOut: Annotated[int, "Bytes to users."]
     connections: Annotated[int, "Connections that are open."]
-    newConnections: Annotated[int, "Connections that began."]
+    newConnections: Annotated[int, "New connections."]
     clientCounts: Annotated[int, "Clients that are online."]
     proxyTypeCount: Annotated[dict[str, int], "Running proxies, by type."]
 
@@ -48,7 +48,7 @@ class ClientEvent(TypedDict):
     """A client came or left."""
 
     key: Annotated[str, "Its key."]
-    phase: Annotated[Phase, "What it is now."]
+    phase: Annotated[Phase, "Its state."]
 
 
 class ProxyEvent(TypedDict):
@@ -56,7 +56,7 @@ class ProxyEvent(TypedDict):
 
     name: Annotated[str, "Its name."]
     type: Annotated[str, "Its type."]
-    phase: Annotated[Phase, "What it is now."]
+    phase: Annotated[Phase, "Its state."]
 
 
 class LostEvent(TypedDict):
@@ -82,7 +82,7 @@ class WatchApi:
         query=(Query("range", "`hour` (by 5 seconds, the default) or `week` (by day)."),),
     )
     def history(self, request: web.Request) -> dict[str, object]:
-        """What users moved in the last hour or the last week."""
+        """The traffic and the connections of the last hour or the last week."""
         wanted = request.query.get("range", "hour").lower()
         if wanted == "hour":
             return _columns(STEP, *self._history.last_hour(time.time()))
@@ -108,8 +108,8 @@ class WatchApi:
         ),
     )
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events: `sample` every 5 seconds, the others as they happen, a comment every 15 seconds. A reader
-        that is too slow is dropped; 64 streams may be open."""
+        """Server-sent events: `sample` every 5 seconds, the others as they happen, a comment every 15 seconds. A client
+        that reads too slowly is disconnected. At most 64 streams can be open."""
         return await self.streams.serve(request, logs=request.query.get("logs") == "1")
 
     # What happens

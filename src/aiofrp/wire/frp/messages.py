@@ -91,7 +91,7 @@ class LoginResp(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 @message(b"h", 11)
 class Ping(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """Heartbeat of the client, also on UDP work connections."""
+    """Heartbeat of the client; also sent on UDP work connections."""
 
     privilege_key: str = ""
     timestamp: Int64 = 0

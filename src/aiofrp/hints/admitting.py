@@ -51,7 +51,7 @@ ADMISSIONS: Final = (
     KnownFailure(
         "frpc-clock",
         cause="the clocks of this machine and of {address} differ by more than auth.authenticationTimeout",
-        reasons=("one of the clocks is wrong", "somebody sends a login again that he has recorded"),
+        reasons=("one of the clocks is wrong", "somebody has recorded a login and sends it again"),
         step="Set both clocks (NTP), or raise auth.authenticationTimeout",
         key="auth.authenticationTimeout",
         prints=("the login's timestamp is",),

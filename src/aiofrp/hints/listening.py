@@ -20,7 +20,7 @@ SOCKETS: Final = (
     ),
     KnownFailure(
         "port-privileged",
-        cause="ports below 1024, such as {number}, need a privilege",
+        cause="ports below 1024 need a privilege (here: {number})",
         step="Give the program the capability CAP_NET_BIND_SERVICE (AmbientCapabilities= in the unit of systemd), or"
         " choose another {key}",
         key="{key}",

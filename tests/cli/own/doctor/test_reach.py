@@ -23,9 +23,9 @@ async def test_names() -> None:
 
 async def test_tcp(free_port: int) -> None:
     with silent() as port:
-        assert (await reach.tcp("127.0.0.1", port, 5)).text == f"127.0.0.1:{port} takes connections"
+        assert (await reach.tcp("127.0.0.1", port, 5)).text == f"127.0.0.1:{port} accepts connections"
         found = await reach.outbound_proxy(f"http://u:secret@127.0.0.1:{port}", 5)
-        assert found.text == f"http://u:***@127.0.0.1:{port}: 127.0.0.1:{port} takes connections"
+        assert found.text == f"http://u:***@127.0.0.1:{port}: 127.0.0.1:{port} accepts connections"
     assert "connection refused" in (await settled(reach.tcp("127.0.0.1", free_port, 5))).text
 
 

@@ -132,7 +132,7 @@ class ClientChecks:
             if options.tls is None:
                 report.add(
                     "TLS",
-                    warning("off: everybody on the way can read what passes", "set transport.tls.enable"),
+                    warning("off: others on the network can read the data", "set transport.tls.enable"),
                 )
             else:
                 work = self._certificate(options)

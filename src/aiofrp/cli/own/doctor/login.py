@@ -77,7 +77,7 @@ async def login(config: ClientConfig) -> Finding:
     method = "token accepted" if config.auth.method == "token" else "OIDC token accepted"
     if not config.auth.token.reveal() and config.auth.method == "token":
         return warning(
-            f"the server (frp {version or 'of unknown version'}) takes clients without a token", _NO_TOKEN
+            f"the server (frp {version or 'of unknown version'}) accepts clients without a token", _NO_TOKEN
         )
     text = f"{method} by the server (frp {version or 'of unknown version'})"
     return ok(text if version == FRP_VERSION else f"{text}; this client matches frp {FRP_VERSION}")
@@ -109,5 +109,5 @@ async def _answers(client: Client) -> list[tuple[str, str, str]]:
 
 def _registered(error: str, remote_addr: str, proxy: ProxyConfig) -> Finding:
     if not error:
-        return ok(f"the server takes it{f' at {remote_addr}' if remote_addr else ''}")
+        return ok(f"the server accepts it{f' at {remote_addr}' if remote_addr else ''}")
     return problem(f"the server refuses it: {error}", fix_of(proxy_hint(error, proxy)))

@@ -48,7 +48,7 @@ def files() -> Finding:
     limit = file_limit()
     if limit == sys.maxsize:
         return ok("this system has no limit")
-    text = f"{limit:,} at once; a connection takes one or two"
+    text = f"{limit:,} at once; a connection needs one or two"
     if limit < _ENOUGH_FILES:
         hint = find("files", "too many open files", {"limit": str(limit)})
         return warning(text, hint.step if hint is not None else "")
@@ -64,7 +64,7 @@ def clock(now: float) -> Finding:
     if (synchronized := _synchronized()) is None:
         return ok(when)
     if not synchronized:
-        return warning(f"{when}; it follows no time server", "turn on NTP: `timedatectl set-ntp true`")
+        return warning(f"{when}; no time server sets it", "turn on NTP: `timedatectl set-ntp true`")
     return ok(f"{when}, synchronized")
 
 

@@ -39,7 +39,7 @@ async def tcp(host: str, port: int, timeout: float, local_ip: str = "") -> Findi
     peer = stream.info("peername")
     stream.abort()
     where = join_host_port(*peer[:2]) if peer else join_host_port(host, port)
-    return ok(f"{where} takes connections")
+    return ok(f"{where} accepts connections")
 
 
 async def outbound_proxy(url: str, timeout: float) -> Finding:

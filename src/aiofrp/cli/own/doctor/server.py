@@ -178,7 +178,7 @@ def allowed(config: ServerConfig) -> Finding:
     pairs = [item.pair for item in config.allow_ports]
     own = {config.bind_port, config.vhost_http_port, config.vhost_https_port, config.web_server.port} - {0}
     if not pairs:
-        return note("clients may take every port; allowPorts limits them")
+        return note("clients may use every port; allowPorts can limit this")
     count = sum(last - first + 1 for first, last in pairs)
     inside = sorted(port for port in own if any(first <= port <= last for first, last in pairs))
     text = f"{count} ports"

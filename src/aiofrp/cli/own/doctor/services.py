@@ -41,7 +41,7 @@ async def service(proxy: ProxyConfig) -> Finding:
     if proxy.type in ("udp", "sudp"):
         return await reach.udp_service(proxy.local_ip, proxy.local_port)
     await reach.tcp(proxy.local_ip, proxy.local_port, TIMEOUT)
-    return ok(f"the service at {where} takes connections")
+    return ok(f"the service at {where} accepts connections")
 
 
 def service_fix(proxy: ProxyConfig) -> str:
@@ -78,14 +78,14 @@ async def _plugin(plugin: Any) -> Finding:
     if address := getattr(plugin, "local_addr", ""):
         host, port = split_address(address, 443 if plugin.type.endswith("https") else 80)
         await reach.tcp(host or "127.0.0.1", port, TIMEOUT)
-        return ok(f"plugin {plugin.type}: {address} takes connections")
+        return ok(f"plugin {plugin.type}: {address} accepts connections")
     return ok(f"plugin {plugin.type} needs nothing outside")
 
 
 async def _unix(path: str) -> Finding:
     stream = await dial_unix(path, timeout=TIMEOUT)
     stream.abort()
-    return ok(f"the socket {path} takes connections")
+    return ok(f"the socket {path} accepts connections")
 
 
 def _folder(path: str) -> Finding:
@@ -106,7 +106,7 @@ async def remote_port(server: str, port: int) -> Finding:
             return ok(f"{where} is free")
         return warning(f"{error}", "a firewall may block the port; --try-proxies asks the server for it")
     fix = "with this frpc running that is right; otherwise another program has the port: choose another remotePort"
-    return note(f"{where} takes connections already; {fix}")
+    return note(f"{where} accepts connections already; {fix}")
 
 
 async def domain(name: str, server: str) -> Finding:

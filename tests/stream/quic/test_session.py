@@ -113,6 +113,26 @@ async def test_what_a_turn_writes_leaves_in_one_packet(make: Make, monkeypatch: 
     assert len(asked) == before + 1
 
 
+async def test_what_busy_turns_write_leaves_with_that_of_the_next(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = make()
+    session = await rig.dial()
+    ends = [rig.open(session, b"word") for _ in range(3)]
+    await until(lambda: len(rig.streams) == 3)
+    asked = asked_for_packets(session, monkeypatch)
+    for end in ends:
+        end.write(b"busy")
+    await until(lambda: sum(len(end.data) for end in rig.ends) == len(ends) * len(b"wordbusy"))
+    before, loop = len(asked), asyncio.get_running_loop()
+    loop.call_soon(ends[1].write, b"next")  # runs before what the write below causes
+    loop.call_soon(loop.call_soon, lambda: ends[2].write(b"last"))
+    ends[0].write(b"this")
+    assert len(asked) == before
+    await until(lambda: sum(len(end.data) for end in rig.ends) == len(ends) * len(b"wordbusymore"))
+    assert max(asked[before:]) > 30 + len(b"thisnextlast")
+
+
 async def test_after_a_fault_packets_leave_as_before(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mistake while datagrams are processed costs these datagrams."""
     rig = make()

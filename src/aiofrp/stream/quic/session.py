@@ -146,8 +146,7 @@ class QuicSession:
     def open_when_allowed(
         self, ready: Callable[[QuicStream], None], failed: Callable[[FrpError], None]
     ) -> None:
-        """Open a stream now, or when the peer allows one more. Exactly one of ``ready`` and ``failed`` is called,
-        once."""
+        """Open a stream now, or when the peer allows one more; one of ``ready`` and ``failed`` is called, once."""
         self._waiters.open(self.open, ready, failed)
 
     def granted(self) -> None:
@@ -211,10 +210,7 @@ class QuicSession:
         self._in_batch = False
         if self._waiters:
             self._waiters.serve(self.open)
-        if self._busy:
-            self._flush_later()
-        else:
-            self._flush()
+        (self._flush_later if self._busy else self._flush)()
 
     def refused(self) -> None:
         """An ICMP error says that no socket is bound to the peer's address."""
@@ -250,8 +246,8 @@ class QuicSession:
     def terminated(self, code: int, reason: str, by_peer: bool, /) -> None:
         if self.state is QuicState.CLOSING:
             self._stop()
-            return
-        self._fail(explain(code, reason, by_peer=by_peer, ready=self.state is QuicState.OPEN))
+        else:
+            self._fail(explain(code, reason, by_peer=by_peer, ready=self.state is QuicState.OPEN))
 
     # For streams
 
@@ -313,11 +309,14 @@ class QuicSession:
         return stream
 
     def _flush_later(self) -> None:
-        """What a turn of the loop brings leaves in one packet at its end, because a packet costs more than its frames.
-        Large writes, and those of turns that have one each, leave before."""
+        """What a turn of the loop brings, and if it is busy the next, too, leaves in one packet: a packet costs more
+        than its frames. Large writes, and those of turns that have one each, leave before."""
         if not self._flush_scheduled:
             self._flush_scheduled = True
-            self._loop.call_soon(self._end_turn)
+            self._loop.call_soon(self._end_busy_turn if self._busy else self._end_turn)
+
+    def _end_busy_turn(self) -> None:
+        self._loop.call_soon(self._end_turn)
 
     def _end_turn(self) -> None:
         self._flush_scheduled = False

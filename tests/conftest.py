@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
 
@@ -31,6 +32,9 @@ from tests.support.limits import limited
 settings.register_profile("quick", max_examples=20, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("quick")
+
+# The service manager of the machine, if there is one, wants to know of it and not of the programs under test.
+os.environ.pop("NOTIFY_SOCKET", None)
 
 #: Seconds after its time that an async test gets to end; then its whole process ends, all stacks shown.
 GRACE = 60.0

@@ -35,6 +35,7 @@ def test_what_would_be_installed(tmp_path: Path, capsys: pytest.CaptureFixture[s
         (("-c", "{file}", "--program", "x"), "frps or frpc"),
         (("-c", "{file}", "--name", "../x"), "--name '../x' is no name of a service. Give letters"),
         (("-c", "{file}", "--as", "a", "--user"), "exclude each other"),
+        (("-c", "/a\nUser=root"), "--config '/a\\nUser=root': the file of a service cannot hold this name"),
         (("-c", "{file}", "--as", "a b"), "--as 'a b' is no name of an account"),
         (
             ("-c", "{file}", "--as", "no.such.account"),

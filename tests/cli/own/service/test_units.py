@@ -84,4 +84,16 @@ def test_a_property_list() -> None:
     )
     assert made["Label"] == "aiofrp.frpc"
     assert made["ProgramArguments"] == ["/usr/local/bin/frpc", "-c", "/a & b/<c>.toml", "--log-format", "frp"]
-    assert made["StandardOutPath"] == "/var/log/frpc.log"
+    assert made["StandardOutPath"] == made["StandardErrorPath"] == "/var/log/frpc.log"
+    types = {key: type(value) for key, value in made.items()}
+    assert types == {  # of launchd.plist(5)
+        "Label": str,
+        "ProgramArguments": list,
+        "RunAtLoad": bool,
+        "KeepAlive": dict,
+        "SoftResourceLimits": dict,
+        "StandardOutPath": str,
+        "StandardErrorPath": str,
+    }
+    assert made["KeepAlive"] == {"SuccessfulExit": False}
+    assert made["SoftResourceLimits"] == {"NumberOfFiles": 65536}

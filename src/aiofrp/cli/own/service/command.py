@@ -111,6 +111,8 @@ def _described(invocation: Invocation) -> Service:
     if not path:
         raise ConfigError("-c FILE is needed: a configuration of frpc or frps")
     path = os.path.abspath(path)
+    if not path.isprintable():
+        raise ConfigError(f"--config {shown(path)}: the file of a service cannot hold this name")
     program = program or guess_program(path, read(path))
     if program not in ("frps", "frpc"):
         raise ConfigError(f"--program is frps or frpc, not {shown(program)}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import plistlib
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 #: Seconds without a sign of life after which systemd restarts the program, and open files that it may have.
 _WATCHDOG, _FILES = 30, 1048576
@@ -53,25 +53,6 @@ LimitNOFILE={files}
 {who}{capabilities}{hardened}
 [Install]
 WantedBy={target}
-"""
-
-_PROPERTY_LIST = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<plist version="1.0">
-<dict>
-  <key>Label</key><string>{label}</string>
-  <key>ProgramArguments</key>
-  <array>
-{words}
-  </array>
-  <key>RunAtLoad</key><true/>
-  <key>KeepAlive</key><dict><key>SuccessfulExit</key><false/></dict>
-  <key>SoftResourceLimits</key><dict><key>NumberOfFiles</key><integer>65536</integer></dict>
-  <key>StandardOutPath</key><string>{log}</string>
-  <key>StandardErrorPath</key><string>{log}</string>
-</dict>
-</plist>
 """
 
 
@@ -148,10 +129,14 @@ def _escaped(word: str) -> str:
 
 
 def property_list(service: Service, log: str) -> str:
-    """The property list of launchd for a service, whose lines go to the file ``log``."""
-    words = (service.executable, "-c", service.config, "--log-format", "frp")
-    return _PROPERTY_LIST.format(
-        label=escape(f"aiofrp.{service.name}"),
-        words="\n".join(f"    <string>{escape(word)}</string>" for word in words),
-        log=escape(log),
-    )
+    """The property list of launchd for a service (launchd.plist(5)), whose lines go to the file ``log``."""
+    keys = {
+        "Label": f"aiofrp.{service.name}",
+        "ProgramArguments": [service.executable, "-c", service.config, "--log-format", "frp"],
+        "RunAtLoad": True,
+        "KeepAlive": {"SuccessfulExit": False},
+        "SoftResourceLimits": {"NumberOfFiles": 65536},
+        "StandardOutPath": log,
+        "StandardErrorPath": log,
+    }
+    return plistlib.dumps(keys, sort_keys=False).decode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hmac import compare_digest
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
 from cryptography.hazmat.primitives.poly1305 import Poly1305
@@ -22,7 +22,6 @@ TAG = 16
 #: Bytes of the shortest packet, and of packets that are copied rather than viewed, which costs less.
 _LEAST, _COPIED = 5, 4096
 _BLOCK = bytes(64)
-_COUNTER_0 = bytes(8)
 _MOST_COUNT = 0xFFFFFFFFFFFFFFFF
 
 
@@ -81,23 +80,22 @@ class GcmPackets:
 class ChaChaPackets:
     """ChaCha20 with Poly1305, one direction of one connection. The length has a key of its own."""
 
-    __slots__ = ("_key", "_length_key")
+    __slots__ = ("_lengths", "_stream")
 
     def __init__(self, key: bytes, length_key: bytes) -> None:
-        self._key = key
-        self._length_key = length_key
+        self._stream = _key_stream(key)
+        self._lengths = _key_stream(length_key)
 
     def encrypt_packet(self, seq: int, header: bytes, packet: bytes) -> tuple[bytes, bytes]:
         """The sealed packet, and its tag."""
-        nonce = seq.to_bytes(8, "big")
-        stream = Cipher(ChaCha20(self._key, _COUNTER_0 + nonce), mode=None).encryptor()
-        tag_key = stream.update(_BLOCK)[:32]
-        sealed = self._crypt_length(nonce, header) + stream.update(packet)
+        nonce = seq.to_bytes(16, "big")
+        tag_key = self._begin(nonce)
+        sealed = self._crypt_length(nonce, header) + self._stream.update(packet)
         return sealed, Poly1305.generate_tag(tag_key, sealed)
 
     def decrypt_header(self, seq: int, first: bytes, size: int) -> tuple[bytes, bytes]:
         """The beginning of a packet, and its length."""
-        return first, self._crypt_length(seq.to_bytes(8, "big"), first[:size])
+        return first, self._crypt_length(seq.to_bytes(16, "big"), first[:size])
 
     def decrypt_packet(self, seq: int, first: bytes, rest: Buffer, size: int, mac: Buffer) -> bytes | None:
         """The opened packet, or ``None`` if its tag is wrong."""
@@ -105,13 +103,12 @@ class ChaChaPackets:
 
     def open(self, seq: int, header: bytes, sealed: Buffer) -> bytes | None:
         """The opened packet, or ``None`` if its tag, the last bytes of ``sealed``, is wrong."""
-        stream = Cipher(ChaCha20(self._key, _COUNTER_0 + seq.to_bytes(8, "big")), mode=None).decryptor()
-        check = Poly1305(stream.update(_BLOCK)[:32])
+        check = Poly1305(self._begin(seq.to_bytes(16, "big")))
         check.update(header)
         check.update(sealed[:-TAG])
         if not compare_digest(check.finalize(), bytes(sealed[-TAG:])):
             return None
-        return stream.update(sealed[:-TAG])
+        return self._stream.update(sealed[:-TAG])
 
     def cut(self, buffer: bytes, at: int, seq: int, most: int) -> bytes | None:
         """As :meth:`GcmPackets.cut`."""
@@ -119,7 +116,7 @@ class ChaChaPackets:
         header = buffer[at:start]
         if len(header) < 4:
             return None
-        length = int.from_bytes(self._crypt_length(seq.to_bytes(8, "big"), header), "big")
+        length = int.from_bytes(self._crypt_length(seq.to_bytes(16, "big"), header), "big")
         if not _LEAST <= length <= most:
             raise _wrong_length(length, most)
         end = start + length + TAG
@@ -130,8 +127,19 @@ class ChaChaPackets:
             raise InvalidTag
         return plain
 
+    def _begin(self, nonce: bytes) -> bytes:
+        """The key of a packet's tag; its bytes are next in the key stream."""
+        self._stream.reset_nonce(nonce)
+        return self._stream.update(_BLOCK)[:32]
+
     def _crypt_length(self, nonce: bytes, header: bytes) -> bytes:
-        return Cipher(ChaCha20(self._length_key, _COUNTER_0 + nonce), mode=None).encryptor().update(header)
+        self._lengths.reset_nonce(nonce)
+        return self._lengths.update(header)
+
+
+def _key_stream(key: bytes) -> CipherContext:
+    """What packets are sealed and opened with once it has their nonce. To make it anew costs a third of a packet."""
+    return Cipher(ChaCha20(key, bytes(16)), mode=None).encryptor()
 
 
 def _wrong_length(length: int, most: int) -> RemoteProtocolError:

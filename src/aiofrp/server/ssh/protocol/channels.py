@@ -144,7 +144,8 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
         elif not self._closing:
             self._closing = True
             self._discard_held()
-            self.write_eof()
+            if not self._eof_queued:
+                self.write_eof()
             if self._eof_sent or self._close_seen:
                 self._send_close()
             self._end_locally()
@@ -195,8 +196,10 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
             raise RemoteProtocolError(f"SSH: channel {self.number} is closed twice")
         self._close_seen = True
         lost = self._queued
-        self._drop_queue()
-        self.eof_seen()
+        if lost:
+            self._drop_queue()
+        if not self._eof_seen:
+            self.eof_seen()
         self._send_close()
         self._die(Closed("the SSH client closed the channel") if lost else None)
 
@@ -263,7 +266,8 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
         """Send CLOSE once; a channel that the client does not know yet waits for its confirmation."""
         if self._is_open and not (self._close_sent or self.dead):
             self._close_sent = True
-            self._give_back_window()  # no credit may follow a CLOSE
+            if self._window:
+                self._give_back_window()  # no credit may follow a CLOSE
             self._carrier.send(_CLOSE + self._peer)
         if self._close_sent and self._close_seen:
             self._forget()
@@ -278,7 +282,8 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
 
     def _die(self, exc: Exception | None) -> None:
         self._drop_queue()
-        self._forget()
+        if not self.dead:
+            self._forget()
         if exc is not None:
             self._discard_held()
         self._deliver_lost(exc)
@@ -286,7 +291,8 @@ class ForwardedChannel(WindowedStream[ChannelCarrier]):
     def _forget(self) -> None:
         if not self.dead:
             self.dead = True
-            self._give_back_window()
+            if self._window:
+                self._give_back_window()
             self._carrier.forget(self)
             self._waiting = None
 

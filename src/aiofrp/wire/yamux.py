@@ -31,6 +31,9 @@ MAX_WINDOW = 6 * 1024 * 1024
 #: Bytes of the payload of a data frame, at most, when we make it: some peers deliver a frame only when it is whole.
 LARGEST_PAYLOAD = 64 * 1024
 
+#: Bytes of a chunk above which its frames are worth joining; small ones are mostly of several streams.
+BULK = 16 * 1024
+
 #: Payload up to this size is copied out of its chunk, so that a small slice never keeps a large chunk alive.
 _COPY_BELOW = 16 * 1024
 

@@ -25,6 +25,7 @@ from aiofrp.stream.mux.unacknowledged import Unacknowledged
 from aiofrp.stream.stall import Account
 from aiofrp.wire.yamux import (
     ACK,
+    BULK,
     FIN,
     GO_AWAY,
     HEADER_SIZE,
@@ -203,8 +204,7 @@ class MuxSession:
             self._out.begin()
         try:
             streams = self._streams
-            if len(frames) > 1:
-                frames = joined(frames)
+            frames = joined(frames) if len(data) > BULK else frames
             for kind, flags, stream_id, length, payload in frames:
                 if not kind and not flags:
                     stream = streams.get(stream_id)

@@ -62,10 +62,7 @@ def test_a_privileged_port(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "bind_tcp", refused)
     checks = server.ServerChecks(server_config(port=443), Report(lambda _: None))
     found = checks._port(next(checks._ports()))
-    assert (found.outcome, "ports below 1024, such as 443, need a privilege" in found.fix) == (
-        Outcome.PROBLEM,
-        True,
-    )
+    assert (found.outcome, "ports below 1024 need a privilege" in found.fix) == (Outcome.PROBLEM, True)
 
 
 def test_tokens() -> None:

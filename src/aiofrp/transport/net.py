@@ -22,6 +22,7 @@ from aiofrp.stream.tcp import TcpListener, TcpStream, keep_alive, set_keepalive
 from aiofrp.transport.files import is_last, watch
 from aiofrp.transport.resolve import resolve
 from aiofrp.transport.threads import UserThreads
+from aiofrp.wire.portnumber import port_number
 
 #: Connections the kernel keeps ready for accept; it lowers this to its own limit.
 BACKLOG = 4096
@@ -91,8 +92,7 @@ def bind_tcp(host: str, port: int) -> socket.socket:
 
 def read_port(text: str) -> int:
     """The port from 1 to 65535 that ``text`` is the number of; 0 where it is none."""
-    known = text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
-    return int(text) if known else 0
+    return port_number(text) or 0
 
 
 def listen_tcp(host: str, port: int) -> socket.socket:

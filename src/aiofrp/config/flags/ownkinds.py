@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from aiofrp.errors import ConfigError
+from aiofrp.wire.portnumber import port_number
 
 #: Characters of a wrong value that are shown.
 MAX_SHOWN = 40
@@ -45,9 +46,10 @@ def read_port_or_none(text: str) -> int:
 
 
 def _number(text: str, least: int, advice: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) <= 5 and least <= int(text) <= 65535:
-        return int(text)
-    raise FlagValueError(f"is no port. {advice}")
+    port = port_number(text)
+    if port is None or port < least:
+        raise FlagValueError(f"is no port. {advice}")
+    return port
 
 
 def read_text(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
@@ -33,7 +34,7 @@ async def session_over(
         return SharedSession(carrier, MuxLimits(keepalive_interval=options.mux_keepalive))
     if steps:
         return SteppedSession(dial, carrier, options.timeout, too_late)
-    return DialSession(lambda: _with_deadline(dial, options.timeout, too_late), carrier)
+    return TaskSession(lambda: _with_deadline(dial, options.timeout, too_late), carrier)
 
 
 class Securer:
@@ -101,21 +102,39 @@ class SharedSession(Session):
 class DialSession(Session):
     """Every logical connection is a carrier of its own; the first one is made already."""
 
-    def __init__(self, dial: Dial, first: Stream) -> None:
-        self._dial = dial
+    def __init__(self, first: Stream) -> None:
         self._first: Stream | None = first
-        self._scope = Scope("dial")
 
     def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
         first, self._first = self._first, None
         if first is not None:
             ready(first)
         else:
-            self._scope.spawn(self._open(ready, failed), "open")
+            self.dial_for(ready, failed)
+
+    @abstractmethod
+    def dial_for(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        """Begin to make another carrier; one of ``ready`` and ``failed`` is called, unless the session is closed
+        before."""
 
     async def close(self) -> None:
         if self._first is not None:
             self._first.abort()
+
+
+class TaskSession(DialSession):
+    """Each dial is a task."""
+
+    def __init__(self, dial: Dial, first: Stream) -> None:
+        super().__init__(first)
+        self._dial = dial
+        self._scope = Scope("dial")
+
+    def dial_for(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        self._scope.spawn(self._open(ready, failed), "open")
+
+    async def close(self) -> None:
+        await super().close()
         await self._scope.close()
 
     async def _open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
@@ -127,28 +146,22 @@ class DialSession(Session):
             ready(stream)
 
 
-class SteppedSession(Session):
-    """:class:`DialSession` for dials that need no task: with one for each, and its timers, a connection without mux
-    would cost a tenth more."""
+class SteppedSession(DialSession):
+    """The dials need no task: with one for each, and its timers, a connection without mux would cost a tenth more."""
 
     def __init__(self, dial: Dial, first: Stream, timeout: float, too_late: TooLate) -> None:
         """``timeout``: seconds for each dial; ``too_late`` makes the error of one that took longer."""
+        super().__init__(first)
         self.dial = dial
         self.limit = TimeLimit(timeout)
         self.too_late = too_late
         self.dialling: set[_Dialling] = set()  #: limited by the client's idle work connections
-        self._first: Stream | None = first
 
-    def open(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
-        first, self._first = self._first, None
-        if first is not None:
-            ready(first)
-        else:
-            _Dialling(self, ready, failed)
+    def dial_for(self, ready: Callable[[Stream], None], failed: Callable[[FrpError], None]) -> None:
+        _Dialling(self, ready, failed)
 
     async def close(self) -> None:
-        if self._first is not None:
-            self._first.abort()
+        await super().close()
         for dialling in list(self.dialling):
             dialling.stop()
 

@@ -48,16 +48,7 @@ class GcmPackets:
 
     def decrypt_packet(self, seq: int, first: bytes, rest: Buffer, size: int, mac: Buffer) -> bytes | None:
         """The opened packet, or ``None`` if its tag is wrong."""
-        return self.open(seq, first[:size], b"".join((first[size:], rest, mac)))
-
-    def open(self, _seq: int, header: bytes, sealed: Buffer) -> bytes | None:
-        """The opened packet, or ``None`` if its tag, the last bytes of ``sealed``, is wrong."""
-        nonce = self._fixed + self._count.to_bytes(8, "big")
-        self._count = (self._count + 1) & _MOST_COUNT
-        try:
-            return self._aead.decrypt(nonce, sealed, header)
-        except InvalidTag:
-            return None
+        return _open_whole(self, seq, first, rest, mac)
 
     def cut(self, buffer: bytes, at: int, _seq: int, most: int) -> bytes | None:
         """The packet at ``buffer[at]``, opened, or ``None`` while it is not complete. Raises
@@ -99,16 +90,7 @@ class ChaChaPackets:
 
     def decrypt_packet(self, seq: int, first: bytes, rest: Buffer, size: int, mac: Buffer) -> bytes | None:
         """The opened packet, or ``None`` if its tag is wrong."""
-        return self.open(seq, first[:size], b"".join((first[size:], rest, mac)))
-
-    def open(self, seq: int, header: bytes, sealed: Buffer) -> bytes | None:
-        """The opened packet, or ``None`` if its tag, the last bytes of ``sealed``, is wrong."""
-        check = Poly1305(self._begin(seq.to_bytes(16, "big")))
-        check.update(header)
-        check.update(sealed[:-TAG])
-        if not compare_digest(check.finalize(), bytes(sealed[-TAG:])):
-            return None
-        return self._stream.update(sealed[:-TAG])
+        return _open_whole(self, seq, first, rest, mac)
 
     def cut(self, buffer: bytes, at: int, seq: int, most: int) -> bytes | None:
         """As :meth:`GcmPackets.cut`."""
@@ -116,16 +98,20 @@ class ChaChaPackets:
         header = buffer[at:start]
         if len(header) < 4:
             return None
-        length = int.from_bytes(self._crypt_length(seq.to_bytes(16, "big"), header), "big")
+        nonce = seq.to_bytes(16, "big")
+        length = int.from_bytes(self._crypt_length(nonce, header), "big")
         if not _LEAST <= length <= most:
             raise _wrong_length(length, most)
         end = start + length + TAG
         if len(buffer) < end:
             return None
-        plain = self.open(seq, header, memoryview(buffer)[start:end])
-        if plain is None:
+        sealed = memoryview(buffer)[start : end - TAG]
+        check = Poly1305(self._begin(nonce))
+        check.update(header)
+        check.update(sealed)
+        if not compare_digest(check.finalize(), buffer[end - TAG : end]):
             raise InvalidTag
-        return plain
+        return self._stream.update(sealed)
 
     def _begin(self, nonce: bytes) -> bytes:
         """The key of a packet's tag; its bytes are next in the key stream."""
@@ -135,6 +121,15 @@ class ChaChaPackets:
     def _crypt_length(self, nonce: bytes, header: bytes) -> bytes:
         self._lengths.reset_nonce(nonce)
         return self._lengths.update(header)
+
+
+def _open_whole(packets: GcmPackets | ChaChaPackets, seq: int, *parts: Buffer) -> bytes | None:
+    """The packet that ``parts`` are together, opened, or ``None`` if its tag is wrong."""
+    whole = b"".join(parts)
+    try:
+        return packets.cut(whole, 0, seq, len(whole))
+    except InvalidTag:
+        return None
 
 
 def _key_stream(key: bytes) -> CipherContext:

@@ -79,6 +79,14 @@ async def test_a_stream_is_heard_of_by_its_first_bytes(make: Make) -> None:
     await until(lambda: len(rig.streams) == 2)
 
 
+async def in_use(rig: Rig, count: int) -> tuple[QuicSession, list[End]]:
+    """A connection with ``count`` streams, on each of which the peer has received a word."""
+    session = await rig.dial()
+    ends = [rig.open(session, b"word") for _ in range(count)]
+    await until(lambda: len(rig.streams) == count)
+    return session, ends
+
+
 def asked_for_packets(session: QuicSession, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """From now on, each time the connection asks its core for packets: the size of the largest, 0 for none. Probes of
     the path do not count."""
@@ -97,9 +105,7 @@ def asked_for_packets(session: QuicSession, monkeypatch: pytest.MonkeyPatch) -> 
 async def test_what_a_turn_writes_leaves_in_one_packet(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where turns have one write each, it leaves at once."""
     rig = make()
-    session = await rig.dial()
-    ends = [rig.open(session, b"word") for _ in range(10)]
-    await until(lambda: len(rig.streams) == 10)
+    session, ends = await in_use(rig, 10)
     asked = asked_for_packets(session, monkeypatch)
     for end in ends:
         end.write(b"more")
@@ -117,9 +123,7 @@ async def test_what_busy_turns_write_leaves_with_that_of_the_next(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig = make()
-    session = await rig.dial()
-    ends = [rig.open(session, b"word") for _ in range(3)]
-    await until(lambda: len(rig.streams) == 3)
+    session, ends = await in_use(rig, 3)
     asked = asked_for_packets(session, monkeypatch)
     for end in ends:
         end.write(b"busy")

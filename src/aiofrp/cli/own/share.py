@@ -174,16 +174,17 @@ def server_address(text: str, what: str) -> tuple[str, int]:
     :class:`~aiofrp.errors.ConfigError`."""
     from aiofrp.library.tunnel import host_port
 
+    wrong = ConfigError(
+        f"{what} {shown(text)} is no address of a server. Give HOST or HOST:PORT with a port from 1 to 65535, "
+        "such as frps.example.com, frps.example.com:7000 or [2001:db8::1]:7000"
+    )
     try:
         host, port = host_port(with_port(text), what)
-        if not host.isdigit() and len(host) <= MAX_NAME:  # a number alone is a port without its host
-            return host, port
-        raise ConfigError("")
     except ConfigError:
-        raise ConfigError(
-            f"{what} {shown(text)} is no address of a server. Give HOST or HOST:PORT with a port from 1 to 65535, "
-            "such as frps.example.com, frps.example.com:7000 or [2001:db8::1]:7000"
-        ) from None
+        raise wrong from None
+    if host.isdigit() or len(host) > MAX_NAME:  # a number alone is a port without its host
+        raise wrong
+    return host, port
 
 
 def with_port(server: str) -> str:

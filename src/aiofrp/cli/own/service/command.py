@@ -171,9 +171,8 @@ def _account(invocation: Invocation) -> str:
     account: str = invocation.value("as")
     if account and not _NAME.fullmatch(account):
         raise ConfigError(f"--as {shown(account)} is no name of an account")
-    if (
-        account and sys.platform != "win32" and not invocation.value("print")
-    ):  # what is printed may be for another machine
+    elsewhere = invocation.value("print")  # what is printed may be for another machine
+    if account and not elsewhere and sys.platform != "win32":
         import pwd
 
         try:

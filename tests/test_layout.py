@@ -67,6 +67,7 @@ COVERED_BY = {
     "host/contexts.py": "test_extension.py",
     "host/route.py": "host/test_relay.py",
     "host/service.py": "plugin/test_unix_domain_socket.py",
+    "host/user.py": "host/test_gate.py",
     "plugin/common/delayed.py": "plugin/test_http_proxy.py",
     "plugin/files/opened.py": "plugin/files/test_cache.py",
     "plugin/files/pieces.py": "plugin/files/test_exchange.py",

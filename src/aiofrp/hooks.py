@@ -12,7 +12,7 @@ from functools import cached_property
 from msgspec.structs import replace
 
 from aiofrp.errors import ProxyError
-from aiofrp.host.gate import UserInfo
+from aiofrp.host.user import UserInfo
 from aiofrp.library.pluginapp import PluginApp
 from aiofrp.server.hooks import ClientInfo, NoHooks, Op
 from aiofrp.wire.frp.messages import CloseProxy, Login, NewProxy, NewWorkConn, Ping

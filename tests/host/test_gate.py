@@ -9,7 +9,8 @@ import pytest
 from aiofrp.aio import Scope
 from aiofrp.errors import AuthError, Closed, FrpError, TimedOut
 from aiofrp.host import gate as gates
-from aiofrp.host.gate import Ask, Gate, UserInfo
+from aiofrp.host.gate import Ask, Gate
+from aiofrp.host.user import UserInfo
 
 USER = UserInfo("web", "tcp", ("192.0.2.1", 4711))
 

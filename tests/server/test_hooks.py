@@ -12,7 +12,7 @@ import pytest
 
 from aiofrp.client.service import Client
 from aiofrp.errors import AuthError, ProxyError
-from aiofrp.host.gate import UserInfo
+from aiofrp.host.user import UserInfo
 from aiofrp.server.hooks import ClientInfo, NoHooks, Op, in_turn
 from aiofrp.server.service import Server
 from aiofrp.server.session.auth import SessionVerifier, TokenVerifier

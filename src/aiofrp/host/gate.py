@@ -9,27 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from aiofrp import faults
 from aiofrp.aio import Scope, Steps, TimeLimit
 from aiofrp.errors import Closed, FrpError, TimedOut
+from aiofrp.host.user import UserInfo
 
 #: Users of one proxy that wait for an answer at most; more are refused at once.
 MAX_WAITING = 1024
 #: Seconds a user waits for an answer at most.
 TIMEOUT = 60.0
 _STOPPED = "the server stops"
-
-
-@dataclass(frozen=True, slots=True)
-class UserInfo:
-    """A user who connects, and the proxy."""
-
-    proxy_name: str  #: on the wire
-    proxy_type: str
-    address: tuple[str, int]  #: of the user: IP text (empty where there is none) and port
 
 
 Ask = Callable[[UserInfo], Coroutine[Any, Any, None]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiofrp import faults
 from aiofrp.errors import FrpError, ProtocolError
-from aiofrp.host.gate import UserInfo
+from aiofrp.host.user import UserInfo
 from aiofrp.server.hooks import ClientInfo, Hooks, Op
 from aiofrp.server.plugins.content import ClientBlock, Content, UserConn, decode_request, encode_answer
 from aiofrp.wire.frp.jsonbody import encode_body

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.host.gate import UserInfo
+from aiofrp.host.user import UserInfo
 from aiofrp.server.hooks import ClientInfo, Op
 from aiofrp.server.plugins.content import (
     MESSAGES,

@@ -15,7 +15,7 @@ from aiofrp import logs
 from aiofrp.aio import Scope
 from aiofrp.config.models.server import HttpPluginConfig
 from aiofrp.errors import FrpError, ProxyError
-from aiofrp.host.gate import UserInfo
+from aiofrp.host.user import UserInfo
 from aiofrp.server.hooks import ClientInfo, Op
 from aiofrp.server.plugins.caller import PluginCaller
 from aiofrp.server.plugins.content import (

@@ -15,7 +15,7 @@ from msgspec.inspect import is_struct_type
 from msgspec.structs import replace
 
 from aiofrp.errors import RemoteProtocolError
-from aiofrp.host.gate import UserInfo
+from aiofrp.host.user import UserInfo
 from aiofrp.server.hooks import ClientInfo, Op
 from aiofrp.transport.net import join_host_port
 from aiofrp.wire.frp.jsonbody import encode_body, field_types, read_json, value_of

@@ -8,9 +8,10 @@ from typing import TypeVar
 from aiofrp.config.models.types import Bandwidth
 from aiofrp.errors import FrpError
 from aiofrp.host.contexts import Doors, Holes, Ports
-from aiofrp.host.gate import Ask, Gate, UserInfo
+from aiofrp.host.gate import Ask, Gate
 from aiofrp.host.groups import Groups
 from aiofrp.host.relay import limit_of
+from aiofrp.host.user import UserInfo
 from aiofrp.host.vhost import Vhost
 from aiofrp.server.hooks import Op
 from aiofrp.server.publish.published import Traffic

@@ -8,7 +8,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from aiofrp import registry
 from aiofrp.cli import signals, streams
@@ -48,7 +47,7 @@ def with_common(root: Command) -> Command:
         long=f"{about} [path to command] for full details.",
         use=" [command] [flags]",
     )
-    return replace(root, commands=(*root.commands, completion(root.name), asks))
+    return root._replace(commands=(*root.commands, completion(root.name), asks))
 
 
 def run(root: Command, arguments: Sequence[str] | None = None, *, version: str = FRP_VERSION) -> int:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Facts: TypeAlias = Mapping[str, str]
 """What is known besides the text of the error: settings, and what was seen of the peer."""
@@ -22,8 +21,7 @@ _SHAPES = {"network": r"\w{1,9}", "place": r"\S{0,99}", "number": r"\d{1,5}"}
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """What is known about one failure: cause, likely reasons, the most likely first, and the next step."""
 
     code: str  #: of the row, as the reference page has it
@@ -37,8 +35,7 @@ class Hint:
         return f"hint: {self.cause}. {self.step}."
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFailure:
+class KnownFailure(NamedTuple):
     """One row: when it applies, and what it says. ``{name}`` stands for a fact, or for a part of the text.
 
     It applies to an error whose text has one of ``prints`` in it, where ``…`` and ``{name}`` stand for anything, while
@@ -50,7 +47,7 @@ class KnownFailure:
     cause: str
     step: str
     prints: tuple[str, ...] = ()
-    given: Facts = field(default_factory=lambda: _NONE)
+    given: Facts = _NONE
     reasons: tuple[str, ...] = ()
     key: str = ""
 

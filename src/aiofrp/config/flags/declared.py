@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 from aiofrp import registry
@@ -106,8 +105,8 @@ def _source(flag: Flag) -> str:
     """The call that makes ``flag``: what differs from the defaults, the first three without names."""
     words = [repr(flag.name), repr(flag.kind), repr(flag.help)]
     words += [
-        f"{field.name}={getattr(flag, field.name)!r}"
-        for field in fields(flag)[3:]
-        if getattr(flag, field.name) != field.default
+        f"{name}={getattr(flag, name)!r}"
+        for name, default in flag._field_defaults.items()
+        if getattr(flag, name) != default
     ]
     return f"Flag({', '.join(words)})"

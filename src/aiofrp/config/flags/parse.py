@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiofrp.config.flags.ownkinds import FlagValueError, shown
 from aiofrp.config.flags.values import KINDS, ValueKind, read_bool
@@ -22,8 +21,7 @@ from aiofrp.errors import ConfigError, FrpError
 _NEAR = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """One flag of a command, as it is declared."""
 
     name: str  #: with dashes, without the leading ones
@@ -45,8 +43,7 @@ class Flag:
         return KINDS[self.kind]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command, its flags and the commands below it, as they are declared."""
 
     name: str
@@ -70,13 +67,13 @@ Path = tuple[Command, ...]
 """A command with all those above it, the program first."""
 
 
-@dataclass(slots=True)
 class Invocation:
     """A parsed command line: the command, its flags' values and its further words."""
 
-    path: Path
-    values: dict[str, Any] = field(default_factory=dict)  #: of the flags that were given, by name
-    words: list[str] = field(default_factory=list)
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.values: dict[str, Any] = {}  #: of the flags that were given, by name
+        self.words: list[str] = []
 
     @property
     def command(self) -> Command:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiofrp.config.flags import ownkinds
 from aiofrp.config.golang.literals import INT64_MAX, parse_int, quote
@@ -34,8 +33,7 @@ _SECONDS: Final = {
 _LOG_FORMS: Final = ("frp", "human", "json")
 
 
-@dataclass(frozen=True, slots=True)
-class ValueKind:
+class ValueKind(NamedTuple):
     """What kind of value a flag takes, and how its text is read."""
 
     shown: str  #: the name in help pages

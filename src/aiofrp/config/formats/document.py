@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from aiofrp.config.formats.depth import within_depth
 from aiofrp.config.formats.json import parse_json
@@ -15,8 +14,7 @@ Format = Literal["toml", "json", "yaml"]
 _SPACE = " \t\n\v\f\r\x85\xa0"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A parsed text: its tree of plain values and the format it was written in."""
 
     tree: Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from aiofrp.config.golang.jsonnumber import number_text
 from aiofrp.config.golang.literals import INT64_MAX, INT64_MIN, SPACE, parse_float, parse_int
@@ -63,8 +63,7 @@ def truth(value: Any) -> bool:
     raise WrongValue
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """An argument of ``Annotated``: the reference's name of the type in error texts."""
 
     name: str

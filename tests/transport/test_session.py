@@ -8,9 +8,9 @@ import gc
 import math
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError, TimedOut

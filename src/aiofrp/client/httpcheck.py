@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from aiofrp.config.models.proxy import HealthCheck
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
@@ -145,8 +146,7 @@ async def _connect(url: SplitResult, timeout: float) -> Stream:
 # The answer
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(Struct, frozen=True):
     """What counts of a final answer. ``location``: where a redirect leads, ``None`` for other answers; ``body``: the
     bytes that came with the head."""
 

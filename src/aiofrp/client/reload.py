@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.config.tools.compare import differences
@@ -24,8 +25,7 @@ class Named(Protocol):
 T = TypeVar("T", bound=Named)
 
 
-@dataclass(frozen=True, slots=True)
-class Diff(Generic[T]):
+class Diff(Struct, Generic[T], frozen=True):
     """Names to stop, and configurations to start, in order; a changed one is in both."""
 
     remove: tuple[str, ...]

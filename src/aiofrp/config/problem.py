@@ -7,7 +7,9 @@ that search for them still find them; what we add follows, indented.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from aiofrp.errors import ConfigError
 
@@ -18,8 +20,7 @@ Path = tuple[str | int, ...]
 """Keys and list indices from the top of a document."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong in a configuration: its text, path and hint."""
 
     message: str  #: in the reference's words where it has some

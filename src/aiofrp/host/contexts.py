@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
@@ -72,11 +73,10 @@ class ProxyTraffic(Protocol):
         """Datagrams, or users of them, were lost: see :class:`aiofrp.stream.udp.losses.Losses`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """Where visitors of one proxy enter frps."""
 
-    secret_key: str = field(repr=False)  #: visitors show that they know it
+    secret_key: str  #: visitors show that they know it
     allow_users: tuple[str, ...]  #: users who may enter; ``*``: everybody
     route: Route  #: gets each visitor as a plain stream, with its wire protocol
     max_message: int = 0  #: bytes of the longest message with a datagram that the proxy's client takes
@@ -85,6 +85,9 @@ class Door:
         """The bytes of the longest message that both clients take, where the visitor's takes ``visitor``; 0 where one
         did not say."""
         return min(self.max_message, visitor)
+
+    def __repr__(self) -> str:
+        return f"Door(allow_users={self.allow_users!r}, max_message={self.max_message!r})"  # no secret
 
 
 class Doors(Protocol):
@@ -97,15 +100,17 @@ class Doors(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class HoleOwner:
+class HoleOwner(Struct, frozen=True):
     """An xtcp proxy, of which visitors ask for a hole in its NAT."""
 
-    secret_key: str = field(repr=False)  #: visitors show that they know it
+    secret_key: str  #: visitors show that they know it
     allow_users: tuple[str, ...]  #: users who may ask; ``*``: everybody
-    messages: Messages = field(repr=False)  #: the control connection of its client
+    messages: Messages  #: the control connection of its client
     #: Makes the client announce itself for a session id; with a callable for the error if it cannot be asked.
-    ask: Callable[[str, Callable[[FrpError], None]], None] = field(repr=False)
+    ask: Callable[[str, Callable[[FrpError], None]], None]
+
+    def __repr__(self) -> str:
+        return f"HoleOwner(allow_users={self.allow_users!r})"  # no secret
 
 
 class Holes(Protocol):
@@ -222,8 +227,7 @@ class ServerContext(ProxyContext, Protocol):
         has to be asked for, or ``failed`` when none comes within ``userConnTimeout``."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatagramUser:
+class DatagramUser(Struct, frozen=True):
     """A user of a proxy who is known by his datagrams alone."""
 
     address: tuple[str, int]
@@ -266,8 +270,7 @@ class ServerHalf(ABC):
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class DirectOptions:
+class DirectOptions(Struct, frozen=True):
     """What direct connections between two frpc are made with."""
 
     stun_servers: str = ""  #: ``natHoleStunServer``: one, or several separated by commas

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from aiofrp.stream.base import Stream
 from aiofrp.wire.frp.codec import Codec
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """How a user came, besides what his stream says."""
 
     codec: Codec | None = (

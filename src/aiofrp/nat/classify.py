@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.wire.nathole.endpoint import parse_endpoint
@@ -25,8 +26,7 @@ _BEHAVIORS = {
 _REGULAR = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Nat:
+class Nat(Struct, frozen=True):
     """A NAT as seen from outside."""
 
     type: str  #: ``EasyNAT`` or ``HardNAT``

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from aiofrp.errors import ProtocolError, RemoteProtocolError
 from aiofrp.nat.classify import Nat, classify
@@ -35,8 +36,7 @@ _WINDOW_MARGIN = 5
 _SHORTEST_KEEP = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(Struct, frozen=True):
     """What one side has said about itself, checked: :func:`announced` makes it."""
 
     mapped: tuple[str, ...]  #: its outside addresses
@@ -73,8 +73,7 @@ def _usable(texts: Sequence[str]) -> tuple[str, ...]:
     return _compact(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Struct, frozen=True):
     """What one side is to do, and the addresses of the other."""
 
     candidates: tuple[str, ...]
@@ -82,8 +81,7 @@ class Orders:
     behavior: NatHoleDetectBehavior
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """A try for both sides."""
 
     chosen: Try

@@ -7,8 +7,9 @@ order.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from aiofrp.nat.classify import HARD, Nat
 
@@ -18,8 +19,7 @@ RECEIVER: Final = "receiver"
 """The side that opens its NAT first and waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """What one side does in a try; zeros mean nothing of the kind."""
 
     role: str
@@ -65,8 +65,7 @@ MODES: Final[tuple[tuple[tuple[Part, Part], ...], ...]] = (
 role that its NAT allows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(Struct, frozen=True):
     """One entry of :data:`MODES`."""
 
     mode: int

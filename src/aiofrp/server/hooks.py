@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from aiofrp import faults
 from aiofrp.errors import FrpError, ProxyError, TimedOut
-from aiofrp.host.gate import UserInfo
+from aiofrp.host.user import UserInfo
 from aiofrp.wire.frp.messages import CloseProxy, Login, NewProxy, NewWorkConn, Ping
 
 _T = TypeVar("_T")
@@ -28,13 +29,15 @@ class Op(enum.StrEnum):
     NEW_USER_CONN = "NewUserConn"
 
 
-@dataclass(frozen=True, slots=True)
-class ClientInfo:
+class ClientInfo(Struct, frozen=True):
     """The client a hook is asked about: its user, ``metadatas`` and run id."""
 
     user: str
-    metas: Mapping[str, str] = field(repr=False)
+    metas: Mapping[str, str]
     run_id: str
+
+    def __repr__(self) -> str:
+        return f"ClientInfo(user={self.user!r}, run_id={self.run_id!r})"  # metas may have secrets
 
 
 class Hooks(Protocol):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.config.tools.compare import differences, with_values
@@ -29,8 +30,7 @@ LIVE: Final = frozenset(
 from its next connection on, ports from its next proxy on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """The outcome of a reload."""
 
     config: ServerConfig  #: what frps runs with from now on

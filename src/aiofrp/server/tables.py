@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from aiofrp.aio import Scope
 from aiofrp.config.models.server import AuthServerConfig, ServerConfig
@@ -36,15 +37,14 @@ from aiofrp.wire.frp.messages import NewProxy
 MAX_ERROR = 4096
 
 
-@dataclass(slots=True, eq=False)
-class Tables:
+class Tables(Struct, eq=False):
     """The configuration and the tables of one frps. Lookups answer in the same call; claims are awaited and end with
     their lease."""
 
     config: ServerConfig  #: the present one; a reload replaces it
     make_verifier: Callable[[AuthServerConfig], Verifier]
     verifier: Verifier  #: judges logins from now on; sessions keep what it gave them
-    key: bytes = field(repr=False)  #: of encrypted work connections of logins from now on, 16 bytes
+    key: bytes  #: of encrypted work connections of logins from now on, 16 bytes
     tcp_ports: PortTable
     udp_ports: PortTable
     vhosts: Mapping[str, SharedPort]  #: by proxy type
@@ -66,6 +66,9 @@ class Tables:
     hooks: Hooks = field(
         default_factory=NoHooks
     )  #: asked from the next event on; of users, from the next proxy on
+
+    def __repr__(self) -> str:
+        return f"<Tables of {len(self.published)} proxies>"  # no key
 
     def use(self, config: ServerConfig) -> None:
         """Go over to ``config``: its token, its scopes and its ports count from now on."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
+
+from msgspec import Struct
 
 from aiofrp import registry
 from aiofrp.config.models.shared import QuicOptions
@@ -19,8 +20,7 @@ from aiofrp.stream.tls.stream import TlsContext
 from aiofrp.transport.tls.contexts import TlsFiles
 
 
-@dataclass(frozen=True, slots=True)
-class DialOptions:
+class DialOptions(Struct, frozen=True):
     """Everything a transport needs to reach frps."""
 
     host: str
@@ -39,8 +39,7 @@ class DialOptions:
     quic: QuicOptions  #: of QUIC connections
 
 
-@dataclass(frozen=True, slots=True)
-class ListenOptions:
+class ListenOptions(Struct, frozen=True):
     """Everything a transport needs to listen for frpc."""
 
     host: str
@@ -50,8 +49,7 @@ class ListenOptions:
     quic: QuicOptions  #: of QUIC connections
 
 
-@dataclass(frozen=True, slots=True)
-class Carriers:
+class Carriers(Struct, frozen=True):
     """Takes what arrives at a listener; each stream goes to exactly one of these, with nobody attached."""
 
     shared: Callable[[Stream], None]  #: of a port that other protocols share: its first bytes decide

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from aiofrp.stream.base import Stream
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from aiofrp.config.formats.document import parse
@@ -86,6 +86,8 @@ def _is_table(value: object) -> bool:
 
 def _by_models(path: str, *, strict: bool) -> ApiPlace:
     """The same as the models read it. Proxies are left out: what is asked for does not depend on them."""
+    from msgspec.structs import replace
+
     from aiofrp.config.load.decode import decode_client
     from aiofrp.config.load.files import decoded, open_source, read
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from aiofrp.client.sources.replace import replace_file, step
 from aiofrp.client.sources.store import StoreChange, Stored, read_store, with_stored, write_store

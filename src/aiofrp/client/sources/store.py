@@ -6,8 +6,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
+
+from msgspec import Struct, field
 
 from aiofrp.client.sources.definition import block
 from aiofrp.client.sources.replace import replace_file, step
@@ -43,8 +44,7 @@ class NotWritten(ConfigError):
     """The store's file could not be written, so the store is unchanged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """The content of a store: its entries by name."""
 
     proxies: Mapping[str, ProxyConfig] = field(default_factory=dict)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from aiofrp.config.golang.literals import SPACE, from_bytes
 from aiofrp.errors import ConfigError
@@ -40,8 +41,7 @@ class IniError(ConfigError):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class IniEntry:
+class IniEntry(Struct, frozen=True):
     """A key's value as it is written, without its quotes."""
 
     value: str

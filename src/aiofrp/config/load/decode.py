@@ -1,15 +1,16 @@
 """From a tree of plain values, whatever format it came from, to models.
 
-Collects every problem in the reference's words
-(docs/protocol/configuration.md §1.2), with the path and what to write instead.
-No file is read here; the registry leads to the model of each proxy type and plugin.
+Collects every problem in the reference's words (docs/protocol/configuration.md §1.2), with the path and what to write
+instead. No file is read here; the registry leads to the model of each proxy type and plugin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aiofrp import registry
 from aiofrp.config.golang.literals import format_float, quote
@@ -40,8 +41,7 @@ _OPEN = (PluginConfig, VisitorPluginConfig, ProxyConfig, VisitorConfig)  # whose
 M = TypeVar("M", bound=Model)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """How strictly a document is read."""
 
     strict: bool = True  #: unknown keys are problems
@@ -52,8 +52,10 @@ class Rules:
     max_values: int = MAX_VALUES  #: values the document may have
 
 
-@dataclass(slots=True)
-class _Work:
+_USUAL: Final = Rules()
+
+
+class _Work(Struct):
     """One document being decoded."""
 
     rules: Rules
@@ -62,8 +64,7 @@ class _Work:
     values: int = 0  # limited by MAX_VALUES
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where in a document, and how the reference begins its texts there."""
 
     work: _Work
@@ -86,7 +87,7 @@ class _Place:
 # The documents
 
 
-def decode_server(tree: object, rules: Rules = Rules()) -> ServerConfig:
+def decode_server(tree: object, rules: Rules = _USUAL) -> ServerConfig:
     """The configuration of frps; raises :class:`InvalidConfig` with all problems."""
     work = _Work(rules, About("frps", rules.syntax))
     table = _table(_Place(work), tree, "v1.ServerConfig")
@@ -94,7 +95,7 @@ def decode_server(tree: object, rules: Rules = Rules()) -> ServerConfig:
     return _checked(config, work)
 
 
-def decode_client(tree: object, rules: Rules = Rules()) -> ClientConfig:
+def decode_client(tree: object, rules: Rules = _USUAL) -> ClientConfig:
     """The configuration of frpc, proxies and visitors too; raises :class:`InvalidConfig` like the above."""
     work = _Work(rules, About("frpc", rules.syntax))
     place = _Place(work)
@@ -109,26 +110,26 @@ def decode_client(tree: object, rules: Rules = Rules()) -> ClientConfig:
     return _checked(_validate(place, ClientConfig, values), work)
 
 
-def decode_proxy(tree: object, rules: Rules = Rules()) -> ProxyConfig:
+def decode_proxy(tree: object, rules: Rules = _USUAL) -> ProxyConfig:
     """One proxy, as a store or an API has it; raises :class:`InvalidConfig`."""
     work = _Work(rules, About("frpc", rules.syntax, ("proxies", 0)))
     return _checked(_proxy(_Place(work), tree), work)
 
 
-def decode_visitor(tree: object, rules: Rules = Rules()) -> VisitorConfig:
+def decode_visitor(tree: object, rules: Rules = _USUAL) -> VisitorConfig:
     """One visitor, as a store or an API has it; raises :class:`InvalidConfig`."""
     work = _Work(rules, About("frpc", rules.syntax, ("visitors", 0)))
     return _checked(_visitor(_Place(work), tree), work)
 
 
-def decode_proxy_block(tree: object, name: str, rules: Rules = Rules()) -> ProxyConfig:
+def decode_proxy_block(tree: object, name: str, rules: Rules = _USUAL) -> ProxyConfig:
     """The proxy of type ``name`` in a definition of the admin API, where the block ``name`` is ``tree``; raises
     :class:`InvalidConfig`."""
     model = registry.load(registry.PROXIES[name], ProxyKind).Config
     return _block(tree, name, rules, model, "proxy")
 
 
-def decode_visitor_block(tree: object, name: str, rules: Rules = Rules()) -> VisitorConfig:
+def decode_visitor_block(tree: object, name: str, rules: Rules = _USUAL) -> VisitorConfig:
     """The same for a visitor; ``name`` is a type that has visitors."""
     model = registry.load(registry.PROXIES[name], ProxyKind).VisitorConfig
     assert model is not None

@@ -9,9 +9,11 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from aiofrp.config import legacy
 from aiofrp.config.formats.document import Format, parse
@@ -48,8 +50,7 @@ M = TypeVar("M", bound=Model)
 P = TypeVar("P", ProxyConfig, VisitorConfig)
 
 
-@dataclass(frozen=True)
-class Loaded(Generic[M]):
+class Loaded(Struct, Generic[M], frozen=True):
     """A configuration without problems, and its warnings."""
 
     config: M
@@ -58,8 +59,7 @@ class Loaded(Generic[M]):
     files: tuple[str, ...] = ()  #: all files read, the main one first
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """One file, read, rendered and parsed, but not yet decoded into models."""
 
     file: str
@@ -72,8 +72,7 @@ class Source:
     parts: tuple[str, ...] = ()  #: further files that were read with it
 
 
-@dataclass(frozen=True)
-class _Origin:
+class _Origin(Struct, frozen=True):
     """The place of a proxy or visitor: the file, and the index in its list."""
 
     source: Source
@@ -286,8 +285,7 @@ def load_client(
     return bundle.finished(allow_unsafe, starting=starting)
 
 
-@dataclass
-class _Bundle:
+class _Bundle(Struct):
     """The configuration of frpc while its parts are gathered."""
 
     config: ClientConfig

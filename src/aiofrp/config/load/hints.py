@@ -6,7 +6,9 @@ A hint names what is right, or there is none. Used only when there is a problem.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Final
+
+from msgspec import Struct
 
 from aiofrp.config.load import syntax
 from aiofrp.config.load.known import Known, Program, Tables, places
@@ -24,8 +26,7 @@ _FEW = 8  # keys that are listed
 _MOST = 3  # places that are listed
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """The document that hints are about: whose it is, its format and its place in a whole file."""
 
     program: Program = "frpc"
@@ -43,7 +44,10 @@ class About:
         return tuple(found)
 
 
-def unknown_key(model: type[Model], key: str, about: About = About(), path: Path = ()) -> str:
+_ANY: Final = About()
+
+
+def unknown_key(model: type[Model], key: str, about: About = _ANY, path: Path = ()) -> str:
     """Where an unknown key of the table at ``path``, whose fields are those of ``model``, may belong: a field with
     nearly that name, one of another table, type or program."""
     names = [item.alias for item in declared(model).values()]

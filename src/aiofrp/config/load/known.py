@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct
 
 from aiofrp import registry
 from aiofrp.config.models.client import ClientCommonConfig
@@ -28,8 +29,7 @@ Tables: TypeAlias = tuple[str, ...]
 _OPEN = (PluginConfig, ProxyConfig, VisitorConfig)  # the type decides which keys these have
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """A key of the models and the path of its table."""
 
     program: Program

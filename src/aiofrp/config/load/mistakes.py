@@ -9,7 +9,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from aiofrp.config.problem import InvalidConfig, Problem
 from aiofrp.errors import ConfigError

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError
 from functools import cache
 from typing import Any, ClassVar, NoReturn, ParamSpec, Self, TypeVar, cast, dataclass_transform
+
+from msgspec import Struct
 
 from aiofrp.config.models.types import Secret
 from aiofrp.config.models.values import Path, Shape, Table, Wrong, read, shape_of
@@ -19,8 +21,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldFlag:
+class FieldFlag(Struct, frozen=True):
     """A command-line flag that sets a field."""
 
     name: str  #: the long name without the leading dashes
@@ -28,8 +29,7 @@ class FieldFlag:
     default: Any = None  #: the flag's default where it differs from the field's, else ``None``
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the arguments of :func:`field` say about a field."""
 
     alias: str  #: the key in a file
@@ -45,8 +45,7 @@ class Facts:
     ours: bool  #: the reference does not have the field
 
 
-@dataclass(frozen=True, slots=True)
-class Declared(Facts):
+class Declared(Facts, frozen=True):
     """One declared field of a model: the arguments of :func:`field`, its name and its type."""
 
     name: str  #: the attribute of the model
@@ -214,7 +213,7 @@ def _declared(owner: type[Model], name: str, facts: Facts) -> Declared:
     annotation = owner.__annotations__[name]
     if isinstance(annotation, str):
         annotation = eval(annotation, vars(sys.modules[owner.__module__]))
-    values = {key: getattr(facts, key) for key in Facts.__slots__}
+    values = {key: getattr(facts, key) for key in Facts.__struct_fields__}
     return Declared(**values, name=name, annotation=annotation, shape=shape_of(annotation))
 
 

@@ -6,17 +6,17 @@ The forms are used for decoding, the JSON Schema and the TOML writer as well.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, Union, get_args, get_origin
+
+from msgspec import Struct
 
 from aiofrp.config.models.types import Bandwidth, Secret, Want, WrongValue, kind, text, truth, whole
 
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """The type of a value in a configuration file."""
 
     kind: Literal["table", "list", "map", "scalar"]
@@ -32,8 +32,7 @@ class Shape:
         return self.item
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """One value of a table that is not what its field takes, or a key that the table does not have."""
 
     path: Path  #: the keys and indices that lead to it

@@ -6,7 +6,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from aiofrp.errors import AuthError
 from aiofrp.logs import short_id
@@ -20,8 +21,7 @@ Shown = Callable[[str], str]
 """Gives a run id as it is shown: whole (:class:`str`) or shortened (:func:`~aiofrp.logs.short_id`)."""
 
 
-@dataclass(slots=True)
-class ClientRecord:
+class ClientRecord(Struct):
     """One client; times are seconds since 1970, 0 for never."""
 
     key: str  #: ``user.id``

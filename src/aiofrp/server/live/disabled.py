@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from aiofrp.errors import ProxyError
 from aiofrp.server.session.sessions import ControlSession
@@ -19,8 +20,7 @@ MOST_DISABLED = 10_000
 MOST_REASON = 500
 
 
-@dataclass(slots=True)
-class DisabledProxy:
+class DisabledProxy(Struct):
     """Who disabled a proxy, when and why."""
 
     name: str  #: on the wire

@@ -6,9 +6,10 @@ import random
 import time
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from itertools import compress
+
+from msgspec import Struct
 
 from aiofrp.errors import ProxyError, Taken
 from aiofrp.host.lease import PortLease
@@ -21,8 +22,7 @@ _TRIES = 5
 _MAX_NAMES = 100_000
 
 
-@dataclass(slots=True)
-class _Reservation:
+class _Reservation(Struct):
     port: int
     released: float | None  # None while in use
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from aiofrp.cli.own.doctor.report import Finding, fix_of, ok, problem, warning
 from aiofrp.config.models.shared import TlsConfig

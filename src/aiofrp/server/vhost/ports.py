@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aiofrp import logs
@@ -12,12 +13,7 @@ from aiofrp.errors import FrpError
 from aiofrp.host.route import Route
 from aiofrp.host.trusted import Trusted
 from aiofrp.host.vhost import SharedPort, Vhost
-from aiofrp.proxy.http import HttpRoute
-from aiofrp.proxy.https import HttpsRoute
-from aiofrp.proxy.tcpmux import TcpMuxRoute
 from aiofrp.server.session.firstbytes import FirstBytes
-from aiofrp.server.vhost.connections import HttpsUsers, TcpMuxUsers, UndecidedUsers
-from aiofrp.server.vhost.pages import Pages
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
 from aiofrp.transport.net import ListenFailed, join_host_port, listen
@@ -26,6 +22,10 @@ from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
 
 if TYPE_CHECKING:
     from aiofrp.http.serve import Engine
+    from aiofrp.proxy.http import HttpRoute
+    from aiofrp.proxy.https import HttpsRoute
+    from aiofrp.proxy.tcpmux import TcpMuxRoute
+    from aiofrp.server.vhost.connections import UndecidedUsers
 
 #: Seconds for the first bytes on a port that vhosts share.
 FIRST_BYTES = 10.0
@@ -35,6 +35,44 @@ _log = logs.get(__name__)
 
 class ListenError(FrpError):
     """frps cannot listen; its text is printed before the exit with status 1."""
+
+
+class VhostTables(dict[str, SharedPort]):
+    """The domains by proxy type; those of a type are made when they are first asked for."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        super().__init__()
+        self._config = config
+        self._below = canonical_host(config.sub_domain_host)
+
+    def __missing__(self, kind: str) -> SharedPort:
+        if kind not in ("http", "https", "tcpmux"):
+            raise KeyError(kind)
+        made: SharedPort = getattr(self, kind)
+        self[kind] = made
+        return made
+
+    @cached_property
+    def http(self) -> Vhost[HttpRoute]:
+        """The domains of http proxies."""
+        from aiofrp.proxy.http import HttpRoute
+
+        trusted = Trusted(self._config.vhost_trusted_addresses)
+        return Vhost(self._config.vhost_http_port, self._below, HttpRoute, trusted)
+
+    @cached_property
+    def https(self) -> Vhost[HttpsRoute]:
+        """The domains of https proxies."""
+        from aiofrp.proxy.https import HttpsRoute
+
+        return Vhost(self._config.vhost_https_port, self._below, HttpsRoute)
+
+    @cached_property
+    def tcpmux(self) -> Vhost[TcpMuxRoute]:
+        """The domains of tcpmux proxies."""
+        from aiofrp.proxy.tcpmux import TcpMuxRoute
+
+        return Vhost(self._config.tcpmux_http_connect_port, self._below, TcpMuxRoute)
 
 
 class VhostPorts:
@@ -47,26 +85,12 @@ class VhostPorts:
             Kind.VHOST_HTTP: config.vhost_http_port,
             Kind.VHOST_HTTPS: config.vhost_https_port,
         }
-        below = canonical_host(config.sub_domain_host)
-        trusted = Trusted(config.vhost_trusted_addresses)
-        http = Vhost(config.vhost_http_port, below, HttpRoute, trusted)
-        https = Vhost(config.vhost_https_port, below, HttpsRoute)
-        tcpmux = Vhost(config.tcpmux_http_connect_port, below, TcpMuxRoute)
-        self.tables: dict[str, SharedPort] = {"http": http, "https": https, "tcpmux": tcpmux}
-        """The domains by proxy type."""
-        pages = Pages(config.custom_404_page)
+        self.tables = VhostTables(config)
         self._http: Engine | None = None
-        self._undecided = UndecidedUsers()
-        self._routes: dict[Kind, Route] = {
-            Kind.TCPMUX: TcpMuxUsers(self._undecided, tcpmux.routes, pages, config.tcpmux_passthrough),
-            Kind.VHOST_HTTPS: HttpsUsers(self._undecided, https.routes),
-        }
-        if config.vhost_http_port:
-            from aiofrp.http.serve import Engine
-            from aiofrp.server.vhost.http import HttpUsers, HttpVhost
-
-            self._http = Engine(HttpVhost(http.routes, pages, config.vhost_http_timeout))
-            self._routes[Kind.VHOST_HTTP] = HttpUsers(self._http)
+        self._undecided: UndecidedUsers | None = None
+        self._routes: dict[Kind, Route] = {}
+        if any(self._ports.values()):
+            self._make_routes(config)
         shared = config.bind_addr == config.proxy_bind_addr  # compared as text, as the reference does
         on_bind_port = [
             kind for kind, port in self._ports.items() if shared and port and port == config.bind_port
@@ -77,7 +101,7 @@ class VhostPorts:
         self._listeners: list[TcpListener] = []
 
     def __repr__(self) -> str:
-        return f"<VhostPorts {self._http} undecided={len(self._undecided)}>"
+        return f"<VhostPorts {self._http} undecided={len(self._undecided or ())}>"
 
     @property
     def http(self) -> Engine:
@@ -103,7 +127,8 @@ class VhostPorts:
         """Stop accepting. Users are served to the end of what they asked for; those who come later are aborted."""
         for listener in self._listeners:
             listener.close()
-        self._undecided.close()
+        if self._undecided is not None:
+            self._undecided.close()
         if self._http is not None:
             self._http.close()
 
@@ -113,6 +138,23 @@ class VhostPorts:
             self._http.abort()
 
     # Private
+
+    def _make_routes(self, config: ServerConfig) -> None:
+        # Imported here: a frps without these ports needs none of it.
+        from aiofrp.server.vhost.connections import HttpsUsers, TcpMuxUsers, UndecidedUsers
+        from aiofrp.server.vhost.pages import Pages
+
+        self._undecided, pages, tables = UndecidedUsers(), Pages(config.custom_404_page), self.tables
+        self._routes = {
+            Kind.TCPMUX: TcpMuxUsers(self._undecided, tables.tcpmux.routes, pages, config.tcpmux_passthrough),
+            Kind.VHOST_HTTPS: HttpsUsers(self._undecided, tables.https.routes),
+        }
+        if config.vhost_http_port:
+            from aiofrp.http.serve import Engine
+            from aiofrp.server.vhost.http import HttpUsers, HttpVhost
+
+            self._http = Engine(HttpVhost(tables.http.routes, pages, config.vhost_http_timeout))
+            self._routes[Kind.VHOST_HTTP] = HttpUsers(self._http)
 
     async def _listen(self, kind: Kind) -> bool:
         """Open the port of ``kind`` unless another vhost or frp has it; False when it is turned off."""

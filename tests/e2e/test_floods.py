@@ -22,9 +22,9 @@ from aiofrp.server.service import Server
 from aiofrp.server.session import accept
 from aiofrp.stream.kcp import stream as kcp_stream
 from aiofrp.stream.kcp.listener import KcpListener
+from aiofrp.stream.quic.core import limits as quic_limits
 from aiofrp.stream.quic.core.limits import QuicListenLimits
 from aiofrp.stream.quic.listener import QuicListener
-from aiofrp.transport import quic as quic_transport
 from aiofrp.wire.kcp import core as kcp_wire
 from tests.e2e.test_resilience import resident
 from tests.support.flood import KINDS, flood
@@ -171,7 +171,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(accept, name, 1.0)
     monkeypatch.setattr(kcp_wire, "DEAD_AFTER", 3_000)
     monkeypatch.setattr(kcp_stream, "LINGER", 1.0)
-    monkeypatch.setattr(quic_transport, "QuicListenLimits", partial(QuicListenLimits, handshake_seconds=1.0))
+    monkeypatch.setattr(quic_limits, "QuicListenLimits", partial(QuicListenLimits, handshake_seconds=1.0))
 
 
 @protocols

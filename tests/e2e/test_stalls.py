@@ -24,11 +24,11 @@ from aiofrp.server.session.control import ServerControl
 from aiofrp.stream.base import Buffer, NullReceiver, Pause, Stream
 from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.session import MuxSession
+from aiofrp.stream.quic.core import limits as quic_limits
 from aiofrp.stream.quic.core.limits import QuicLimits
 from aiofrp.stream.stall import Account, Holding, StallLimits
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.transform import TransformStream
-from aiofrp.transport import quic as transport_quic
 from aiofrp.transport import session as transport_session
 from aiofrp.wire.frp.auth import derive_key, token_digest
 from aiofrp.wire.frp.codec import V1
@@ -148,7 +148,7 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
     monkeypatch.setattr(server_service, "MuxLimits", mux)
     # What fills a gap brings all that waited behind it, up to this window.
     quic = partial(QuicLimits, receivers=LIMITS, connection_window=OVERSHOOT // 2)
-    monkeypatch.setattr(transport_quic, "QuicLimits", quic)
+    monkeypatch.setattr(quic_limits, "QuicLimits", quic)
     return made
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError
 from aiofrp.stream.base import Stream
-from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits, QuicListenLimits
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
 from aiofrp.transport.net import bind_udp, connect_udp
 from aiofrp.transport.tls import fresh as freshtls
@@ -19,6 +18,7 @@ from aiofrp.transport.tls.selfsigned import self_signed
 
 if TYPE_CHECKING:
     from aiofrp.stream.quic.core.library import Configuration
+    from aiofrp.stream.quic.core.limits import Judge, QuicIdentity, QuicLimits
     from aiofrp.stream.quic.session import QuicSession
 
 
@@ -53,6 +53,7 @@ class Quic(Transport):
 
     async def listen(self, options: ListenOptions, carriers: Carriers) -> Listener:
         """See :meth:`aiofrp.transport.base.Transport.listen`."""
+        from aiofrp.stream.quic.core.limits import QuicListenLimits
         from aiofrp.stream.quic.listener import QuicListener
 
         limits = quic_limits(options.quic)
@@ -90,6 +91,8 @@ class QuicClientSession(Session):
 
 def quic_limits(options: QuicOptions) -> QuicLimits:
     """The configured limits of one connection."""
+    from aiofrp.stream.quic.core.limits import QuicLimits
+
     return QuicLimits(
         keepalive=options.keepalive_period,
         idle_timeout=options.max_idle_timeout,
@@ -101,6 +104,7 @@ def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[Configuration, Judg
     """What frps ends QUIC's TLS with: its certificate, or a fresh self-signed one, and the judge of clients'
     certificates if ``trusted_ca_file`` demands any. Raises :class:`~aiofrp.errors.ConfigError`."""
     from aiofrp.stream.quic.core.library import server_configuration
+    from aiofrp.stream.quic.core.limits import QuicIdentity
 
     identity = QuicIdentity(*read_identity(files))
     if not identity.certificate:
@@ -109,6 +113,8 @@ def server_tls(files: TlsFiles, limits: QuicLimits) -> tuple[Configuration, Judg
 
 
 def _client_tls(options: DialOptions) -> tuple[QuicIdentity, Judge | None]:
+    from aiofrp.stream.quic.core.limits import QuicIdentity
+
     if options.tls_files is None:
         return QuicIdentity(), None
     identity = QuicIdentity(*read_identity(options.tls_files))

@@ -7,13 +7,11 @@ import asyncio
 from collections.abc import Callable
 
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
-from aiofrp.stream.websocket import WebSocketStream
 from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.conversation import converse
 from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
-from aiofrp.wire.dial.upgrade import ClientUpgrade, ServerUpgrade
 
 #: Seconds frps waits for the whole HTTP request (docs/protocol/server.md §17).
 REQUEST_TIMEOUT = 60.0
@@ -68,6 +66,9 @@ async def upgraded(stream: Stream, host: str) -> Stream:
 
     Raises :class:`~aiofrp.errors.RemoteProtocolError` when the server does not agree, and drops the stream then.
     """
+    from aiofrp.stream.websocket import WebSocketStream
+    from aiofrp.wire.dial.upgrade import ClientUpgrade
+
     await converse(stream, ClientUpgrade(host), f"the {_HANDSHAKE}")
     return WebSocketStream(stream, client=True)
 
@@ -84,6 +85,8 @@ class _Upgrading(NullReceiver):
     def __init__(
         self, stream: Stream, early: bytes, done: Callable[[Stream], None], gone: Callable[[], None]
     ) -> None:
+        from aiofrp.wire.dial.upgrade import ServerUpgrade
+
         self._stream = stream
         self._done = done
         self._gone = gone
@@ -100,6 +103,8 @@ class _Upgrading(NullReceiver):
         if not self._upgrade.accepted:
             self._stream.close()
             return
+        from aiofrp.stream.websocket import WebSocketStream
+
         self._timer.cancel()
         self._stream.detach()
         self._done(WebSocketStream(self._stream, client=False, early=rest))

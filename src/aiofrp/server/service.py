@@ -104,9 +104,10 @@ class Server:
         mux = None
         if config.transport.tcp_mux:
             mux = MuxLimits(keepalive_interval=config.transport.tcp_mux_keepalive_interval)
+        tls = server_tls(config.transport.tls)
         self._acceptor = Acceptor(
             self._arrivals.opened,
-            tls=server_tls(config.transport.tls).context,
+            tls=tls.context,
             force_tls=config.transport.tls.force,
             mux=mux,
         )
@@ -118,6 +119,7 @@ class Server:
             await self._close_api()
             raise
         _log.info("frps started successfully")
+        asyncio.get_running_loop().call_soon(tls.context)  # before the first client asks for it
         if self._api is not None and self.statistics is not None:
             self.tables.scope.spawn(_forget_old(self.statistics), "statistics")
             self._api.watch(self.tables.scope)

@@ -77,8 +77,11 @@ class FreshTls(Generic[Made]):
 
 
 def server_tls(files: TlsFiles) -> FreshTls[TlsContext]:
-    """What frps ends TLS with; see :func:`~aiofrp.transport.tls.contexts.server_context`."""
-    return FreshTls(files, server_context, SERVER_CHECKS_EVERY)
+    """What frps ends TLS with; see :func:`~aiofrp.transport.tls.contexts.server_context`.
+
+    What needs no files is made when it is first asked for: that takes its time, and cannot fail for a wrong file."""
+    named = files.cert_file or files.key_file or files.trusted_ca_file
+    return FreshTls(files, server_context, SERVER_CHECKS_EVERY, later=not named)
 
 
 def client_tls(files: TlsFiles) -> FreshTls[TlsContext]:

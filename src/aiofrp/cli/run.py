@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import importlib
 import logging
@@ -23,14 +22,13 @@ _log = logs.get(__name__)
 service_manager = Notifier()
 """What started this program, if it wants to be informed."""
 
-#: Allocations between two runs of the collector of reference cycles: connections make few, and each run costs latency.
-_GC_THRESHOLD = (50_000, 20, 20)
-
 #: Of glibc's allocator (malloc.h): the parameters, bytes of freed memory that are kept for the next buffers, and bytes
 #: of blocks that come from the kernel each anew. The defaults give every large buffer back and take it again, and pages
 #: that are new each time cost more than what is done with them: 2.6 times the CPU time with compression.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEEP, _LARGE = 32 * 1024 * 1024, 4 * 1024 * 1024
+#: Seconds after which a program has started: what need not be done before waits so long.
+_STARTED = 1.0
 
 
 def set_up_logs(config: LogConfig, form: str = "") -> None:
@@ -59,9 +57,7 @@ def log_wait(program: str, connections: int, seconds: float) -> None:
 def run(main: Coroutine[Any, Any, int]) -> int:
     """Run ``main`` on the fastest loop there is; returns its exit code."""
     raise_file_limit()
-    _keep_freed_memory()
     gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLD)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.get_loop().set_exception_handler(faults.handle_loop_error)
         code = runner.run(_serve(main))
@@ -71,6 +67,7 @@ def run(main: Coroutine[Any, Any, int]) -> int:
 
 async def _serve(main: Coroutine[Any, Any, int]) -> int:
     signals.on_rotation(logs.reopen)
+    asyncio.get_running_loop().call_later(_STARTED, _keep_freed_memory)
     try:
         return await main
     finally:
@@ -81,6 +78,8 @@ def _keep_freed_memory() -> None:
     """Let the C library keep some of what is freed, where it is glibc."""
     if sys.platform != "linux":
         return
+    import ctypes  # here, as it takes its time
+
     with contextlib.suppress(AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_TRIM_THRESHOLD, _KEEP)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from aiofrp.client.httpcheck import check_http
 from aiofrp.config.models.proxy import HealthCheck, ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
@@ -73,6 +72,8 @@ class Monitor:
 
     async def _check_once(self) -> None:
         if self._check.type == "http":
+            from aiofrp.client.httpcheck import check_http  # here, as few proxies have it
+
             await check_http(url_of(self._check, self._host, self._port), self._check, self._timeout)
         else:
             await check_tcp(self._host, self._port, self._timeout)

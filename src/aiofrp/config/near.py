@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 #: Other names of something, which are not similar to its own name: tried first.
@@ -18,6 +17,8 @@ def nearest(text: str, known: Iterable[str]) -> str:
     meant = _OTHER_NAMES.get(lower, "")
     if meant in names:
         return names[meant]
+    import difflib  # here, as only a mistake needs it
+
     found = difflib.get_close_matches(lower, names, n=1, cutoff=_SIMILAR)
     return names[found[0]] if found else ""
 

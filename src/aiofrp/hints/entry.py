@@ -14,8 +14,9 @@ Facts: TypeAlias = Mapping[str, str]
 #: Characters of a value in a hint at most: a peer may have chosen it.
 MOST_VALUE = 120
 
-_FIELD = re.compile(r"\\\{(\w+)\\\}|…")
-_LAST = re.compile(r"\\\{(\w+)\\\}$")
+# Patterns in escaped text, compiled when they are used: every start loads this module.
+_FIELD = r"\\\{(\w+)\\\}|…"
+_LAST = r"\\\{(\w+)\\\}$"
 #: Names whose parts have no blanks.
 _SHAPES = {"network": r"\w{1,9}", "place": r"\S{0,99}", "number": r"\d{1,5}"}
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -83,8 +84,8 @@ class _Known(dict[str, str]):
 def pattern(prints: str) -> re.Pattern[str]:
     """What finds a text of :attr:`KnownFailure.prints` in an error."""
     text = re.escape(prints)
-    last = _LAST.sub(r"(?P<\1>[^\\n]{1,300})", text)  # it has the rest of the line
-    return re.compile(_FIELD.sub(lambda found: _field(found[1]) if found[1] else ".{0,300}?", last), re.S)
+    last = re.sub(_LAST, r"(?P<\1>[^\\n]{1,300})", text)  # it has the rest of the line
+    return re.compile(re.sub(_FIELD, lambda found: _field(found[1]) if found[1] else ".{0,300}?", last), re.S)
 
 
 def _field(name: str) -> str:

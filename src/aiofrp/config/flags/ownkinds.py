@@ -15,9 +15,9 @@ MAX_SHOWN = 40
 #: Characters of a domain name (RFC 1035 §2.3.4).
 MAX_NAME = 253
 #: A value that needs no quotes where it is shown.
-_SIMPLE = re.compile(r"[A-Za-z0-9._:+-]+")
+_SIMPLE = r"[A-Za-z0-9._:+-]+"  # compiled when it is used, like the next
 #: What is in no host name. Letters of other languages are left to frps.
-_NOT_IN_NAMES = re.compile(r"[\s/:@?#,]|\.\.|\A\.|\A\Z")
+_NOT_IN_NAMES = r"[\s/:@?#,]|\.\.|\A\.|\A\Z"
 
 
 class FlagValueError(ConfigError):
@@ -27,7 +27,7 @@ class FlagValueError(ConfigError):
 def shown(text: str) -> str:
     """A value as an error shows it: on one line, quoted where that is clearer, and not longer than it helps."""
     cut = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
-    return cut if _SIMPLE.fullmatch(cut.removesuffix("…")) else repr(cut)
+    return cut if re.fullmatch(_SIMPLE, cut.removesuffix("…")) else repr(cut)
 
 
 def read_port(text: str) -> int:
@@ -70,7 +70,7 @@ def read_switch(text: str) -> bool:
 
 def read_domain(text: str) -> str:
     """The name of one host or domain. Raises :class:`FlagValueError`."""
-    if _NOT_IN_NAMES.search(text) or "*" in text or len(text) > MAX_NAME:
+    if re.search(_NOT_IN_NAMES, text) or "*" in text or len(text) > MAX_NAME:
         raise FlagValueError("is no host name. Give the name alone, such as www.example.com")
     return text
 

@@ -28,15 +28,14 @@ _MAX_DIGITS = 64  # the longest number that can fit 64 bits is written in base 2
 
 _DIGITS = "[0-9](?:_?[0-9])*+"  # possessive: a literal may be megabytes long
 _HEX = "[0-9a-fA-F](?:_?[0-9a-fA-F])*+"
-_DECIMAL = re.compile(r"[+-]?[0-9]+")
-_PREFIXED = re.compile(
-    rf"[+-]?(?:0[xX]_?{_HEX}|0[bB](?:_?[01])++|0[oO](?:_?[0-7])++|0(?:_?[0-7])*+|[1-9](?:_?[0-9])*+)"
-)
-_FLOAT = re.compile(
+# Compiled when they are used: every start loads this module.
+_DECIMAL = r"[+-]?[0-9]+"
+_PREFIXED = rf"[+-]?(?:0[xX]_?{_HEX}|0[bB](?:_?[01])++|0[oO](?:_?[0-7])++|0(?:_?[0-7])*+|[1-9](?:_?[0-9])*+)"
+_FLOAT = (
     rf"[+-]?(?:(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][+-]?{_DIGITS})?"
     r"|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?)|[nN][aA][nN]"
 )
-_HEX_FLOAT = re.compile(rf"[+-]?0[xX](?:_?{_HEX}(?:\.(?:{_HEX})?)?|\.{_HEX})[pP][+-]?{_DIGITS}")
+_HEX_FLOAT = rf"[+-]?0[xX](?:_?{_HEX}(?:\.(?:{_HEX})?)?|\.{_HEX})[pP][+-]?{_DIGITS}"
 
 
 def to_bytes(text: str) -> bytes:
@@ -58,8 +57,7 @@ def parse_int(text: str, base: int = 0) -> int:
     ``base`` is 10, or 0 for Go's literal syntax (``0x10 0b11 0o17 017 1_000``). Raises :exc:`ValueError`
     with Go's words.
     """
-    pattern = _DECIMAL if base == 10 else _PREFIXED
-    if not pattern.fullmatch(text):
+    if not re.fullmatch(_DECIMAL if base == 10 else _PREFIXED, text):
         raise ValueError(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
     value = _integer(text.replace("_", ""), base)
     if value is None or not INT64_MIN <= value <= INT64_MAX:
@@ -69,7 +67,7 @@ def parse_int(text: str, base: int = 0) -> int:
 
 def parse_uint(text: str) -> int:
     """Read an unsigned 64-bit integer in Go's literal syntax (``strconv.ParseUint(text, 0, 64)``)."""
-    if not _PREFIXED.fullmatch(text) or text[0] in "+-":
+    if not re.fullmatch(_PREFIXED, text) or text[0] in "+-":
         raise ValueError(f"strconv.ParseUint: parsing {quote(text)}: invalid syntax")
     value = _integer(text.replace("_", ""), 0)
     if value is None or value > UINT64_MAX:
@@ -97,9 +95,9 @@ def parse_float(text: str) -> float:
     Raises :exc:`ValueError` with Go's words.
     """
     plain = text.replace("_", "")
-    if _HEX_FLOAT.fullmatch(text):
+    if re.fullmatch(_HEX_FLOAT, text):
         value = _hex_float(plain)
-    elif _FLOAT.fullmatch(text):
+    elif re.fullmatch(_FLOAT, text):
         value = float(plain)
     else:
         raise ValueError(f"strconv.ParseFloat: parsing {quote(text)}: invalid syntax")
@@ -156,7 +154,7 @@ def _narrowed(value: float) -> float:
 
 _ESCAPES: Final = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 _NAMED: Final = {char: "\\" + letter for letter, char in _ESCAPES.items()}
-_PIECE = re.compile(
+_PIECE = (  # compiled when it is used, like those of numbers
     r"\\(?:(?P<named>[abfnrtv\\\"'])|x(?P<x>[0-9a-fA-F]{2})|(?P<o>[0-7]{3})"
     r"|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8}))|(?P<plain>[^\\\n]+)"
 )
@@ -200,7 +198,7 @@ def unquote(literal: str) -> str:
 
 def unquote_char(literal: str) -> int:
     """The code point of a character constant, marks included. Raises :exc:`ValueError`."""
-    piece = _PIECE.match(literal, 1)
+    piece = re.compile(_PIECE).match(literal, 1)
     if piece is None or literal[1:2] == "'":
         raise ValueError("invalid syntax")
     end = 2 if piece.lastgroup == "plain" else piece.end()
@@ -217,10 +215,10 @@ def _unescaped(inner: str, mark: str) -> str:
 
 
 def _unescape(inner: str, mark: str) -> bytes:
-    out = bytearray()
+    out, piece_at = bytearray(), re.compile(_PIECE).match
     position = 0
     while position < len(inner):
-        piece = _PIECE.match(inner, position)
+        piece = piece_at(inner, position)
         if piece is None:
             raise ValueError("invalid syntax")
         out += _piece_bytes(piece, mark)

@@ -10,19 +10,17 @@ from aiofrp.errors import ConfigError
 #: Files one entry may name.
 MAX_FILES = 10_000
 
-_TOKEN = re.compile(
-    r"(?P<star>\*+)|(?P<any>\?)|\[(?P<not>\^?)(?P<set>(?:[^\]\\]|\\.)+)\]|\\(?P<raw>.)|(?P<text>[^\[\\])",
-    re.S,
-)
-_SPAN = re.compile(r"(\\.|[^-\\])(?:-(\\.|[^-\\]))?", re.S)
+# Compiled when they are used, for ``includes``: every start loads this module.
+_TOKEN = r"(?P<star>\*+)|(?P<any>\?)|\[(?P<not>\^?)(?P<set>(?:[^\]\\]|\\.)+)\]|\\(?P<raw>.)|(?P<text>[^\[\\])"
+_SPAN = r"(\\.|[^-\\])(?:-(\\.|[^-\\]))?"
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str] | None:
     """A matcher for one component of a path; ``None`` if the pattern is malformed."""
-    parts = []
+    parts, token_at = [], re.compile(_TOKEN, re.S).match
     position = 0
     while position < len(pattern):
-        token = _TOKEN.match(pattern, position)
+        token = token_at(pattern, position)
         part = _part(token) if token else None
         if token is None or part is None:
             return None
@@ -43,10 +41,10 @@ def _part(token: re.Match[str]) -> str | None:
 
 
 def _spans(text: str) -> str | None:
-    if not re.fullmatch(f"(?:{_SPAN.pattern})+", text, re.S):
+    if not re.fullmatch(f"(?:{_SPAN})+", text, re.S):
         return None
     spans = []
-    for low, high in _SPAN.findall(text):
+    for low, high in re.findall(_SPAN, text, re.S):
         first, last = low[-1], (high or low)[-1]
         if first <= last:
             spans.append(f"{re.escape(first)}-{re.escape(last)}")

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 #: Longer texts are not searched, in characters: reading YAML for its places is slow.
 MAX_TEXT = 1_000_000
 
-_KEY = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=(.*)""")
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_PART = re.compile(r""""([^"]*)"|'([^']*)'|([\w-]+)""")
+# Compiled when they are used, for an error: every start loads this module.
+_KEY = r"""\s*((?:"[^"]*"|'[^']*'|[\w-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[\w-]+))*)\s*=(.*)"""
+_HEADER = r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$"
+_PART = r""""([^"]*)"|'([^']*)'|([\w-]+)"""
 
 
 def locator(text: str, format: Format) -> Callable[[Path], int]:
@@ -67,16 +68,16 @@ def _toml_lines(text: str) -> Iterator[tuple[Path, int]]:
     for number, line in enumerate(text.split("\n"), 1):
         if fence:
             fence = "" if fence in line else fence
-        elif header := _HEADER.match(line):
+        elif header := re.match(_HEADER, line):
             table = _indexed(_parts(header[2]), counts, new=header[1] == "[[")
             yield table, number
-        elif pair := _KEY.match(line):
+        elif pair := re.match(_KEY, line):
             yield (*table, *_parts(pair[1])), number
             fence = next((mark for mark in ('"""', "'''") if pair[2].count(mark) == 1), "")
 
 
 def _parts(key: str) -> Path:
-    return tuple(a or b or c for a, b, c in _PART.findall(key))
+    return tuple(a or b or c for a, b, c in re.findall(_PART, key))
 
 
 def _indexed(key: Path, counts: dict[Path, int], *, new: bool) -> Path:

@@ -18,13 +18,14 @@ from aiofrp.hints.entry import Facts, Hint
 
 #: Characters of a line that are shown.
 _MOST = 100
-_COLUMN = re.compile(r"column (\d+)")
-_LINE = re.compile(r"line (\d+)")
+# Patterns, compiled when they are used: every start loads this module.
+_COLUMN = r"column (\d+)"
+_LINE = r"line (\d+)"
 #: Keys whose values are not shown.
-_SECRET = re.compile(r"(?i)(token|password|secret|key|credential)\w*\W*[=:]")
-_CURLY = re.compile("[“”„‘’«»]")
+_SECRET = r"(?i)(token|password|secret|key|credential)\w*\W*[=:]"
+_CURLY = "[“”„‘’«»]"
 #: The value of a key in TOML that stands without quotes and is none.
-_BARE = re.compile(r"""[^=#]*=\s*[^\s"'\[{0-9+\-#tf]|[^=#]*=\s*\d+\.\d+\.\d""")
+_BARE = r"""[^=#]*=\s*[^\s"'\[{0-9+\-#tf]|[^=#]*=\s*\d+\.\d+\.\d"""
 #: Files of frp beside one that is missing, in this order.
 _ENDINGS = (".toml", ".yaml", ".yml", ".json", ".ini")
 
@@ -38,9 +39,9 @@ def explained(error: ConfigError, text: str, form: str) -> InvalidConfig:
 
 def _with_line(problem: Problem, text: str, form: str) -> Problem:
     about = f"{problem.message} {problem.hint}"
-    found = _LINE.search(problem.message)
+    found = re.search(_LINE, problem.message)
     number = problem.line or (int(found[1]) if found else 0)
-    found = _COLUMN.search(about)
+    found = re.search(_COLUMN, about)
     column = int(found[1]) if found else 0
     lines = text.split("\n")
     if (
@@ -61,14 +62,14 @@ def _facts(line: str, form: str, *, at_end: bool) -> dict[str, str]:
     return {
         "list": "open" if at_end and line.rpartition("[")[2].count("]") < line.count("[") else "",
         "format": form,
-        "quotes": "curly" if _CURLY.search(line) else "",
-        "value": "bare" if _BARE.match(line) else "",
+        "quotes": "curly" if re.search(_CURLY, line) else "",
+        "value": "bare" if re.match(_BARE, line) else "",
     }
 
 
 def _excerpt(line: str, column: int) -> str:
     """The line, and below it a mark at ``column`` (1 is the first); empty for one that may hold a secret."""
-    if not line.strip() or _SECRET.search(line):
+    if not line.strip() or re.search(_SECRET, line):
         return ""
     shown = line[:_MOST].replace("\t", " ")
     if not 0 < column <= len(shown) + 1:

@@ -51,8 +51,10 @@ ROWS = [
     Row("up", "… CPU s per GB", "cpu_s_per_GB", False, _hundredths),
     Row("ping", "ping 64 B, µs, median", "p50_us", False, _whole),
     Row("ping", "… slowest 1 %, µs", "p99_us", False, _whole),
+    Row("ping", "… failed", "errors", False, _whole, trouble=True),
     Row("ping32", "32 pings at once, per s", "per_s", True, _whole),
     Row("ping32", "… CPU µs each", "cpu_us_each", False, _tenths),
+    Row("ping32", "… failed", "errors", False, _whole, trouble=True),
     Row("conn", "new connections per s", "per_s", True, _whole),
     Row("conn", "… CPU µs each", "cpu_us_each", False, _tenths),
     Row("conn", "… failed", "errors", False, _whole, trouble=True),
@@ -64,6 +66,7 @@ ROWS = [
     Row("http", "… median, µs", "p50_us", False, _whole),
     Row("http", "… slowest 1 %, µs", "p99_us", False, _whole),
     Row("http", "… CPU µs each", "cpu_us_each", False, _tenths),
+    Row("http", "… failed", "errors", False, _whole, trouble=True),
     Row("httpclose", "HTTP, a new connection each: requests per s", "per_s", True, _whole),
     Row("httpclose", "… CPU µs each", "cpu_us_each", False, _tenths),
     Row("httpclose", "… failed", "errors", False, _whole, trouble=True),
@@ -157,6 +160,8 @@ def render(run: dict[str, Any]) -> str:
         f"Medians of {run['rounds']} rounds of {run['seconds']:g} s, the pairs by turns. In parentheses: "
         f"multiples of {pairs[0]}; bold: better than {pairs[0]}."
     ]
+    if "load_generator" in run:
+        parts.append(f"The load generator: {run['load_generator']}.")
     if machine["load"] > machine["cores"] / 2:
         parts.append(
             f"The machine was busy with other work (load {machine['load']:.1f}): read the ratios only."

@@ -23,11 +23,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import native
 from bench.interpreter import described
 from bench.pairs import HOST, ROOT, SCENARIOS, Commands, Pair, free_ports, wait_for_port
 from bench.report import Measurement, Results, behind, render
-
-LOADGEN = [sys.executable, "-m", "bench.loadgen"]
 
 #: Seconds of rest between two tests, for buffers to drain and closed connections to be forgotten.
 _REST = 0.3
@@ -85,11 +84,11 @@ TESTS = {
 }
 
 
-def generate(test: Test, port: int, seconds: float, connections: int) -> Iterator[str]:
+def generate(test: Test, port: int, seconds: float, connections: int, program: Path | None) -> Iterator[str]:
     """Run the load generator: what it says on standard error, line by line, and at last its JSON."""
     arguments = ["--connections", connections, "--size", test.size, "--seconds", seconds]
     with subprocess.Popen(
-        [*LOADGEN, test.mode, f"{HOST}:{port}", *map(str, arguments)],
+        [*native.command(test.mode, program), f"{HOST}:{port}", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -107,12 +106,13 @@ def generate(test: Test, port: int, seconds: float, connections: int) -> Iterato
     yield out
 
 
-def measure(test: Test, pair: Pair, seconds: float) -> Measurement:
+def measure(test: Test, pair: Pair, seconds: float, program: Path | None) -> Measurement:
     """One test of one pair."""
     port = pair.reach(test.proxy)
     before = pair.usage()
-    *_, out = generate(test, port, seconds, test.connections)
+    *said, out = generate(test, port, seconds, test.connections, program)
     after = pair.usage()
+    print(*said, sep="", end="", file=sys.stderr, flush=True)
     found: Measurement = {"elapsed_s": seconds} | json.loads(out)
     found["cpu_s"] = after.cpu - before.cpu
     return found | test.derive(found)
@@ -125,7 +125,7 @@ def measure_memory(pair: Pair, connections: int) -> Measurement:
     time.sleep(_SETTLE)
     base = pair.usage().memory
     full, out = base, "{}"
-    for line in generate(TESTS["hold"], pair.reach("tcp"), 2 * _SETTLE, connections):
+    for line in generate(TESTS["hold"], pair.reach("tcp"), 2 * _SETTLE, connections, None):
         if line == "holding\n":
             time.sleep(_SETTLE)
             full = pair.usage().memory
@@ -151,13 +151,15 @@ def run_test(name: str, pairs: list[Pair], options: argparse.Namespace) -> dict[
 def _once(name: str, pair: Pair, options: argparse.Namespace) -> Measurement:
     if name == "hold":
         return measure_memory(pair, options.hold)
-    return measure(TESTS[name], pair, options.seconds)
+    return measure(TESTS[name], pair, options.seconds, options.native)
 
 
 @contextlib.contextmanager
-def load_server(port: int) -> Iterator[int]:
+def load_server(port: int, program: Path | None) -> Iterator[int]:
     """The load generator's server."""
-    process = subprocess.Popen([*LOADGEN, "serve", f"{HOST}:{port}"], stdout=subprocess.DEVNULL, cwd=ROOT)
+    process = subprocess.Popen(
+        [*native.command("serve", program), f"{HOST}:{port}"], stdout=subprocess.DEVNULL, cwd=ROOT
+    )
     try:
         wait_for_port(port, process)
         yield port
@@ -171,7 +173,7 @@ def run_scenario(name: str, options: argparse.Namespace) -> Results:
     ports = free_ports()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frp-bench-")))
-        echo = stack.enter_context(load_server(next(ports)))
+        echo = stack.enter_context(load_server(next(ports), options.native))
         pairs = []
         for commands in options.pair:
             pair = Pair(commands, SCENARIOS[name], folder, ports, echo, options.log_level)
@@ -237,6 +239,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--log-level", default="info", help="of the programs; default: %(default)s, theirs too"
     )
     parser.add_argument(
+        "--python-load", action="store_true", help="the load generator in Python for every test, none in C"
+    )
+    parser.add_argument(
         "--gate", action="store_true", help=f"fail where a pair is below {GATE} of the first one in any row"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="store every measurement")
@@ -258,9 +263,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print the tables."""
     options = parse(arguments)
+    options.native = None if options.python_load else native.program()
     run = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
+        "load_generator": native.described(options.native),
         "pairs": [pair.name for pair in options.pair],
         "versions": {pair.name: [version(pair.frps), version(pair.frpc)] for pair in options.pair},
         "rounds": options.rounds,

@@ -5,8 +5,8 @@
 - A test that takes more than its time fails, with the place where it waits; async ones, too.
 - The leak gate: a test that leaves a task, a descriptor or a process behind fails.
 - A failed test shows the end of every log file in its folder.
-- A run without Go's frp, without the services of ``scripts/services`` or without namespaces says at its end what it
-  could not test.
+- A run without Go's frp, without the services of ``scripts/services``, without namespaces or without a C compiler says
+  at its end what it could not test.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import uvloop
 from hypothesis import settings
 
 from aiofrp.client import service
-from tests.support import documents, loglimits, measure, namespaces, peers, ports, realservices
+from tests.support import documents, loglimits, measure, namespaces, native, peers, ports, realservices
 from tests.support.leaks import Baseline, tasks
 from tests.support.limits import limited
 
@@ -178,6 +178,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         ("services", realservices.ABSENT),
         ("devices and namespaces", namespaces.ABSENT),
         ("site builders", documents.ABSENT),
+        ("load generators in C", native.ABSENT),
     )
     for what, why in absent:
         if skipped := sum(why in str(report.longrepr) for report in reports):

@@ -70,6 +70,10 @@ def test_render_names_machine_and_date() -> None:
     assert "busy" not in text
 
 
+def test_render_says_which_load_generator_ran() -> None:
+    assert "The load generator: in Python.\n" in render({**run_of(0.1), "load_generator": "in Python"})
+
+
 def test_render_warns_of_a_busy_machine() -> None:
     assert "busy" in render(run_of(3.0))
 

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import report, run
 from bench.pairs import Commands
+from tests.support.native import require
+
+
+def stored_run(tmp_path: Path, tests: str, *more: str) -> dict[str, Any]:
+    """A short run without a tunnel."""
+    path = tmp_path / "run.json"
+    command = f"--pair direct --scenario tls-mux --tests {tests} --rounds 1 --seconds 0.1 --json"
+    assert run.main([*command.split(), str(path), *more]) == 0
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored
 
 
 def test_a_short_run_stores_and_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "run.json"
-    command = "--pair direct --scenario tls-mux --tests down,conn --rounds 1 --seconds 0.1 --json"
-    assert run.main([*command.split(), str(path)]) == 0
-    stored = json.loads(path.read_text())
+    stored = stored_run(tmp_path, "down,conn")
     assert stored["scenarios"][0]["results"]["conn"]["direct"][0]["per_s"] > 0
     printed = capsys.readouterr().out
     assert "| bulk down, MB/s |" in printed
     assert printed == report.render(stored)
+
+
+def test_the_load_generator_in_c_is_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    require()
+    stored = stored_run(tmp_path, "ping,udp")
+    assert stored["load_generator"].startswith("in C for the service, ping, ")
+    for test in ("ping", "udp"):
+        (found,) = stored["scenarios"][0]["results"][test]["direct"]
+        assert found["errors"] == 0  # which Python's do not count
+    assert "The load generator: in C for " in capsys.readouterr().out
+
+
+def test_python_can_be_the_load_generator(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = stored_run(tmp_path, "ping", "--python-load")
+    (found,) = stored["scenarios"][0]["results"]["ping"]["direct"]
+    assert found["per_s"] > 0
+    assert "errors" not in found
+    assert "The load generator: in Python.\n" in capsys.readouterr().out
 
 
 def run_ours(tmp_path: Path, scenario: str, tests: list[str], seconds: float) -> report.Results:

@@ -2,7 +2,7 @@
 
 The first byte of a connection picks what it does: ``e`` sends everything back, ``s`` swallows everything and
 tells from time to time how much it has, ``g`` sends until the peer goes, ``G`` and ``P`` begin a request. A TLS
-hello is passed over, and what follows it picks.
+hello is passed over, and what follows it picks. ``native.c`` does the same.
 """
 
 from __future__ import annotations

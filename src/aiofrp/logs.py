@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from aiofrp.compiled.facts import PLACES
+from aiofrp.compiled.facts import MODULES, PLACES
 from aiofrp.hints.later import Later
 from aiofrp.logforms import TRACE as TRACE
 from aiofrp.loghandlers import Console, DailyFile, LineHandler
@@ -51,6 +51,8 @@ CLIENT = Rate(4000, 20)
 #: Lines about the users of one client's proxies in frps.
 USERS = Rate(10_000, 100)
 
+#: Frames between :func:`_caller` and who logs: compiled code has none.
+_FRAMES = 0 if "aiofrp/logs.py" in MODULES else 3
 #: Characters shown of each value in such a line.
 _MOST_SHOWN = 200
 #: Seconds after which the log says how many lines were left out.
@@ -131,17 +133,17 @@ class Log:
             if _tail is not None:
                 _tail.add(time.time(), level, self.prefix + (_formatted(msg, args) if args else msg))
             prefix = self.prefix.replace("%", "%%") if args else self.prefix
-            self.logger.log(level, f"{prefix}{msg}", *args, stacklevel=3)
+            self.logger.log(level, f"{prefix}{msg}", *args, stacklevel=max(1, _FRAMES))
             return
         path, number = PLACES.get(msg) or _caller()
         handler.line(time.time(), level, path, number, self.prefix + (_formatted(msg, args) if args else msg))
 
 
 def _caller() -> tuple[str, int]:
-    """The file and line that logs, four calls from here; those of this function where compiled code logs a text that
-    :data:`PLACES` cannot have."""
+    """The file and line that logs, :data:`_FRAMES` calls from here; those of another caller where compiled code logs a
+    text that :data:`PLACES` cannot have."""
     try:
-        frame = sys._getframe(3)
+        frame = sys._getframe(_FRAMES)
     except ValueError:
         frame = sys._getframe()
     return frame.f_code.co_filename, frame.f_lineno

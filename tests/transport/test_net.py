@@ -1,4 +1,4 @@
-"""Addresses as text, and what the kernel holds for users and services."""
+"""Dialling and listening, and what the kernel holds for users and services."""
 
 from __future__ import annotations
 
@@ -10,21 +10,8 @@ import pytest
 
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.transport import files
-from aiofrp.transport.net import MAX_ADDRESS, MOST_AHEAD, dial, dial_here, is_address, listen, read_port
+from aiofrp.transport.net import MOST_AHEAD, dial, dial_here, listen, read_port
 from tests.support.ends import End, until
-
-
-@pytest.mark.parametrize("text", ["127.0.0.1", "::1", "fe80::1%eth0", "::ffff:255.255.255.255"])
-def test_addresses(text: str) -> None:
-    assert is_address(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "localhost", "1.2.3", "fe80::1%e\0", "fe80::1%\xfc", "fe80::1%" + "e" * MAX_ADDRESS, "\u0661.1.1.1"],
-)
-def test_what_no_socket_takes(text: str) -> None:
-    assert not is_address(text)
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system has no such limit")

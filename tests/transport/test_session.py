@@ -16,11 +16,11 @@ from aiofrp.config.models.shared import QuicOptions
 from aiofrp.errors import FrpError, TimedOut
 from aiofrp.stream.base import Stream
 from aiofrp.transport.base import DialOptions, Session
-from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, SteppedSession, TooLate
 from aiofrp.transport.tcp import TcpTransport
 from aiofrp.transport.tls.contexts import client_context
+from aiofrp.wire.addresses import join_host_port
 from tests.support.ends import until
 
 

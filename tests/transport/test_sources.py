@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiofrp.transport.net import source_of
+from aiofrp.wire.addresses import source_of
 
 
 def test_one_source_is_an_address_or_a_network() -> None:

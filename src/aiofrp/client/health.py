@@ -8,7 +8,8 @@ from collections.abc import Callable
 from aiofrp.config.models.proxy import HealthCheck, ProxyConfig
 from aiofrp.errors import FrpError
 from aiofrp.logs import Log
-from aiofrp.transport.net import dial, join_host_port
+from aiofrp.transport.net import dial
+from aiofrp.wire.addresses import join_host_port
 
 #: What stands for a number that is not given, or not positive (docs/protocol/client.md §2.2).
 TIMEOUT, MAX_FAILED, INTERVAL = 3, 1, 10

@@ -19,9 +19,10 @@ from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tls.client import secured
-from aiofrp.transport.net import dial, join_host_port
+from aiofrp.transport.net import dial
 from aiofrp.transport.tls.default import default_context
 from aiofrp.version import __version__
+from aiofrp.wire.addresses import join_host_port
 
 #: Redirects followed in one check, and answers 1xx before the final one, as Go's client does.
 REDIRECTS: Final = 10

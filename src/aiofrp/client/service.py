@@ -30,9 +30,10 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.transform import TransformStream
 from aiofrp.transport.base import Session, transport_of
-from aiofrp.transport.net import join_host_port, listen_tcp
+from aiofrp.transport.net import listen_tcp
 from aiofrp.transport.resolve import use_dns_server
 from aiofrp.version import FRP_VERSION
+from aiofrp.wire.addresses import join_host_port
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.codec import V1, Codec
 from aiofrp.wire.frp.codec2 import V2

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from hmac import compare_digest
 from typing import TypeVar
 
+from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.errors import ProxyError
 from aiofrp.host.route import DIRECT, Origin, Route
 from aiofrp.stream.base import Stream
@@ -19,11 +19,13 @@ from aiofrp.wire.frp.messages import NewProxy
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
 class _Group:
-    key: str
-    parameters: tuple[object, ...]
-    target: object
+    __slots__ = ("key", "parameters", "target")
+
+    def __init__(self, key: str, parameters: tuple[object, ...], target: object) -> None:
+        self.key = key
+        self.parameters = parameters
+        self.target = target
 
 
 class Groups:
@@ -72,6 +74,7 @@ class Groups:
         del self._table[name]
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Turns:
     """A :class:`~aiofrp.host.route.Route` whose users go to its members in turn, beginning with the first; a new
     member waits behind all others.

@@ -16,7 +16,7 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.splice import Splice
 from aiofrp.stream.throttle import Limit
 from aiofrp.stream.transform import through
-from aiofrp.transport.net import address_of, host_port_text
+from aiofrp.wire.addresses import address_of, host_port_text
 from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.transforms.base import Transform
 

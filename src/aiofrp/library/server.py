@@ -11,7 +11,7 @@ from aiofrp.config.models.server import ServerConfig
 from aiofrp.library.options import server_config
 from aiofrp.server import service
 from aiofrp.server.hooks import Hooks
-from aiofrp.transport.net import join_host_port
+from aiofrp.wire.addresses import join_host_port
 
 _WILDCARDS = ("0.0.0.0", "::", "")
 

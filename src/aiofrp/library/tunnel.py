@@ -17,7 +17,8 @@ from aiofrp.library.asgi import Application, AsgiHalf, AsgiServer
 from aiofrp.library.client import Client
 from aiofrp.library.options import as_file
 from aiofrp.proxy.base import Place, ProxyType, proxy_type
-from aiofrp.transport.net import join_host_port, read_port
+from aiofrp.transport.net import read_port
+from aiofrp.wire.addresses import join_host_port
 
 #: What can be exposed: a port of this machine, ``host:port``, or an ASGI application.
 Target = int | str | Application

@@ -17,9 +17,10 @@ from aiofrp.host.service import join_for
 from aiofrp.plugin.base import ClientPlugin
 from aiofrp.plugin.common.openings import Openings, OpeningUser
 from aiofrp.stream.base import Buffer, Stream
-from aiofrp.transport.net import address_of, dial, dial_here, join_host_port
+from aiofrp.transport.net import dial, dial_here
 from aiofrp.transport.resolve import USER_LOOKUPS
 from aiofrp.transport.threads import UserThreads
+from aiofrp.wire.addresses import address_of, join_host_port
 from aiofrp.wire.frp.messages import StartWorkConn
 from aiofrp.wire.socks5 import Socks5Accept, Socks5Refused, SocksReply, encode_reply
 

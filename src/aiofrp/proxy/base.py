@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from aiofrp import registry
 from aiofrp.config.models.proxy import ProxyKind
 from aiofrp.host.contexts import MakeClient, MakeVisitor, ServerHalf
-from aiofrp.transport.net import join_host_port
+from aiofrp.wire.addresses import join_host_port
 from aiofrp.wire.frp.messages import NewProxy
 
 #: The port that a URL leaves out.

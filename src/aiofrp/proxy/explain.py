@@ -7,7 +7,7 @@ import socket
 import time
 from functools import lru_cache
 
-from aiofrp.transport.net import is_address, is_loopback, join_host_port
+from aiofrp.wire.addresses import is_address, is_loopback, join_host_port
 
 #: Files that container runtimes write into a container.
 _IN_CONTAINER = ("/.dockerenv", "/run/.containerenv")

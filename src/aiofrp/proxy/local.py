@@ -11,7 +11,8 @@ from aiofrp.host.contexts import ClientContext
 from aiofrp.host.service import DIAL_TIMEOUT, ReachedService
 from aiofrp.proxy.explain import service_facts
 from aiofrp.stream.base import Stream
-from aiofrp.transport.net import dial, dial_here, join_host_port
+from aiofrp.transport.net import dial, dial_here
+from aiofrp.wire.addresses import join_host_port
 
 
 class LocalConfig(Protocol):

@@ -19,7 +19,8 @@ from aiofrp.proxy.udp import UdpClient
 from aiofrp.stream.base import Stream
 from aiofrp.stream.transform import through
 from aiofrp.stream.udp.losses import Losses
-from aiofrp.transport.net import bind_udp, join_host_port
+from aiofrp.transport.net import bind_udp
+from aiofrp.wire.addresses import join_host_port
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import UDPPacket
 from aiofrp.wire.frp.translate import Translation

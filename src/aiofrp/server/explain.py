@@ -8,7 +8,7 @@ from aiofrp.hints.entry import Hint
 from aiofrp.hints.later import Later
 from aiofrp.proxy.base import proxy_type, visit
 from aiofrp.stream.base import Stream
-from aiofrp.transport.net import address_of
+from aiofrp.wire.addresses import address_of
 from aiofrp.wire.frp.auth import matches, token_digest
 from aiofrp.wire.frp.messages import Login, NewProxy
 

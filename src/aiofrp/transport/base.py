@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -104,6 +104,18 @@ class Session(ABC):
     async def abort(self) -> None:
         """Close without retransmitting: a restarted server would take late packets for a new session."""
         await self.close()
+
+
+@runtime_checkable
+class OpeningCarrier(Protocol):
+    """A carrier on which either side opens streams: a yamux session or a QUIC connection."""
+
+    def open_with(
+        self, first: bytes, acknowledged: Callable[[], None], ready: Callable[[Stream], None]
+    ) -> None:
+        """Open a stream, send ``first`` on it and call ``ready`` with it. ``acknowledged`` is called once when the peer
+        has taken it, unless the carrier ends before. Raises :class:`~aiofrp.errors.Closed` when no stream can be
+        opened."""
 
 
 class Transport:

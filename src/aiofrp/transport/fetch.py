@@ -23,10 +23,11 @@ from aiofrp.errors import ConnectFailed, FrpError, RemoteProtocolError, TimedOut
 from aiofrp.stream.adapter import as_transport
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tls.client import secured
-from aiofrp.transport.net import dial, join_host_port
+from aiofrp.transport.net import dial
 from aiofrp.transport.outbound import Destination, Proxy, parse_proxy_url, through, without_password
 from aiofrp.transport.resolve import resolve
 from aiofrp.transport.tls.default import default_context
+from aiofrp.wire.addresses import join_host_port
 from aiofrp.wire.dial.environment import EnvironmentProxies
 
 #: Seconds from the begin of a request to the end of its answer.

@@ -1,4 +1,4 @@
-"""Sockets: listening, dialling, and addresses as text.
+"""Sockets: listening and dialling.
 
 Operating-system errors are mapped to :class:`aiofrp.errors.TransportError` here.
 """
@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import socket
 import sys
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from functools import partial
 
 from aiofrp.aio import Steps, limited
 from aiofrp.errors import ConnectFailed, TransportError
@@ -22,6 +20,7 @@ from aiofrp.stream.tcp import TcpListener, TcpStream, keep_alive, set_keepalive
 from aiofrp.transport.files import is_last, watch
 from aiofrp.transport.resolve import resolve
 from aiofrp.transport.threads import UserThreads
+from aiofrp.wire.addresses import is_address, is_loopback, join_host_port
 from aiofrp.wire.portnumber import port_number
 
 #: Connections the kernel keeps ready for accept; it lowers this to its own limit.
@@ -34,8 +33,6 @@ MOST_AHEAD = 128 * 1024
 #: The kind of a TCP socket that never blocks, where a socket can be made so.
 _STREAM = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
 _WILDCARDS = ("", "0.0.0.0", "::")
-#: Characters of the longest IP address as text: IPv6 with IPv4 inside, ``%`` and the name of an interface.
-MAX_ADDRESS = 45 + 1 + 15
 
 
 class ListenFailed(TransportError):
@@ -44,44 +41,6 @@ class ListenFailed(TransportError):
     def __init__(self, network: str, host: str, port: int, error: OSError) -> None:
         reason = (error.strerror or str(error)).lower()
         super().__init__(f"listen {network} {join_host_port(host, port)}: bind: {reason}")
-
-
-def join_host_port(host: str, port: int) -> str:
-    """``host:port``, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def plain_host(host: str) -> str:
-    """An address without the IPv4-in-IPv6 prefix a dual-stack socket shows."""
-    return host[7:] if host.startswith("::ffff:") and "." in host else host
-
-
-def address_of(name: Any) -> tuple[str, int]:
-    """(host, port) of a ``peername`` or ``sockname``; ("", 0) when there is none."""
-    if isinstance(name, tuple) and len(name) >= 2:
-        return plain_host(str(name[0])), int(name[1])
-    return "", 0
-
-
-def address_text(name: Any) -> str:
-    """A ``peername`` as ``host:port`` for logs."""
-    return host_port_text(address_of(name))
-
-
-def host_port_text(address: tuple[str, int]) -> str:
-    """What :func:`address_of` returned, as ``host:port`` for logs."""
-    return join_host_port(*address) if address[0] else "pipe"
-
-
-def source_of(address: str) -> str:
-    """The key under which what comes from an IP address is counted: the address, or the /64 network of an IPv6 one."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed), 64), strict=False))
 
 
 def bind_tcp(host: str, port: int) -> socket.socket:
@@ -267,7 +226,7 @@ def dial_here(
         if sock is not None:
             sock.close()
         return False
-    work = asyncio.get_running_loop().create_connection(TcpStream, sock=sock)
+    work = asyncio.get_running_loop().create_connection(partial(TcpStream, sock=sock), sock=sock)
     Steps(work, lambda made: hand_out(made[1], ready), failed).go()
     return True
 
@@ -351,33 +310,6 @@ async def _connect_unix(name: str) -> TcpStream:
         sock.close()
         raise
     return stream
-
-
-@lru_cache(256)
-def is_loopback(host: str) -> bool:
-    """Whether connecting to ``host`` is done within the call: Linux alone answers a second ``connect`` with the result
-    of the first (connect(2)), and only over the loopback interface is it there by then."""
-    return (
-        sys.platform == "linux"
-        and is_address(host)
-        and "%" not in host
-        and ipaddress.ip_address(host).is_loopback
-    )
-
-
-@lru_cache(1024)
-def is_address(host: str) -> bool:
-    """Whether ``host`` is an IP address, not a name. Asked for every connection and datagram, so answers are kept.
-
-    A zone (``%eth0``) may be any printable ASCII; no address is longer than :data:`MAX_ADDRESS` characters.
-    """
-    if len(host) > MAX_ADDRESS or not (host.isascii() and host.isprintable()):
-        return False
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def connect_reason(exc: BaseException) -> str:

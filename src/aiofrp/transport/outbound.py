@@ -15,8 +15,9 @@ from aiofrp.stream.tcp import TcpStream, set_keepalive
 from aiofrp.stream.tls.client import secured
 from aiofrp.transport.base import DialOptions
 from aiofrp.transport.conversation import Conversation, converse
-from aiofrp.transport.net import dial, join_host_port
+from aiofrp.transport.net import dial
 from aiofrp.transport.tls.default import default_context
+from aiofrp.wire.addresses import join_host_port
 
 _PASSWORD = re.compile(r"^([A-Za-z][A-Za-z0-9+.\-]*://[^/?#:@]*):[^/?#]*@")
 #: Kinds of proxy and the port of one whose URL names none.

@@ -15,7 +15,7 @@ from aiofrp.stream.mux.limits import MuxLimits
 from aiofrp.stream.mux.session import MuxSession
 from aiofrp.stream.tls.client import secured
 from aiofrp.transport.base import DialOptions, Session
-from aiofrp.transport.net import join_host_port
+from aiofrp.wire.addresses import join_host_port
 from aiofrp.wire.sniff import TLS_LEAD
 
 #: Makes one carrier, all layers below yamux included.

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from aiofrp.stream.base import Stream
 from aiofrp.transport.base import Carriers, DialOptions, Listener, ListenOptions, Session, Transport
-from aiofrp.transport.net import is_address, listen
+from aiofrp.transport.net import listen
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
+from aiofrp.wire.addresses import is_address
 
 
 class TcpTransport(Transport):

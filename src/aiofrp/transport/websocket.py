@@ -9,9 +9,9 @@ from collections.abc import Callable
 from aiofrp.stream.base import Buffer, NullReceiver, Stream
 from aiofrp.transport.base import DialOptions, Session, Transport
 from aiofrp.transport.conversation import converse
-from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer, session_over
+from aiofrp.wire.addresses import join_host_port
 
 #: Seconds frps waits for the whole HTTP request (docs/protocol/server.md §17).
 REQUEST_TIMEOUT = 60.0

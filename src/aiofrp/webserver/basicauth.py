@@ -67,7 +67,7 @@ class Guesses:
     async def admits(self, source: str, header: str) -> bool:
         """Whether the ``Authorization`` field ``header`` (empty: there is none) of a request from ``source`` is right.
 
-        ``source``: the result of :func:`~aiofrp.transport.net.source_of`. Raises :class:`TooManyGuesses` when
+        ``source``: the result of :func:`~aiofrp.wire.addresses.source_of`. Raises :class:`TooManyGuesses` when
         :data:`MAX_WAITING` credentials of the source wait.
         """
         if self._auth.open:

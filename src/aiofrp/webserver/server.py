@@ -25,11 +25,12 @@ from aiofrp.config.models.shared import TlsConfig, WebServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.faults import report
 from aiofrp.logs import Log
-from aiofrp.transport.net import BACKLOG, bind_tcp, join_host_port, source_of
+from aiofrp.transport.net import BACKLOG, bind_tcp
 from aiofrp.transport.tls.contexts import identity_context
 from aiofrp.webserver.basicauth import CHALLENGE, REFUSED, BasicAuth, Guesses, TooManyGuesses
 from aiofrp.webserver.front import Front
 from aiofrp.webserver.guard import PROOF, foreign_host, same_site
+from aiofrp.wire.addresses import join_host_port, source_of
 from aiofrp.wire.http.head import MAX_HEAD
 from aiofrp.wire.jsontext import json_text
 

@@ -113,12 +113,12 @@ async def test_a_user_without_a_socket_takes_that_of_another(
     frps.send((b"1", ALICE))
     await until(lambda: frps.got)
 
-    def fails() -> socket.socket:
+    def fails(*_: object) -> socket.socket:
         raise OSError(24, "Too many open files")
 
     with monkeypatch.context() as patch:
         if failure == "no socket":
-            patch.setattr(forwarder, "connect", fails)
+            patch.setattr(socket, "socket", fails)
         else:
             patch.setattr(forwarders, "is_last", lambda descriptor: True)
         frps.send((b"lost", BOB))

@@ -34,7 +34,7 @@ _TIMEOUT = 10.0
 def login(invocation: Invocation) -> int:
     """Run the command. Returns the exit code; raises :class:`~aiofrp.errors.ConfigError`."""
     from aiofrp.cli.run import run
-    from aiofrp.transport.net import join_host_port
+    from aiofrp.wire.addresses import join_host_port
 
     host, port = server_address(only_word(invocation, "HOST"), "HOST")
     token = invocation.value("token") or os.environ.get("AIOFRP_TOKEN", "") or _asked()

@@ -151,7 +151,7 @@ def _options(target: str, invocation: Invocation) -> dict[str, Any]:
 
 def _server(invocation: Invocation) -> dict[str, Any]:
     """The server to use, as arguments of :func:`aiofrp.expose`."""
-    from aiofrp.transport.net import join_host_port  # here, as it takes long to load
+    from aiofrp.wire.addresses import join_host_port  # here, as it takes long to load
 
     token = invocation.value("token") or os.environ.get("AIOFRP_TOKEN", "")
     for name, server in (

@@ -24,11 +24,11 @@ from aiofrp.config.golang.literals import quote
 from aiofrp.config.models.client import ClientConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.proxy.base import Place, proxy_type
-from aiofrp.transport.net import join_host_port
 from aiofrp.webserver.pages import add_pages
 from aiofrp.webserver.profiling import add_profiling
 from aiofrp.webserver.routes import plain, serve
 from aiofrp.webserver.server import ApiError, WebServer, json_response, to_pages
+from aiofrp.wire.addresses import join_host_port
 
 _log = logs.get(__name__)
 

@@ -15,9 +15,9 @@ from aiofrp.hints.entry import Hint
 from aiofrp.hints.peers import recognised
 from aiofrp.proxy.datagrams.udpsocket import REFUSED
 from aiofrp.proxy.explain import datagram_facts
-from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import without_password
 from aiofrp.transport.resolve import resolve
+from aiofrp.wire.addresses import join_host_port
 
 #: What an error about a connection says where the addresses of the server have no way to them.
 _NO_WAY = ("unreachable", "not supported", "assign requested address")

@@ -10,7 +10,7 @@ from aiofrp.aio import check_at
 from aiofrp.errors import ProtocolError
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.udp.losses import Losses
-from aiofrp.transport.net import is_address
+from aiofrp.wire.addresses import is_address
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import Ping, UDPAddress, UDPPacket
 from aiofrp.wire.frp.udppacket import MAX_DATAGRAM, MAX_MESSAGE, encode_udp, longest_datagram, longest_frame

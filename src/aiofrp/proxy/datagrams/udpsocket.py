@@ -11,6 +11,9 @@ from aiofrp.stream.udp.readable import Watch
 
 #: Datagrams read in one wake-up, so that others get their turn.
 _BATCH = 64
+#: Where wake-ups bring one datagram each, a second read that finds nothing costs as much as the first: only one wake-up
+#: in so many asks for more. The kernel wakes up again for what was not read.
+_MORE_EVERY = 8
 #: Bytes of the longest datagram there is.
 _MOST = 65_535
 #: Bytes of the kernel's buffers that are asked for, each way: bursts wait there.
@@ -26,7 +29,7 @@ class DatagramSocket:
     are cut.
     """
 
-    __slots__ = ("_losses", "_received", "_size", "_socket", "_watch")
+    __slots__ = ("_losses", "_received", "_single", "_size", "_socket", "_watch")
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class DatagramSocket:
         self._losses = losses
         self._size = max(0, min(size, _MOST))
         self._received = received
+        self._single = 0  # wake-ups that may read one datagram alone before one asks for more
         self._watch = Watch(sock, self._readable)
 
     @property
@@ -80,13 +84,18 @@ class DatagramSocket:
     def _readable(self) -> None:
         recvfrom, size = self._socket.recvfrom, self._size
         datagrams: list[tuple[bytes, Any]] = []
+        for_more = not self._single
         try:
-            for _ in range(_BATCH):
+            for _ in range(_BATCH if for_more else 1):
                 datagrams.append(recvfrom(size + 1))  # the byte more shows which are longer
         except (BlockingIOError, InterruptedError):
             pass
         except OSError as exc:  # an ICMP error about an earlier datagram
             self._failed(exc)
+        if for_more:
+            self._single = _MORE_EVERY - 1 if len(datagrams) == 1 else 0
+        else:
+            self._single -= 1
         if datagrams:
             for index, (data, address) in enumerate(datagrams):
                 if len(data) > size:

@@ -15,7 +15,7 @@ from aiofrp.proxy.datagrams.packets import User, user_of
 from aiofrp.proxy.datagrams.udpsocket import DatagramSocket
 from aiofrp.proxy.datagrams.users import Pool, UdpUsers
 from aiofrp.stream.udp.losses import Losses
-from aiofrp.transport.net import plain_host
+from aiofrp.wire.addresses import plain_host
 from aiofrp.wire.frp.messages import UDPPacket
 
 #: Seconds without a datagram of, or for, a user after which none is sent to it any more: twice the time after which

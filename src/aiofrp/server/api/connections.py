@@ -14,9 +14,9 @@ from aiofrp.server.api.lists import PAGED, Page, page, part
 from aiofrp.server.api.statistics import Statistics
 from aiofrp.server.publish.flow import LiveConnection
 from aiofrp.server.publish.proxies import Proxies
-from aiofrp.transport.net import address_text
 from aiofrp.webserver.routes import route
 from aiofrp.webserver.server import ApiError
+from aiofrp.wire.addresses import address_text
 
 
 class ConnectionShown(TypedDict):

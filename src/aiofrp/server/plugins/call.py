@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from aiofrp.errors import Closed, FrpError, RemoteProtocolError
 from aiofrp.http.heads import ResponseHeads
@@ -21,7 +20,7 @@ _NO_SOURCE = ("", 0)
 _GZIP = 31  # window bits of zlib for the format of gzip
 
 
-class Fetched(Struct, frozen=True):
+class Fetched(NamedTuple):
     """A final response. ``body`` is empty for every status but 200."""
 
     status: int
@@ -180,7 +179,10 @@ class PluginCall:
 
 
 def _field(head: ResponseHead, name: bytes) -> bytes:
-    return next((value for key, value in head.fields if key.lower() == name), b"").strip()
+    for key, value in head.fields:
+        if key.lower() == name:
+            return value.strip()
+    return b""
 
 
 def _decompressed(data: bytes) -> bytes:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from aiofrp.errors import RemoteProtocolError
 from aiofrp.host.user import UserInfo
 from aiofrp.server.hooks import ClientInfo, Op
-from aiofrp.transport.net import join_host_port
+from aiofrp.wire.addresses import join_host_port
 from aiofrp.wire.frp.jsonbody import encode_body, field_types, read_json, value_of
 from aiofrp.wire.frp.messages import CloseProxy, Login, NewProxy, NewWorkConn, Ping
 from aiofrp.wire.jsontext import json_text

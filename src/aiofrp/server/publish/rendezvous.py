@@ -18,7 +18,7 @@ from aiofrp.logs import Log
 from aiofrp.nat.controller import Announced, Attempt, Controller, Orders, announced
 from aiofrp.server.directory import Directory
 from aiofrp.server.publish.shares import Shares
-from aiofrp.transport.net import source_of
+from aiofrp.wire.addresses import source_of
 from aiofrp.wire.frp.auth import matches, sign_key
 from aiofrp.wire.frp.messages import NatHoleClient, NatHoleReport, NatHoleResp, NatHoleVisitor
 from aiofrp.wire.nathole.sid import new_id

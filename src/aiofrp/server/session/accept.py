@@ -25,7 +25,7 @@ from aiofrp.stream.mux.session import MuxSession
 from aiofrp.stream.mux.stream import MuxStream
 from aiofrp.stream.tls.stream import TlsContext, TlsStream
 from aiofrp.transport.base import Transport, all_transports
-from aiofrp.transport.net import address_text
+from aiofrp.wire.addresses import address_text
 from aiofrp.wire.frp.opening import Opening, opening_of
 from aiofrp.wire.sniff import SNIFF_SIZE, TLS_HANDSHAKE, TLS_LEAD, Kind, classify
 

@@ -14,7 +14,7 @@ from aiofrp.aio import TimeLimit
 from aiofrp.server.session.auth import SessionVerifier
 from aiofrp.stream.base import Buffer, NullReceiver, Stream, nothing
 from aiofrp.transport.files import file_limit
-from aiofrp.transport.net import address_of
+from aiofrp.wire.addresses import address_of
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import Message
 

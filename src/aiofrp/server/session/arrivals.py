@@ -20,8 +20,8 @@ from aiofrp.server.session.sessions import ControlSession, no_session
 from aiofrp.server.session.workpool import refusal
 from aiofrp.server.tables import Tables
 from aiofrp.stream.transform import TransformStream
-from aiofrp.transport.net import address_text
 from aiofrp.version import FRP_VERSION
+from aiofrp.wire.addresses import address_text
 from aiofrp.wire.frp.auth import derive_key
 from aiofrp.wire.frp.messages import Login, LoginResp, NewVisitorConn, NewVisitorConnResp, NewWorkConn
 

@@ -23,8 +23,8 @@ from aiofrp.server.session.sessions import ControlSession, replaced
 from aiofrp.server.session.workpool import MAX_WAITING, WorkConnection, WorkPool, refusal
 from aiofrp.server.tables import Tables
 from aiofrp.stream.base import Buffer, Stream
-from aiofrp.transport.net import address_of
 from aiofrp.version import FRP_VERSION
+from aiofrp.wire.addresses import address_of
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import (
     CloseProxy,

@@ -7,30 +7,18 @@ for a work connection and wait for it costs a round trip, two messages and half 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 from aiofrp.aio import TimeLimit
 from aiofrp.errors import Closed, FrpError
 from aiofrp.logs import Log
 from aiofrp.server.session.auth import InstantVerifier, SessionVerifier
 from aiofrp.stream.base import Stream
+from aiofrp.transport.base import OpeningCarrier
 from aiofrp.wire.frp.codec import Codec
 from aiofrp.wire.frp.messages import Login, StartWorkConn
 
 #: Streams that the client has not acknowledged; users beyond that are refused.
 MAX_UNACKNOWLEDGED = 4096
-
-
-@runtime_checkable
-class OpeningCarrier(Protocol):
-    """A carrier on which either side opens streams: a yamux session or a QUIC connection."""
-
-    def open_with(
-        self, first: bytes, acknowledged: Callable[[], None], ready: Callable[[Stream], None]
-    ) -> None:
-        """Open a stream, send ``first`` on it and call ``ready`` with it. ``acknowledged`` is called once when the peer
-        has taken it, unless the carrier ends before. Raises :class:`~aiofrp.errors.Closed` when no stream can be
-        opened."""
 
 
 class WorkOpener:

@@ -9,7 +9,8 @@ from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import LocalProtocolError
 from aiofrp.server.vhost.ports import ListenError
 from aiofrp.transport.base import Carriers, Listener, ListenOptions, Transport, all_transports
-from aiofrp.transport.net import ListenFailed, join_host_port
+from aiofrp.transport.net import ListenFailed
+from aiofrp.wire.addresses import join_host_port
 
 #: Seconds sessions over datagrams have to deliver their last packets when the server stops.
 GRACE = 0.5

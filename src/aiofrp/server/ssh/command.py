@@ -17,7 +17,7 @@ from aiofrp.config.flags.parse import Command, Flag, Invocation, UsageError, rea
 from aiofrp.config.flags.table import CONNECTION, PROXY
 from aiofrp.config.models.proxy import DomainConfig, ProxyConfig, ProxyKind
 from aiofrp.errors import ProxyError
-from aiofrp.transport.net import is_address
+from aiofrp.wire.addresses import is_address
 from aiofrp.wire.jsontext import SURROGATES
 
 TYPES: Final = ("tcp", "http", "https", "tcpmux", "stcp")

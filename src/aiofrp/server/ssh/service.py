@@ -18,7 +18,8 @@ from aiofrp.server.tables import Tables
 from aiofrp.server.vhost.ports import ListenError
 from aiofrp.stream.adapter import as_transport
 from aiofrp.stream.tcp import TcpListener, TcpStream, set_keepalive
-from aiofrp.transport.net import ListenFailed, address_of, address_text, listen
+from aiofrp.transport.net import ListenFailed, listen
+from aiofrp.wire.addresses import address_of, address_text
 
 _log = logs.get(__name__)
 #: For lines that anyone who connects can cause.

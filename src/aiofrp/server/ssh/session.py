@@ -230,7 +230,7 @@ class SshTunnelClient(NullReceiver):
     def open_with(
         self, first: bytes, acknowledged: Callable[[], None], ready: Callable[[Stream], None]
     ) -> None:
-        """See :meth:`aiofrp.server.session.opener.OpeningCarrier.open_with`; ``first`` is a StartWorkConn of
+        """See :meth:`aiofrp.transport.base.OpeningCarrier.open_with`; ``first`` is a StartWorkConn of
         this module's codec."""
         assert isinstance(first, _Start)
         channel = ForwardedChannel(self.connection, acknowledged)

@@ -20,7 +20,7 @@ from aiofrp.server.ssh.protocol.connection import SshConnection
 from aiofrp.server.ssh.protocol.terminal import Terminal
 from aiofrp.server.ssh.session import SshTunnelClient, Where
 from aiofrp.server.tables import Tables
-from aiofrp.transport.net import address_of, address_text
+from aiofrp.wire.addresses import address_of, address_text
 from aiofrp.wire.qrcode import qr_code
 
 #: Seconds after the SSH login until a command must come, and after the command until a ``-R`` must.

@@ -13,7 +13,7 @@ from aiofrp.proxy.http import HttpRoute
 from aiofrp.server.vhost.judge import NoRoute, judge
 from aiofrp.server.vhost.pages import Pages, options_answer
 from aiofrp.stream.base import Stream
-from aiofrp.transport.net import address_of
+from aiofrp.wire.addresses import address_of
 from aiofrp.wire.http.head import RequestHead
 from aiofrp.wire.router import Router
 

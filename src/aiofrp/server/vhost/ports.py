@@ -16,7 +16,8 @@ from aiofrp.host.vhost import SharedPort, Vhost
 from aiofrp.server.session.firstbytes import FirstBytes
 from aiofrp.stream.base import Stream
 from aiofrp.stream.tcp import TcpListener
-from aiofrp.transport.net import ListenFailed, join_host_port, listen
+from aiofrp.transport.net import ListenFailed, listen
+from aiofrp.wire.addresses import join_host_port
 from aiofrp.wire.router import canonical_host
 from aiofrp.wire.sniff import VHOST_SNIFF_SIZE, Kind, classify_vhost
 

@@ -163,7 +163,9 @@ def _run(sizes: list[int]) -> int:
     size, count = sizes[0], len(sizes)
     equal = sizes.count(size)  # nearly always all, or all but the last: no loop over them then
     if equal < count - 1 or (equal == count - 1 and sizes[-1] == size):
-        equal = next(number for number, other in enumerate(sizes) if other != size)
+        equal = 1
+        while sizes[equal] == size:
+            equal += 1
     return equal + (equal < count and sizes[equal] < size)
 
 

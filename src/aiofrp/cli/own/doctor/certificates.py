@@ -13,11 +13,11 @@ from aiofrp.config.models.shared import TlsConfig
 from aiofrp.errors import ConfigError, FrpError
 from aiofrp.hints.catalogue import find
 from aiofrp.transport.base import DialOptions
-from aiofrp.transport.net import join_host_port
 from aiofrp.transport.outbound import reach
 from aiofrp.transport.session import Securer
 from aiofrp.transport.tls.contexts import TlsFiles, client_context, read_identity, verifying_context
 from aiofrp.transport.websocket import upgraded
+from aiofrp.wire.addresses import join_host_port
 
 if TYPE_CHECKING:
     from cryptography import x509

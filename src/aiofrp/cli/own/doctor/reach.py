@@ -9,9 +9,10 @@ import socket
 from aiofrp.cli.own.doctor.report import Finding, note, ok, problem
 from aiofrp.errors import ConnectFailed
 from aiofrp.proxy.datagrams.udpsocket import REFUSED
-from aiofrp.transport.net import connect_udp, dial, is_address, join_host_port
+from aiofrp.transport.net import connect_udp, dial
 from aiofrp.transport.outbound import parse_proxy_url, without_password
 from aiofrp.transport.resolve import resolve
+from aiofrp.wire.addresses import is_address, join_host_port
 
 #: Seconds that a datagram's answer, or an error about it, is waited for.
 UDP_WAIT = 2.0

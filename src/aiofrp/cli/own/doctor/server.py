@@ -15,8 +15,9 @@ from aiofrp.config.models.client import ClientConfig, ClientTransport
 from aiofrp.config.models.server import ServerConfig
 from aiofrp.errors import FrpError
 from aiofrp.server.explain import listen_hint
-from aiofrp.transport.net import ListenFailed, bind_tcp, bind_udp, join_host_port
+from aiofrp.transport.net import ListenFailed, bind_tcp, bind_udp
 from aiofrp.transport.resolve import resolve, split_address
+from aiofrp.wire.addresses import join_host_port
 
 #: Characters of a token that somebody can guess.
 _SHORT = 8

@@ -24,8 +24,9 @@ from aiofrp.config.models.proxy import DomainConfig, ProxyConfig, VisitorConfig
 from aiofrp.config.models.shared import TlsConfig
 from aiofrp.errors import FrpError
 from aiofrp.proxy.explain import datagram_facts, service_facts
-from aiofrp.transport.net import dial_unix, join_host_port
+from aiofrp.transport.net import dial_unix
 from aiofrp.transport.resolve import resolve, split_address
+from aiofrp.wire.addresses import join_host_port
 
 #: Seconds that a local service has to take a connection.
 TIMEOUT = 3.0

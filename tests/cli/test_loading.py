@@ -19,11 +19,11 @@ NEVER = {
     "aiofrp.http.serve", "aiofrp.webserver", "aiofrp.stream.kcp", "aiofrp.server.plugins", "aiofrp.plugin.common",
     "aiofrp.server.oidc", "aiofrp.client.oidc", "aiofrp.server.ssh", "aiofrp.vnet.device", "aiofrp.library",
     "difflib", "httptools", "aiofrp.wire.http", "aiofrp.wire.dial", "aiofrp.stream.quic", "aiofrp.stream.websocket",
-    "aiofrp.client.httpcheck", "aiofrp.http",
+    "aiofrp.client.httpcheck", "aiofrp.http", "encodings.idna",
 }  # fmt: skip
 #: What the commands to a running frpc do not need besides: they answer in the time of a bare Python and its
 #: sockets.
-NEVER_FOR_STATUS = NEVER | {
+NEVER_FOR_STATUS = NEVER - {"encodings.idna"} | {
     "uvloop", "cryptography", "aiofrp.stream", "aiofrp.proxy", "asyncio", "ssl", "http", "urllib",
     "aiofrp.config.models.client", "aiofrp.config.load", "aiofrp.transport",
 }  # fmt: skip

@@ -333,7 +333,10 @@ def _begin(
     """A TLS session, and its bytes from and to the carrier."""
     if isinstance(context, ssl.SSLContext):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=server_hostname)
+        name: str | bytes | None = server_hostname
+        if server_hostname and server_hostname.isascii() and server_hostname.replace(".", "").isdigit():
+            name = server_hostname.encode()  # an address: for a text, ssl loads the tables of IDNA
+        tls = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=name)
         return tls, incoming, outgoing
     verified = context.open(server_side=server_side, server_hostname=server_hostname)
     return verified, verified.incoming, verified.outgoing

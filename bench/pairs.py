@@ -38,9 +38,9 @@ _RELAYS = {"bench.lossy", "bench.hole"}
 class Scenario:
     """How the tunnel is set up: lines added to the server's, the client's and each proxy's configuration.
 
-    ``{bind}`` stands for the number of bindPort. With ``lossy`` datagrams between frpc and it go through
-    :mod:`bench.lossy`, which gets these arguments. With ``hole`` there is a proxy of xtcp, too, with a tunnel through
-    :mod:`bench.hole`, which gets those; ``tunnel`` is the visitor's protocol.
+    ``{bind}`` stands for the number of bindPort, ``{service}`` for that of the load generator's server. With ``lossy``
+    datagrams between frpc and it go through :mod:`bench.lossy`, which gets these arguments. With ``hole`` there is a
+    proxy of xtcp, too, with a tunnel through :mod:`bench.hole`, which gets those; ``tunnel`` is the visitor's protocol.
     """
 
     title: str
@@ -56,6 +56,13 @@ _NO_TLS = "transport.tls.enable = false\n"
 _NO_MUX = "transport.tcpMux = false\n"
 #: Without mux each visitor costs a dial unless some connections wait ready.
 _POOL = "transport.poolCount = 5\n"
+#: The load generator's server is the plugin, too: it lets everybody pass.
+_USER_PLUGIN = """[[httpPlugins]]
+name = "bench"
+addr = "127.0.0.1:{service}"
+path = "/allow"
+ops = ["NewUserConn"]
+"""
 _KCP_SERVER, _KCP_CLIENT = "kcpBindPort = {bind}\n", 'transport.protocol = "kcp"\n'
 
 SCENARIOS = {
@@ -70,6 +77,7 @@ SCENARIOS = {
     ),
     "v2": Scenario("TLS, mux, wire protocol v2", client='transport.wireProtocol = "v2"\n'),
     "websocket": Scenario("websocket, TLS, mux", client='transport.protocol = "websocket"\n'),
+    "user-plugin": Scenario("TLS, mux; a server plugin is asked about each user", server=_USER_PLUGIN),
     "quic": Scenario("QUIC", server="quicBindPort = {bind}\n", client='transport.protocol = "quic"\n'),
     "kcp": Scenario("KCP, TLS, mux", server=_KCP_SERVER, client=_KCP_CLIENT),
     "kcp-loss": Scenario(
@@ -221,10 +229,11 @@ class Pair:
 
     def _write_configurations(self) -> None:
         scenario, ports = self._scenario, self._ports
+        server_lines = scenario.server.format(bind=self._bind, service=self._echo)
         common = f'auth.token = "bench"\nlog.level = "{self._log_level}"\n'
         server = (
-            f'bindAddr = "{HOST}"\nbindPort = {self._bind}\n{common}{scenario.server.format(bind=self._bind)}'
-            f"vhostHTTPPort = {ports['http']}\nvhostHTTPSPort = {ports['https']}\n"
+            f'bindAddr = "{HOST}"\nbindPort = {self._bind}\n{common}'
+            f"vhostHTTPPort = {ports['http']}\nvhostHTTPSPort = {ports['https']}\n{server_lines}"
         )
         client = f'serverAddr = "{HOST}"\nserverPort = {self._front}\n{common}{scenario.client}'
         if scenario.hole:

@@ -68,7 +68,7 @@ def test_every_test_measures_our_programs(tmp_path: Path, capsys: pytest.Capture
             assert row.test != name or row.trouble or row.title in shown
 
 
-@pytest.mark.parametrize("scenario", ["v2", "websocket", "quic", "kcp-loss"])
+@pytest.mark.parametrize("scenario", ["v2", "websocket", "quic", "kcp-loss", "user-plugin"])
 def test_transports_carry(scenario: str, tmp_path: Path) -> None:
     (found,) = run_ours(tmp_path, scenario, ["down"], 0.2)["down"]["aiofrp"]
     assert found["bytes"] > 0

@@ -68,6 +68,7 @@ MODULES = [
     "aiofrp/stream/tls/stream.py",
     "aiofrp/stream/transform.py",
     "aiofrp/stream/udp/socket.py",
+    "aiofrp/stream/websocket.py",
     "aiofrp/stream/windowed.py",
     "aiofrp/transport/session.py",
     "aiofrp/transport/tcp.py",
@@ -84,6 +85,7 @@ MODULES = [
     "aiofrp/wire/router.py",
     "aiofrp/wire/sniff.py",
     "aiofrp/wire/transforms/aescfb.py",
+    "aiofrp/wire/websocket.py",
     "aiofrp/wire/yamux.py",
 ]
 #: What these patterns match and is no part of it.

@@ -11,6 +11,7 @@ from aiofrp.cli.own.share import server_address
 from aiofrp.cli.own.words import in_flags, only_word
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.errors import FrpError
+from aiofrp.wire.addresses import join_host_port
 
 COMMAND = Command(
     "login",
@@ -34,7 +35,6 @@ _TIMEOUT = 10.0
 def login(invocation: Invocation) -> int:
     """Run the command. Returns the exit code; raises :class:`~aiofrp.errors.ConfigError`."""
     from aiofrp.cli.run import run
-    from aiofrp.wire.addresses import join_host_port
 
     host, port = server_address(only_word(invocation, "HOST"), "HOST")
     token = invocation.value("token") or os.environ.get("AIOFRP_TOKEN", "") or _asked()

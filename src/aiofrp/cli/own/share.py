@@ -17,6 +17,7 @@ from aiofrp.cli.own.words import in_flags, only_word
 from aiofrp.config.flags.ownkinds import MAX_NAME, shown
 from aiofrp.config.flags.parse import Command, Flag, Invocation
 from aiofrp.errors import ConfigError, FrpError
+from aiofrp.wire.addresses import join_host_port
 
 if TYPE_CHECKING:
     from aiofrp.library.tunnel import Tunnel
@@ -151,8 +152,6 @@ def _options(target: str, invocation: Invocation) -> dict[str, Any]:
 
 def _server(invocation: Invocation) -> dict[str, Any]:
     """The server to use, as arguments of :func:`aiofrp.expose`."""
-    from aiofrp.wire.addresses import join_host_port  # here, as it takes long to load
-
     token = invocation.value("token") or os.environ.get("AIOFRP_TOKEN", "")
     for name, server in (
         ("--server", invocation.value("server")),

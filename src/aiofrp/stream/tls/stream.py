@@ -21,6 +21,7 @@ from aiofrp.errors import SEEN, Closed, TransportError
 from aiofrp.stream.base import Buffer, Pause, Stream
 from aiofrp.stream.layer import LayerStream
 from aiofrp.stream.tls.state import TRANSITIONS, TlsEvent, TlsState
+from aiofrp.wire.addresses import is_address
 
 if TYPE_CHECKING:  # pyOpenSSL is loaded only where certificates are verified
     from aiofrp.stream.tls.verified import Incoming, Outgoing, VerifiedTls, VerifyingContext
@@ -334,8 +335,8 @@ def _begin(
     if isinstance(context, ssl.SSLContext):
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         name: str | bytes | None = server_hostname
-        if server_hostname and server_hostname.isascii() and server_hostname.replace(".", "").isdigit():
-            name = server_hostname.encode()  # an address: for a text, ssl loads the tables of IDNA
+        if server_hostname and is_address(server_hostname):
+            name = server_hostname.encode()  # for a text, ssl loads the tables of IDNA
         tls = context.wrap_bio(incoming, outgoing, server_side=server_side, server_hostname=name)
         return tls, incoming, outgoing
     verified = context.open(server_side=server_side, server_hostname=server_hostname)

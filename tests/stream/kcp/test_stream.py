@@ -220,13 +220,15 @@ class Lossy:
         self._near, self._far = udp(), udp()
         self._far.connect(to)
         self._client: tuple[str, int] | None = None
+        self.only_resets = False  # of the client's datagrams
         self.address = self._near.getsockname()
         self._loop.add_reader(self._near.fileno(), self._from_client)
         self._loop.add_reader(self._far.fileno(), self._from_server)
 
     def _from_client(self) -> None:
         data, self._client = self._near.recvfrom(2048)
-        self._pass(lambda: self._far.send(data))
+        if not self.only_resets or data[4] == RST:
+            self._pass(lambda: self._far.send(data))
 
     def _from_server(self) -> None:
         data = self._far.recv(2048)
@@ -266,6 +268,27 @@ async def test_over_a_path_that_loses_and_swaps(rig: Rig, loss: float) -> None:
     assert (a.error, b.error) == (None, None)
     assert bytes(b.data) == to_b
     assert bytes(a.data) == to_a
+
+
+async def test_who_misses_the_last_acknowledgement_is_told_that_the_peer_is_gone(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows that everything of the peer has come, so it is no error."""
+    monkeypatch.setattr(kcp, "LINGER", 0.5)
+    relay = Lossy(rig.listener.address, seed=1, loss=0)
+    rig.others.append(relay)
+    a = rig.dial(to=relay.address)
+    a.write(b"all")
+    a.write_eof()
+    await until(lambda: rig.ends and rig.ends[0].eofs)
+    b = rig.ends[0]
+    await until(lambda: a.stream._core.finished)  # type: ignore[attr-defined]
+    relay.only_resets = True
+    b.write(b"answer")
+    b.write_eof()
+    await until(lambda: a.lost and b.lost)
+    assert (a.error, b.error) == (None, None)
+    assert a.data == b"answer"
 
 
 async def test_the_first_datagram_is_data(rig: Rig) -> None:

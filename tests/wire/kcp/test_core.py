@@ -380,12 +380,19 @@ def test_an_early_end_waits_for_the_data_before() -> None:
     assert core.take() == b""
 
 
-def test_a_peer_that_knows_no_ends_is_not_told_for_ever() -> None:
+@pytest.mark.parametrize(("knows", "times"), [(False, 6), (True, 21)])
+def test_a_peer_is_not_told_of_the_end_for_ever(knows: bool, times: int) -> None:
+    """Least often one that may not know what an end is."""
     core = KcpCore(7, 0)
+    core.send(b"word")
+    (word,) = sent(core, 0)
+    core.receive_data(segment(ACK, sn=0, stamp=int(str(word["stamp"])), una=1), 20)
+    if knows:
+        core.receive_data(segment(FIN, sn=0), 20)
     core.finish()
-    now, count = 0, commands(core, 0).count(FIN)
+    now, count = 20, commands(core, 20).count(FIN)
     while not core.finished:
         now = core.next_timeout(now)
         count += commands(core, now).count(FIN)
-    assert count == 6
+    assert count == times
     assert now < DEAD_AFTER

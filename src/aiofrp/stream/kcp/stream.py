@@ -30,9 +30,9 @@ from aiofrp.wire.kcp.segment import OVERHEAD, reset_segment
 HIGH_WATER, LOW_WATER = 256 * 1024, 128 * 1024
 #: Seconds a stream closed here waits for its peer to finish; data that arrive meanwhile are answered with a reset.
 LINGER = 10.0
-#: Stay so many RTOs after the end to acknowledge retransmitted segments: five tries of the peer, each half longer than
-#: the one before.
-_QUIET = 10
+#: Stay so many RTOs after the end, and milliseconds at least, to acknowledge retransmitted segments: five tries of the
+#: peer, each half longer than the one before. Each one that comes begins that time anew, for LINGER in all.
+_QUIET, _QUIET_LEAST = 10, 500
 #: Seconds without a datagram after which another conversation may take a session's address.
 SILENT = 1.0
 #: Milliseconds a timer may come late: setting it anew at every packet would cost more than the packet.
@@ -72,6 +72,7 @@ class KcpStream(LayerStream):
         "_in_batch",
         "_loop",
         "_over",
+        "_quiet_most",
         "_quiet_until",
         "_send_to",
         "_timer",
@@ -115,6 +116,7 @@ class KcpStream(LayerStream):
         self._eof_seen = self._eof_sent = False
         self._closed_at: int | None = None
         self._quiet_until: int | None = None  # both directions ended, and the receiver got connection_lost
+        self._quiet_most = 0  # its latest time
         self._flush_scheduled = False
         self._in_batch = False  # a flush follows
         self._timer: asyncio.TimerHandle | None = None
@@ -186,6 +188,8 @@ class KcpStream(LayerStream):
         if data and late:
             self._refuse()
             return
+        if self._quiet_until is not None:
+            self._stay_quiet(self._now())
         self._flush()
 
     def refused(self) -> None:
@@ -285,9 +289,12 @@ class KcpStream(LayerStream):
         if core.queued <= LOW_WATER and self._writing_paused and not self._eof_sent:
             self._resume_writer()
         if core.finished and self._over_alone(now):
+            if self._quiet_until is not None:
+                self._send_reset()  # it may still wait for an acknowledgement
             self._stop()
         elif core.finished and self._eof_seen and self._quiet_until is None:
-            self._quiet_until = now + _QUIET * core.rto
+            self._quiet_most = now + int(LINGER * 1000)
+            self._stay_quiet(now)
             self._set_timer(now)
             self._loop.call_soon(self._deliver_lost, None)
         elif core.next_timeout(now) < self._timer_due - _SLACK:
@@ -302,6 +309,10 @@ class KcpStream(LayerStream):
     def _send_reset(self) -> None:
         if self._core.may_send(OVERHEAD):
             self._endpoint.send([reset_segment(self.conv)], self._send_to)
+
+    def _stay_quiet(self, now: int) -> None:
+        """The peer may send again what it does not know to have arrived."""
+        self._quiet_until = min(now + max(_QUIET * self._core.rto, _QUIET_LEAST), self._quiet_most)
 
     def _over_alone(self, now: int) -> bool:
         """Whether there is nothing to wait for: the time for a retransmitted FIN is over, or the peer is one that

@@ -178,6 +178,7 @@ class KcpCore:
         if command == WASK:
             self._receiver.asked(self._received_at)
         elif command == FIN:
+            self._flight.fin_known = True
             self._receiver.push(sn, stamp, None)
         elif command == RST:
             self.reset = True

@@ -12,8 +12,9 @@ from aiofrp.wire.kcp.segment import FIN, HALF, MASK, OVERHEAD
 #: Segments that are sent again at a time only because no answer came; more follow when one comes: the peer may merely
 #: be busy.
 _LATE_AT_ONCE = 32
-#: A FIN is sent again at most so often: only peers of our kind acknowledge it.
-_FIN_TIMES = 5
+#: A FIN is sent again at most so often: to a peer that has sent none, as only peers of our kind acknowledge it, and to
+#: one that has.
+_FIN_TIMES, _KNOWN_FIN_TIMES = 5, 20
 
 
 class Segment:
@@ -40,6 +41,7 @@ class Flight:
         "_pace",
         "deaf",
         "due",
+        "fin_known",
         "progress_at",
         "segments",
         "skips_below",
@@ -54,6 +56,7 @@ class Flight:
         self.due = now  #: no segment is to be sent again before, unless later ones were acknowledged
         self.progress_at = now  #: when the peer acknowledged something new
         self.deaf = False  #: the peer does not know what ends are: it acknowledged all data and not our end
+        self.fin_known = False  #: the peer sent a FIN itself
         self._pace = pace
         self._clock = clock
         self._more_late = False  # more are due than were sent again at once
@@ -157,7 +160,8 @@ class Flight:
 
     def _give_up_fin(self) -> None:
         (segment,) = self.segments.values()
-        if segment.command == FIN and segment.tries > _FIN_TIMES:
+        most = _KNOWN_FIN_TIMES if self.fin_known else _FIN_TIMES
+        if segment.command == FIN and segment.tries > most:
             self.segments.clear()
             self.una = self.sn
             self.deaf = True

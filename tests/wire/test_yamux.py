@@ -24,7 +24,8 @@ from aiofrp.wire.yamux import (
     WINDOW_UPDATE,
     Frame,
     FrameDecoder,
-    data_frames,
+    data_frame,
+    data_parts,
     header,
     joined,
 )
@@ -32,6 +33,8 @@ from tests.wire.cuts import chunks
 from tests.wire.vectors import load
 
 SIDES = ["c2s", "s2c"]
+#: Bytes that TLS encrypts at once (RFC 8446 §5.1).
+RECORD = 16_384
 #: What the recorded client and server did, in their words (type, flags, stream, length, payload).
 FRAMES = {
     "c2s": [
@@ -179,10 +182,41 @@ def test_a_small_payload_does_not_keep_its_chunk() -> None:
     assert second[4].readonly
 
 
-@pytest.mark.parametrize("size", [0, 1, LARGEST_PAYLOAD, LARGEST_PAYLOAD + 1, 3 * LARGEST_PAYLOAD - 1])
+@pytest.mark.parametrize("flags", [0, SYN])
+@pytest.mark.parametrize("readonly", [True, False])
+def test_payload_of_lent_memory_is_copied(flags: int, readonly: bool) -> None:
+    large = bytes(100_000)
+    memory = memoryview(bytearray(header(DATA, flags, 1, len(large)) + large))
+    chunk = memory.toreadonly() if readonly else memory
+    (frame,) = joined(FrameDecoder().receive_data(chunk), len(chunk))
+    assert frame == (DATA, flags, 1, len(large), large)
+    assert isinstance(frame[4], memoryview) is readonly
+    memory[:] = b"x" * len(memory)
+    assert (frame[4] == large) is not readonly
+
+
+def test_a_small_part_of_a_large_chunk_is_copied() -> None:
+    small, large = bytes(30_000), bytes(100_000)
+    stream = header(DATA, 0, 1, len(small)) + small + header(DATA, 0, 3, len(large)) + large
+    first, second = joined(FrameDecoder().receive_data(stream), len(stream))
+    assert (type(first[4]), type(second[4])) == (bytes, memoryview)
+
+
+@pytest.mark.parametrize("size", [0, 1, LARGEST_PAYLOAD])
+def test_data_in_one_frame(size: int) -> None:
+    data = bytes(size)
+    assert decode(data_frame(5, memoryview(data)), []) == [(DATA, 0, 5, size, data)]
+
+
+@pytest.mark.parametrize(
+    "size", [1, RECORD - HEADER_SIZE, LARGEST_PAYLOAD, LARGEST_PAYLOAD + 1, 3 * LARGEST_PAYLOAD - 1]
+)
 def test_much_data_is_several_frames(size: int) -> None:
     data = bytes(range(256)) * (size // 256 + 1)
-    frames = decode(data_frames(5, memoryview(data)[:size]), [])
+    parts = data_parts(5, memoryview(data)[:size])
+    assert all(len(part) % RECORD == 0 for part in parts[:-2])
+    assert sum(len(part) for part in parts if isinstance(part, bytes)) <= RECORD * -(-size // LARGEST_PAYLOAD)
+    frames = decode(b"".join(parts), [])
     assert {frame[:3] for frame in frames} == {(DATA, 0, 5)}
     assert all(frame[3] == len(frame[4]) for frame in frames)
     assert [frame[3] for frame in frames[:-1]] == [LARGEST_PAYLOAD] * ((size - 1) // LARGEST_PAYLOAD)
@@ -193,17 +227,17 @@ def test_neighbouring_data_of_a_stream_is_joined() -> None:
     late, first, ended = (DATA, 0, 1, 0, b"ab"), (DATA, 0, 1, 3, memoryview(b"cde")), (DATA, FIN, 1, 1, b"f")
     other, begun = (DATA, 0, 3, 2, b"xy"), (DATA, 0, 1, 9, b"g")
     credit = (WINDOW_UPDATE, 0, 1, 7, b"")
-    assert joined([late, first, begun]) == [(DATA, 0, 1, 12, b"abcdeg")]
-    assert joined([late, first, ended, begun]) == [(DATA, 0, 1, 3, b"abcde"), ended, begun]
-    assert joined([late, other, first]) == [late, other, first]
-    assert joined([credit, late, credit, first, begun, credit]) == [
+    assert joined([late, first, begun], 99) == [(DATA, 0, 1, 12, b"abcdeg")]
+    assert joined([late, first, ended, begun], 99) == [(DATA, 0, 1, 3, b"abcde"), ended, begun]
+    assert joined([late, other, first], 99) == [late, other, first]
+    assert joined([credit, late, credit, first, begun, credit], 99) == [
         credit,
         late,
         credit,
         (DATA, 0, 1, 12, b"cdeg"),
         credit,
     ]
-    assert joined([]) == []
+    assert joined([], 99) == []
 
 
 @given(st.lists(frames(), max_size=12), st.integers(0, 600))
@@ -213,7 +247,7 @@ def test_joined_frames_say_the_same(listed: list[tuple[int, int, int, bytes]], c
     decoder = FrameDecoder()
     for chunk in (stream[:cut], stream[cut:]):
         plain = decoder.receive_data(chunk)
-        got = joined(plain)
+        got = joined(plain, len(chunk))
         assert [frame for frame in got if frame[0] or frame[1]] == [f for f in plain if f[0] or f[1]]
         assert sum(frame[3] for frame in got) == sum(frame[3] for frame in plain)
         assert [i for f in got for i in [f[2]] * len(f[4])] == [i for f in plain for i in [f[2]] * len(f[4])]

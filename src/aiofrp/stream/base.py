@@ -8,7 +8,9 @@ Rules every implementation keeps (the contract suite in ``tests/contract`` check
 1. Nothing is delivered before :meth:`Stream.attach`; early bytes are held, within a limit.
 2. ``write`` never calls the same stream's ``data_received``; it may call ``pause_writing``. Held bytes are
    delivered on a later loop turn, so recursion is never deeper than the stack of layers.
-3. Delivered buffers are immutable (``bytes`` or a view onto ``bytes``): keep or slice them without copying.
+3. Delivered buffers are immutable (``bytes`` or a view onto ``bytes``): keep or slice them without copying. Only a
+   receiver with an attribute ``borrows`` that is true may get a view that can be written to: it copies what it keeps
+   before it returns, because that memory is used again.
 4. ``eof_received`` comes at most once, after all data. A stream with one direction ended stays open until the
    other direction ends too (then it ends by itself) or it is closed.
 5. Several objects may pause reading, each with its own :class:`Pause` flag; reading continues when all are clear.
@@ -18,6 +20,9 @@ Rules every implementation keeps (the contract suite in ``tests/contract`` check
    ``connection_lost``. So nothing is lost when the receiver changes after the peer ended the stream.
 8. A receiver that raises ends its own stream and nothing else: the exception goes to the log, the stream is aborted
    on the next loop turn, and ``connection_lost`` comes with an error. Other streams on the same carrier continue.
+
+A stream may have a method ``writelines(parts)``, for a writer that has much in several buffers: it writes them as one,
+and does not join them where it cuts them up anyway.
 
 Sockets and layers are not defined here; :mod:`aiofrp.stream.layer` has what layers share.
 """

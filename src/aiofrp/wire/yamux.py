@@ -29,13 +29,16 @@ INITIAL_WINDOW = 256 * 1024
 MAX_WINDOW = 6 * 1024 * 1024
 
 #: Bytes of the payload of a data frame, at most, when we make it: some peers deliver a frame only when it is whole.
-LARGEST_PAYLOAD = 64 * 1024
+#: With its header it takes 64 KiB.
+LARGEST_PAYLOAD = 64 * 1024 - HEADER_SIZE
 
-#: Bytes of a chunk above which its frames are worth joining; small ones are mostly of several streams.
+#: Bytes of a chunk above which its frames are for :func:`joined`; small ones are mostly of several streams. Payload up
+#: to this size is copied out of its chunk.
 BULK = 16 * 1024
 
-#: Payload up to this size is copied out of its chunk, so that a small slice never keeps a large chunk alive.
-_COPY_BELOW = 16 * 1024
+#: Bytes of the first part of a data frame in :func:`data_parts`: as many as TLS encrypts at once, a record
+#: (RFC 8446 §5.1).
+_FIRST_PART = 16 * 1024
 
 #: One frame, or a part of a data frame: (type, flags, stream id, length, payload). A data frame longer than
 #: one chunk comes in parts: the first has the frame's whole ``length`` and its flags, later ones have neither;
@@ -48,17 +51,23 @@ def header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
     return _pack(0, kind, flags, stream_id, length)
 
 
-def data_frames(stream_id: int, data: bytes | memoryview) -> bytes:
-    """``data`` in one data frame, or in several of :data:`LARGEST_PAYLOAD` bytes."""
-    size = len(data)
-    if size <= LARGEST_PAYLOAD:
-        return b"".join((_pack(0, DATA, 0, stream_id, size), data))
-    frames: list[bytes | memoryview] = []
+def data_frame(stream_id: int, data: bytes | memoryview) -> bytes:
+    """``data`` in one data frame: at most :data:`LARGEST_PAYLOAD` bytes."""
+    return b"".join((_pack(0, DATA, 0, stream_id, len(data)), data))
+
+
+def data_parts(stream_id: int, data: bytes | memoryview) -> list[bytes | memoryview]:
+    """``data`` in as many data frames as it takes, in parts: the first part of each frame begins with its header, and
+    only that one is copied."""
+    parts: list[bytes | memoryview] = []
     view = memoryview(data)
-    for at in range(0, size, LARGEST_PAYLOAD):
-        piece = view[at : at + LARGEST_PAYLOAD]
-        frames += (_pack(0, DATA, 0, stream_id, len(piece)), piece)
-    return b"".join(frames)
+    for at in range(0, len(data), LARGEST_PAYLOAD):
+        payload = view[at : at + LARGEST_PAYLOAD]
+        first = b"".join((_pack(0, DATA, 0, stream_id, len(payload)), payload[: _FIRST_PART - HEADER_SIZE]))
+        parts.append(first)
+        if len(payload) > _FIRST_PART - HEADER_SIZE:
+            parts.append(payload[_FIRST_PART - HEADER_SIZE :])
+    return parts
 
 
 def _no_frame(data: bytes | memoryview) -> RemoteProtocolError:
@@ -82,7 +91,8 @@ class FrameDecoder:
         self._end_flags = 0  # FIN and RST of that frame, which come with its last part
 
     def receive_data(self, data: bytes | memoryview) -> list[Frame]:
-        """Take a chunk of the session; returns its frames, with data frames in parts (see :data:`Frame`).
+        """Take a chunk of the session; returns its frames, with data frames in parts (see :data:`Frame`). Payload of
+        more than :data:`BULK` bytes is a view of the chunk.
 
         Raises :class:`~aiofrp.errors.RemoteProtocolError` on an unknown version or type.
         """
@@ -116,38 +126,44 @@ class FrameDecoder:
         return frames
 
 
-def joined(frames: list[Frame]) -> list[Frame]:
-    """``frames`` with neighbours that are data of one stream, without flags, as one frame whose length is that of all.
+def joined(frames: list[Frame], size: int) -> list[Frame]:
+    """``frames`` of a chunk of ``size`` bytes, with neighbours that are data of one stream, without flags, as one frame
+    whose length is that of all.
 
     What was received in one chunk is written to the next socket in one system call then, which costs more than a copy.
+    No payload is lent memory (a view that can be written to), and none is a small part that keeps the chunk alive.
     """
     result: list[Frame] = []
-    run: list[bytes | memoryview] = []  # payloads of the last frame of the result, when there are several
+    run: list[bytes | memoryview] = []  # payloads of the last frame of the result, if that is one of data
     for frame in frames:
         kind, flags, stream_id, length, payload = frame
-        if result and not kind and not flags:
+        if run:
             last = result[-1]
-            if last[2] == stream_id and not last[0] and not last[1]:
-                run += (payload,) if run else (last[4], payload)
+            if last[2] == stream_id and not (kind or flags or last[1]):
+                run.append(payload)
                 result[-1] = DATA, 0, stream_id, last[3] + length, b""
                 continue
-        if run:
-            _end_run(result, run)
+            _end_run(result, run, size)
         result.append(frame)
+        if not kind:
+            run.append(payload)
     if run:
-        _end_run(result, run)
+        _end_run(result, run, size)
     return result
 
 
-def _end_run(frames: list[Frame], run: list[bytes | memoryview]) -> None:
+def _end_run(frames: list[Frame], run: list[bytes | memoryview], size: int) -> None:
     """Give the last frame the payloads of ``run``, which is empty then."""
-    _, _, stream_id, length, _ = frames[-1]
-    frames[-1] = DATA, 0, stream_id, length, b"".join(run)
+    if len(run) > 1 or not _may_keep(run[0], size):
+        _, flags, stream_id, length, _ = frames[-1]
+        frames[-1] = DATA, flags, stream_id, length, b"".join(run)
     run.clear()
 
 
+def _may_keep(payload: bytes | memoryview, size: int) -> bool:
+    """Whether ``payload`` may be kept as it is: a part of a chunk of ``size`` bytes."""
+    return not isinstance(payload, memoryview) or (payload.readonly and len(payload) * 4 > size)
+
+
 def _slice(data: bytes | memoryview, start: int, stop: int) -> bytes | memoryview:
-    size = stop - start
-    if size > _COPY_BELOW and size * 4 > len(data):
-        return memoryview(data)[start:stop]
-    return bytes(data[start:stop])
+    return memoryview(data)[start:stop] if stop - start > BULK else bytes(data[start:stop])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 
@@ -483,6 +485,44 @@ async def test_bulk_with_a_close_behind_it(carriers: Carriers) -> None:
     assert len(b.data) == 30_000
     await until(lambda: b.lost)
     assert b.error is None
+
+
+class Borrower(End):
+    """A user that may be given memory which is used again, and notes what it got."""
+
+    borrows = True
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream)
+        self.kinds: set[tuple[type, bool]] = set()
+
+    def data_received(self, data: bytes | memoryview, /) -> None:
+        self.kinds.add((type(data), memoryview(data).readonly))
+        super().data_received(data)
+
+
+@pytest.mark.parametrize("borrows", [True, False])
+async def test_who_borrows_gets_bulk_in_memory_that_is_used_again(borrows: bool) -> None:
+    """All others keep what they got."""
+    near, far = memory_pair(chunk=1_000_000)
+    streams = client(near), server(far)
+    a, b = await ready(*streams)
+    borrower = Borrower(streams[1])
+    if borrows:
+        b = borrower.attach()
+    data = random.Random(1).randbytes(900_000)
+    kept: list[bytes | memoryview] = []
+    b.on_data = kept.append
+    for start, stop in pairwise((0, 100, 3_000, len(data))):
+        a.write(data[start:stop])
+    await until(lambda: len(b.data) == len(data))
+    assert b.data == data
+    if borrows:
+        assert borrower.kinds == {(bytes, True), (memoryview, False)}
+        assert b"".join(kept) != data
+    else:
+        assert b"".join(kept) == data
+        b.check()
 
 
 class Suffix:

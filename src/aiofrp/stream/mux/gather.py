@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aiofrp.stream.base import Stream
+from collections.abc import Callable
+
+from aiofrp.stream.base import Buffer, Stream
 
 #: Frames are gathered while they are small: bytes of one, and their number, above which all leaves at once.
 SMALL, MOST_SMALL = 1024, 64
@@ -15,10 +17,11 @@ class GatheringWriter:
     passes another one.
     """
 
-    __slots__ = ("_carrier", "_gathered")
+    __slots__ = ("_carrier", "_gathered", "_writelines")
 
     def __init__(self, carrier: Stream) -> None:
         self._carrier = carrier
+        self._writelines: Callable[[list[Buffer]], None] | None = getattr(carrier, "writelines", None)
         self._gathered: list[bytes] | None = None  # limited by MOST_SMALL
 
     def begin(self) -> bool:
@@ -37,6 +40,14 @@ class GatheringWriter:
         gathered.append(frame)
         if len(frame) > SMALL or len(gathered) >= MOST_SMALL:
             self._flush()
+
+    def writelines(self, parts: list[Buffer]) -> None:
+        """Send ``parts`` of frames now, in one write."""
+        self._flush()
+        if self._writelines is None:
+            self._carrier.write(b"".join(parts))
+        else:
+            self._writelines(parts)
 
     def end(self) -> None:
         """Send what is gathered, and every frame at once from now on."""

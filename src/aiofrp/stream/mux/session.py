@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
 
 from aiofrp import faults
 from aiofrp.aio import check_at
@@ -36,13 +37,16 @@ from aiofrp.wire.yamux import (
     SYN,
     WINDOW_UPDATE,
     FrameDecoder,
-    data_frames,
+    data_frame,
+    data_parts,
     header,
     joined,
 )
 
 #: Bytes of frames without payload (answers to pings, refusals) that may wait for a peer that does not read.
 _CONTROL_LIMIT = 1024 * 1024
+#: Bytes of data from which it is given to the carrier in parts, so that less is copied; below, one frame is cheaper.
+_PARTS_FROM = 32 * 1024
 #: Seconds between checks for overdue streams, at most.
 _SWEEP = 30.0
 
@@ -53,6 +57,8 @@ class MuxSession:
     ``on_stream`` is called with each stream the peer opens; without it they are refused. ``on_lost`` is called once at
     the end of the session, with the reason or ``None``.
     """
+
+    borrows: ClassVar[bool] = True  #: see :mod:`aiofrp.stream.base`
 
     __slots__ = (
         "_carrier",
@@ -204,7 +210,7 @@ class MuxSession:
             self._out.begin()
         try:
             streams = self._streams
-            frames = joined(frames) if len(data) > BULK else frames
+            frames = joined(frames, len(data)) if len(data) > BULK else frames
             for kind, flags, stream_id, length, payload in frames:
                 if not kind and not flags:
                     stream = streams.get(stream_id)
@@ -255,7 +261,10 @@ class MuxSession:
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
         """Send data frames, in one write of the carrier."""
-        self._out.write(data_frames(stream_id, data))
+        if len(data) < _PARTS_FROM:
+            self._out.write(data_frame(stream_id, data))
+        else:
+            self._out.writelines(data_parts(stream_id, data))
 
     def queue(self, stream: MuxStream) -> None:
         """Add the stream, which has queued bytes and credit, to those that send in turn; idempotent until its turn."""

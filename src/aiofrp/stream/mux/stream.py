@@ -13,12 +13,12 @@ from aiofrp.faults import FAULTS
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.layer import ENDED
 from aiofrp.stream.windowed import QUEUE_LOW, WindowedCarrier, WindowedStream
-from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, MAX_WINDOW, RST, WINDOW_UPDATE
+from aiofrp.wire.yamux import FIN, INITIAL_WINDOW, LARGEST_PAYLOAD, MAX_WINDOW, RST, WINDOW_UPDATE
 
 #: Bytes that may come after our close before the stream is reset.
 _LATE_DATA = 128 * 1024
 #: Bytes one stream may send in its turn when the carrier was full.
-QUANTUM = 64 * 1024
+QUANTUM = LARGEST_PAYLOAD
 #: Bytes one stream sends in one write of the carrier while that is not full.
 _MOST_AT_ONCE = 256 * 1024
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from aiofrp.errors import SEEN, Closed, TransportError
-from aiofrp.stream.base import Buffer, Pause, Stream
+from aiofrp.stream.base import Buffer, Pause, Receiver, Stream
 from aiofrp.stream.layer import LayerStream
 from aiofrp.stream.tls.state import TRANSITIONS, TlsEvent, TlsState
 from aiofrp.wire.addresses import is_address
@@ -33,6 +34,19 @@ TlsContext: TypeAlias = "ssl.SSLContext | VerifyingContext"
 _RECORD = 16384
 #: Plaintext bytes gathered in one loop turn before they are encrypted at once.
 _FLUSH_AT = 64 * 1024
+#: Bytes of the memory that receivers which borrow it get plaintext in: no less than the loop reads at once (256,000).
+_LENT = 16 * _RECORD
+
+
+_threads = threading.local()
+
+
+def _lent_memory() -> memoryview:
+    """This thread's memory to lend: its loop uses it during one call only."""
+    memory: memoryview | None = getattr(_threads, "memory", None)
+    if memory is None:
+        memory = _threads.memory = memoryview(bytearray(_LENT))
+    return memory
 
 
 class TlsFailed(TransportError):
@@ -51,6 +65,7 @@ class TlsStream(LayerStream):
         "_gathering",
         "_gathers",
         "_incoming",
+        "_lends",
         "_lower",
         "_lower_full",
         "_on_ready",
@@ -82,6 +97,7 @@ class TlsStream(LayerStream):
         self._outgoing: ssl.MemoryBIO | Outgoing
         self._tls, self._incoming, self._outgoing = _begin(context, server_side, server_hostname)
         self._on_ready = on_ready
+        self._lends = False  # the receiver borrows memory
         self._state = TlsState.HANDSHAKE
         self._seen = b""  # of the peer's first bytes, during the handshake
         self._lower_full = False
@@ -144,6 +160,10 @@ class TlsStream(LayerStream):
 
     # Stream
 
+    def attach(self, receiver: Receiver, /) -> None:
+        self._lends = isinstance(self._tls, ssl.SSLObject) and getattr(receiver, "borrows", False)
+        super().attach(receiver)
+
     def write(self, data: Buffer, /) -> None:
         state = self._state
         if not state.writes or not data:
@@ -162,6 +182,15 @@ class TlsStream(LayerStream):
                 self._flush()
         elif self._out_size >= _FLUSH_AT:
             self._flush()
+
+    def writelines(self, parts: list[Buffer], /) -> None:
+        """Write ``parts``, together so many bytes that it pays to encrypt each for itself: they are not joined."""
+        if not self._state.ready:
+            self.write(b"".join(parts))
+            return
+        self._flush()
+        if self._state.writes:
+            self._encrypt(parts)
 
     def write_eof(self) -> None:
         if self._state.writes:
@@ -223,6 +252,29 @@ class TlsStream(LayerStream):
 
     def _read(self) -> None:
         """Deliver every record that is complete, as one chunk."""
+        incoming = self._incoming
+        while True:
+            lends = self._lends and incoming.pending > _RECORD
+            try:
+                data = self._decrypt_lent() if lends else self._decrypt()
+            except ssl.SSLError as exc:
+                self._send_outgoing()  # the alert
+                self._fail(explain(exc))
+                return
+            peer_finished = not self._state.reads
+            if self._outgoing.pending:
+                self._send_outgoing()
+            if data:
+                self._deliver(data)
+            if peer_finished and not self._has_ended():
+                self._deliver_eof()
+                if self._state is TlsState.FINISHED:
+                    self._lower.close()
+            if not lends or len(data) <= _LENT - _RECORD or not self._state.reads:
+                return
+
+    def _decrypt(self) -> bytes:
+        """The plaintext of every record that is complete."""
         chunks: list[bytes] = []
         read, incoming = self._tls.read, self._incoming
         try:
@@ -236,19 +288,24 @@ class TlsStream(LayerStream):
             pass
         except ssl.SSLZeroReturnError:
             self._move(TlsEvent.CLOSE_NOTIFY)
-        except ssl.SSLError as exc:
-            self._send_outgoing()  # the alert
-            self._fail(explain(exc))
-            return
-        peer_finished = not self._state.reads
-        if self._outgoing.pending:
-            self._send_outgoing()
-        if chunks:
-            self._deliver(chunks[0] if len(chunks) == 1 else b"".join(chunks))
-        if peer_finished and not self._has_ended():
-            self._deliver_eof()
-            if self._state is TlsState.FINISHED:
-                self._lower.close()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _decrypt_lent(self) -> memoryview:
+        """The same in lent memory, and no more than it takes: it is not joined, which would copy it."""
+        memory, at, incoming = _lent_memory(), 0, self._incoming
+        read: Callable[[int, memoryview], int] = cast(Any, self._tls).read  # typed as if there were no buffer
+        try:
+            while incoming.pending and at <= _LENT - _RECORD:
+                size = read(_RECORD, memory[at:])
+                if not size:
+                    self._move(TlsEvent.CLOSE_NOTIFY)
+                    break
+                at += size
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._move(TlsEvent.CLOSE_NOTIFY)
+        return memory[:at]
 
     def _gate_closed(self) -> None:
         if self._state.ready:  # a pause does not stop the handshake
@@ -271,14 +328,17 @@ class TlsStream(LayerStream):
         if not self._state.ready or not self._out:
             return
         out, self._out, self._out_size = self._out, [], 0
-        data = out[0] if len(out) == 1 else b"".join(out)
+        self._encrypt(out if len(out) == 1 else [b"".join(out)])
+
+    def _encrypt(self, parts: list[Buffer]) -> None:
         write = self._tls.write
         try:
-            sent = write(data)
-            if sent < len(data):
-                view = memoryview(data)
-                while sent < len(data):
-                    sent += write(view[sent:])
+            for data in parts:
+                sent = write(data)
+                if sent < len(data):
+                    view = memoryview(data)
+                    while sent < len(data):
+                        sent += write(view[sent:])
         except ssl.SSLError as exc:
             self._fail(explain(exc))
             return

@@ -60,6 +60,7 @@ MODULES = [
     "aiofrp/server/vhost/[chj]*.py",
     "aiofrp/stream/base.py",
     "aiofrp/stream/layer.py",
+    "aiofrp/stream/lent.py",
     "aiofrp/stream/mux/*.py",
     "aiofrp/stream/quic/s*.py",
     "aiofrp/stream/splice.py",

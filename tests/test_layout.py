@@ -35,6 +35,7 @@ COVERED_BY = {
     "library/tunnel.py": "library/test_library.py",
     "pytest_plugin.py": "library/test_pytest_plugin.py",
     "registry.py": "test_extension.py",
+    "stream/tls/failures.py": "stream/tls/test_stream.py",
     "stream/tls/handshake.py": "stream/tls/test_stream.py",
     "stream/base.py": "contract/test_flow.py",
     "stream/kcp/dial.py": "stream/kcp/test_stream.py",

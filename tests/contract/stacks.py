@@ -124,6 +124,15 @@ async def tcp() -> Pair:
     return Pair(a, b, bound=1024 * KIB, volume=512 * KIB)
 
 
+async def lending() -> Pair:
+    """The same, with sockets that are read into lent memory, which needs bulk elsewhere."""
+    pair = await tcp()
+    for stream in (pair.a, pair.b):
+        assert isinstance(stream, TcpStream)
+        stream.lend()
+    return pair
+
+
 async def kcp() -> Pair:
     """A session on 127.0.0.1 with small windows; a first word opens it. Others share the listener's port."""
     accepted: asyncio.Queue[KcpStream] = asyncio.Queue()
@@ -327,6 +336,7 @@ async def throttle(below: Pair) -> Pair:
 
 CARRIERS: dict[str, Callable[[], Awaitable[Pair]]] = {
     "tcp": tcp,
+    "lending": lending,
     "kcp": kcp,
     "quic": quic,
     "memory1": memory(1),
@@ -345,6 +355,7 @@ LAYERS: dict[str, Callable[[Pair], Awaitable[Pair]]] = {
 
 STACKS = [
     "tcp",
+    "lending",
     "memory1",
     "memory7",
     "memory64k",
@@ -354,6 +365,8 @@ STACKS = [
     "mux/memory7",
     "mux/memory64k",
     "mux/tls/tcp",
+    "mux/lending",
+    "mux/tls/lending",
     "tls/mux/tcp",
     "websocket/tcp",
     "websocket/memory1",

@@ -188,7 +188,9 @@ async def test_a_splice_after_a_conversation_the_peer_has_left(pair: Pair, a: En
 
 async def test_layers_are_named_from_the_top(pair: Pair, request: pytest.FixtureRequest) -> None:
     case: str = request.node.callspec.params["pair"]
-    names = {"transforms": "transform", "memory1": "memory", "memory7": "memory", "memory64k": "memory"}
+    names = {"transforms": "transform", "lending": "tcp"} | dict.fromkeys(
+        ("memory1", "memory7", "memory64k"), "memory"
+    )
     expected = tuple(names.get(part, part) for part in case.lstrip("~").split("/"))
     assert pair.a.info("layers") == pair.b.info("layers") == expected
     assert pair.a.info("no such fact") is None

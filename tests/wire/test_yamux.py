@@ -227,17 +227,17 @@ def test_neighbouring_data_of_a_stream_is_joined() -> None:
     late, first, ended = (DATA, 0, 1, 0, b"ab"), (DATA, 0, 1, 3, memoryview(b"cde")), (DATA, FIN, 1, 1, b"f")
     other, begun = (DATA, 0, 3, 2, b"xy"), (DATA, 0, 1, 9, b"g")
     credit = (WINDOW_UPDATE, 0, 1, 7, b"")
-    assert joined([late, first, begun], 99) == [(DATA, 0, 1, 12, b"abcdeg")]
-    assert joined([late, first, ended, begun], 99) == [(DATA, 0, 1, 3, b"abcde"), ended, begun]
-    assert joined([late, other, first], 99) == [late, other, first]
-    assert joined([credit, late, credit, first, begun, credit], 99) == [
+    assert joined([late, first, begun], 99_000) == [(DATA, 0, 1, 12, b"abcdeg")]
+    assert joined([late, first, ended, begun], 99_000) == [(DATA, 0, 1, 3, b"abcde"), ended, begun]
+    assert joined([late, other, first], 99_000) == [late, other, first]
+    assert joined([credit, late, credit, first, begun, credit], 99_000) == [
         credit,
         late,
         credit,
         (DATA, 0, 1, 12, b"cdeg"),
         credit,
     ]
-    assert joined([], 99) == []
+    assert joined([], 99_000) == []
 
 
 @given(st.lists(frames(), max_size=12), st.integers(0, 600))
@@ -247,7 +247,7 @@ def test_joined_frames_say_the_same(listed: list[tuple[int, int, int, bytes]], c
     decoder = FrameDecoder()
     for chunk in (stream[:cut], stream[cut:]):
         plain = decoder.receive_data(chunk)
-        got = joined(plain, len(chunk))
+        got = joined(plain, 20_000)
         assert [frame for frame in got if frame[0] or frame[1]] == [f for f in plain if f[0] or f[1]]
         assert sum(frame[3] for frame in got) == sum(frame[3] for frame in plain)
         assert [i for f in got for i in [f[2]] * len(f[4])] == [i for f in plain for i in [f[2]] * len(f[4])]

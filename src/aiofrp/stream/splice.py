@@ -199,13 +199,14 @@ class Splices:
 class _End:
     """The receiver of one stream, writing to the other."""
 
-    __slots__ = ("_other", "_splice", "_write", "count", "ended", "gone", "stream")
+    __slots__ = ("_other", "_splice", "_write", "borrows", "count", "ended", "gone", "stream")
     __deletable__ = ("_splice",)  # for mypyc
 
     def __init__(self, splice: Splice, stream: Stream, other: Stream) -> None:
         self._splice = splice
         self._other = other
         self._write = other.write
+        self.borrows: bool = getattr(other, "copies", False)  # see :mod:`aiofrp.stream.lent`
         self.stream = stream
         self.count = 0
         self.ended = False

@@ -22,6 +22,7 @@ from aiofrp.errors import Closed
 from aiofrp.faults import FAULTS
 from aiofrp.stream.base import Buffer, Pause, drop
 from aiofrp.stream.layer import UNATTACHED, LayerStream, after_fault, hand_out
+from aiofrp.stream.lent import borrows, memory_of
 
 if sys.platform == "linux":
     import fcntl
@@ -34,6 +35,9 @@ HIGH_WATER, LOW_WATER = 256 * 1024, 64 * 1024
 CLOSE_STALL, CLOSE_CHECKS, CLOSE_LEAST = 10.0, 6, 16 * 1024
 #: Bytes read at once, and at most, of what is left when a peer reset the connection.
 _READ, _MOST_REST = 64 * 1024, 8 * 1024 * 1024
+#: Bytes read at once from which the socket is read into lent memory, where the receiver borrows it and the loop fills
+#: it at once: on Windows the system does so while other sockets are read.
+_LEND_FROM, _LENDS = 64 * 1024, sys.platform != "win32"
 #: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 #: The families of sockets that have a keep-alive.
@@ -95,8 +99,21 @@ class TcpStream(LayerStream, asyncio.Protocol):
     def data_received(self, data: Buffer) -> None:
         if self._gate:
             self._hold(data)
+            return
+        if len(data) >= _LEND_FROM and _LENDS and borrows(self._receiver):
+            self.lend()
+        self._receiver.data_received(data)
+
+    def lend(self) -> None:
+        """Read into lent memory from now on."""
+        self._transport.set_protocol(_Lender(self))
+
+    def lent_received(self, data: memoryview) -> None:
+        """:meth:`data_received` in memory that is used again."""
+        if self._gate:
+            self._hold(data)
         else:
-            self._receiver.data_received(data)
+            self._receiver.data_received(data if borrows(self._receiver) else bytes(data))
 
     def eof_received(self) -> bool:
         if not self._eof_seen:
@@ -248,6 +265,37 @@ class TcpStream(LayerStream, asyncio.Protocol):
 
     def _reading(self) -> bool:
         return not (self._lost or self._closing or self._eof_seen)
+
+
+class _Lender(asyncio.BufferedProtocol):
+    """The protocol of a socket in place of its stream, once much comes that the receiver borrows: the loop reads into
+    this thread's memory."""
+
+    __slots__ = ("_memory", "_stream")
+
+    reports_faults = True  #: see :class:`TcpStream`
+
+    def __init__(self, stream: TcpStream) -> None:
+        self._stream = stream
+        self._memory = memory_of("tcp")
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._memory
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._stream.lent_received(self._memory[:nbytes])
+
+    def eof_received(self) -> bool:
+        return self._stream.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stream.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._stream.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._stream.resume_writing()
 
 
 def _is_fault(exc: Exception) -> bool:

@@ -13,6 +13,7 @@ from aiofrp.compiled.marks import mypyc_attr
 from aiofrp.errors import Closed
 from aiofrp.stream.base import Buffer
 from aiofrp.stream.layer import LayerStream
+from aiofrp.stream.lent import own
 from aiofrp.stream.stall import Account, Holding
 
 #: Credit is returned when this share of the window was taken.
@@ -101,7 +102,7 @@ class WindowedStream(LayerStream, Generic[_Carrier]):
     def _enqueue(self, data: Buffer, size: int) -> None:
         if self._queue is None:
             self._queue = deque()
-        self._queue.append(data)
+        self._queue.append(own(data))
         self._queue_changed(size)
         if self._queued > _QUEUE_HIGH or self._carrier.queues.pressed:
             self._pause_writer()

@@ -32,9 +32,9 @@ MAX_WINDOW = 6 * 1024 * 1024
 #: With its header it takes 64 KiB.
 LARGEST_PAYLOAD = 64 * 1024 - HEADER_SIZE
 
-#: Bytes of a chunk above which its frames are for :func:`joined`; small ones are mostly of several streams. Payload up
-#: to this size is copied out of its chunk.
-BULK = 16 * 1024
+#: Bytes of a chunk above which its frames are worth joining; small ones are mostly of several streams. Payload up to
+#: this size is copied out of its chunk.
+_BULK = 16 * 1024
 
 #: Bytes of the first part of a data frame in :func:`data_parts`: as many as TLS encrypts at once, a record
 #: (RFC 8446 §5.1).
@@ -92,7 +92,7 @@ class FrameDecoder:
 
     def receive_data(self, data: bytes | memoryview) -> list[Frame]:
         """Take a chunk of the session; returns its frames, with data frames in parts (see :data:`Frame`). Payload of
-        more than :data:`BULK` bytes is a view of the chunk.
+        more than 16 KiB is a view of the chunk, see :func:`joined`.
 
         Raises :class:`~aiofrp.errors.RemoteProtocolError` on an unknown version or type.
         """
@@ -133,6 +133,8 @@ def joined(frames: list[Frame], size: int) -> list[Frame]:
     What was received in one chunk is written to the next socket in one system call then, which costs more than a copy.
     No payload is lent memory (a view that can be written to), and none is a small part that keeps the chunk alive.
     """
+    if size <= _BULK:
+        return frames
     result: list[Frame] = []
     run: list[bytes | memoryview] = []  # payloads of the last frame of the result, if that is one of data
     for frame in frames:
@@ -166,4 +168,4 @@ def _may_keep(payload: bytes | memoryview, size: int) -> bool:
 
 
 def _slice(data: bytes | memoryview, start: int, stop: int) -> bytes | memoryview:
-    return memoryview(data)[start:stop] if stop - start > BULK else bytes(data[start:stop])
+    return memoryview(data)[start:stop] if stop - start > _BULK else bytes(data[start:stop])

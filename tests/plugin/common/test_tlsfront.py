@@ -23,7 +23,8 @@ from aiofrp.plugin.common.tlsfront import TlsFront
 from aiofrp.stream.base import Buffer, Stream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.splice import Splices
-from aiofrp.stream.tls.stream import TlsFailed, TlsStream
+from aiofrp.stream.tls.failures import TlsFailed
+from aiofrp.stream.tls.stream import TlsStream
 from aiofrp.transport.tls import fresh
 from aiofrp.transport.tls.contexts import UserTls
 from tests.support.certs import NAME, authority

@@ -15,8 +15,9 @@ from aiofrp.stream.base import Stream
 from aiofrp.stream.memory import memory_pair
 from aiofrp.stream.reader import Reader
 from aiofrp.stream.tcp import TcpStream
+from aiofrp.stream.tls.failures import TlsFailed
 from aiofrp.stream.tls.handshake import handshake
-from aiofrp.stream.tls.stream import TlsFailed, TlsStream
+from aiofrp.stream.tls.stream import TlsStream
 from aiofrp.stream.transform import through
 from aiofrp.wire.transforms.base import Buffer
 from tests.support.certs import NAME, authority

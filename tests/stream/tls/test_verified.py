@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from aiofrp.stream.memory import memory_pair
-from aiofrp.stream.tls.stream import TlsFailed, TlsStream
+from aiofrp.stream.tls.failures import TlsFailed
+from aiofrp.stream.tls.stream import TlsStream
 from aiofrp.stream.tls.verified import VerifyingContext, matches_name
 from tests.support.certs import Authority
 from tests.support.ends import End, until

@@ -117,8 +117,7 @@ class KcpStream(LayerStream):
         self._closed_at: int | None = None
         self._quiet_until: int | None = None  # both directions ended, and the receiver got connection_lost
         self._quiet_most = 0  # its latest time
-        self._flush_scheduled = False
-        self._in_batch = False  # a flush follows
+        self._flush_scheduled = self._in_batch = False  # in a batch, a flush follows
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = sys.maxsize
         self._set_timer(self._now())

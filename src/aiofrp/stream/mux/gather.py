@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from aiofrp.stream.base import Buffer, Stream
+from aiofrp.wire.yamux import data_frame, data_parts
 
+#: Bytes of data from which it is given to the carrier in parts, so that less is copied; below, one frame is cheaper.
+_PARTS_FROM = 32 * 1024
 #: Frames are gathered while they are small: bytes of one, and their number, above which all leaves at once.
 SMALL, MOST_SMALL = 1024, 64
 
@@ -41,9 +44,13 @@ class GatheringWriter:
         if len(frame) > SMALL or len(gathered) >= MOST_SMALL:
             self._flush()
 
-    def writelines(self, parts: list[Buffer]) -> None:
-        """Send ``parts`` of frames now, in one write."""
+    def write_data(self, stream_id: int, data: Buffer) -> None:
+        """Send ``data`` of a stream in data frames, in one write."""
+        if len(data) < _PARTS_FROM:
+            self.write(data_frame(stream_id, data))
+            return
         self._flush()
+        parts = data_parts(stream_id, data)
         if self._writelines is None:
             self._carrier.write(b"".join(parts))
         else:

@@ -26,7 +26,6 @@ from aiofrp.stream.mux.unacknowledged import Unacknowledged
 from aiofrp.stream.stall import Account
 from aiofrp.wire.yamux import (
     ACK,
-    BULK,
     FIN,
     GO_AWAY,
     HEADER_SIZE,
@@ -37,16 +36,12 @@ from aiofrp.wire.yamux import (
     SYN,
     WINDOW_UPDATE,
     FrameDecoder,
-    data_frame,
-    data_parts,
     header,
     joined,
 )
 
 #: Bytes of frames without payload (answers to pings, refusals) that may wait for a peer that does not read.
 _CONTROL_LIMIT = 1024 * 1024
-#: Bytes of data from which it is given to the carrier in parts, so that less is copied; below, one frame is cheaper.
-_PARTS_FROM = 32 * 1024
 #: Seconds between checks for overdue streams, at most.
 _SWEEP = 30.0
 
@@ -58,7 +53,7 @@ class MuxSession:
     the end of the session, with the reason or ``None``.
     """
 
-    borrows: ClassVar[bool] = True  #: see :mod:`aiofrp.stream.base`
+    borrows: ClassVar[bool] = True  #: see :mod:`aiofrp.stream.lent`
 
     __slots__ = (
         "_carrier",
@@ -210,8 +205,7 @@ class MuxSession:
             self._out.begin()
         try:
             streams = self._streams
-            frames = joined(frames, len(data)) if len(data) > BULK else frames
-            for kind, flags, stream_id, length, payload in frames:
+            for kind, flags, stream_id, length, payload in joined(frames, len(data)):
                 if not kind and not flags:
                     stream = streams.get(stream_id)
                     if stream is not None:
@@ -261,10 +255,7 @@ class MuxSession:
 
     def send_data(self, stream_id: int, data: Buffer) -> None:
         """Send data frames, in one write of the carrier."""
-        if len(data) < _PARTS_FROM:
-            self._out.write(data_frame(stream_id, data))
-        else:
-            self._out.writelines(data_parts(stream_id, data))
+        self._out.write_data(stream_id, data)
 
     def queue(self, stream: MuxStream) -> None:
         """Add the stream, which has queued bytes and credit, to those that send in turn; idempotent until its turn."""

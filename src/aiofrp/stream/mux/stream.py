@@ -52,6 +52,7 @@ class MuxStream(WindowedStream[StreamSession]):
         "id",
     )
 
+    copies: ClassVar[bool] = True  #: what is written to it, see :mod:`aiofrp.stream.lent`
     FIRST_WINDOW: ClassVar[int] = INITIAL_WINDOW
     LARGEST_WINDOW: ClassVar[int] = MAX_WINDOW
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
 
 from aiofrp.errors import SEEN, Closed, TransportError
 from aiofrp.stream.base import Buffer, Pause, Receiver, Stream
 from aiofrp.stream.layer import LayerStream
+from aiofrp.stream.lent import LENT, borrows, memory_of, own
+from aiofrp.stream.tls.failures import TlsFailed, explain
 from aiofrp.stream.tls.state import TRANSITIONS, TlsEvent, TlsState
 from aiofrp.wire.addresses import is_address
 
@@ -34,23 +35,6 @@ TlsContext: TypeAlias = "ssl.SSLContext | VerifyingContext"
 _RECORD = 16384
 #: Plaintext bytes gathered in one loop turn before they are encrypted at once.
 _FLUSH_AT = 64 * 1024
-#: Bytes of the memory that receivers which borrow it get plaintext in: no less than the loop reads at once (256,000).
-_LENT = 16 * _RECORD
-
-
-_threads = threading.local()
-
-
-def _lent_memory() -> memoryview:
-    """This thread's memory to lend: its loop uses it during one call only."""
-    memory: memoryview | None = getattr(_threads, "memory", None)
-    if memory is None:
-        memory = _threads.memory = memoryview(bytearray(_LENT))
-    return memory
-
-
-class TlsFailed(TransportError):
-    """The handshake failed, or a record cannot be read."""
 
 
 class TlsStream(LayerStream):
@@ -59,6 +43,9 @@ class TlsStream(LayerStream):
     The handshake starts at once on the client side. ``on_ready`` is called when it is done; a failure ends the stream
     with :class:`TlsFailed`. What is written before the handshake is done is held, within the writer's own limits.
     """
+
+    borrows: ClassVar[bool] = True  #: as the receiver of its carrier, see :mod:`aiofrp.stream.lent`
+    copies: ClassVar[bool] = True  #: what is written to it
 
     __slots__ = (
         "_busy",
@@ -161,7 +148,7 @@ class TlsStream(LayerStream):
     # Stream
 
     def attach(self, receiver: Receiver, /) -> None:
-        self._lends = isinstance(self._tls, ssl.SSLObject) and getattr(receiver, "borrows", False)
+        self._lends = isinstance(self._tls, ssl.SSLObject) and borrows(receiver)
         super().attach(receiver)
 
     def write(self, data: Buffer, /) -> None:
@@ -182,6 +169,8 @@ class TlsStream(LayerStream):
                 self._flush()
         elif self._out_size >= _FLUSH_AT:
             self._flush()
+        if self._out:
+            self._out[-1] = own(self._out[-1])
 
     def writelines(self, parts: list[Buffer], /) -> None:
         """Write ``parts``, together so many bytes that it pays to encrypt each for itself: they are not joined."""
@@ -270,7 +259,7 @@ class TlsStream(LayerStream):
                 self._deliver_eof()
                 if self._state is TlsState.FINISHED:
                     self._lower.close()
-            if not lends or len(data) <= _LENT - _RECORD or not self._state.reads:
+            if not lends or len(data) <= LENT - _RECORD or not self._state.reads:
                 return
 
     def _decrypt(self) -> bytes:
@@ -292,10 +281,10 @@ class TlsStream(LayerStream):
 
     def _decrypt_lent(self) -> memoryview:
         """The same in lent memory, and no more than it takes: it is not joined, which would copy it."""
-        memory, at, incoming = _lent_memory(), 0, self._incoming
+        memory, at, incoming = memory_of("tls"), 0, self._incoming
         read: Callable[[int, memoryview], int] = cast(Any, self._tls).read  # typed as if there were no buffer
         try:
-            while incoming.pending and at <= _LENT - _RECORD:
+            while incoming.pending and at <= LENT - _RECORD:
                 size = read(_RECORD, memory[at:])
                 if not size:
                     self._move(TlsEvent.CLOSE_NOTIFY)
@@ -403,20 +392,4 @@ def _begin(
     return verified, verified.incoming, verified.outgoing
 
 
-#: Reasons of OpenSSL that say little, in other words.
-_WORDS = {
-    "wrong version number": "the peer does not speak TLS on this port (wrong version number)",
-    "record layer failure": "the peer does not speak TLS on this port (record layer failure)",  # since OpenSSL 3.2
-    "http request": "the peer sent plain HTTP",
-}
-
-
-def explain(exc: ssl.SSLError) -> TlsFailed:
-    """A TLS error as ours, in OpenSSL's words with blanks and in lower case."""
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return TlsFailed(f"TLS: the peer's certificate was refused: {exc.verify_message}")
-    reason = (exc.reason or str(exc)).replace("_", " ").lower()
-    return TlsFailed(f"TLS: {_WORDS.get(reason, reason)}")
-
-
-__all__ = ["TlsFailed", "TlsStream", "explain"]
+__all__ = ["TlsContext", "TlsStream"]

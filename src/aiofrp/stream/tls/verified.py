@@ -352,7 +352,7 @@ def _is_ip(text: str) -> bool:
 
 def _error(exc: SSL.Error) -> ssl.SSLError:
     """pyOpenSSL's error as the standard library's, with the reason that
-    :func:`aiofrp.stream.tls.stream.explain` needs."""
+    :func:`aiofrp.stream.tls.failures.explain` needs."""
     details: Sequence[tuple[str, str, str]] = exc.args[0] if exc.args else ()
     reason = details[-1][2] if details else str(exc)
     error = ssl.SSLError(1, reason or "connection ended")

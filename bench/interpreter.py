@@ -25,7 +25,7 @@ _QUICKER = 0.95
 #: What an interpreter is asked: its version and build, and how long calls of methods take it at best. It must load the
 #: libraries that the programs need.
 _QUESTION = """
-import json, platform, sysconfig, time
+import json, platform, ssl, sysconfig, time
 import msgspec, uvloop, cryptography.hazmat.bindings._rust
 
 class Counter:
@@ -41,21 +41,25 @@ def work():
 
 flags = " ".join(str(sysconfig.get_config_var(name)) for name in ("CONFIG_ARGS", "CFLAGS")).replace("'", " ").split()
 told = [flag for flag in flags if flag in ("--enable-optimizations", "--with-lto") or flag.startswith("-O")]
-print(json.dumps([platform.python_version(), sorted(set(told)), min(work() for _ in range(20))]))
+seconds = min(work() for _ in range(20))
+print(json.dumps([platform.python_version(), sorted(set(told)), seconds, " ".join(ssl.OPENSSL_VERSION.split()[:2])]))
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python: its program, its version, what it says of its build, and the seconds of a fixed piece of work."""
+    """A Python: its program, its version, what it says of its build, the seconds of a fixed piece of work, and the
+    version of its OpenSSL, which bulk data over TLS depends on."""
 
     path: str
     version: str
     flags: list[str]
     seconds: float
+    openssl: str
 
     def __str__(self) -> str:
-        return f"Python {self.version} ({' '.join(self.flags) or 'says nothing of its build'})"
+        built = " ".join(self.flags) or "says nothing of its build"
+        return f"Python {self.version} ({built}) with {self.openssl}"
 
     def command(self, module: str) -> tuple[str, ...]:
         """The command line that runs a module of this checkout."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ def test_this_python_says_how_it_was_built() -> None:
     assert found.version == ".".join(map(str, sys.version_info[:3]))
     assert found.seconds > 0
     assert found.version in str(found)
+    assert found.openssl in ssl.OPENSSL_VERSION
+    assert str(found).endswith(f"with {found.openssl}")
 
 
 def test_one_that_cannot_run_the_programs_is_passed_over(tmp_path: Path) -> None:
@@ -33,7 +36,8 @@ def test_the_quickest_is_taken_and_this_one_where_none_is_clearly_quicker(
     seconds: tuple[float, float], taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {
-        path: Interpreter(path, "3.11.7", [], one) for path, one in zip(("/a", "/b"), seconds, strict=True)
+        path: Interpreter(path, "3.11.7", [], one, "OpenSSL 3.0.1")
+        for path, one in zip(("/a", "/b"), seconds, strict=True)
     }
     monkeypatch.setattr(interpreter, "known", lambda: tuple(found.values()))
     assert chosen().path == taken

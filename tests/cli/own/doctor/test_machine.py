@@ -17,7 +17,13 @@ from aiofrp.config.models.shared import LogConfig
 def test_this_machine(tmp_path: Path) -> None:
     report = Report(lambda _: None)
     machine.check_machine(report, LogConfig(to=str(tmp_path / "new" / "log")))
-    assert [finding.name for finding in report.findings] == ["versions", "open files", "clock", "log"]
+    assert [finding.name for finding in report.findings] == [
+        "versions",
+        "open files",
+        "clock",
+        "encryption",
+        "log",
+    ]
     assert in_words() in report.findings[0].text
     assert not report.failed
 
@@ -33,6 +39,13 @@ def test_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for known, outcome in ((True, Outcome.OK), (False, Outcome.WARNING), (None, Outcome.OK)):
         monkeypatch.setattr(machine, "_synchronized", lambda known=known: known)
         assert machine.clock(time.time()).outcome is outcome
+
+
+def test_an_openssl_that_does_not_use_the_processor() -> None:
+    vectors = frozenset({"fpu", "avx512f", "vaes", "vpclmulqdq"})
+    assert machine.encryption((3, 0), vectors).outcome is Outcome.NOTE
+    for openssl, features in (((3, 1), vectors), ((3, 0), vectors - {"vaes"}), ((1, 1), frozenset())):
+        assert machine.encryption(openssl, features).outcome is Outcome.OK
 
 
 def test_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

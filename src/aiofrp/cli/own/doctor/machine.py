@@ -22,6 +22,8 @@ from aiofrp.version import FRP_VERSION, __version__
 _ENOUGH_FILES = 4096
 #: Bytes of free disk space that are too few for a log.
 _LITTLE_SPACE = 100 * 1024 * 1024
+#: The processor's features that AES-GCM uses since that version of OpenSSL, in the words of Linux.
+_VECTOR_AES, _VECTOR_AES_SINCE = frozenset({"avx512f", "vaes", "vpclmulqdq"}), (3, 1)
 #: What ``adjtimex`` returns while the clock follows no other (adjtimex(2)), and the size of its structure.
 _TIME_ERROR, _TIMEX = 5, 512
 
@@ -31,6 +33,7 @@ def check_machine(report: Report, log: LogConfig) -> None:
     report.add("versions", note(versions()))
     report.add("open files", files())
     report.add("clock", clock(time.time()))
+    report.add("encryption", encryption(ssl.OPENSSL_VERSION_INFO[:2], _processor_features()))
     if log.to != "console":
         report.add("log", log_file(log.to))
 
@@ -77,6 +80,26 @@ def _synchronized() -> bool | None:
     except (OSError, AttributeError):
         return None
     return None if state < 0 else state != _TIME_ERROR
+
+
+def encryption(openssl: tuple[int, ...], features: frozenset[str]) -> Finding:
+    """Whether TLS uses what this processor has for AES. ``openssl``: major and minor version."""
+    if openssl < _VECTOR_AES_SINCE and features >= _VECTOR_AES:
+        return note(
+            f"OpenSSL {openssl[0]}.{openssl[1]} does not use this processor's vector instructions for AES. With a "
+            "Python that has 3.1 or newer, bulk data over TLS takes a quarter less processor time"
+        )
+    return ok(ssl.OPENSSL_VERSION)
+
+
+def _processor_features() -> frozenset[str]:
+    """What the kernel says that the processor can do, in its words; empty where it does not say."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            line = next((line for line in file if line.startswith("flags")), "")
+    except OSError:
+        return frozenset()
+    return frozenset(line.partition(":")[2].split())
 
 
 def log_file(path: str) -> Finding:

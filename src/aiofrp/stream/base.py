@@ -10,8 +10,8 @@ Rules every implementation keeps (the contract suite in ``tests/contract`` check
    delivered on a later loop turn, so recursion is never deeper than the stack of layers.
 3. Delivered buffers are immutable (``bytes`` or a view onto ``bytes``): keep or slice them without copying. Only a
    receiver with an attribute ``borrows`` that is true may get lent memory, a view that can be written to: it copies
-   what it keeps before it returns, because that memory is used again. It may write such a view to a stream with an
-   attribute ``copies`` that is true, which does the same.
+   what it keeps before it does anything else, because that memory is used again. It may write such a view to a stream
+   with an attribute ``copies`` that is true, which does the same.
 4. ``eof_received`` comes at most once, after all data. A stream with one direction ended stays open until the
    other direction ends too (then it ends by itself) or it is closed.
 5. Several objects may pause reading, each with its own :class:`Pause` flag; reading continues when all are clear.

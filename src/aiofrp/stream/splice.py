@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from aiofrp.aio import TimeLimit, time_limit
-from aiofrp.stream.base import Buffer, Pause, Stream, drop
+from aiofrp.stream.base import Buffer, Pause, Stream
 
 #: Seconds without bytes after which the second direction is ended once the first one has ended.
 LINGER = 60.0
@@ -199,13 +199,13 @@ class Splices:
 class _End:
     """The receiver of one stream, writing to the other."""
 
-    __slots__ = ("_other", "_splice", "_write", "borrows", "count", "ended", "gone", "stream")
+    __slots__ = ("_other", "_splice", "_writes", "borrows", "count", "ended", "gone", "stream")
     __deletable__ = ("_splice",)  # for mypyc
 
     def __init__(self, splice: Splice, stream: Stream, other: Stream) -> None:
         self._splice = splice
         self._other = other
-        self._write = other.write
+        self._writes = True  # a flag: a bound method of each connection would take 64 bytes
         self.borrows: bool = getattr(other, "copies", False)  # see :mod:`aiofrp.stream.lent`
         self.stream = stream
         self.count = 0
@@ -214,7 +214,8 @@ class _End:
 
     def data_received(self, data: Buffer, /) -> None:
         self.count += len(data)
-        self._write(data)
+        if self._writes:
+            self._other.write(data)
 
     def eof_received(self) -> None:
         self.ended = True
@@ -237,7 +238,7 @@ class _End:
 
     def stop_writing_back(self) -> None:
         """The other stream has ended: drop what is still received here."""
-        self._write = drop
+        self._writes = False
 
 
 def join(

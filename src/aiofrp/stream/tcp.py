@@ -40,6 +40,9 @@ _READ, _MOST_REST = 64 * 1024, 8 * 1024 * 1024
 _LEND_FROM, _LENDS = 64 * 1024, sys.platform != "win32"
 #: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+#: The local addresses of accepted connections, and at most: others are remembered in place of them.
+_NAMES: dict[Any, Any] = {}
+_MOST_NAMES = 256
 #: The families of sockets that have a keep-alive.
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 #: Packages whose code raises the errors of the network.
@@ -93,7 +96,7 @@ class TcpStream(LayerStream, asyncio.Protocol):
         if (
             connected is not None
         ):  # asked now: the peer may be gone later; for dialled connections :meth:`info` asks
-            self._peername, self._sockname = self._ask("peername"), self._ask("sockname")
+            self._peername, self._sockname = self._ask("peername"), _shared(self._ask("sockname"))
             hand_out(self, connected)
 
     def data_received(self, data: Buffer) -> None:
@@ -313,6 +316,13 @@ def _closed(exc: Exception) -> Closed:
     closed = Closed(f"connection lost: {exc}")
     closed.__cause__ = exc
     return closed
+
+
+def _shared(name: Any) -> Any:
+    """``name``, the local address of a connection: one object for all that have the same."""
+    if len(_NAMES) >= _MOST_NAMES:
+        _NAMES.clear()
+    return _NAMES.setdefault(name, name)
 
 
 class TcpListener:

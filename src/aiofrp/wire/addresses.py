@@ -22,10 +22,12 @@ def plain_host(host: str) -> str:
 
 
 def address_of(name: Any) -> tuple[str, int]:
-    """(host, port) of a ``peername`` or ``sockname``; ("", 0) when there is none."""
-    if isinstance(name, tuple) and len(name) >= 2:
-        return plain_host(str(name[0])), int(name[1])
-    return "", 0
+    """(host, port) of a ``peername`` or ``sockname``, the same object where it is just that; ("", 0) when there is
+    none."""
+    if not isinstance(name, tuple) or len(name) < 2:
+        return "", 0
+    host = plain_host(str(name[0]))
+    return name if len(name) == 2 and host is name[0] else (host, int(name[1]))
 
 
 def address_text(name: Any) -> str:

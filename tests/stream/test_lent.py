@@ -16,7 +16,7 @@ from aiofrp.stream.splice import join
 from aiofrp.stream.tcp import TcpStream
 from aiofrp.stream.tls.stream import TlsStream
 from tests.support.certs import NAME, authority
-from tests.support.ends import End, until
+from tests.support.ends import Borrower, End, until
 
 pytestmark = pytest.mark.both_loops
 
@@ -24,20 +24,6 @@ pytestmark = pytest.mark.both_loops
 MUCH = 24_000_000
 
 Connect = Callable[[], "asyncio.Future[tuple[TcpStream, TcpStream]]"]
-
-
-class Borrower(End):
-    """A user that may be given lent memory, and notes whether it was."""
-
-    borrows = True
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(stream)
-        self.lent: list[bool] = []
-
-    def data_received(self, data: Buffer, /) -> None:
-        self.lent.append(not memoryview(data).readonly)
-        super().data_received(bytes(data))
 
 
 @pytest.fixture
@@ -116,7 +102,8 @@ async def test_what_a_socket_lends_while_nobody_reads_is_kept(connect: Connect) 
 async def test_bulk_that_is_lent_on_its_way_arrives_as_it_was(connect: Connect, layers: str) -> None:
     """From a user through a splice, to a service that often does not read: so queues fill on the way."""
     (user, a), (b, c), (d, service) = await connect(), await connect(), await connect()
-    left, right = b, c  # type: Stream, Stream
+    left: Stream = b
+    right: Stream = c
     if "tls" in layers:
         left = TlsStream(b, authority().client_context(), server_side=False, server_hostname=NAME)
         right = TlsStream(c, authority().server_context(), server_side=True)

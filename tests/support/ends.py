@@ -155,3 +155,23 @@ class End:
             yield
         finally:
             self._calling = before
+
+
+class Borrower(End):
+    """A user that may be given memory which is used again: it copies what it keeps. ``given`` is what it got, which may
+    have other bytes by now."""
+
+    borrows = True
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream)
+        self.given: list[Buffer] = []
+
+    def data_received(self, data: Buffer, /) -> None:
+        self.given.append(data)
+        super().data_received(bytes(data))
+
+    @property
+    def lent(self) -> list[bool]:
+        """Of each chunk, whether its memory is used again."""
+        return [not memoryview(data).readonly for data in self.given]

@@ -15,6 +15,7 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from aiofrp.aio import check_after
@@ -40,9 +41,6 @@ _READ, _MOST_REST = 64 * 1024, 8 * 1024 * 1024
 _LEND_FROM, _LENDS = 64 * 1024, sys.platform != "win32"
 #: SO_LINGER on with no time: closing sends RST, so that the peer sees an error and not an end of data.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-#: The local addresses of accepted connections, and at most: others are remembered in place of them.
-_NAMES: dict[Any, Any] = {}
-_MOST_NAMES = 256
 #: The families of sockets that have a keep-alive.
 _INTERNET = (socket.AF_INET, socket.AF_INET6)
 #: Packages whose code raises the errors of the network.
@@ -318,11 +316,10 @@ def _closed(exc: Exception) -> Closed:
     return closed
 
 
+@lru_cache(256)
 def _shared(name: Any) -> Any:
     """``name``, the local address of a connection: one object for all that have the same."""
-    if len(_NAMES) >= _MOST_NAMES:
-        _NAMES.clear()
-    return _NAMES.setdefault(name, name)
+    return name
 
 
 class TcpListener:

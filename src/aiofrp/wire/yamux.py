@@ -36,9 +36,9 @@ LARGEST_PAYLOAD = 64 * 1024 - HEADER_SIZE
 #: this size is copied out of its chunk.
 _BULK = 16 * 1024
 
-#: Bytes of the first part of a data frame in :func:`data_parts`: as many as TLS encrypts at once, a record
-#: (RFC 8446 §5.1).
-_FIRST_PART = 16 * 1024
+#: Bytes of payload in the first part of a data frame in :func:`data_parts`: with the header as many as TLS encrypts at
+#: once, a record (RFC 8446 §5.1).
+_FIRST_PART = 16 * 1024 - HEADER_SIZE
 
 #: One frame, or a part of a data frame: (type, flags, stream id, length, payload). A data frame longer than
 #: one chunk comes in parts: the first has the frame's whole ``length`` and its flags, later ones have neither;
@@ -63,10 +63,9 @@ def data_parts(stream_id: int, data: bytes | memoryview) -> list[bytes | memoryv
     view = memoryview(data)
     for at in range(0, len(data), LARGEST_PAYLOAD):
         payload = view[at : at + LARGEST_PAYLOAD]
-        first = b"".join((_pack(0, DATA, 0, stream_id, len(payload)), payload[: _FIRST_PART - HEADER_SIZE]))
-        parts.append(first)
-        if len(payload) > _FIRST_PART - HEADER_SIZE:
-            parts.append(payload[_FIRST_PART - HEADER_SIZE :])
+        parts.append(b"".join((_pack(0, DATA, 0, stream_id, len(payload)), payload[:_FIRST_PART])))
+        if len(payload) > _FIRST_PART:
+            parts.append(payload[_FIRST_PART:])
     return parts
 
 

@@ -21,7 +21,7 @@ from aiofrp.stream.tls.stream import TlsStream
 from aiofrp.stream.transform import through
 from aiofrp.wire.transforms.base import Buffer
 from tests.support.certs import NAME, authority
-from tests.support.ends import PATIENCE, End, settle, until
+from tests.support.ends import PATIENCE, Borrower, End, settle, until
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -488,20 +488,6 @@ async def test_bulk_with_a_close_behind_it(carriers: Carriers) -> None:
     assert b.error is None
 
 
-class Borrower(End):
-    """A user that may be given memory which is used again, and notes what it got."""
-
-    borrows = True
-
-    def __init__(self, stream: Stream) -> None:
-        super().__init__(stream)
-        self.kinds: set[tuple[type, bool]] = set()
-
-    def data_received(self, data: bytes | memoryview, /) -> None:
-        self.kinds.add((type(data), memoryview(data).readonly))
-        super().data_received(data)
-
-
 @pytest.mark.parametrize("borrows", [True, False])
 async def test_who_borrows_gets_bulk_in_memory_that_is_used_again(borrows: bool) -> None:
     """All others keep what they got."""
@@ -519,11 +505,14 @@ async def test_who_borrows_gets_bulk_in_memory_that_is_used_again(borrows: bool)
     await until(lambda: len(b.data) == len(data))
     assert b.data == data
     if borrows:
-        assert borrower.kinds == {(bytes, True), (memoryview, False)}
-        assert b"".join(kept) != data
+        assert {(type(one), lent) for one, lent in zip(borrower.given, borrower.lent, strict=True)} == {
+            (bytes, False),
+            (memoryview, True),
+        }
+        assert b"".join(borrower.given) != data
     else:
         assert b"".join(kept) == data
-        b.check()
+    b.check()
 
 
 class Suffix:

@@ -55,7 +55,7 @@ class Flight:
         self.sn = 0  #: the next to be sent
         self.due = now  #: no segment is to be sent again before, unless later ones were acknowledged
         self.progress_at = now  #: when the peer acknowledged something new
-        self.deaf = False  #: the peer does not know what ends are: it acknowledged all data and not our end
+        self.deaf = False  #: the peer does not know what ends are, or is gone: it acknowledged all data and not our end
         self.fin_known = False  #: the peer sent a FIN itself
         self._pace = pace
         self._clock = clock
